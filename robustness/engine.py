@@ -1,0 +1,69 @@
+"""The Protocol that every engine fulfils: readings and text from prompts.
+
+Refuses to know how: in process with transformers, through vLLM, or over HTTP (`client.py`).
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from robustness.types import (
+    CompletionChunk,
+    FloatArray,
+    GenerationSettings,
+    Prompt,
+    Reading,
+    RepresentationSpec,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """One model id that an engine serves."""
+
+    id: str
+    """`<backbone>` or `<backbone>+<prefix>`."""
+    spec: RepresentationSpec
+    context: int
+    """Tokens that fit, virtual ones included."""
+
+
+class Engine(Protocol):
+    """What the library asks of a model. Methods may be called from several threads."""
+
+    name: str
+    """`transformers`, `vllm` or `remote`, with the device, for the footer."""
+
+    def models(self) -> list[ModelInfo]:
+        """The served models, the original first."""
+        ...
+
+    def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
+        """Option log-probabilities and representations, in the order of the prompts.
+
+        Raises:
+            NotFoundError: No such model.
+            InputError: A prompt does not fit the context; the message gives both lengths.
+            EngineError: The engine cannot answer now.
+        """
+        ...
+
+    def stream(
+        self, model: str, prompt: str, settings: GenerationSettings
+    ) -> AsyncIterator[CompletionChunk]:
+        """Generates text, piece by piece; closing the iterator stops the generation.
+
+        Raises: As `read`.
+        """
+        ...
+
+    def represent(self, model: str, texts: Sequence[str]) -> list[FloatArray]:
+        """Representations (D,) float32 of bare texts, in order.
+
+        Raises: As `read`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees the model."""
+        ...

@@ -1,0 +1,101 @@
+"""(Instruction, Example) -> Prompt: templates filled, options listed, label words put in place.
+
+Refuses to know which model reads the prompt; chat formats are the engine's.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from robustness.errors import InputError
+from robustness.types import Example, Instruction, Prompt
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+def _letters(words: Sequence[str], mark: str) -> str:
+    return "\n".join(mark.format(LETTERS[i], word) for i, word in enumerate(words))
+
+
+OPTION_FORMATS: dict[str, Callable[[Sequence[str]], str]] = {
+    "dashes": lambda words: "\n".join(f"- {word}" for word in words),
+    "stars": lambda words: "\n".join(f"* {word}" for word in words),
+    "commas": ", ".join,
+    "slashes": " / ".join,
+    "or": lambda words: ", ".join(words[:-1]) + f" or {words[-1]}" if len(words) > 1 else words[0],
+    "bars": " | ".join,
+    "quoted": lambda words: ", ".join(f'"{word}"' for word in words),
+    "letters_dot": lambda words: _letters(words, "{}. {}"),
+    "letters_paren": lambda words: _letters(words, "({}) {}"),
+}
+"""Name -> how `{options}` is written. The `letters_*` formats also make the letter the answer."""
+
+DEFAULT_OPTION_FORMAT = "dashes"
+DEFAULT_CUE = "Answer:"
+
+
+def placeholders(text: str) -> list[str]:
+    """Names of the placeholders in a template, in order of appearance."""
+    return _PLACEHOLDER.findall(text)
+
+
+def answers_by_letter(instruction: Instruction) -> bool:
+    """Whether the phrasing asks for the option's letter."""
+    return instruction.option_format.startswith("letters_")
+
+
+def label_words(instruction: Instruction, options: Sequence[str]) -> tuple[str, ...]:
+    """What the scorer reads for each canonical option under this phrasing."""
+    if answers_by_letter(instruction):
+        return tuple(LETTERS[i] for i in range(len(options)))
+    return tuple(instruction.label_words.get(option, option) for option in options)
+
+
+def compose(instruction: str, fields: Sequence[str], *, listed: bool) -> str:
+    """A template for an instruction that has no placeholders: instruction, input, options, cue."""
+    lines = [instruction.strip()]
+    lines += ["{" + name + "}" if len(fields) == 1 else f"{name.capitalize()}: {{{name}}}" for name in fields]
+    if listed:
+        lines.append("Options:\n{options}")
+    return "\n".join([*lines, DEFAULT_CUE])
+
+
+def template_of(instruction: Instruction, fields: Sequence[str]) -> str:
+    """The template that is filled: the instruction's own, or the default layout around it."""
+    if placeholders(instruction.text):
+        return instruction.text
+    return compose(instruction.text, fields, listed=bool(instruction.option_format))
+
+
+def fill(instruction: Instruction, example: Example) -> Prompt:
+    """Fills one phrasing with one input.
+
+    Raises:
+        InputError: The template names a field that the example does not have, or the option format
+            is unknown.
+    """
+    words = tuple(instruction.label_words.get(option, option) for option in example.options)
+    values = dict(example.fields)
+    template = template_of(instruction, list(example.fields))
+    names = placeholders(template)
+    if "options" in names:
+        style = instruction.option_format or DEFAULT_OPTION_FORMAT
+        if style not in OPTION_FORMATS:
+            raise InputError(
+                f"option format {style!r} is unknown; choose one of {', '.join(OPTION_FORMATS)}"
+            )
+        values["options"] = OPTION_FORMATS[style](words)
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise InputError(
+            f"the instruction has the placeholder {{{missing[0]}}}, the input has "
+            f"{', '.join('{' + name + '}' for name in example.fields) or 'no fields'}"
+        )
+    text = _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)
+    return Prompt(
+        instruction_id=instruction.id,
+        example_id=example.id,
+        text=text.strip(),
+        options=label_words(instruction, example.options),
+    )

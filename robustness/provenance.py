@@ -1,0 +1,57 @@
+"""Who made a saved thing: commit, versions, seed, hardware, seconds.
+
+Refuses to know what the thing is.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from robustness import __version__
+from robustness.types import Provenance
+
+_PACKAGES = ("torch", "transformers", "peft", "faiss-cpu", "numpy", "scikit-learn")
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def hardware() -> str:
+    """Processor cores and architecture in words."""
+    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
+
+
+def collect(
+    *, schema: int, seed: int | None = None, seconds: float | None = None, device: str = ""
+) -> Provenance:
+    """Provenance of something made now by this process."""
+    return Provenance(
+        schema=schema,
+        command=" ".join(["python -m robustness", *sys.argv[1:]]),
+        project_version=__version__,
+        commit=_git("rev-parse", "HEAD"),
+        dirty=bool(_git("status", "--porcelain", "--untracked-files=no")),
+        versions={"python": platform.python_version()} | {p: _version(p) for p in _PACKAGES},
+        seed=seed,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=None if seconds is None else round(seconds, 1),
+        hardware=device or hardware(),
+    )

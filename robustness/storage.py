@@ -1,0 +1,133 @@
+"""Files that are whole or absent: atomic writes, and checks when reading.
+
+Refuses to know what the files mean.
+"""
+
+import csv
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robustness.errors import CorruptFileError, MismatchError, NotFoundError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path` and renames it there when the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def plain(value: object) -> Any:
+    """JSON-ready copy of dataclasses, numpy values, paths and containers of them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def write_json(path: Path, document: object) -> None:
+    """Writes one JSON document atomically."""
+    with atomic_path(path) as temporary:
+        text = json.dumps(plain(document), ensure_ascii=False, indent=2)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, *, schema: int | None = None) -> Any:
+    """Reads one JSON document.
+
+    Args:
+        path: The file.
+        schema: The schema number that the document must carry, where it has one.
+
+    Raises:
+        NotFoundError: There is no such file.
+        CorruptFileError: It is not JSON.
+        MismatchError: It carries another schema number.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFoundError(f"{path} does not exist") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CorruptFileError(f"{path} is not valid JSON ({error}); write it again") from error
+    if schema is not None and document.get("schema") != schema:
+        raise MismatchError(
+            f"{path} has schema {document.get('schema')!r}, this version reads {schema}; "
+            "make it again with this version"
+        )
+    return document
+
+
+def write_jsonl(path: Path, rows: Iterable[object]) -> None:
+    """Writes one JSON document a line, atomically."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as out:
+        for row in rows:
+            out.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
+
+
+def read_jsonl(path: Path) -> list[Any]:
+    """Reads one JSON document a line.
+
+    Raises:
+        NotFoundError: There is no such file.
+        CorruptFileError: A line is not JSON; the message names it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFoundError(f"{path} does not exist") from None
+    except UnicodeDecodeError as error:
+        raise CorruptFileError(f"{path} is not UTF-8 ({error})") from error
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise CorruptFileError(f"{path}, line {number}: not valid JSON ({error})") from error
+    return rows
+
+
+def write_csv(path: Path, columns: list[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Writes a CSV table atomically; undefined values are empty cells."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, columns)
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({c: "" if row.get(c) is None else row[c] for c in columns})
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()

@@ -1,0 +1,9 @@
+"""Tasks: what is asked, the fields of an input, the answer space, labelled inputs.
+
+Refuses to know the instructions. One family of benchmarks a file.
+"""
+
+from robustness.tasks.base import Task, read, write
+from robustness.tasks.builtin import builtin, builtin_names
+
+__all__ = ["Task", "builtin", "builtin_names", "read", "write"]
