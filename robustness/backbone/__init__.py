@@ -1,0 +1,1 @@
+"""How the embedded backbone is made: its data, recipe, training and card."""

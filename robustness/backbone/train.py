@@ -1,0 +1,234 @@
+"""Trains the embedded backbone from scratch: seeded, resumable, weights averaged.
+
+Refuses to know the server. `python -m robustness backbone train --preset cpu` calls it.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from robustness import instructions, provenance, storage
+from robustness.backbone import corpora, data, embeddings, tokenizer
+from robustness.backbone.batches import IGNORED, Mixture, TrainingSequence
+from robustness.backbone.recipe import Recipe
+from robustness.errors import MismatchError
+from robustness.types import Example
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What a training reports now and then."""
+
+    step: int
+    steps: int
+    loss: float
+    """Mean over answer tokens since the last report, nats."""
+    tokens_per_second: float
+    accuracy: dict[str, float]
+    """Group of tasks -> share of answers predicted wholly, teacher-forced, on training batches."""
+
+
+def _model(recipe: Recipe, words: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    config = LlamaConfig(
+        vocab_size=len(words), hidden_size=recipe.hidden, intermediate_size=recipe.feed_forward,
+        num_hidden_layers=recipe.layers, num_attention_heads=recipe.heads,
+        max_position_embeddings=recipe.context, tie_word_embeddings=True,
+        attention_dropout=recipe.dropout, bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+def pad(sequences: Sequence[TrainingSequence], fill: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Right-padded ids and labels, each (N, T) int64."""
+    longest = max(len(s.ids) for s in sequences)
+    ids = torch.full((len(sequences), longest), fill)
+    labels = torch.full((len(sequences), longest), IGNORED)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence.ids)] = torch.tensor(sequence.ids)
+        labels[row, : len(sequence.ids)] = torch.tensor(sequence.labels)
+    return ids, labels
+
+
+def answer_loss(
+    model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor, embedding_dropout: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross-entropy at the answer positions; the output head is applied only there.
+
+    Right padding needs no mask in a causal model: no answer looks at a pad.
+
+    Returns:
+        The summed loss (scalar, nats) and whether each answer token was predicted, (A,) bool.
+    """
+    embedded = model.get_input_embeddings()(ids)
+    embedded = torch.nn.functional.dropout(embedded, embedding_dropout, model.training)
+    hidden = model.model(inputs_embeds=embedded, use_cache=False).last_hidden_state
+    wanted = labels[:, 1:]
+    at = wanted != IGNORED
+    logits = model.lm_head(hidden[:, :-1][at])
+    loss = torch.nn.functional.cross_entropy(logits, wanted[at], reduction="sum")
+    return loss, logits.argmax(-1) == wanted[at]
+
+
+def _rate(step: int, recipe: Recipe) -> float:
+    if step < recipe.warmup:
+        return (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _optimizer(model: LlamaForCausalLM, recipe: Recipe) -> torch.optim.AdamW:
+    table = model.get_input_embeddings().weight
+    others = [p for p in model.parameters() if p is not table]
+    return torch.optim.AdamW(
+        [
+            {"params": [p for p in others if p.ndim > 1], "peak": recipe.learning_rate},
+            {"params": [p for p in others if p.ndim < 2], "peak": recipe.learning_rate, "weight_decay": 0.0},
+            {"params": [table], "peak": recipe.embedding_rate, "weight_decay": 0.0},
+        ],
+        lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay, fused=True,
+    )
+
+
+def _texts(mixture_seed: int, real: Sequence[Example], running: Sequence[str]) -> list[str]:
+    made = data.generated(mixture_seed + 1, 1500, "train")
+    rows = [text for e in (*real, *made) for text in e.fields.values()]
+    labels = [f"{o}\n{o.capitalize()}\n" for e in made for o in e.options]
+    written = [i.text for i in instructions.builtin(instructions.OBSERVED) for _ in range(20)]
+    words = [w for i in instructions.builtin(instructions.OBSERVED) for w in i.label_words.values()] * 50
+    return [*rows, *labels, *written, *words, *running]
+
+
+def prepare(recipe: Recipe, nltk_data: Path | None) -> tuple[Mixture, LlamaForCausalLM]:
+    """Data, tokenizer and a model whose embeddings know which words share contexts.
+
+    Raises:
+        NotFoundError: A corpus or the observed instructions are missing.
+    """
+    corpora.use(nltk_data)
+    real = [e for e in corpora.labelled() if e.split == "train"]
+    texts = _texts(recipe.seed, real, corpora.running(recipe.running_words))
+    words = tokenizer.train(texts, recipe.vocabulary, recipe.context)
+    observed = instructions.builtin(instructions.OBSERVED)
+    tasks = {i.task for i in observed if i.task}
+    torch.manual_seed(recipe.seed)
+    model = _model(recipe, words)
+    encoded = words(texts, add_special_tokens=False)["input_ids"]
+    table = embeddings.ppmi_svd(encoded, len(words), recipe.hidden, window=5, seed=recipe.seed)
+    with torch.no_grad():
+        model.get_input_embeddings().weight.copy_(torch.from_numpy(table))
+    held_out = {next(iter(e.fields.values())) for t in data.shipped_tasks() for e in t.examples}
+    mixture = Mixture(
+        recipe=recipe, tokenizer=words,
+        observed={task: [i for i in observed if i.task == task] for task in tasks},
+        real=data.by_task(real), held_out=frozenset(held_out),
+    )
+    return mixture, model
+
+
+def train(
+    recipe: Recipe, out: Path, *, nltk_data: Path | None, on_progress: Callable[[Progress], None]
+) -> Path:
+    """Trains a backbone, or goes on where a killed training stopped.
+
+    Args:
+        recipe: What to train.
+        out: Folder of the result; `out/checkpoint.pt` is there while it runs.
+        nltk_data: Folder with NLTK's `corpora`.
+        on_progress: Called every `checkpoint_every` steps.
+
+    Returns:
+        `out`, with `config.json`, `model.safetensors` (fp16), the tokenizer and `training.json`.
+
+    Raises:
+        NotFoundError: Data is missing; the message says how to get it.
+        MismatchError: The checkpoint there belongs to another recipe.
+    """
+    torch.set_num_threads(recipe.threads)
+    out.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    mixture, model = prepare(recipe, nltk_data)
+    optimizer = _optimizer(model, recipe)
+    average = {name: p.detach().clone() for name, p in model.named_parameters()}
+    checkpoint = out / "checkpoint.pt"
+    step, spent, tokens = 0, 0.0, 0
+    if checkpoint.is_file():
+        saved = torch.load(checkpoint, weights_only=True)
+        if saved["recipe"] != asdict(recipe):
+            raise MismatchError(f"{checkpoint} belongs to another recipe; remove it or train into another folder")
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        average, step, spent, tokens = saved["average"], saved["step"], saved["seconds"], saved["tokens"]
+    model.train()
+    right: dict[str, list[bool]] = {}
+    losses, seen, since = [], 0, time.monotonic()
+    while step < recipe.steps:
+        torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout repeats after a resume
+        count = 0
+        for part in mixture.step(step):
+            ids, labels = pad(part, mixture.tokenizer.pad_token_id)
+            loss, hits = answer_loss(model, ids, labels, recipe.embedding_dropout)
+            answers = max(1, len(hits))
+            (loss / answers).backward()
+            losses.append(loss.item() / answers)
+            count += sum(len(s.ids) for s in part)
+            cursor = 0
+            for sequence in part:
+                wanted = sum(label != IGNORED for label in sequence.labels)
+                right.setdefault(sequence.task, []).append(bool(hits[cursor : cursor + wanted].all()))
+                cursor += wanted
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * _rate(step, recipe)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        decay = min(recipe.average, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                average[name].lerp_(parameter, 1 - decay)
+        step, seen, tokens = step + 1, seen + count, tokens + count
+        if step % recipe.checkpoint_every == 0 or step == recipe.steps:
+            now = time.monotonic()
+            on_progress(Progress(
+                step=step, steps=recipe.steps, loss=sum(losses) / len(losses),
+                tokens_per_second=seen / (now - since),
+                accuracy={task: sum(r) / len(r) for task, r in sorted(right.items())},
+            ))
+            with storage.atomic_path(checkpoint) as temporary:
+                torch.save(
+                    {
+                        "recipe": asdict(recipe), "model": model.state_dict(),
+                        "optimizer": optimizer.state_dict(), "average": average, "step": step,
+                        "seconds": spent + now - started, "tokens": tokens,
+                    },
+                    temporary,
+                )
+            right, losses, seen, since = {}, [], 0, time.monotonic()
+    seconds = spent + time.monotonic() - started
+    _save(model, average, mixture, out, seconds, tokens)
+    checkpoint.unlink(missing_ok=True)
+    return out
+
+
+def _save(
+    model: LlamaForCausalLM, average: dict[str, torch.Tensor], mixture: Mixture, out: Path,
+    seconds: float, tokens: int,
+) -> None:
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(average[name])
+    model.eval().to(torch.float16).save_pretrained(out)
+    mixture.tokenizer.save_pretrained(out)
+    recipe = mixture.recipe
+    storage.write_json(out / "training.json", {
+        "schema": SCHEMA, "recipe": asdict(recipe), "seconds": seconds, "tokens": tokens,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "provenance": provenance.collect(schema=SCHEMA, seed=recipe.seed, seconds=seconds),
+    })
