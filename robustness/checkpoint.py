@@ -1,0 +1,203 @@
+"""A language model with its tokenizer and soft prefixes, loaded and checked.
+
+Refuses to know prompts, batches and options: `transformers_engine.py` reads with it.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+)
+from transformers.utils import logging as transformers_logging
+
+from robustness import paths, storage
+from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
+
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+_UNLIMITED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftPrefix:
+    """Virtual tokens that stand in front of the input's embeddings."""
+
+    name: str
+    digest: str
+    """First 16 hexadecimal digits of the SHA-256 of the adapter's weights."""
+    table: torch.Tensor
+    """(n, D), in the model's dtype and on its device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A loaded model."""
+
+    id: str
+    revision: str
+    """Hash of the weights (first 16 digits), or the hub's commit."""
+    model: Any
+    tokenizer: Any
+    device: torch.device
+    context: int
+    """Tokens that fit in one input, virtual ones included."""
+    encoder_decoder: bool
+    end: int
+    """Id of the end-of-text token."""
+    stops: frozenset[int]
+    """Ids that end a generation."""
+
+
+def model_id(model: str | Path) -> str:
+    """The served name: `steadfast-mini` for the embedded backbone, else the folder's or hub's."""
+    path = Path(model)
+    if path.is_dir():
+        resolved = path.resolve()
+        return paths.BACKBONE_ID if resolved == paths.BACKBONE.resolve() else resolved.name
+    return str(model).rsplit("/", maxsplit=1)[-1]
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 over the weight files of a local model, 16 hexadecimal digits.
+
+    Raises:
+        NotFoundError: The folder holds no weights.
+    """
+    files = sorted(f for pattern in _WEIGHTS for f in folder.glob(pattern))
+    if not files:
+        raise NotFoundError(f"{folder} has no weights ({' or '.join(_WEIGHTS)})")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(storage.file_hash(file).encode())
+    return digest.hexdigest()[:16]
+
+
+def pick_device(device: str) -> torch.device:
+    """`auto` is the first GPU where there is one, else the CPU."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)
+
+
+def _context(config: Any, tokenizer: Any) -> int:
+    for name in ("max_position_embeddings", "n_positions"):
+        value = getattr(config, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    limit = int(getattr(tokenizer, "model_max_length", 0) or 0)
+    return limit if 0 < limit < _UNLIMITED else 512
+
+
+def _ids(value: int | Iterable[int] | None) -> set[int]:
+    if value is None:
+        return set()
+    return {value} if isinstance(value, int) else set(value)
+
+
+def _first_finite_fault(parameters: Iterable[tuple[str, torch.Tensor]]) -> str | None:
+    return next((name for name, p in parameters if not bool(torch.isfinite(p).all())), None)
+
+
+def load(
+    model: str | Path, *, revision: str | None = None, device: str = "auto", name: str | None = None
+) -> Checkpoint:
+    """Loads a decoder-only or encoder-decoder model in evaluation mode.
+
+    Args:
+        model: A folder in transformers' format, or a hub name.
+        revision: The hub's branch, tag or commit.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`...
+        name: The served id; by default `model_id(model)`.
+
+    Raises:
+        NotFoundError: Neither a folder nor a hub name that can be reached.
+        CorruptFileError: The files cannot be read, or weights are not finite.
+        InputError: The tokenizer has no end-of-text token.
+    """
+    where = pick_device(device)
+    transformers_logging.disable_progress_bar()
+    options = {"revision": revision} if revision else {}
+    try:
+        config: Any = AutoConfig.from_pretrained(str(model), **options)
+        tokenizer: Any = AutoTokenizer.from_pretrained(str(model), **options)
+        family: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        # bf16 products reach 1% of fp32's rate on a CPU.
+        dtype = torch.float32 if where.type == "cpu" else "auto"
+        loaded = family.from_pretrained(str(model), dtype=dtype, **options)
+    except (SafetensorError, EOFError, RuntimeError) as error:
+        raise CorruptFileError(f"the model {model} cannot be read: {error}") from error
+    except (OSError, ValueError) as error:
+        raise NotFoundError(
+            f"no model {str(model)!r}: neither a folder with a transformers model nor a hub name "
+            f"that can be reached ({str(error).splitlines()[0]})"
+        ) from error
+    if fault := _first_finite_fault(loaded.named_parameters()):
+        raise CorruptFileError(f"the model {model} has weights that are not numbers, in {fault}")
+    end = tokenizer.eos_token_id
+    if end is None:
+        raise InputError(f"the tokenizer of {model} has no end-of-text token; set eos_token in it")
+    path = Path(model)
+    return Checkpoint(
+        id=name or model_id(model),
+        revision=weights_digest(path) if path.is_dir() else str(config._commit_hash or revision),
+        model=loaded.to(where).eval().requires_grad_(False),
+        tokenizer=tokenizer,
+        device=where,
+        context=_context(config, tokenizer),
+        encoder_decoder=bool(config.is_encoder_decoder),
+        end=int(end),
+        stops=frozenset({int(end)} | _ids(loaded.generation_config.eos_token_id)),
+    )
+
+
+def load_prefix(name: str, folder: Path, checkpoint: Checkpoint) -> SoftPrefix:
+    """Reads a prefix in PEFT's adapter format.
+
+    Args:
+        name: What it is called in the model id.
+        folder: Holds `adapter_config.json` and `adapter_model.safetensors`.
+        checkpoint: The backbone that it is put in front of.
+
+    Raises:
+        NotFoundError: A file is missing.
+        CorruptFileError: A file cannot be read, or holds values that are not numbers.
+        MismatchError: It is no soft prefix, or is one for another width.
+    """
+    config = storage.read_json(folder / "adapter_config.json")
+    weights = folder / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise NotFoundError(f"{weights} does not exist; a prefix is a PEFT adapter folder")
+    try:
+        tensors = load_file(weights)
+    except (SafetensorError, OSError) as error:
+        raise CorruptFileError(f"{weights} cannot be read: {error}") from error
+    table = tensors.get("prompt_embeddings")
+    if table is None:
+        raise MismatchError(
+            f"{weights} has no prompt_embeddings (found {', '.join(tensors) or 'nothing'}); "
+            "only P-tuning and prompt-tuning adapters can be put in front of a model"
+        )
+    embeddings = checkpoint.model.get_input_embeddings().weight
+    if table.ndim != 2 or table.shape[1] != embeddings.shape[1]:
+        raise MismatchError(
+            f"the prefix {name} has shape {tuple(table.shape)}, the model {checkpoint.id} needs "
+            f"(n, {embeddings.shape[1]}); train it again with: python -m robustness align"
+        )
+    if not bool(torch.isfinite(table).all()):
+        raise CorruptFileError(f"{weights} holds values that are not numbers")
+    # PEFT stores one table for the encoder and one for the decoder; the second is never trained.
+    rows = int(config.get("num_virtual_tokens") or table.shape[0])
+    return SoftPrefix(
+        name=name,
+        digest=storage.file_hash(weights)[:16],
+        table=table[:rows].to(device=checkpoint.device, dtype=embeddings.dtype),
+    )

@@ -1,0 +1,177 @@
+"""Text from a model, token by token: sampling, stop strings, log-probabilities.
+
+Refuses to know who listens; `transformers_engine.py` runs it in a worker thread.
+"""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from transformers.modeling_outputs import BaseModelOutput
+
+from robustness.checkpoint import Checkpoint
+from robustness.errors import EngineError
+from robustness.types import CompletionChunk, GenerationSettings, TokenLogprob
+
+
+def sample(
+    logits: torch.Tensor, settings: GenerationSettings, generator: torch.Generator
+) -> int:
+    """One token id.
+
+    Args:
+        logits: (V,) float32 on the CPU.
+        settings: Temperature 0 takes the most probable token.
+        generator: Where chance comes from.
+    """
+    if settings.temperature <= 0:
+        return int(logits.argmax())
+    probabilities = (logits / settings.temperature).softmax(-1)
+    ordered, ids = probabilities.sort(descending=True)
+    # The first token whose predecessors already hold top_p is out; the first of all stays.
+    ordered[(ordered.cumsum(-1) - ordered) >= settings.top_p] = 0.0
+    if float(ordered.sum()) == 0.0:
+        return int(ids[0])
+    return int(ids[torch.multinomial(ordered, 1, generator=generator)])
+
+
+def held_back(text: str, stops: tuple[str, ...]) -> int:
+    """Number of final characters that may be the beginning of a stop string."""
+    longest = 0
+    for stop in stops:
+        for size in range(min(len(stop) - 1, len(text)), longest, -1):
+            if text.endswith(stop[:size]):
+                longest = size
+                break
+    return longest
+
+
+class Decoding:
+    """One generation."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        embeds: torch.Tensor,
+        prompt_tokens: int,
+        settings: GenerationSettings,
+        lock: threading.Lock,
+    ) -> None:
+        """Prepares without computing.
+
+        Args:
+            checkpoint: The model.
+            embeds: (1, T, D), the prompt's embeddings with the prefix in front.
+            prompt_tokens: Tokens of the text alone.
+            settings: How to sample.
+            lock: Held during each step, so that several generations take turns.
+        """
+        self._checkpoint = checkpoint
+        self._embeds = embeds
+        self._prompt_tokens = prompt_tokens
+        self._settings = settings
+        self._lock = lock
+        self._generator = torch.Generator()
+        if settings.seed is None:
+            self._generator.seed()
+        else:
+            self._generator.manual_seed(settings.seed)
+        self._ids: list[int] = []
+
+    def chunks(self) -> Iterator[CompletionChunk]:
+        """The pieces; the last one carries the finish reason.
+
+        Raises:
+            EngineError: The model gave values that are not numbers.
+        """
+        room = self._checkpoint.context - self._embeds.shape[1]
+        if self._checkpoint.encoder_decoder:
+            room = self._checkpoint.context
+        limit = min(self._settings.max_tokens, room)
+        sent = 0
+        waiting: list[TokenLogprob] = []
+        finish = "length"
+        text = ""
+        steps = self._steps()
+        for _ in range(limit):
+            logits = next(steps)
+            token = sample(logits, self._settings, self._generator)
+            if token in self._checkpoint.stops:
+                finish = "stop"
+                break
+            self._ids.append(token)
+            if self._settings.logprobs is not None:
+                waiting.append(self._logprob(logits, token, self._settings.logprobs))
+            text = self._text()
+            cut = min((text.find(s) for s in self._settings.stop if s and s in text), default=-1)
+            if cut >= 0:
+                text, finish = text[:cut], "stop"
+                break
+            ready = len(text) - held_back(text, self._settings.stop)
+            if text.endswith("\N{REPLACEMENT CHARACTER}"):
+                # A character of several bytes is not whole yet.
+                ready = min(ready, len(text.rstrip("\N{REPLACEMENT CHARACTER}")))
+            if ready > sent:
+                yield self._chunk(text[sent:ready], waiting, None)
+                sent, waiting = ready, []
+        yield self._chunk(text[sent:], waiting, finish)
+
+    def _chunk(
+        self, text: str, logprobs: list[TokenLogprob], finish: str | None
+    ) -> CompletionChunk:
+        return CompletionChunk(
+            text=text, logprobs=tuple(logprobs), finish_reason=finish,
+            prompt_tokens=self._prompt_tokens, completion_tokens=len(self._ids),
+        )
+
+    def _text(self) -> str:
+        decoded: str = self._checkpoint.tokenizer.decode(
+            self._ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return decoded
+
+    def _logprob(self, logits: torch.Tensor, token: int, alternatives: int) -> TokenLogprob:
+        scores = logits.log_softmax(-1)
+        best = scores.topk(min(alternatives, scores.shape[0]))
+        decode = self._checkpoint.tokenizer.decode
+        return TokenLogprob(
+            token=decode([token]),
+            logprob=float(scores[token]),
+            top=tuple(
+                (decode([i]), v)
+                for i, v in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            ),
+        )
+
+    def _steps(self) -> Iterator[torch.Tensor]:
+        """Next-token logits (V,) float32 on the CPU, each after the ids sampled so far."""
+        step = self._encoder_decoder_step if self._checkpoint.encoder_decoder else self._step
+        cache: Any = None
+        while True:
+            with self._lock, torch.inference_mode():
+                out = step(cache)
+                logits: torch.Tensor = out.logits[0, -1].float().cpu()
+            if not bool(torch.isfinite(logits).any()) or bool(torch.isnan(logits).any()):
+                raise EngineError(
+                    f"the model {self._checkpoint.id} gave values that are not numbers"
+                )
+            cache = out.past_key_values
+            yield logits
+
+    def _step(self, cache: Any) -> Any:
+        if cache is None:
+            return self._checkpoint.model(inputs_embeds=self._embeds, use_cache=True)
+        last = torch.tensor([[self._ids[-1]]], device=self._checkpoint.device)
+        return self._checkpoint.model(input_ids=last, past_key_values=cache, use_cache=True)
+
+    def _encoder_decoder_step(self, cache: Any) -> Any:
+        model = self._checkpoint.model
+        if cache is None:
+            self._encoded = model.get_encoder()(inputs_embeds=self._embeds).last_hidden_state
+        last = self._ids[-1] if self._ids else int(model.config.decoder_start_token_id)
+        return model(
+            encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),
+            decoder_input_ids=torch.tensor([[last]], device=self._checkpoint.device),
+            past_key_values=cache, use_cache=True,
+        )
