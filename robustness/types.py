@@ -272,3 +272,52 @@ class Provenance:
     """UTC, ISO 8601."""
     seconds: float | None = None
     hardware: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswer:
+    """What one model answers to one prompt."""
+
+    model: str
+    option: str
+    """The canonical option with the highest log-probability."""
+    option_probabilities: tuple[float, ...]
+    """Softmax of the option log-probabilities, in the order of the canonical options."""
+    label_words: tuple[str, ...]
+    """What was read for each option."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The same prompt on several models."""
+
+    instruction_id: str
+    task: str
+    prompt: str
+    """The exact text."""
+    options: tuple[str, ...]
+    """Canonical."""
+    answers: tuple[ModelAnswer, ...]
+    agree: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """Accuracy of one instruction on labelled inputs; everything in points (0 to 100)."""
+
+    instruction_id: str
+    task: str
+    model: str
+    n: int
+    """Labelled inputs."""
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    """Wilson, 95%."""
+    observed_accuracy: float | None
+    """Mean over the task's observed instructions on the same inputs; None: none was measured."""
+    degradation: float | None
+    """Observed accuracy minus accuracy; positive is worse."""
+    low: float | None
+    high: float | None
+    """95%, from resampling observed instructions and inputs together."""

@@ -1,0 +1,376 @@
+"""The observed index: where a backbone's observed instructions lie, and how accurate they are.
+
+Refuses to serve another backbone, revision, prefix or layer, and knows nothing of predictions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from robustness import instructions as collections
+from robustness import paths, provenance, representations, storage
+from robustness.engine import Engine
+from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
+from robustness.evaluation import Progress, ShouldStop, correctness, evaluate
+from robustness.statistics import BoolArray
+from robustness.tasks import Task
+from robustness.types import (
+    Example,
+    FloatArray,
+    Instruction,
+    Neighbours,
+    Provenance,
+    RepresentationSpec,
+)
+
+SCHEMA = 1
+ORIGINAL = "original"
+MANIFEST = "manifest.json"
+_ALONE = "instructions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRecipe:
+    """How an index is made."""
+
+    inputs: int = 24
+    """Development inputs of each task that a representation is the mean over."""
+    measured: int = 256
+    """Test inputs of each task that observed instructions are measured on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Space:
+    """Observed instructions as points, in exact L2 distance."""
+
+    ids: tuple[str, ...]
+    vectors: FloatArray
+    """(I, D) float32."""
+    left_out: FloatArray
+    """(I,) float32: each one's distance to its nearest other; empty for fewer than two."""
+
+    def search(self, queries: FloatArray, k: int) -> Neighbours:
+        """The k nearest of each query.
+
+        Args:
+            queries: (N, D) float32.
+            k: At the most; fewer where there are fewer.
+
+        Raises:
+            MismatchError: The queries have another width.
+        """
+        if queries.ndim != 2 or queries.shape[1] != self.vectors.shape[1]:
+            raise MismatchError(
+                f"queries have shape {queries.shape}, the index holds vectors of width "
+                f"{self.vectors.shape[1]}"
+            )
+        squared, rows = flat(self.vectors).search(
+            np.ascontiguousarray(queries, dtype=np.float32), min(k, len(self.ids))
+        )
+        return Neighbours(
+            ids=tuple(tuple(self.ids[r] for r in row) for row in rows),
+            distances=np.sqrt(np.maximum(squared, 0.0)).astype(np.float32),
+        )
+
+    def percentile(self, distance: float) -> float:
+        """Share (0 to 100) of the leave-one-out distances that are smaller; NaN without any."""
+        if not self.left_out.size:
+            return float("nan")
+        return float(np.mean(self.left_out < distance) * 100.0)
+
+    @property
+    def scale(self) -> float:
+        """Median leave-one-out distance: the unit of relative distances; NaN where undefined."""
+        median = float(np.median(self.left_out)) if self.left_out.size else float("nan")
+        return median if median > 0 else float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TaskIndex:
+    """One task's observed instructions."""
+
+    space: Space
+    example_ids: tuple[str, ...]
+    """Labelled inputs that they were measured on."""
+    correct: BoolArray
+    """(I, N) bool, instructions in the order of `space.ids`."""
+    own: bool
+    """False: no observed instruction is for this task, those of its type stand in; then
+    their accuracy is no baseline."""
+
+    def accuracy(self, instruction_id: str) -> float | None:
+        """Measured accuracy in [0, 1] of one; None where it is no baseline."""
+        if not self.own or not self.correct.shape[1]:
+            return None
+        return float(self.correct[self.space.ids.index(instruction_id)].mean())
+
+    def deficit(self, instruction_id: str) -> float | None:
+        """Mean accuracy minus that of one, in [-1, 1]; positive: worse than its peers."""
+        own, mean = self.accuracy(instruction_id), self.mean_accuracy
+        return None if own is None or mean is None else mean - own
+
+    @property
+    def mean_accuracy(self) -> float | None:
+        """Mean accuracy in [0, 1] over the observed instructions; None where undefined."""
+        return float(self.correct.mean()) if self.own and self.correct.size else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ObservedIndex:
+    """All of one model's observed instructions."""
+
+    spec: RepresentationSpec
+    recipe: IndexRecipe
+    instructions: Mapping[str, Instruction]
+    tasks: Mapping[str, TaskIndex]
+    alone: Space
+    digest: str
+    """Hash of the manifest; a calibration belongs to exactly one."""
+    made: Provenance
+
+    def home(self, instruction_id: str) -> str | None:
+        """A task that an observed instruction was measured on; None where it was on none."""
+        asked = self.instructions[instruction_id].task
+        if asked in self.tasks:
+            return asked
+        return next(
+            (n for n, t in self.tasks.items() if t.own and instruction_id in t.space.ids), None
+        )
+
+
+def flat(vectors: FloatArray) -> Any:
+    """A FAISS flat L2 index of (I, D) float32 vectors."""
+    made = faiss.IndexFlatL2(vectors.shape[1])
+    made.add(np.ascontiguousarray(vectors, dtype=np.float32))
+    return made
+
+
+def space(ids: Sequence[str], vectors: FloatArray) -> Space:
+    """Points with their leave-one-out distances.
+
+    Raises:
+        InputError: There are no points.
+    """
+    if not len(ids):
+        raise InputError("an index needs at least one observed instruction")
+    if len(ids) < 2:
+        return Space(tuple(ids), vectors, np.empty(0, dtype=np.float32))
+    gaps = np.linalg.norm(vectors[:, None, :] - vectors[None, :, :], axis=2)
+    np.fill_diagonal(gaps, np.inf)
+    return Space(tuple(ids), vectors, gaps.min(axis=1).astype(np.float32))
+
+
+def folder_of(spec: RepresentationSpec, root: Path = paths.INDEXES) -> Path:
+    """Where the index of a model lies: `<root>/<backbone>/<original or prefix>`."""
+    return root / spec.model / (ORIGINAL if spec.prefix is None else spec.prefix.split("@")[0])
+
+
+def observed_for(task: Task, observed: Sequence[Instruction]) -> tuple[list[Instruction], bool]:
+    """The observed instructions to compare with on a task, and whether they are its own."""
+    own = [
+        i for i in collections.for_task(observed, task.id, task.task_type)
+        if representations.fits(i, task.fields)
+    ]
+    if own:
+        return own, True
+    kin = [
+        i for i in observed
+        if i.task_type == task.task_type and representations.fits(i, task.fields)
+    ]
+    return kin, False
+
+
+def inputs_of(task: Task, recipe: IndexRecipe) -> tuple[Example, ...]:
+    """The unlabelled inputs that represent a task."""
+    return task.split("dev")[: recipe.inputs]
+
+
+def measured_of(task: Task, recipe: IndexRecipe) -> tuple[Example, ...]:
+    """The labelled inputs that accuracy is measured on."""
+    return tuple(e for e in task.split("test") if e.answer is not None)[: recipe.measured]
+
+
+def build(
+    engine: Engine,
+    model: str,
+    observed: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    recipe: IndexRecipe | None = None,
+    on_progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> ObservedIndex:
+    """Reads every observed instruction on every task that it is for.
+
+    Args:
+        engine: Where the model runs.
+        model: A served model id.
+        observed: The observed collection.
+        tasks: With their examples.
+        recipe: How many inputs.
+        on_progress: Called with (tasks done, tasks).
+        should_stop: Asked between chunks.
+
+    Raises:
+        InputError: There is nothing observed.
+        NotFoundError, EngineError, CancelledError: See `evaluation.read_cells`.
+    """
+    recipe = recipe or IndexRecipe()
+    info = representations.served(engine, model)
+    if not observed:
+        raise InputError("an index needs at least one observed instruction")
+    built: dict[str, TaskIndex] = {}
+    for number, task in enumerate(tasks, start=1):
+        chosen, own = observed_for(task, observed)
+        inputs, labelled = inputs_of(task, recipe), measured_of(task, recipe)
+        if chosen and inputs:
+            vectors = representations.on_inputs(
+                engine, model, chosen, inputs, should_stop=should_stop
+            )
+            records = evaluate(
+                engine, model, chosen if own else [], labelled, should_stop=should_stop
+            )
+            built[task.id] = TaskIndex(
+                space=space([i.id for i in chosen], vectors),
+                example_ids=tuple(e.id for e in labelled) if own else (),
+                correct=correctness(records).reshape(len(chosen), -1),
+                own=own,
+            )
+        if on_progress is not None:
+            on_progress(number, len(tasks))
+    alone = representations.alone(engine, model, observed)
+    return ObservedIndex(
+        spec=info.spec, recipe=recipe, instructions={i.id: i for i in observed}, tasks=built,
+        alone=space([i.id for i in observed], alone), digest="",
+        made=provenance.collect(schema=SCHEMA, device=engine.name),
+    )
+
+
+def save(index: ObservedIndex, folder: Path) -> ObservedIndex:
+    """Writes the FAISS files and, last, the manifest that vouches for them."""
+    files = {}
+    for name, part in [(_ALONE, index.alone), *((t, i.space) for t, i in index.tasks.items())]:
+        path = folder / f"{name}.faiss"
+        with storage.atomic_path(path) as temporary:
+            faiss.write_index(flat(part.vectors), str(temporary))
+        files[name] = storage.file_hash(path)
+    document = {
+        "schema": SCHEMA,
+        "spec": index.spec,
+        "recipe": index.recipe,
+        "instructions": list(index.instructions.values()),
+        "alone": {"ids": index.alone.ids, "sha256": files[_ALONE]},
+        "tasks": {
+            name: {
+                "ids": part.space.ids,
+                "sha256": files[name],
+                "own": part.own,
+                "accuracy": {i: part.accuracy(i) for i in part.space.ids},
+                "example_ids": part.example_ids,
+                "correct": ["".join("01"[int(c)] for c in row) for row in part.correct],
+            }
+            for name, part in index.tasks.items()
+        },
+        "provenance": index.made,
+    }
+    storage.write_json(folder / MANIFEST, document)
+    return replace(index, digest=storage.file_hash(folder / MANIFEST))
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+class _Points(_Row):
+    ids: tuple[str, ...]
+    sha256: str
+
+
+class _TaskRow(_Points):
+    own: bool
+    accuracy: dict[str, float | None]
+    example_ids: tuple[str, ...]
+    correct: tuple[str, ...]
+
+
+class _Manifest(_Row):
+    schema_: int = Field(alias="schema")
+    spec: RepresentationSpec
+    recipe: IndexRecipe
+    instructions: list[dict[str, Any]]
+    alone: _Points
+    tasks: dict[str, _TaskRow]
+    provenance: Provenance
+
+
+def _points(folder: Path, name: str, row: _Points) -> Space:
+    path = folder / f"{name}.faiss"
+    again = "build it again with: python -m robustness index build"
+    if not path.is_file():
+        raise CorruptFileError(f"{path} is missing though the manifest names it; {again}")
+    if storage.file_hash(path) != row.sha256:
+        raise CorruptFileError(f"{path} is not the file that the manifest vouches for; {again}")
+    read = faiss.read_index(str(path))
+    if read.ntotal != len(row.ids):
+        raise CorruptFileError(f"{path} holds {read.ntotal} points, the manifest {len(row.ids)}")
+    return space(row.ids, np.asarray(read.reconstruct_n(0, read.ntotal), dtype=np.float32))
+
+
+def load(folder: Path, spec: RepresentationSpec) -> ObservedIndex:
+    """Reads the index of one model.
+
+    Args:
+        folder: See `folder_of`.
+        spec: Of the model that will be asked.
+
+    Raises:
+        NotFoundError: It was not built yet.
+        MismatchError: It was built with another model, revision, prefix, layer or schema.
+        CorruptFileError: A file is missing or was changed.
+    """
+    path = folder / MANIFEST
+    try:
+        document = storage.read_json(path, schema=SCHEMA)
+    except NotFoundError:
+        raise NotFoundError(
+            f"the model {spec.model} has no observed index at {folder}; build it with: "
+            "python -m robustness index build --model MODEL"
+        ) from None
+    try:
+        manifest = _Manifest.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise CorruptFileError(f"{path}: {key}: {first['msg']}") from error
+    for name in ("model", "revision", "prefix", "layer", "position"):
+        built, asked = getattr(manifest.spec, name), getattr(spec, name)
+        if built != asked:
+            raise MismatchError(
+                f"the index at {folder} was built with {name} {built!r}, the model has "
+                f"{asked!r}; build it again with: python -m robustness index build"
+            )
+    known = [collections.parse(row, str(path)) for row in manifest.instructions]
+    return ObservedIndex(
+        spec=manifest.spec,
+        recipe=manifest.recipe,
+        instructions={i.id: i for i in known},
+        tasks={name: _task(folder, name, row) for name, row in manifest.tasks.items()},
+        alone=_points(folder, _ALONE, manifest.alone),
+        digest=storage.file_hash(path),
+        made=manifest.provenance,
+    )
+
+
+def _task(folder: Path, name: str, row: _TaskRow) -> TaskIndex:
+    bits = np.array([[c == "1" for c in line] for line in row.correct], dtype=np.bool_)
+    return TaskIndex(
+        space=_points(folder, name, row),
+        example_ids=row.example_ids,
+        correct=bits.reshape(len(row.ids), -1),
+        own=row.own,
+    )

@@ -1,0 +1,87 @@
+"""Where an instruction lies: its mean representation on a task's inputs, and alone.
+
+Refuses to know distances; `index.py` measures them.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from robustness import prompts
+from robustness.engine import Engine, ModelInfo
+from robustness.errors import InputError, NotFoundError
+from robustness.evaluation import Progress, ShouldStop, read_cells
+from robustness.types import Example, FloatArray, Instruction
+
+_PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
+_HEADING = re.compile(r"^\W*(\w+\s*){0,3}:?\W*$")
+
+
+def served(engine: Engine, model: str) -> ModelInfo:
+    """The engine's description of one model.
+
+    Raises:
+        NotFoundError: It does not serve that one.
+    """
+    for info in engine.models():
+        if info.id == model:
+            return info
+    known = ", ".join(info.id for info in engine.models())
+    raise NotFoundError(f"no model {model!r}; there are {known}")
+
+
+def fits(instruction: Instruction, fields: Iterable[str]) -> bool:
+    """Whether inputs with these fields fill the phrasing's template."""
+    return set(prompts.placeholders(instruction.text)) <= {*fields, "options"}
+
+
+def alone_text(instruction: Instruction) -> str:
+    """The instruction without its input, ending in the common cue.
+
+    Lines that only label an input ("Sentence: {text}", "Options:") fall away, and the cue makes
+    the last token the same for all, so that the distance is about the wording.
+    """
+    lines = []
+    for line in instruction.text.splitlines():
+        bare = _PLACEHOLDER.sub("", line)
+        labels_input = bare != line and _HEADING.match(bare)
+        is_cue = line.strip().endswith(":") and _HEADING.match(line)
+        if not labels_input and not is_cue and bare.strip():
+            lines.append(" ".join(bare.split()))
+    text = "\n".join(lines) or " ".join(_PLACEHOLDER.sub("", instruction.text).split())
+    return f"{text}\n{prompts.DEFAULT_CUE}"
+
+
+def alone(engine: Engine, model: str, instructions: Sequence[Instruction]) -> FloatArray:
+    """(I, D) float32: each instruction without any input.
+
+    Raises:
+        InputError, NotFoundError, EngineError: See `Engine.represent`.
+    """
+    vectors = engine.represent(model, [alone_text(i) for i in instructions])
+    return np.stack(vectors).astype(np.float32)
+
+
+def on_inputs(
+    engine: Engine,
+    model: str,
+    instructions: Sequence[Instruction],
+    examples: Sequence[Example],
+    *,
+    on_progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> FloatArray:
+    """(I, D) float32: each instruction's mean representation over the examples.
+
+    Raises:
+        InputError: There are no examples, or a template does not fit them.
+        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
+    """
+    if not examples:
+        raise InputError("an instruction has no representation on no inputs; give at least one")
+    pairs = [(i, e) for i in instructions for e in examples]
+    cells = read_cells(engine, model, pairs, on_progress=on_progress, should_stop=should_stop)
+    vectors = np.stack([cell.reading.representation for cell in cells])
+    grouped = vectors.reshape(len(instructions), len(examples), -1)
+    return grouped.mean(axis=1, dtype=np.float64).astype(np.float32)

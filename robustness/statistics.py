@@ -1,0 +1,103 @@
+"""Intervals and tests: Wilson, paired bootstrap over instructions and inputs, McNemar, Holm.
+
+Refuses to know models and tasks: arrays of correct answers come in, in [0, 1].
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+from robustness.errors import InputError
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A value with its interval, in the unit of what it was made from."""
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson(correct: int, n: int, *, coverage: float = 0.95) -> Estimate:
+    """Accuracy in [0, 1] with Wilson's interval.
+
+    Raises:
+        InputError: There is nothing to take the accuracy of.
+    """
+    if n <= 0:
+        raise InputError("the accuracy of no answers is undefined; give labelled inputs")
+    low, high = proportion_confint(correct, n, alpha=1.0 - coverage, method="wilson")
+    return Estimate(value=correct / n, low=float(low), high=float(high))
+
+
+def paired_bootstrap(
+    first: BoolArray,
+    second: BoolArray,
+    *,
+    rng: np.random.Generator,
+    draws: int = 2000,
+    coverage: float = 0.95,
+) -> Estimate:
+    """Mean of first minus second on identical cells, resampling instructions and inputs.
+
+    Args:
+        first: (I, N) bool, correct or not, instructions by inputs.
+        second: The same cells under the other condition; a dimension of 1 is broadcast.
+        rng: Where chance comes from.
+        draws: Bootstrap samples.
+        coverage: Of the percentile interval.
+
+    Raises:
+        InputError: There are no cells, or the shapes differ.
+    """
+    if first.ndim != 2 or second.ndim != 2 or 0 in first.shape or 0 in second.shape:
+        raise InputError(
+            f"two tables of instructions by inputs are needed, found {first.shape} and "
+            f"{second.shape}"
+        )
+    try:
+        difference = first.astype(np.float64) - second.astype(np.float64)
+    except ValueError:
+        raise InputError(
+            f"the tables have different cells: {first.shape} and {second.shape}"
+        ) from None
+    rows, columns = difference.shape
+    # A resample is a weighting of rows and columns, so each draw is one bilinear product.
+    row_weights = rng.multinomial(rows, np.full(rows, 1.0 / rows), size=draws) / rows
+    column_weights = rng.multinomial(columns, np.full(columns, 1.0 / columns), size=draws) / columns
+    means = np.einsum("bi,ij,bj->b", row_weights, difference, column_weights, optimize=True)
+    tail = (1.0 - coverage) / 2.0
+    low, high = np.quantile(means, [tail, 1.0 - tail])
+    return Estimate(value=float(difference.mean()), low=float(low), high=float(high))
+
+
+def mcnemar(first: BoolArray, second: BoolArray) -> float:
+    """Exact McNemar p-value for two conditions on the same inputs, (N,) bool each.
+
+    Raises:
+        InputError: There are no inputs, or the lengths differ.
+    """
+    if first.shape != second.shape or first.ndim != 1 or not first.size:
+        raise InputError(
+            f"McNemar's test needs the same inputs twice, found {first.shape} and {second.shape}"
+        )
+    gained = int(np.sum(first & ~second))
+    lost = int(np.sum(~first & second))
+    if gained + lost == 0:
+        return 1.0
+    return float(_mcnemar([[0, gained], [lost, 0]], exact=True).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values, in order; empty for none."""
+    if not p_values:
+        return []
+    return [float(p) for p in multipletests(list(p_values), method="holm")[1]]
