@@ -1,0 +1,1 @@
+"""Where collections of instructions come from: one source a file."""
