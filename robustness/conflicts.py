@@ -26,9 +26,10 @@ _VERB = (
     r"label|classify|mark|tag)\b"
 )
 _EXPLAIN = re.compile(
-    r"\b(?:explain|justify|elaborate|give (?:a |your |the )?(?:reasons?|explanations?)|"
-    r"describe (?:how|why)|step by step|in (?:a )?(?:full|complete) sentences?|"
-    r"write (?:a |one )?(?:paragraph|essay|summary))\b",
+    r"(?:(?:^|[.!?:;,\n]\s*|\b(?:and|then|please|also|briefly|must|should)\s+)"
+    r"(?:explain|justify|elaborate)\b|\bgive (?:a |your |the )?(?:reasons?|explanations?)|"
+    r"\bdescribe (?:how|why)\b|\bstep by step\b|\bin (?:a )?(?:full|complete) sentences?\b|"
+    r"\bwrite (?:a |one )?(?:paragraph|essay|summary)\b)",
     re.IGNORECASE,
 )
 _NEGATED = re.compile(

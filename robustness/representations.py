@@ -15,7 +15,8 @@ from robustness.evaluation import Progress, ShouldStop, read_cells
 from robustness.types import Example, FloatArray, Instruction
 
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
-_HEADING = re.compile(r"^\W*(\w+\s*){0,3}:?\W*$")
+_LABEL = re.compile(r"^\W*(?:(?:\w+\s*){1,3}:)?\W*$")
+_CUE = re.compile(r"^\W*(?:\w+\s*){0,4}[:=>]*\W*$")
 
 
 def served(engine: Engine, model: str) -> ModelInfo:
@@ -43,12 +44,12 @@ def alone_text(instruction: Instruction) -> str:
     the last token the same for all, so that the distance is about the wording.
     """
     lines = []
-    for line in instruction.text.splitlines():
+    for line in instruction.text.strip().splitlines():
         bare = _PLACEHOLDER.sub("", line)
-        labels_input = bare != line and _HEADING.match(bare)
-        is_cue = line.strip().endswith(":") and _HEADING.match(line)
-        if not labels_input and not is_cue and bare.strip():
+        if not (bare != line and _LABEL.match(bare)) and bare.strip():
             lines.append(" ".join(bare.split()))
+    if len(lines) > 1 and _CUE.match(lines[-1]) and not lines[-1].endswith((".", "?", "!")):
+        lines.pop()
     text = "\n".join(lines) or " ".join(_PLACEHOLDER.sub("", instruction.text).split())
     return f"{text}\n{prompts.DEFAULT_CUE}"
 
@@ -85,3 +86,14 @@ def on_inputs(
     vectors = np.stack([cell.reading.representation for cell in cells])
     grouped = vectors.reshape(len(instructions), len(examples), -1)
     return grouped.mean(axis=1, dtype=np.float64).astype(np.float32)
+
+
+def fields_of(instruction: Instruction) -> tuple[str, ...]:
+    """The input fields that a template names."""
+    return tuple(n for n in prompts.placeholders(instruction.text) if n != "options")
+
+
+def shares_fields(instruction: Instruction, observed: Instruction) -> bool:
+    """Whether both can be phrasings of one task: one's fields are all among the other's."""
+    mine, theirs = set(fields_of(instruction)), set(fields_of(observed))
+    return not mine or not theirs or mine <= theirs or theirs <= mine

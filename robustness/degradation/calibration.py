@@ -68,11 +68,13 @@ def _point(
     near_own = own_inputs.search(own, 1)
     near_alone = index.alone.search(representations.alone(engine, model, [instruction]), 1)
     measured = accuracy(evaluate(engine, model, [instruction], labelled))
+    # `calibrate` takes only tasks whose observed instructions were measured.
+    baseline = float(part.correct.mean())
     return Point(
         instruction_id=instruction.id,
         text=instruction.text,
         task=task.id,
-        degradation=((part.mean_accuracy or 0.0) - measured) * 100.0,
+        degradation=(baseline - measured) * 100.0,
         evidence={
             TaskSource.GIVEN: evidence(part.space, near, part.deficit(near.ids[0][0]), found),
             TaskSource.INPUTS: evidence(
@@ -115,7 +117,9 @@ def calibrate(
         InputError: Too few instructions.
         CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
     """
-    known = [t for t in tasks if t.id in index.tasks and index.tasks[t.id].mean_accuracy is not None]
+    known = [
+        t for t in tasks if t.id in index.tasks and index.tasks[t.id].mean_accuracy is not None
+    ]
     work = [
         (task, [
             i for i in collections.for_task(unobserved, task.id, task.task_type)

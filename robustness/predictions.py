@@ -1,0 +1,228 @@
+"""One instruction -> its prediction: neighbours, distance, degradation, conflicts.
+
+Refuses to load or to remember anything: `workbench.py` brings the index and the calibration.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from robustness import conflicts, representations, statistics
+from robustness.degradation import Calibration, Estimated, Evidence, evidence
+from robustness.degradation.calibration import deficit_at_home
+from robustness.engine import Engine
+from robustness.errors import InputError
+from robustness.index import ObservedIndex, Space, inputs_of
+from robustness.tasks import Task
+from robustness.types import (
+    Conflict,
+    Example,
+    Instruction,
+    Nearest,
+    Neighbours,
+    Prediction,
+    TaskSource,
+    Tier,
+)
+
+NOMINAL = 0.9
+"""Coverage named where nothing was calibrated."""
+_SEED = 0
+
+
+class Predictor:
+    """Predicts for one model."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        model: str,
+        index: ObservedIndex,
+        calibration: Calibration | None,
+        k: int,
+    ) -> None:
+        """Takes what belongs together.
+
+        Args:
+            engine: Where the model runs.
+            model: A served model id.
+            index: Of that model.
+            calibration: Of that index; without one there are neighbours, and no number.
+            k: Neighbours to show.
+        """
+        self._engine = engine
+        self._model = model
+        self._index = index
+        self._calibration = calibration
+        self._k = k
+
+    def on_task(self, instruction: Instruction, task: Task) -> Prediction:
+        """For a task of the index.
+
+        Raises:
+            InputError: The text does not fit the task's inputs.
+            NotFoundError, EngineError: See `Engine.read`.
+        """
+        part = self._index.tasks[task.id]
+        inputs = inputs_of(task, self._index.recipe)
+        vector = representations.on_inputs(self._engine, self._model, [instruction], inputs)
+        near = part.space.search(vector, self._k)
+        found = conflicts.find(instruction, inputs[0].options)
+        accuracies = [part.accuracy(i) for i in near.ids[0]]
+        nearest = self._nearest(part.space, near, accuracies, task.id)
+        if part.own and instruction.id in part.space.ids:
+            return self._measured(instruction, task.id, nearest, found)
+        clues = evidence(part.space, near, part.deficit(near.ids[0][0]), found)
+        if not part.own:
+            return self._without_number(
+                instruction, task.id, TaskSource.GIVEN, nearest, found,
+                "No observed instruction is for this task, so there is no accuracy to lose; the "
+                f"neighbours are those of other {task.task_type} tasks.",
+            )
+        return self._estimated(instruction, task.id, TaskSource.GIVEN, clues, nearest, found)
+
+    def on_inputs(
+        self, instruction: Instruction, inputs: Sequence[Example], space: Space
+    ) -> Prediction:
+        """For somebody's own inputs.
+
+        Args:
+            instruction: What they typed.
+            inputs: Of one shape.
+            space: All observed instructions on these inputs.
+
+        Raises: As `on_task`.
+        """
+        vector = representations.on_inputs(self._engine, self._model, [instruction], inputs)
+        near = space.search(vector, self._k)
+        found = conflicts.find(instruction, inputs[0].options)
+        nearest = self._nearest(space, near, self._at_home(near), None)
+        clues = evidence(space, near, deficit_at_home(self._index, near.ids[0][0]), found)
+        return self._estimated(
+            instruction, inputs[0].task, TaskSource.INPUTS, clues, nearest, found
+        )
+
+    def inferred(self, instruction: Instruction) -> Prediction:
+        """For neither: the nearest observed instruction says which task it is.
+
+        Raises:
+            InputError: The placeholders fit no observed instruction's task.
+            NotFoundError, EngineError: See `Engine.represent`.
+        """
+        space = self._index.alone
+        vector = representations.alone(self._engine, self._model, [instruction])
+        near = self._fitting(instruction, space.search(vector, len(space.ids)))
+        task = self._index.home(near.ids[0][0]) or ""
+        nearest = self._nearest(space, near, self._at_home(near), None)
+        clues = evidence(space, near, deficit_at_home(self._index, near.ids[0][0]), ())
+        return self._estimated(instruction, task, TaskSource.INFERRED, clues, nearest, ())
+
+    def _fitting(self, instruction: Instruction, near: Neighbours) -> Neighbours:
+        """The first k whose templates name the fields that the instruction names."""
+        kept = [
+            (number, i) for number, i in enumerate(near.ids[0])
+            if representations.shares_fields(instruction, self._index.instructions[i])
+        ][: self._k]
+        if not kept:
+            raise InputError(
+                "no observed instruction has the placeholders of this one "
+                f"({', '.join(representations.fields_of(instruction))}); choose a task"
+            )
+        rows = [number for number, _ in kept]
+        return Neighbours(
+            ids=(tuple(i for _, i in kept),), distances=near.distances[:, rows]
+        )
+
+    def _at_home(self, near: Neighbours) -> list[float | None]:
+        homes = [(i, self._index.home(i)) for i in near.ids[0]]
+        return [
+            None if home is None else self._index.tasks[home].accuracy(i) for i, home in homes
+        ]
+
+    def _nearest(
+        self, space: Space, near: Neighbours, accuracies: Sequence[float | None], task: str | None
+    ) -> tuple[Nearest, ...]:
+        rows = []
+        found = zip(near.ids[0], near.distances[0], accuracies, strict=True)
+        for instruction_id, distance, accuracy in found:
+            known = self._index.instructions[instruction_id]
+            rows.append(
+                Nearest(
+                    instruction_id=instruction_id, text=known.text, collection=known.collection,
+                    task=known.task or task, distance=float(distance),
+                    percentile=space.percentile(float(distance)),
+                    accuracy=None if accuracy is None else accuracy * 100.0,
+                )
+            )
+        return tuple(rows)
+
+    def _measured(
+        self,
+        instruction: Instruction,
+        task: str,
+        nearest: tuple[Nearest, ...],
+        found: tuple[Conflict, ...],
+    ) -> Prediction:
+        part = self._index.tasks[task]
+        own = part.correct[part.space.ids.index(instruction.id)]
+        loss = statistics.paired_bootstrap(
+            part.correct, own[None, :], rng=np.random.default_rng(_SEED), coverage=NOMINAL
+        )
+        return Prediction(
+            instruction_id=instruction.id, task=task, task_source=TaskSource.GIVEN,
+            degradation=loss.value * 100.0, low=loss.low * 100.0, high=loss.high * 100.0,
+            coverage=NOMINAL, tier=Tier.MEASURED, in_support=True, nearest=nearest,
+            conflicts=found,
+            basis=f"This is an observed instruction: it was measured on {len(own)} inputs.",
+        )
+
+    def _without_number(
+        self,
+        instruction: Instruction,
+        task: str,
+        source: TaskSource,
+        nearest: tuple[Nearest, ...],
+        found: tuple[Conflict, ...],
+        basis: str,
+    ) -> Prediction:
+        coverage = NOMINAL if self._calibration is None else self._calibration.coverage
+        return Prediction(
+            instruction_id=instruction.id, task=task, task_source=source, degradation=None,
+            low=None, high=None, coverage=coverage, tier=Tier.DISTANCE, in_support=False,
+            nearest=nearest, conflicts=found, basis=basis,
+        )
+
+    def _estimated(
+        self,
+        instruction: Instruction,
+        task: str,
+        source: TaskSource,
+        clues: Evidence,
+        nearest: tuple[Nearest, ...],
+        found: tuple[Conflict, ...],
+    ) -> Prediction:
+        if self._calibration is None:
+            return self._without_number(
+                instruction, task, source, nearest, found,
+                "This model has no calibration, so there are neighbours and distances, and no "
+                "number; measure one with: python -m robustness calibrate",
+            )
+        made: Estimated = self._calibration.estimate(source, clues)
+        if made.degradation is None:
+            return self._without_number(
+                instruction, task, source, nearest, found,
+                "It lies farther from the observed instructions than any that was calibrated, so "
+                "there is no number.",
+            )
+        skill = self._calibration.lines[source].skill
+        return Prediction(
+            instruction_id=instruction.id, task=task, task_source=source,
+            degradation=made.degradation, low=made.low, high=made.high,
+            coverage=self._calibration.coverage, tier=Tier.DISTANCE, in_support=made.in_support,
+            nearest=nearest, conflicts=found,
+            basis=(
+                f"Distance to the nearest observed instruction, calibrated on {skill.n} measured "
+                f"unobserved ones: mean error {skill.mae:.1f} points, {skill.mae_constant:.1f} "
+                f"for a constant; {skill.coverage * 100:.0f}% lay inside their interval."
+            ),
+        )

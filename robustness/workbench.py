@@ -1,0 +1,342 @@
+"""One engine with its indexes and predictors: what the command line, server and page ask.
+
+Refuses to know who asks: it gives values, in points where people read them.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from robustness import degradation as predictors
+from robustness import evaluation, paths, prompts, representations, statistics, tasks, typed
+from robustness import index as indexes_
+from robustness.degradation import Calibration
+from robustness.degradation.calibration import OWN_INPUTS, space_on
+from robustness.engine import Engine
+from robustness.errors import InputError, NotFoundError
+from robustness.evaluation import Progress, ShouldStop
+from robustness.index import ObservedIndex, Space
+from robustness.predictions import Predictor
+from robustness.tasks import Task
+from robustness.types import (
+    Comparison,
+    EvalRecord,
+    Example,
+    Instruction,
+    Measurement,
+    ModelAnswer,
+    Prediction,
+    Prompt,
+    TaskType,
+)
+
+_REMEMBERED = 16
+_SEED = 0
+
+
+class Workbench:
+    """Predictions, comparisons and measurements on one engine. Safe to share among threads."""
+
+    def __init__(
+        self, engine: Engine, *, indexes: Path = paths.INDEXES, task_files: bool = False
+    ) -> None:
+        """Reads nothing yet: an index is loaded when it is first asked for.
+
+        Args:
+            engine: Serves the original model and its aligned forms.
+            indexes: The folder of all indexes.
+            task_files: Whether `task` may name a file on this machine (never on a server).
+        """
+        self.engine = engine
+        served = engine.models()
+        self.original: str = served[0].id
+        self.aligned: tuple[str, ...] = tuple(m.id for m in served[1:])
+        self._folder = indexes
+        self._task_files = task_files
+        self._indexes: dict[str, ObservedIndex] = {}
+        self._calibrations: dict[str, Calibration | None] = {}
+        self._spaces: OrderedDict[tuple[str, ...], Space] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def tasks(self) -> list[Task]:
+        """The built-in tasks without their examples, those that the backbone learned first."""
+        known = [tasks.builtin(name).without_examples() for name in tasks.builtin_names()]
+        return sorted(known, key=lambda t: not t.trained)
+
+    def task(self, name: str) -> Task:
+        """A built-in task, or a task file where those are allowed.
+
+        Raises:
+            NotFoundError: There is neither.
+            InputError, CorruptFileError, MismatchError: See `tasks.read`.
+        """
+        if self._task_files and name not in tasks.builtin_names() and Path(name).is_file():
+            return tasks.read(Path(name))
+        return tasks.builtin(name)
+
+    def index(self, model: str | None = None) -> ObservedIndex:
+        """The observed index of a model.
+
+        Raises:
+            NotFoundError, MismatchError, CorruptFileError: See `index.load`.
+        """
+        model = model or self.original
+        with self._lock:
+            if model not in self._indexes:
+                spec = representations.served(self.engine, model).spec
+                folder = indexes_.folder_of(spec, self._folder)
+                loaded = indexes_.load(folder, spec)
+                self._calibrations[model] = predictors.load(folder, loaded)
+                self._indexes[model] = loaded
+            return self._indexes[model]
+
+    def calibration(self, model: str | None = None) -> Calibration | None:
+        """The calibration of a model's index; None where it has none.
+
+        Raises: As `index`.
+        """
+        self.index(model)
+        return self._calibrations[model or self.original]
+
+    def instruction(
+        self, text: str, task: Task, label_words: Mapping[str, str] | None = None
+    ) -> Instruction:
+        """A typed text for a task; a text that is an observed one is that one, labels included.
+
+        Raises:
+            InputError: It is empty.
+        """
+        if label_words is None:
+            for known in self._observed():
+                if known.text.strip() == text.strip() and (
+                    known.task in (task.id, None) and known.task_type == task.task_type
+                ):
+                    return known
+        return typed.instruction(text, task.task_type, task.id, label_words)
+
+    def predict(
+        self,
+        text: str,
+        *,
+        task: str | None = None,
+        inputs: Sequence[Example] | None = None,
+        label_words: Mapping[str, str] | None = None,
+        model: str | None = None,
+        k: int = 5,
+    ) -> Prediction:
+        """Nearest observed instructions and predicted degradation of one instruction.
+
+        Args:
+            text: A template with {placeholders}, or an instruction alone.
+            task: A built-in task.
+            inputs: Somebody's own inputs, where there is no task.
+            label_words: Canonical option -> the word that the text asks for.
+            model: A served model id; by default the original.
+            k: Neighbours.
+
+        Raises:
+            InputError: The text is empty, or its placeholders do not fit the inputs.
+            NotFoundError: No such task or model, or the model has no index.
+            MismatchError, CorruptFileError, EngineError: See `index` and `Engine.read`.
+        """
+        model = model or self.original
+        index = self.index(model)
+        predictor = Predictor(self.engine, model, index, self._calibrations[model], k)
+        if task is not None:
+            chosen = self.task(task)
+            instruction = self.instruction(text, chosen, label_words)
+            if chosen.id in index.tasks:
+                return predictor.on_task(instruction, chosen)
+            inputs = chosen.split("dev") or chosen.examples
+        elif inputs:
+            instruction = typed.instruction(text, typed.type_of(inputs), None, label_words)
+        else:
+            return predictor.inferred(typed.instruction(text, TaskType.QA, None, label_words))
+        inputs = inputs[:OWN_INPUTS]
+        space = self._space(model, index, inputs)
+        return predictor.on_inputs(instruction, inputs, space)
+
+    def prompt(
+        self,
+        text: str,
+        *,
+        task: str | None,
+        example: Example | None,
+        label_words: Mapping[str, str] | None = None,
+    ) -> Prompt:
+        """The exact prompt that a model sees.
+
+        Raises:
+            InputError: The text is empty, or its placeholders do not fit the input.
+            NotFoundError: No such task.
+        """
+        if task is not None:
+            chosen = self.task(task)
+            instruction = self.instruction(text, chosen, label_words)
+            return prompts.fill(instruction, example or self._first(chosen))
+        example = example or Example(task="", fields={}, options=())
+        instruction = typed.instruction(text, typed.type_of([example]), None, label_words)
+        if not example.options:
+            instruction = replace(instruction, option_format="", id="")
+        return prompts.fill(instruction, example)
+
+    def compare(
+        self,
+        text: str,
+        *,
+        task: str | None = None,
+        example: Example | None = None,
+        models: Sequence[str] | None = None,
+        label_words: Mapping[str, str] | None = None,
+    ) -> Comparison:
+        """The same prompt on several models, by default the original and the first aligned one.
+
+        Raises:
+            InputError: There is neither task nor input, the input has fewer than two options, or
+                the text does not fit it.
+            NotFoundError, EngineError: See `Engine.read`.
+        """
+        if task is None and example is None:
+            raise InputError("give a task, or an input with its options, to compare the answers")
+        if example is None:
+            example = self._first(self.task(str(task)))
+        if len(example.options) < 2:
+            raise InputError(
+                f"an input needs at least two options to choose from, found {len(example.options)}"
+            )
+        prompt = self.prompt(text, task=task, example=example, label_words=label_words)
+        answers = tuple(
+            self._answer(model, prompt, example)
+            for model in models or (self.original, *self.aligned[:1])
+        )
+        return Comparison(
+            instruction_id=prompt.instruction_id, task=example.task, prompt=prompt.text,
+            options=example.options, answers=answers, agree=len({a.option for a in answers}) == 1,
+        )
+
+    def records(
+        self,
+        text: str,
+        *,
+        task: str,
+        model: str | None = None,
+        label_words: Mapping[str, str] | None = None,
+        limit: int | None = None,
+        on_progress: Progress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> list[EvalRecord]:
+        """Answers to a task's labelled test inputs, in their order.
+
+        Raises:
+            InputError: The text is empty or does not fit, or the task has no labelled inputs.
+            NotFoundError, EngineError, CancelledError: See `evaluation.read_cells`.
+        """
+        chosen = self.task(task)
+        examples = self.labelled(chosen)[:limit]
+        if not examples:
+            raise InputError(f"the task {chosen.id} has no labelled inputs to measure on")
+        return evaluation.evaluate(
+            self.engine, model or self.original, [self.instruction(text, chosen, label_words)],
+            examples, on_progress=on_progress, should_stop=should_stop,
+        )
+
+    @staticmethod
+    def labelled(task: Task) -> tuple[Example, ...]:
+        """The inputs that a task is measured on: its labelled test inputs."""
+        known = tuple(e for e in task.examples if e.answer is not None)
+        return tuple(e for e in known if e.split == "test") or known
+
+    def measure(
+        self,
+        text: str,
+        *,
+        task: str,
+        model: str | None = None,
+        label_words: Mapping[str, str] | None = None,
+        limit: int | None = None,
+        on_progress: Progress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Measurement:
+        """Accuracy of an instruction, and what it loses against the observed ones.
+
+        Raises:
+            As `records`; MismatchError, CorruptFileError: See `index`.
+        """
+        model = model or self.original
+        done = self.records(
+            text, task=task, model=model, label_words=label_words, limit=limit,
+            on_progress=on_progress, should_stop=should_stop,
+        )
+        correct = evaluation.correctness(done)
+        own = statistics.wilson(int(correct.sum()), len(correct))
+        observed = self._observed_cells(model, done)
+        loss = None
+        if observed is not None:
+            loss = statistics.paired_bootstrap(
+                observed, correct[None, :], rng=np.random.default_rng(_SEED)
+            )
+        return Measurement(
+            instruction_id=done[0].instruction_id, task=done[0].task, model=model, n=len(correct),
+            accuracy=own.value * 100, accuracy_low=own.low * 100, accuracy_high=own.high * 100,
+            observed_accuracy=None if observed is None else float(observed.mean()) * 100,
+            degradation=None if loss is None else loss.value * 100,
+            low=None if loss is None else loss.low * 100,
+            high=None if loss is None else loss.high * 100,
+        )
+
+    def _space(self, model: str, index: ObservedIndex, inputs: Sequence[Example]) -> Space:
+        """The observed instructions on somebody's own inputs; the last few are remembered."""
+        key = (model, *(e.id for e in inputs))
+        with self._lock:
+            known = self._spaces.get(key)
+            if known is not None:
+                self._spaces.move_to_end(key)
+                return known
+        made = space_on(self.engine, model, index, inputs)
+        with self._lock:
+            self._spaces[key] = made
+            while len(self._spaces) > _REMEMBERED:
+                self._spaces.popitem(last=False)
+        return made
+
+    def _observed(self) -> Sequence[Instruction]:
+        try:
+            return tuple(self.index().instructions.values())
+        except NotFoundError:
+            return ()
+
+    def _observed_cells(
+        self, model: str, records: Sequence[EvalRecord]
+    ) -> statistics.BoolArray | None:
+        """The observed instructions' stored answers on the same inputs, (I, N) bool."""
+        try:
+            part = self.index(model).tasks.get(records[0].task)
+        except NotFoundError:
+            return None
+        if part is None or not part.own:
+            return None
+        column = {e: n for n, e in enumerate(part.example_ids)}
+        if any(r.example_id not in column for r in records):
+            return None
+        return part.correct[:, [column[r.example_id] for r in records]]
+
+    @staticmethod
+    def _first(task: Task) -> Example:
+        examples = task.split("test") or task.examples
+        if not examples:
+            raise InputError(f"the task {task.id} has no inputs")
+        return examples[0]
+
+    def _answer(self, model: str, prompt: Prompt, example: Example) -> ModelAnswer:
+        scores = self.engine.read(model, [prompt])[0].option_logprobs.astype(np.float64)
+        weights = np.exp(scores - scores.max())
+        return ModelAnswer(
+            model=model,
+            option=example.options[int(scores.argmax())],
+            option_probabilities=tuple(float(w) for w in weights / weights.sum()),
+            label_words=prompt.options,
+        )
