@@ -85,7 +85,8 @@ def on_inputs(
     cells = read_cells(engine, model, pairs, on_progress=on_progress, should_stop=should_stop)
     vectors = np.stack([cell.reading.representation for cell in cells])
     grouped = vectors.reshape(len(instructions), len(examples), -1)
-    return grouped.mean(axis=1, dtype=np.float64).astype(np.float32)
+    means: FloatArray = grouped.mean(axis=1, dtype=np.float64).astype(np.float32)
+    return means
 
 
 def fields_of(instruction: Instruction) -> tuple[str, ...]:

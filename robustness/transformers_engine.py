@@ -165,7 +165,7 @@ class TransformersEngine:
                     if stopped.is_set():
                         return
                     loop.call_soon_threadsafe(queue.put_nowait, chunk)
-            except Exception as error:  # noqa: BLE001 - handed to the consumer
+            except Exception as error:  # whatever it is, the consumer raises it
                 last = error
             finally:
                 if not loop.is_closed():

@@ -14,6 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from robustness.errors import InputError
 
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 Fit = Callable[[Floats, Floats], Callable[[Floats], Floats]]
 """(X, y) -> (X -> y): a regression."""
 
@@ -46,7 +47,7 @@ def clusters(texts: Sequence[str], *, cut: float = 0.5) -> npt.NDArray[np.int64]
     return np.asarray(joined.fit_predict(distances), dtype=np.int64)
 
 
-def folds(groups: npt.NDArray[np.int64], count: int, rng: np.random.Generator) -> list[Floats]:
+def folds(groups: npt.NDArray[np.int64], count: int, rng: np.random.Generator) -> list[Mask]:
     """Masks (N,) of the held-out rows; a cluster is never divided.
 
     Raises:
@@ -61,11 +62,11 @@ def folds(groups: npt.NDArray[np.int64], count: int, rng: np.random.Generator) -
     return [np.isin(groups, part) for part in parts]
 
 
-def cross_fit(x: Floats, y: Floats, held_out: Sequence[Floats], fit: Fit) -> Floats:
+def cross_fit(x: Floats, y: Floats, held_out: Sequence[Mask], fit: Fit) -> Floats:
     """(N,) predictions, each by a regression that saw nothing of its cluster."""
     predicted = np.empty_like(y)
     for mask in held_out:
-        outside = ~mask.astype(bool)
+        outside = ~mask
         predicted[mask] = fit(x[outside], y[outside])(x[mask])
     return predicted
 
@@ -87,10 +88,10 @@ def band(residuals: Floats, coverage: float) -> Band:
     )
 
 
-def covered(residuals: Floats, held_out: Sequence[Floats], coverage: float) -> float:
+def covered(residuals: Floats, held_out: Sequence[Mask], coverage: float) -> float:
     """Share in [0, 1] of residuals inside the band of the other folds' residuals."""
     inside = np.zeros(len(residuals), dtype=bool)
     for mask in held_out:
-        other = band(residuals[~mask.astype(bool)], coverage)
+        other = band(residuals[~mask], coverage)
         inside[mask] = (residuals[mask] >= other.low) & (residuals[mask] <= other.high)
     return float(inside.mean())
