@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from robustness import evaluation, statistics, typed
+from robustness import evaluation, statistics
 from robustness.degradation.calibration import OWN_INPUTS
 from robustness.errors import CancelledError, EngineError, InputError, RobustnessError
 from robustness.journal import Journal
@@ -20,7 +20,9 @@ from robustness.tables import INSTRUCTION, ROW_ERRORS, csv_bytes, read_table, wr
 from robustness.types import Example, Prediction, content_id
 from robustness.workbench import Workbench
 
-__all__ = ["COLUMNS", "Plan", "csv_bytes", "plan", "read_table", "score", "score_file", "write_table"]
+__all__ = [
+    "COLUMNS", "Plan", "csv_bytes", "plan", "read_table", "score", "score_file", "write_table",
+]
 
 COLUMNS = (
     "status", "error", "nearest_observed", "nearest_collection", "distance",

@@ -188,7 +188,9 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, Sequence[Any]] = {}
     for name in table.columns:
         values = [None if _absent(v) else v for v in table[name]]
-        kinds = {bool if isinstance(v, (bool, np.bool_)) else type(v) for v in values} - {type(None)}
+        known = [v for v in values if v is not None]
+        kinds = {bool if isinstance(v, np.bool_) else type(v) for v in known}
         mixed = len(kinds) > 1 and not kinds <= {int, float}
         columns[str(name)] = [None if v is None else str(v) for v in values] if mixed else values
-    return pd.DataFrame({k: pd.Series(v, dtype=object) for k, v in columns.items()}).convert_dtypes()
+    series = {name: pd.Series(values, dtype=object) for name, values in columns.items()}
+    return pd.DataFrame(series).convert_dtypes()
