@@ -66,6 +66,14 @@ def model_id(model: str | Path) -> str:
     return str(model).rsplit("/", maxsplit=1)[-1]
 
 
+def shipped_prefixes(model: str | Path) -> dict[str, Path]:
+    """Name -> folder of the prefixes that ship for a model; none for any but the embedded one."""
+    if model_id(model) != paths.BACKBONE_ID:
+        return {}
+    found = sorted(paths.PREFIXES.glob("*/adapter_config.json"))
+    return {config.parent.name: config.parent for config in found}
+
+
 def weights_digest(folder: Path) -> str:
     """SHA-256 over the weight files of a local model, 16 hexadecimal digits.
 

@@ -21,7 +21,8 @@ from robustness.types import Example, Prediction, content_id
 from robustness.workbench import Workbench
 
 __all__ = [
-    "COLUMNS", "Plan", "csv_bytes", "plan", "read_table", "score", "score_file", "write_table",
+    "COLUMNS", "Plan", "csv_bytes", "plan", "read_inputs", "read_table", "score", "score_file",
+    "summary", "write_table",
 ]
 
 COLUMNS = (
@@ -58,6 +59,20 @@ class Plan:
     bad_rows: int
     errors: Mapping[int, str] = field(default_factory=dict)
     """Row number -> what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What became of a table."""
+
+    out: str
+    rows: int
+    errors: int
+
+
+def summary(scored: pd.DataFrame, out: Path) -> Summary:
+    """Counts of a scored table."""
+    return Summary(out=str(out), rows=len(scored), errors=int((scored["status"] == "error").sum()))
 
 
 def _fields(text: str, names: tuple[str, ...]) -> dict[str, str]:
@@ -100,6 +115,31 @@ def example_of(
         task=chosen.id if chosen else "own", fields=_fields(text, names), options=answers,
         answer=answer or None,
     )
+
+
+def read_inputs(workbench: Workbench, path: Path, task: str | None = None) -> list[Example]:
+    """Somebody's own inputs: a table with `input`, and `options` where no task has them.
+
+    Raises:
+        InputError: A row is malformed; the message names it.
+        NotFoundError, CorruptFileError: See `read_table`.
+    """
+    table = read_table(path, required="input")
+    broken = table.attrs[ROW_ERRORS]
+    examples = []
+    for number, cells in enumerate(_rows(table)):
+        value = {k: str(cells.get(k, "") or "").strip() for k in ("input", "options", "answer")}
+        try:
+            if number in broken:
+                raise InputError(broken[number])
+            examples.append(
+                example_of(workbench, task, value["input"], value["options"], value["answer"])
+            )
+        except InputError as error:
+            raise InputError(f"{path}, row {number + 1}: {error}") from error
+    if not examples:
+        raise InputError(f"{path} has no rows")
+    return examples
 
 
 def check(workbench: Workbench, cells: Mapping[str, object], broken: str | None) -> Row:

@@ -97,19 +97,22 @@ def _cell(value: Any) -> Any:
     return "" if value is None or value is pd.NA or value != value else value
 
 
-def read_table(source: Path | bytes, name: str = "") -> pd.DataFrame:
+def read_table(
+    source: Path | bytes, name: str = "", *, required: str = INSTRUCTION
+) -> pd.DataFrame:
     """Reads a table of instructions; cells keep their text, empty ones are "".
 
     Args:
         source: A file, or its bytes.
         name: The file's name, for its ending and for messages; by default the path's.
+        required: The column that must be there.
 
     Returns:
         A table with `attrs["row_errors"]`: row number -> how the row is broken.
 
     Raises:
         NotFoundError: There is no such file.
-        InputError: The ending is unknown, or there is no column `instruction`.
+        InputError: The ending is unknown, or the required column is missing.
         CorruptFileError: It is not what its ending says.
     """
     if isinstance(source, Path):
@@ -124,9 +127,9 @@ def read_table(source: Path | bytes, name: str = "") -> pd.DataFrame:
         columns, rows, errors = _jsonl_rows(source)
     else:
         columns, rows, errors = _parquet_rows(source, name)
-    if INSTRUCTION not in columns:
+    if required not in columns:
         raise InputError(
-            f"{name} has no column {INSTRUCTION!r}; found: {', '.join(columns) or 'none'}"
+            f"{name} has no column {required!r}; found: {', '.join(columns) or 'none'}"
         )
     cells = [{c: _cell(row.get(c)) for c in columns} for row in rows]
     for number, row in enumerate(cells):

@@ -5,6 +5,8 @@ Refuses to give a number without a calibration of its own, or beyond its range.
 
 from robustness.degradation.calibration import calibrate
 from robustness.degradation.distance import Evidence, evidence
-from robustness.degradation.predictor import Calibration, Estimated, fit, load, save
+from robustness.degradation.predictor import FILE, Calibration, Estimated, fit, load, save
 
-__all__ = ["Calibration", "Estimated", "Evidence", "calibrate", "evidence", "fit", "load", "save"]
+__all__ = [
+    "FILE", "Calibration", "Estimated", "Evidence", "calibrate", "evidence", "fit", "load", "save",
+]

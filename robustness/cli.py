@@ -1,0 +1,219 @@
+"""The command line: each command parses, makes one call into the library, and shows.
+
+Refuses to compute. One JSON document on stdout with `--json`; progress and errors on stderr.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+
+from robustness import checkpoint, instructions, paths, scoring, show, storage, tasks, upkeep
+from robustness.errors import RobustnessError
+from robustness.tasks import Task
+from robustness.transformers_engine import TransformersEngine
+from robustness.upkeep import Report
+from robustness.workbench import Workbench
+
+app = typer.Typer(
+    name="robustness", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
+    help="How much does a language model depend on the way an instruction is phrased?",
+)
+index_app = typer.Typer(no_args_is_help=True, help="The observed index of a model.")
+backbone_app = typer.Typer(no_args_is_help=True, help="How the embedded backbone is made.")
+app.add_typer(index_app, name="index")
+app.add_typer(backbone_app, name="backbone")
+
+Text = Annotated[str, typer.Argument(help="The instruction, with {placeholders} or without.")]
+Model = Annotated[str, typer.Option(help="A folder with a transformers model, or a hub name.")]
+Prefixes = Annotated[
+    list[Path] | None,
+    typer.Option("--prefix", help="Soft prefix (PEFT adapter folder, or the name of a shipped one)."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Indexes = Annotated[Path, typer.Option(help="Folder of the observed indexes.")]
+TaskName = Annotated[str | None, typer.Option("--task", help="A built-in task, or a task file.")]
+TaskFiles = Annotated[
+    list[Path] | None, typer.Option("--tasks", help="Task files, instead of the built-in tasks.")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", envvar="STEADFAST_DATA", help="Folder with `nltk_data` inside."),
+]
+
+DEFAULT_MODEL = str(paths.BACKBONE)
+
+
+def _folders(prefixes: Sequence[Path] | None, model: str) -> Mapping[str, Path]:
+    """Prefix names -> folders; by default those that ship for the model."""
+    shipped = checkpoint.shipped_prefixes(model)
+    if prefixes is None:
+        return shipped
+    return {p.name: shipped.get(str(p), p) for p in prefixes}
+
+
+def _engine(model: str, prefixes: Sequence[Path] | None) -> TransformersEngine:
+    return TransformersEngine(model, prefixes=_folders(prefixes, model))
+
+
+def _workbench(model: str, prefixes: Sequence[Path] | None, indexes: Path) -> Workbench:
+    return Workbench(_engine(model, prefixes), indexes=indexes, task_files=True)
+
+
+def _print(document: object, as_json: bool, shown: str) -> None:
+    typer.echo(json.dumps(storage.plain(document), ensure_ascii=False) if as_json else shown)
+
+
+def _tasks(files: Sequence[Path] | None) -> list[Task]:
+    if files:
+        return [tasks.read(file) for file in files]
+    return [tasks.builtin(name) for name in tasks.builtin_names()]
+
+
+@contextmanager
+def _bar(unit: str) -> Iterator[Report]:
+    """A progress bar on stderr."""
+    with tqdm(unit=unit, file=sys.stderr, disable=None) as bar:
+        def report(what: str, done: int, total: int) -> None:
+            bar.set_description(what, refresh=False)
+            bar.total = total
+            bar.n = done
+            bar.refresh()
+
+        yield report
+
+
+@app.command()
+def predict(
+    text: Text,
+    task: TaskName = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="Own inputs: a table with `input` and `options`.")
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    neighbours: Annotated[int, typer.Option("-k", help="Neighbours to show.")] = 5,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Nearest observed instructions, predicted degradation and conflicts of one instruction."""
+    workbench = _workbench(model, prefix or [], indexes)
+    examples = None if inputs is None else scoring.read_inputs(workbench, inputs)
+    chosen = workbench.aligned[0] if prefix else workbench.original
+    made = workbench.predict(text, task=task, inputs=examples, model=chosen, k=neighbours)
+    _print(made, as_json, show.prediction(made))
+
+
+@app.command()
+def compare(
+    text: Text,
+    task: TaskName = None,
+    input_text: Annotated[
+        str, typer.Option("--input", help="The input; by default the task's first test input.")
+    ] = "",
+    options: Annotated[str, typer.Option(help="Own options, separated by |.")] = "",
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Both models' answers to the same prompt, with option probabilities."""
+    workbench = _workbench(model, prefix, indexes)
+    example = scoring.example_of(workbench, task, input_text, options, "") if input_text else None
+    made = workbench.compare(
+        text, task=task, example=example, models=(workbench.original, *workbench.aligned)
+    )
+    _print(made, as_json, show.comparison(made))
+
+
+@app.command()
+def score(
+    table: Annotated[Path, typer.Argument(help=".csv, .jsonl or .parquet with `instruction`.")],
+    out: Annotated[Path, typer.Option(help="Where to write; the ending gives the format.")],
+    resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = False,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Scores a table of instructions; a bad row says so itself and never costs the others."""
+    workbench = _workbench(model, prefix, indexes)
+    with _bar("row") as report:
+        scored = scoring.score_file(
+            table, out, workbench, resume=resume,
+            on_progress=lambda done, total: report("scoring", done, total),
+        )
+    summary = scoring.summary(scored, out)
+    _print(summary, as_json, show.summary(summary))
+
+
+@index_app.command("build")
+def index_build(
+    observed: Annotated[
+        Path | None, typer.Option(help="Collection file; by default the shipped observed one.")
+    ] = None,
+    task_files: TaskFiles = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Reads the observed instructions and saves the index of the model and of each prefix."""
+    known = instructions.read(observed) if observed else instructions.builtin(instructions.OBSERVED)
+    engine = _engine(model, prefix)
+    with _bar("task") as report:
+        cards = upkeep.build(engine, indexes, known, _tasks(task_files), report=report)
+    _print(cards, as_json, show.cards(cards))
+
+
+@index_app.command("info")
+def index_info(
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """What the index of the model and of each prefix holds, and how good its calibration is."""
+    cards = upkeep.info(_engine(model, prefix), indexes)
+    _print(cards, as_json, show.cards(cards))
+
+
+@app.command()
+def calibrate(
+    unobserved: Annotated[
+        Path | None,
+        typer.Option(help="Collection file; by default the shipped unobserved-development one."),
+    ] = None,
+    task_files: TaskFiles = None,
+    coverage: Annotated[float, typer.Option(min=0.5, max=0.99)] = 0.9,
+    seed: int = 0,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Measures unobserved instructions and fits the predictor of the model and of each prefix."""
+    pool = (
+        instructions.read(unobserved) if unobserved
+        else instructions.builtin(instructions.UNOBSERVED_DEVELOPMENT)
+    )
+    engine = _engine(model, prefix)
+    with _bar("instruction") as report:
+        cards = upkeep.calibrate(
+            engine, indexes, pool, _tasks(task_files), coverage=coverage, seed=seed, report=report
+        )
+    _print(cards, as_json, show.cards(cards))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command; what a user can fix is one line on stderr and exit status 2."""
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except RobustnessError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,81 @@
+"""Values as plain text for a terminal.
+
+Refuses to compute: it writes down what the library found, in points.
+"""
+
+from collections.abc import Sequence
+
+from robustness.scoring import Summary
+from robustness.types import Comparison, Prediction
+from robustness.upkeep import IndexCard
+
+
+def _short(text: str, width: int = 72) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _points(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.1f}"
+
+
+def prediction(made: Prediction) -> str:
+    """A prediction with its neighbours and conflicts."""
+    lines = [f"Task: {made.task} ({made.task_source})"]
+    if made.degradation is None:
+        lines.append("Predicted degradation: no number")
+    else:
+        lines.append(
+            f"Predicted degradation: {made.degradation:.1f} points, "
+            f"{made.coverage * 100:.0f}% interval [{made.low:.1f}, {made.high:.1f}]"
+        )
+    lines += [f"Evidence: {made.tier}. {made.basis}"]
+    lines += [f"Conflict: {c.message}" for c in made.conflicts]
+    lines.append("Nearest observed instructions:")
+    lines += [
+        f"  distance {n.distance:.2f} (percentile {n.percentile:.0f}), accuracy "
+        f"{_points(n.accuracy)}: {_short(n.text)}"
+        for n in made.nearest
+    ]
+    return "\n".join(lines)
+
+
+def comparison(made: Comparison) -> str:
+    """Both models' answers under the prompt that they saw."""
+    lines = ["Prompt:", *(f"  {line}" for line in made.prompt.splitlines()), ""]
+    for answer in made.answers:
+        chances = ", ".join(
+            f"{option} {chance * 100:.1f}%"
+            for option, chance in zip(made.options, answer.option_probabilities, strict=True)
+        )
+        lines.append(f"{answer.model}: {answer.option} ({chances})")
+    if len(made.answers) > 1:
+        lines.append("They agree." if made.agree else "They disagree.")
+    return "\n".join(lines)
+
+
+def cards(made: Sequence[IndexCard]) -> str:
+    """Indexes and calibrations."""
+    lines = []
+    for card in made:
+        lines += [
+            f"{card.model}: {card.instructions} observed instructions, {card.created}",
+            f"  {card.folder}",
+            f"  revision {card.spec.revision}, prefix {card.spec.prefix or 'none'}, "
+            f"layer {card.spec.layer}, position {card.spec.position}",
+        ]
+        lines += [f"  {task}: observed accuracy {_points(v)}" for task, v in card.tasks.items()]
+        if not card.calibrated:
+            lines.append("  not calibrated: neighbours and distances only")
+        lines += [
+            f"  calibrated (task {source}): n = {s.n}, mean error {s.mae:.1f} points (constant "
+            f"{s.mae_constant:.1f}, distance alone {s.mae_distance:.1f}), coverage "
+            f"{s.coverage * 100:.0f}%, width {s.width:.1f}"
+            for source, s in card.calibrated.items()
+        ]
+    return "\n".join(lines)
+
+
+def summary(made: Summary) -> str:
+    """What became of a table."""
+    return f"{made.out}: {made.rows} rows, {made.errors} of them with an error"

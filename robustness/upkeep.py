@@ -1,0 +1,125 @@
+"""Indexes and calibrations of every model that an engine serves, built and described.
+
+Refuses to predict: `workbench.py` asks what is kept here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustness import degradation
+from robustness import index as indexes_
+from robustness.degradation.predictor import Skill
+from robustness.engine import Engine
+from robustness.tasks import Task
+from robustness.types import Instruction, RepresentationSpec, TaskSource
+
+Report = Callable[[str, int, int], None]
+"""(what, done, total)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexCard:
+    """What is kept for one model."""
+
+    model: str
+    folder: str
+    spec: RepresentationSpec
+    instructions: int
+    tasks: Mapping[str, float | None]
+    """Task -> mean accuracy of its observed instructions in points; None: it has none."""
+    calibrated: Mapping[TaskSource, Skill]
+    """Empty: no calibration, so no numbers."""
+    created: str
+
+
+def _card(model: str, folder: Path, index: indexes_.ObservedIndex) -> IndexCard:
+    calibration = degradation.load(folder, index)
+    means = {name: part.mean_accuracy for name, part in index.tasks.items()}
+    return IndexCard(
+        model=model,
+        folder=str(folder),
+        spec=index.spec,
+        instructions=len(index.instructions),
+        tasks={name: None if mean is None else mean * 100.0 for name, mean in means.items()},
+        calibrated={} if calibration is None else {
+            source: line.skill for source, line in calibration.lines.items()
+        },
+        created=index.made.created,
+    )
+
+
+def build(
+    engine: Engine,
+    root: Path,
+    observed: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    recipe: indexes_.IndexRecipe | None = None,
+    report: Report | None = None,
+) -> list[IndexCard]:
+    """Builds and saves the index of every served model; an older calibration falls away.
+
+    Raises:
+        InputError, NotFoundError, EngineError: See `index.build`.
+    """
+    cards = []
+    for info in engine.models():
+        def progress(done: int, total: int, model: str = info.id) -> None:
+            if report is not None:
+                report(model, done, total)
+
+        made = indexes_.build(
+            engine, info.id, observed, tasks, recipe=recipe, on_progress=progress
+        )
+        folder = indexes_.folder_of(info.spec, root)
+        (folder / degradation.FILE).unlink(missing_ok=True)
+        cards.append(_card(info.id, folder, indexes_.save(made, folder)))
+    return cards
+
+
+def info(engine: Engine, root: Path) -> list[IndexCard]:
+    """Describes the index of every served model.
+
+    Raises:
+        NotFoundError, MismatchError, CorruptFileError: See `index.load`.
+    """
+    cards = []
+    for served in engine.models():
+        folder = indexes_.folder_of(served.spec, root)
+        cards.append(_card(served.id, folder, indexes_.load(folder, served.spec)))
+    return cards
+
+
+def calibrate(
+    engine: Engine,
+    root: Path,
+    unobserved: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    coverage: float = 0.9,
+    seed: int = 0,
+    report: Report | None = None,
+) -> list[IndexCard]:
+    """Measures the unobserved instructions on every served model and saves its calibration.
+
+    Raises:
+        InputError, NotFoundError, MismatchError, CorruptFileError, EngineError: See
+            `index.load` and `degradation.calibrate`.
+    """
+    cards = []
+    for served in engine.models():
+        folder = indexes_.folder_of(served.spec, root)
+        loaded = indexes_.load(folder, served.spec)
+
+        def progress(done: int, total: int, model: str = served.id) -> None:
+            if report is not None:
+                report(model, done, total)
+
+        made = degradation.calibrate(
+            engine, served.id, loaded, unobserved, tasks, coverage=coverage, seed=seed,
+            on_progress=progress,
+        )
+        degradation.save(made, folder)
+        cards.append(_card(served.id, folder, loaded))
+    return cards
