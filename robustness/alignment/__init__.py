@@ -1,0 +1,1 @@
+"""Alignment: paraphrases of observed instructions, soft prefixes, the PT+KL loss, training."""
