@@ -14,6 +14,8 @@ import typer
 from tqdm import tqdm
 
 from robustness import checkpoint, instructions, paths, scoring, show, storage, tasks, upkeep
+from robustness.backbone import recipe
+from robustness.backbone import train as backbone
 from robustness.errors import RobustnessError
 from robustness.tasks import Task
 from robustness.transformers_engine import TransformersEngine
@@ -33,7 +35,7 @@ Text = Annotated[str, typer.Argument(help="The instruction, with {placeholders} 
 Model = Annotated[str, typer.Option(help="A folder with a transformers model, or a hub name.")]
 Prefixes = Annotated[
     list[Path] | None,
-    typer.Option("--prefix", help="Soft prefix (PEFT adapter folder, or the name of a shipped one)."),
+    typer.Option("--prefix", help="Soft prefix: a PEFT adapter folder, or a shipped name."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Indexes = Annotated[Path, typer.Option(help="Folder of the observed indexes.")]
@@ -208,6 +210,38 @@ def calibrate(
             engine, indexes, pool, _tasks(task_files), coverage=coverage, seed=seed, report=report
         )
     _print(cards, as_json, show.cards(cards))
+
+
+@backbone_app.command("train")
+def backbone_train(
+    preset: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
+    out: Annotated[Path, typer.Option(help="Folder of the result.")] = paths.BACKBONE,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Trains the embedded backbone from scratch; a killed training goes on where it stopped."""
+    with _bar("step") as report:
+        folder = backbone.train(
+            recipe.load(preset), out, nltk_data=_corpora(data),
+            on_progress=lambda p: report(f"loss {p.loss:.3f}", p.step, p.steps),
+        )
+    _print({"backbone": folder}, as_json, f"trained: {folder}")
+
+
+@backbone_app.command("card")
+def backbone_card(
+    model: Model = DEFAULT_MODEL, data: Data = None, as_json: Json = False
+) -> None:
+    """Measures the backbone by task and set of instructions, and writes its card."""
+    with _bar("task") as report:
+        card = upkeep.describe_backbone(
+            _engine(model, []), Path(model), _corpora(data), report=report
+        )
+    _print(card, as_json, f"written: {Path(model) / 'CARD.md'}")
+
+
+def _corpora(data: Path | None) -> Path | None:
+    return None if data is None else data / "nltk_data"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -196,7 +196,7 @@ class TransformersEngine:
         self, position: int, text: str, options: Sequence[str], prefix: SoftPrefix | None
     ) -> _Item:
         tokenizer = self._checkpoint.tokenizer
-        ids: list[int] = tokenizer(text).input_ids
+        ids: list[int] = tokenizer(text, verbose=False).input_ids
         if not ids:
             raise InputError("the prompt is empty; write an instruction")
         scored = [
@@ -342,7 +342,8 @@ class TransformersEngine:
             **{k: v for k, v in optional.items() if k in self._forward_keys},
         )
         rest = out.logits.float().log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2)
-        return total + (rest * mask[:, 1:]).sum(dim=1)
+        summed: torch.Tensor = total + (rest * mask[:, 1:]).sum(dim=1)
+        return summed
 
     def _continue_whole(
         self, pairs: Sequence[tuple[int, list[int]]], embedded: _Batch

@@ -6,9 +6,11 @@ Refuses to predict: `workbench.py` asks what is kept here.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from robustness import degradation
 from robustness import index as indexes_
+from robustness.backbone import card
 from robustness.degradation.predictor import Skill
 from robustness.engine import Engine
 from robustness.tasks import Task
@@ -89,6 +91,32 @@ def info(engine: Engine, root: Path) -> list[IndexCard]:
         folder = indexes_.folder_of(served.spec, root)
         cards.append(_card(served.id, folder, indexes_.load(folder, served.spec)))
     return cards
+
+
+def describe_backbone(
+    engine: Engine, folder: Path, nltk_data: Path | None, *, report: Report | None = None
+) -> Mapping[str, Any]:
+    """Measures the backbone and writes `card.json` and `CARD.md` beside its weights.
+
+    Args:
+        engine: Serves the backbone.
+        folder: With `training.json`.
+        nltk_data: Folder with NLTK's `corpora`; None leaves the real-text part out.
+        report: Called after each task.
+
+    Raises:
+        NotFoundError, EngineError: See `backbone.card`.
+    """
+    def progress(done: int, total: int) -> None:
+        if report is not None:
+            report("measuring", done, total)
+
+    model = engine.models()[0].id
+    cells = card.measure(engine, model, on_progress=progress)
+    real = [] if nltk_data is None else card.real_text(engine, model, nltk_data)
+    made = card.document(cells, real, folder)
+    card.write(folder, made)
+    return made
 
 
 def calibrate(

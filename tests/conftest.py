@@ -1,5 +1,6 @@
 """Tiny random models of both families, made once a session, and the embedded backbone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,12 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from robustness import paths
+from robustness import instructions, paths, tasks, upkeep
+from robustness.index import IndexRecipe
+from robustness.tasks import Task
 from robustness.transformers_engine import TransformersEngine
+from robustness.types import Instruction
+from robustness.workbench import Workbench
 
 _TEXT = [
     "Is the sentence about a film positive or negative? Answer:",
@@ -40,7 +45,7 @@ def make_tokenizer(folder: Path, *, encoder_decoder: bool) -> int:
     )
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>",
-        model_max_length=256,
+        model_max_length=512,
     )
     fast.save_pretrained(folder)
     return len(fast)
@@ -54,7 +59,7 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=3,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=512,
         bos_token_id=1, eos_token_id=2, pad_token_id=0, initializer_range=0.3,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
@@ -88,3 +93,59 @@ def backbone() -> Path:
     if not (paths.BACKBONE / "config.json").is_file():
         pytest.skip("assets/backbone is not there yet")
     return paths.BACKBONE
+
+
+@pytest.fixture(scope="session")
+def places() -> Task:
+    """A small question-answering task."""
+    return small_task("place")
+
+
+@pytest.fixture(scope="session")
+def topics() -> Task:
+    """A small classification task."""
+    return small_task("scene_topic")
+
+
+def small_task(name: str) -> Task:
+    """A built-in task with eight inputs a split."""
+    task = tasks.builtin(name)
+    return replace(task, examples=(*task.split("dev")[:8], *task.split("test")[:8]))
+
+
+@pytest.fixture(scope="session")
+def observed() -> list[Instruction]:
+    """The shipped observed instructions of the two small tasks."""
+    known = instructions.builtin(instructions.OBSERVED)
+    return [i for i in known if i.task in ("place", "scene_topic")]
+
+
+@pytest.fixture(scope="session")
+def indexes(
+    tmp_path_factory: pytest.TempPathFactory, tiny_engine: TransformersEngine, places: Task,
+    topics: Task, observed: list[Instruction],
+) -> Path:
+    """A folder with the tiny model's index and calibration."""
+    root = tmp_path_factory.mktemp("indexes")
+    recipe = IndexRecipe(inputs=3, measured=8)
+    upkeep.build(tiny_engine, root, observed, [places, topics], recipe=recipe)
+    pool = [
+        Instruction(
+            text=f"{verb} {what}, please.", collection="unobserved", task_type=task.task_type,
+            task=task.id, option_format="dashes",
+        )
+        for task, whats in (
+            (places, ("the room of the person", "where the person in the story is")),
+            (topics, ("what the text is about", "the subject of the sentence")),
+        )
+        for what in whats
+        for verb in ("Name", "Determine", "Work out", "Give me")
+    ]
+    upkeep.calibrate(tiny_engine, root, pool, [places, topics])
+    return root
+
+
+@pytest.fixture
+def workbench(tiny_engine: TransformersEngine, indexes: Path) -> Workbench:
+    """A workbench on the tiny model."""
+    return Workbench(tiny_engine, indexes=indexes, task_files=True)
