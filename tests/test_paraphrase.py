@@ -47,7 +47,7 @@ UNSEEN = [
         task_type=TaskType.QA, task="instrument",
     ),
     Instruction(
-        text="Write gauche if the arrow points left and droite if it points right.\nArrow: {text}\n",
+        text="Write gauche if it points left and droite if it points right.\nArrow: {text}\n",
         collection="mine", task_type=TaskType.BC, task="side",
         label_words={"left": "gauche", "right": "droite"},
     ),

@@ -1,0 +1,109 @@
+"""A soft prefix as a PEFT adapter: made by an MLP, put in front of embeddings, saved.
+
+Refuses to know the loss and the data. `checkpoint.load_prefix` reads what `save` writes.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PromptEncoderConfig, TaskType, get_peft_model
+
+from robustness.checkpoint import Checkpoint
+from robustness.errors import InputError
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "README.md")
+
+
+def create(checkpoint: Checkpoint, *, virtual_tokens: int, hidden: int | None, seed: int) -> Any:
+    """Wraps the backbone, whose weights are frozen, in a new prefix.
+
+    Args:
+        checkpoint: The backbone.
+        virtual_tokens: Rows of the prefix.
+        hidden: Width inside the MLP; None: the backbone's.
+        seed: Of the first values.
+
+    Returns:
+        PEFT's model; `table` reads its prefix, `save` writes it.
+
+    Raises:
+        InputError: The prefix leaves no room for a prompt.
+    """
+    if not 0 < virtual_tokens < checkpoint.context // 2:
+        raise InputError(
+            f"virtual_tokens is {virtual_tokens}; {checkpoint.id} reads {checkpoint.context} tokens, "
+            f"so choose 1 to {checkpoint.context // 2 - 1}"
+        )
+    width = int(checkpoint.model.get_input_embeddings().weight.shape[1])
+    config = PromptEncoderConfig(
+        task_type=TaskType.SEQ_2_SEQ_LM if checkpoint.encoder_decoder else TaskType.CAUSAL_LM,
+        num_virtual_tokens=virtual_tokens,
+        encoder_reparameterization_type="MLP",
+        encoder_hidden_size=hidden or width,
+        # Two is PEFT's default for encoder-decoder models; the second half is never trained.
+        num_transformer_submodules=1,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        peft = get_peft_model(checkpoint.model, config)
+    peft.peft_config["default"].base_model_name_or_path = checkpoint.id
+    peft.peft_config["default"].revision = None
+    return peft
+
+
+def parameters(peft: Any) -> list[torch.nn.Parameter]:
+    """What is trained: the virtual tokens and their MLP."""
+    return list(peft.prompt_encoder["default"].parameters())
+
+
+def table(peft: Any) -> torch.Tensor:
+    """The prefix, (n, D), with its gradient."""
+    tokens = peft.prompt_tokens["default"].to(parameters(peft)[0].device)
+    rows: torch.Tensor = peft.prompt_encoder["default"](tokens.unsqueeze(0))[0]
+    return rows
+
+
+def apply(
+    embeds: torch.Tensor, mask: torch.Tensor, prefix: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Puts a prefix in front of embedded prompts.
+
+    Args:
+        embeds: (B, T, D), padded on either side.
+        mask: (B, T) int64, 1 where there is a token.
+        prefix: (n, D), or None.
+
+    Returns:
+        Embeddings (B, n + T, D), mask (B, n + T) int64 and positions (B, n + T) int64, which count
+        tokens and not pads.
+    """
+    if prefix is not None:
+        rows = prefix.to(embeds.dtype).expand(len(embeds), -1, -1)
+        embeds = torch.cat([rows, embeds], dim=1)
+        mask = torch.cat([mask.new_ones(rows.shape[:2]), mask], dim=1)
+    return embeds, mask, (mask.cumsum(-1) - 1).clamp(0)
+
+
+def save(peft: Any, folder: Path, card: str) -> Path:
+    """Writes the adapter in PEFT's format, with its card.
+
+    Args:
+        peft: Made by `create`.
+        folder: Gets `adapter_config.json`, `adapter_model.safetensors` and `README.md`; other files
+            there stay.
+        card: Markdown.
+
+    Returns:
+        The folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".adapter.") as name:
+        made = Path(name)
+        peft.save_pretrained(made)
+        (made / "README.md").write_text(card, encoding="utf-8")
+        for file in ADAPTER_FILES:
+            shutil.move(made / file, folder / file)
+    return folder
