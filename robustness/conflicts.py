@@ -40,7 +40,7 @@ _LETTER = re.compile(
     re.IGNORECASE,
 )
 _LETTERS = re.compile(
-    rf"{_VERB}[^.!?\n]{{0,40}}?[\"'`(]*\bA\b[\"'`)]*(?:\s*(?:,|/|\||or|and)\s*)+"
+    rf"(?i:{_VERB})[^.!?\n]{{0,40}}?[\"'`(]*\bA\b[\"'`)]*(?:\s*(?:,|/|\||or|and)\s*)+"
     r"[\"'`(]*B\b[\"'`)]*(?:(?:\s*(?:,|/|\||or|and)\s*)+[\"'`(]*[C-Z]\b[\"'`)]*)*"
 )
 _NUMBER = re.compile(

@@ -1,0 +1,87 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from robustness import cli
+
+
+def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    out = capsys.readouterr()
+    return int(ended.value.code or 0), out.out, out.err
+
+
+@pytest.fixture
+def on_tiny(tiny_llama: Path, indexes: Path) -> list[str]:
+    return ["--model", str(tiny_llama), "--indexes", str(indexes)]
+
+
+def test_predict_prints_one_json_document(
+    on_tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(
+        "predict", "Which topic?", "--task", "scene_topic", "--json", *on_tiny, capsys=capsys
+    )
+    made = json.loads(out)
+    assert code == 0
+    assert made["task_source"] == "given"
+    assert len(made["nearest"]) == 5
+
+
+def test_predict_and_compare_are_readable(
+    on_tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = run("predict", "Which topic?", "--task", "scene_topic", *on_tiny, capsys=capsys)
+    assert "Nearest observed instructions:" in out
+    _, out, _ = run(
+        "compare", "Which?", "--input", "x", "--options", "good|bad", *on_tiny, capsys=capsys
+    )
+    assert "tiny-llama: " in out
+
+
+def test_index_info_describes_index_and_calibration(
+    on_tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = run("index", "info", "--json", *on_tiny, capsys=capsys)
+    card = json.loads(out)[0]
+    assert set(card["calibrated"]) == {"given", "inputs", "inferred"}
+
+
+def test_score_writes_the_file(
+    on_tiny: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    source.write_text("instruction,task\nWhich?,scene_topic\n,place\n")
+    code, out, _ = run(
+        "score", str(source), "--out", str(target), "--json", *on_tiny, capsys=capsys
+    )
+    assert code == 0
+    assert json.loads(out)["errors"] == 1
+    assert len(target.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["predict", "Which?", "--task", "unknown"], "no task 'unknown'"),
+        (["predict", " ", "--task", "place"], "empty"),
+        (["score", "missing.csv", "--out", "x.csv"], "does not exist"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_status_two(
+    arguments: list[str], words: str, on_tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(*arguments, *on_tiny, capsys=capsys)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert words in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_model_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run("predict", "x", "--model", "/nowhere/model", capsys=capsys)
+    assert code == 2
+    assert "/nowhere/model" in err

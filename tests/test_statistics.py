@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from robustness import statistics
+from robustness.errors import InputError
+
+
+def test_wilson_stays_inside_the_unit_interval() -> None:
+    made = statistics.wilson(10, 10)
+    assert made.value == 1.0
+    assert made.low == pytest.approx(0.7225, abs=1e-3)
+    assert made.high == pytest.approx(1.0)
+
+
+def test_the_accuracy_of_nothing_is_an_error() -> None:
+    with pytest.raises(InputError, match="undefined"):
+        statistics.wilson(0, 0)
+
+
+def test_the_bootstrap_interval_covers_a_known_difference() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.random((8, 200)) < 0.8
+    second = rng.random((8, 200)) < 0.6
+    made = statistics.paired_bootstrap(first, second, rng=rng)
+    assert made.low < 0.2 < made.high
+    assert made.value == pytest.approx(first.mean() - second.mean())
+
+
+def test_identical_cells_differ_by_exactly_nothing() -> None:
+    cells = np.ones((3, 5), dtype=bool)
+    made = statistics.paired_bootstrap(cells, cells, rng=np.random.default_rng(0))
+    assert (made.value, made.low, made.high) == (0.0, 0.0, 0.0)
+
+
+def test_different_cells_are_refused() -> None:
+    with pytest.raises(InputError, match="different cells"):
+        statistics.paired_bootstrap(
+            np.ones((2, 5), bool), np.ones((2, 4), bool), rng=np.random.default_rng(0)
+        )
+
+
+def test_mcnemar_is_the_exact_binomial() -> None:
+    first = np.array([True] * 6 + [False] * 4)
+    second = np.array([False] * 6 + [False] * 4)
+    assert statistics.mcnemar(first, second) == pytest.approx(2 * 0.5**6)
+    assert statistics.mcnemar(first, first) == 1.0
+
+
+def test_holm_is_monotone_and_bounded() -> None:
+    assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert statistics.holm([]) == []
