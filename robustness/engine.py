@@ -64,6 +64,15 @@ class Engine(Protocol):
         """
         ...
 
+    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
+        """The text that the model reads for a conversation of `role` and `content`.
+
+        Raises:
+            NotFoundError: No such model.
+            InputError: The tokenizer's chat template refuses the conversation.
+        """
+        ...
+
     def close(self) -> None:
         """Frees the model."""
         ...

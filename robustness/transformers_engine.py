@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jinja2 import TemplateError
 from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -180,6 +181,24 @@ class TransformersEngine:
                 yield piece
         finally:
             stopped.set()
+
+    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
+        """The text that the model reads for a conversation: see `Engine.chat_prompt`.
+
+        A tokenizer without a chat template gets the messages' texts, one a line.
+        """
+        self._prefix(model)
+        tokenizer = self._checkpoint.tokenizer
+        if not tokenizer.chat_template:
+            return "\n".join(m["content"] for m in messages)
+        try:
+            return str(
+                tokenizer.apply_chat_template(
+                    list(messages), tokenize=False, add_generation_prompt=True
+                )
+            )
+        except TemplateError as error:
+            raise InputError(f"messages: the model's chat template refuses them: {error}") from error
 
     def close(self) -> None:
         """Frees the model; nothing can be asked afterwards."""

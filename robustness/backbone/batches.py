@@ -55,8 +55,7 @@ class Mixture:
             task=example.task, ids=(*start, *end), labels=(*[IGNORED] * len(start), *end)
         )
 
-    def _dense(self, rng: random.Random) -> TrainingSequence:
-        text, pairs = worlds.dense(worlds.story(rng), rng)
+    def _dense(self, text: str, pairs: Sequence[tuple[str, str]]) -> TrainingSequence:
         ids = [self.tokenizer.bos_token_id, *self._ids(text + "\n")]
         labels = [IGNORED] * len(ids)
         for key, answer in pairs:
@@ -79,7 +78,7 @@ class Mixture:
         made = []
         while len(made) < self.recipe.batch_stories:
             if rng.random() < self.recipe.dense_share:
-                made.append(self._dense(rng))
+                made.append(self._dense(*worlds.dense(worlds.story(rng), rng)))
                 continue
             story = worlds.story(rng)
             if story.text not in self.held_out:
@@ -99,6 +98,9 @@ class Mixture:
                 share = 2 * self.recipe.word_deletion * rng.random()
                 text = delete_words(example.fields["text"], share, rng)
                 example = replace(example, id="", fields={"text": text})
+            elif rng.random() < self.recipe.dense_share:
+                made.append(self._dense(*worlds.dense_scene(rng, tasks)))
+                continue
             else:
                 example = worlds.scene_examples(rng, [rng.choice(tasks)], "train")[0]
                 if example.fields["text"] in self.held_out:

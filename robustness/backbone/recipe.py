@@ -32,6 +32,8 @@ class Recipe:
     """MC and BC sequences a step."""
     dense_share: float
     """Share of QA sequences that are the binding curriculum (every fact by a bare key)."""
+    initial_scale: float
+    """Standard deviation of the first weights, times the square root of the width."""
     learning_rate: float
     embedding_rate: float
     """Peak learning rate of the embedding table, lower because it starts from PPMI + SVD."""

@@ -40,7 +40,7 @@ def _model(recipe: Recipe, words: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         vocab_size=len(words), hidden_size=recipe.hidden, intermediate_size=recipe.feed_forward,
         num_hidden_layers=recipe.layers, num_attention_heads=recipe.heads,
         max_position_embeddings=recipe.context, tie_word_embeddings=True,
-        attention_dropout=recipe.dropout, bos_token_id=words.bos_token_id,
+        attention_dropout=recipe.dropout, initializer_range=recipe.initial_scale / recipe.hidden**0.5, bos_token_id=words.bos_token_id,
         eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
     )
     return LlamaForCausalLM(config)

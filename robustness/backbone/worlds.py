@@ -190,6 +190,14 @@ def scene_examples(rng: random.Random, tasks: Sequence[str], split: str) -> list
     ]
 
 
+def dense_scene(rng: random.Random, tasks: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
+    """The same curriculum for a scene: every fact asked by a bare key."""
+    text, facts = scene(rng)
+    pairs = [(f"{task.removeprefix('scene_')} :", facts[task]) for task in tasks]
+    rng.shuffle(pairs)
+    return text, pairs
+
+
 def dense(made: Story, rng: random.Random) -> tuple[str, list[tuple[str, str]]]:
     """A story with every fact asked by a bare key: a curriculum for binding, no instruction.
 

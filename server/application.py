@@ -1,0 +1,49 @@
+"""One FastAPI application over one workbench.
+
+Refuses to know the page, which `app.py` mounts on it.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from robustness import __version__
+from robustness.workbench import Workbench
+from server import errors
+from server.jobs import Jobs
+from server.routes import health, jobs, openai, robustness
+from server.settings import Settings
+
+
+def create_app(
+    workbench: Workbench, settings: Settings, *, reason: str = "", batch: Jobs | None = None
+) -> FastAPI:
+    """The API.
+
+    Args:
+        workbench: What answers.
+        settings: Where jobs lie and how large an upload may be.
+        reason: Why the engine was taken, shown at `/readyz`.
+        batch: The jobs, where the caller shares them; made from the settings otherwise.
+    """
+    batch = batch or Jobs(workbench, settings.jobs)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        batch.close()
+        workbench.engine.close()
+
+    app = FastAPI(
+        title="Steadfast", version=__version__, lifespan=lifespan,
+        # The interactive pages of FastAPI load scripts from a network that may not be there.
+        docs_url=None, redoc_url=None,
+    )
+    errors.install(app)
+    health.measure(app)
+    app.include_router(health.routes(workbench, reason))
+    app.include_router(openai.routes(workbench.engine))
+    app.include_router(robustness.routes(workbench))
+    app.include_router(jobs.routes(batch, settings.largest_upload))
+    return app

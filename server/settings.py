@@ -1,0 +1,64 @@
+"""Arguments and environment -> one frozen Settings.
+
+The only reader of the environment; refuses to know what the settings do.
+"""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustness import paths
+
+ENGINES = ("auto", "transformers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a server is started with."""
+
+    model: str = str(paths.BACKBONE)
+    """A folder with a transformers model, or a hub name."""
+    prefixes: tuple[str, ...] = ()
+    """Shipped names or PEFT adapter folders; empty: those that ship for the model."""
+    engine: str = "auto"
+    backend: str | None = None
+    """URL of another Steadfast server that answers instead of an engine in this process."""
+    host: str = "127.0.0.1"
+    port: int = 7860
+    indexes: Path = paths.INDEXES
+    jobs: Path = Path("runs/jobs")
+    """Folder of the batch jobs."""
+    largest_upload: int = 64 * 1024 * 1024
+    """Bytes."""
+
+
+def parser(prog: str) -> argparse.ArgumentParser:
+    """The arguments, with their help."""
+    made = argparse.ArgumentParser(prog=prog, description=__doc__)
+    made.add_argument("--model", default=str(paths.BACKBONE), help="model folder or hub name (default: the embedded backbone)")
+    made.add_argument("--prefix", action="append", default=[], help="soft prefix: a shipped name or a PEFT adapter folder; repeatable")
+    made.add_argument("--engine", choices=ENGINES, default="auto")
+    made.add_argument("--backend", help="URL of another Steadfast server")
+    made.add_argument("--host", default="127.0.0.1")
+    made.add_argument("--port", type=int, default=7860)
+    made.add_argument("--indexes", type=Path, default=paths.INDEXES, help="folder of the observed indexes")
+    made.add_argument("--jobs", type=Path, help="folder of the batch jobs (default: $STEADFAST_JOBS or runs/jobs)")
+    return made
+
+
+def settings_from(
+    arguments: Sequence[str] | None = None,
+    *,
+    prog: str = "python -m server",
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Settings from the command line and the environment; exits with status 2 on a bad argument."""
+    environment = os.environ if environment is None else environment
+    given = parser(prog).parse_args(arguments)
+    return Settings(
+        model=given.model, prefixes=tuple(given.prefix), engine=given.engine,
+        backend=given.backend, host=given.host, port=given.port, indexes=given.indexes,
+        jobs=given.jobs or Path(environment.get("STEADFAST_JOBS", "runs/jobs")),
+    )
