@@ -6,8 +6,7 @@ Refuses to know instructions and tasks: prompts come in, readings and text go ou
 import asyncio
 import inspect
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.modeling_outputs import BaseModelOutput
 
 from robustness import checkpoint as checkpoints
+from robustness.batches import Batch, Item, Read, grouped, padded
 from robustness.checkpoint import Checkpoint, SoftPrefix
 from robustness.decoding import Decoding
 from robustness.engine import ModelInfo
@@ -30,36 +30,6 @@ from robustness.types import (
     Reading,
     RepresentationSpec,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One prompt as token ids."""
-
-    position: int
-    ids: list[int]
-    options: list[list[int]]
-    """Token ids of each option, the end of text included."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Embedded prompts, padded on the right."""
-
-    embeds: torch.Tensor
-    """(B, T, D)."""
-    mask: torch.Tensor
-    """(B, T) int64."""
-    lengths: torch.Tensor
-    """(B,) int64, virtual tokens included."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What one batch gave: per prompt, option log-probabilities and the representation."""
-
-    logprobs: list[list[float]]
-    representations: FloatArray
 
 
 class TransformersEngine:
@@ -128,7 +98,8 @@ class TransformersEngine:
         prefix = self._prefix(model)
         items = [self._item(n, p.text, p.options, prefix) for n, p in enumerate(prompts)]
         readings: list[Reading | None] = [None] * len(items)
-        for batch in self._batches(items, prefix):
+        virtual = 0 if prefix is None else prefix.table.shape[0]
+        for batch in grouped(items, virtual, self._batch_tokens):
             done = self._run(batch, prefix)
             for item, logprobs, vector in zip(
                 batch, done.logprobs, done.representations, strict=True
@@ -213,7 +184,7 @@ class TransformersEngine:
 
     def _item(
         self, position: int, text: str, options: Sequence[str], prefix: SoftPrefix | None
-    ) -> _Item:
+    ) -> Item:
         tokenizer = self._checkpoint.tokenizer
         ids: list[int] = tokenizer(text, verbose=False).input_ids
         if not ids:
@@ -232,41 +203,21 @@ class TransformersEngine:
                 f"the longest option), the model {self._checkpoint.id} reads at the most "
                 f"{self._checkpoint.context}; shorten the input"
             )
-        return _Item(position, ids, scored)
-
-    def _batches(
-        self, items: Sequence[_Item], prefix: SoftPrefix | None
-    ) -> Iterator[list[_Item]]:
-        """Prompts of similar length together, within the budget of padded tokens."""
-        virtual = 0 if prefix is None else prefix.table.shape[0]
-        batch: list[_Item] = []
-        for item in sorted(items, key=lambda i: len(i.ids), reverse=True):
-            longest = virtual + len(batch[0].ids) if batch else 0
-            if batch and longest * (len(batch) + 1) > self._batch_tokens:
-                yield batch
-                batch = []
-            batch.append(item)
-        if batch:
-            yield batch
+        return Item(position, ids, scored)
 
     @torch.inference_mode()
-    def _embed(self, batch: Sequence[_Item], prefix: SoftPrefix | None) -> _Batch:
+    def _embed(self, batch: Sequence[Item], prefix: SoftPrefix | None) -> Batch:
         device = self._checkpoint.device
-        longest = max(len(item.ids) for item in batch)
-        ids = torch.zeros((len(batch), longest), dtype=torch.long)
-        mask = torch.zeros((len(batch), longest), dtype=torch.long)
-        for row, item in enumerate(batch):
-            ids[row, : len(item.ids)] = torch.tensor(item.ids)
-            mask[row, : len(item.ids)] = 1
+        ids, mask = padded([item.ids for item in batch])
         embeds = self._checkpoint.model.get_input_embeddings()(ids.to(device))
         mask = mask.to(device)
         if prefix is not None:
             table = prefix.table.expand(len(batch), -1, -1)
             embeds = torch.cat([table, embeds], dim=1)
             mask = torch.cat([mask.new_ones(table.shape[:2]), mask], dim=1)
-        return _Batch(embeds, mask, mask.sum(dim=1))
+        return Batch(embeds, mask, mask.sum(dim=1))
 
-    def _run(self, batch: Sequence[_Item], prefix: SoftPrefix | None) -> _Read:
+    def _run(self, batch: Sequence[Item], prefix: SoftPrefix | None) -> Read:
         with self._lock, torch.inference_mode():
             embedded = self._embed(batch, prefix)
             try:
@@ -288,7 +239,7 @@ class TransformersEngine:
             )
         return done
 
-    def _arguments(self, embedded: _Batch) -> dict[str, Any]:
+    def _arguments(self, embedded: Batch) -> dict[str, Any]:
         """Arguments of the first pass over the prompts, as far as the model knows them."""
         last = torch.unique(embedded.lengths - 1)
         positions = (embedded.mask.cumsum(-1) - 1).clamp(0)
@@ -296,7 +247,7 @@ class TransformersEngine:
         known = {k: v for k, v in optional.items() if k in self._forward_keys}
         return {"inputs_embeds": embedded.embeds, "attention_mask": embedded.mask} | known
 
-    def _run_decoder(self, batch: Sequence[_Item], embedded: _Batch) -> _Read:
+    def _run_decoder(self, batch: Sequence[Item], embedded: Batch) -> Read:
         out = self._checkpoint.model(
             **self._arguments(embedded),
             use_cache=any(item.options for item in batch),
@@ -324,22 +275,16 @@ class TransformersEngine:
                 sums = self._continue_whole(part, embedded)
             for (row, _), value in zip(part, sums.tolist(), strict=True):
                 logprobs[row].append(value)
-        return _Read(logprobs, vectors.float().cpu().numpy())
+        return Read(logprobs, vectors.float().cpu().numpy())
 
     def _targets(self, options: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Option tokens (R, K) and their mask (R, K), padded on the right."""
-        longest = max(map(len, options))
-        ids = torch.zeros((len(options), longest), dtype=torch.long)
-        mask = torch.zeros((len(options), longest), dtype=torch.long)
-        for row, option in enumerate(options):
-            ids[row, : len(option)] = torch.tensor(option)
-            mask[row, : len(option)] = 1
+        ids, mask = padded(options)
         return ids.to(self._checkpoint.device), mask.to(self._checkpoint.device)
 
     def _continue_cached(
         self,
         pairs: Sequence[tuple[int, list[int]]],
-        embedded: _Batch,
+        embedded: Batch,
         cache: DynamicCache,
         first: torch.Tensor,
     ) -> torch.Tensor:
@@ -365,7 +310,7 @@ class TransformersEngine:
         return summed
 
     def _continue_whole(
-        self, pairs: Sequence[tuple[int, list[int]]], embedded: _Batch
+        self, pairs: Sequence[tuple[int, list[int]]], embedded: Batch
     ) -> torch.Tensor:
         """The same sums for models whose cache cannot be copied: prompt and option in one row."""
         lookup = self._checkpoint.model.get_input_embeddings()
@@ -396,7 +341,7 @@ class TransformersEngine:
             sums.append(scores.gather(1, targets[:, None]).sum())
         return torch.stack(sums)
 
-    def _run_encoder_decoder(self, batch: Sequence[_Item], embedded: _Batch) -> _Read:
+    def _run_encoder_decoder(self, batch: Sequence[Item], embedded: Batch) -> Read:
         model = self._checkpoint.model
         encoded = model.get_encoder()(
             inputs_embeds=embedded.embeds, attention_mask=embedded.mask
@@ -425,4 +370,4 @@ class TransformersEngine:
             scores = out.logits.float().log_softmax(-1).gather(2, ids[:, :, None]).squeeze(2)
             for (row, _), value in zip(part, (scores * mask).sum(dim=1).tolist(), strict=True):
                 logprobs[row].append(value)
-        return _Read(logprobs, vectors.float().cpu().numpy())
+        return Read(logprobs, vectors.float().cpu().numpy())

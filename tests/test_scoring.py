@@ -20,7 +20,7 @@ Which?,,text without options,,,
 Which?,,text,good|bad,ugly,
 Which?,scene_topic,caf\xe9,,,
 Read {nonsense},scene_topic,,,,
-Where?,place,a story alone,,,
+Where?,place,a story alone,attic|cellar,,
 """
 
 
