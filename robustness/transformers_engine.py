@@ -4,6 +4,7 @@ Refuses to know instructions and tasks: prompts come in, readings and text go ou
 """
 
 import asyncio
+import contextlib
 import inspect
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -140,7 +141,8 @@ class TransformersEngine:
             except Exception as error:  # whatever it is, the consumer raises it
                 last = error
             finally:
-                if not loop.is_closed():
+                # The loop may be closed already when nobody waits for the end.
+                with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(queue.put_nowait, last)
 
         worker = threading.Thread(target=work, name="steadfast-stream", daemon=True)
@@ -169,7 +171,9 @@ class TransformersEngine:
                 )
             )
         except TemplateError as error:
-            raise InputError(f"messages: the model's chat template refuses them: {error}") from error
+            raise InputError(
+                f"messages: the model's chat template refuses them: {error}"
+            ) from error
 
     def close(self) -> None:
         """Frees the model; nothing can be asked afterwards."""
