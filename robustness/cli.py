@@ -14,6 +14,8 @@ import typer
 from tqdm import tqdm
 
 from robustness import checkpoint, instructions, paths, scoring, show, storage, tasks, upkeep
+from robustness.alignment import train as alignment
+from robustness.alignment.recipe import AlignRecipe
 from robustness.backbone import recipe
 from robustness.backbone import train as backbone
 from robustness.errors import RobustnessError
@@ -210,6 +212,31 @@ def calibrate(
             engine, indexes, pool, _tasks(task_files), coverage=coverage, seed=seed, report=report
         )
     _print(cards, as_json, show.cards(cards))
+
+
+@app.command()
+def align(
+    out: Annotated[Path, typer.Option(help="Folder of the result; its name is the prefix's.")],
+    method: Annotated[str, typer.Option(help="pt+kl, pt, ft+kl or ft.")] = "pt+kl",
+    steps: Annotated[int, typer.Option(help="Updates at the most.")] = 300,
+    virtual_tokens: Annotated[int, typer.Option(help="Rows of the prefix.")] = 20,
+    lambda_: Annotated[float, typer.Option("--lambda", help="Weight of the divergence.")] = 0.8,
+    seed: int = 1,
+    model: Model = DEFAULT_MODEL,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Trains a prefix (or all weights) so that paraphrases answer like their reference."""
+    settings = AlignRecipe(
+        out=out, method=method, steps=steps, virtual_tokens=virtual_tokens, lambda_=lambda_,
+        seed=seed,
+    )
+    with _bar("step") as report:
+        folder = alignment.train(
+            settings, model=Path(model), nltk_data=_corpora(data),
+            on_progress=lambda p: report(f"loss {p.loss:.3f}", p.step, p.steps),
+        )
+    _print({"aligned": folder}, as_json, f"trained: {folder}")
 
 
 @backbone_app.command("train")

@@ -43,7 +43,7 @@ class TransformersEngine:
         prefixes: Mapping[str, Path] | None = None,
         revision: str | None = None,
         device: str = "auto",
-        batch_tokens: int = 4096,
+        batch_tokens: int | None = None,
         layer: int = -2,
         name: str | None = None,
     ) -> None:
@@ -54,7 +54,8 @@ class TransformersEngine:
             prefixes: Name -> PEFT adapter folder; each is served as `<model>+<name>`.
             revision: The hub's branch, tag or commit.
             device: `auto`, `cpu`, `cuda`...
-            batch_tokens: Padded tokens that are computed together.
+            batch_tokens: Padded tokens that are computed together; by default 1024 on a CPU, where
+                more is slower, and 16384 on a GPU.
             layer: Index into `hidden_states` that representations are taken from.
             name: The served id; by default the folder's or the hub's name.
 
@@ -67,7 +68,8 @@ class TransformersEngine:
         for prefix_name, folder in (prefixes or {}).items():
             served = f"{self._checkpoint.id}+{prefix_name}"
             self._prefixes[served] = checkpoints.load_prefix(prefix_name, folder, self._checkpoint)
-        self._batch_tokens = batch_tokens
+        on_cpu = self._checkpoint.device.type == "cpu"
+        self._batch_tokens = batch_tokens or (1024 if on_cpu else 16384)
         self._layer = layer
         self._lock = threading.Lock()
         self._forward_keys = set(inspect.signature(self._checkpoint.model.forward).parameters)
