@@ -1,6 +1,6 @@
 """Groups of one input under a reference instruction and its paraphrases, as token ids.
 
-Refuses to know the model. Step k of a seed is always the same batch, so a resumed run repeats nothing.
+Refuses to know the model. Step k of a seed is always the same batch: a resumed run repeats none.
 """
 
 import random
@@ -41,7 +41,10 @@ def answer_of(instruction: Instruction, example: Example) -> str:
         InputError: The example has no answer.
     """
     if example.answer not in example.options:
-        raise InputError(f"the example {example.id} of {example.task} has no answer among its options")
+        raise InputError(
+            f"the example {example.id} of {example.task} has the answer {example.answer!r}, not "
+            f"one of its options {list(example.options)}; only labelled inputs can be trained on"
+        )
     return prompts.label_words(instruction, example.options)[example.options.index(example.answer)]
 
 

@@ -67,7 +67,7 @@ def pt_kl(
     if not 0 <= lambda_ <= 1:
         raise InputError(f"lambda is {lambda_}; it lies between 0 and 1")
     if lambda_ > 0 and bool((rows.size < 2).any()):
-        raise InputError("a group has no paraphrase: there is nothing to compare the reference with")
+        raise InputError("a group has no paraphrase to compare with its reference")
     scores = logits.double() if logits.dtype == torch.float64 else logits.float()
     logprobs = scores.log_softmax(-1)
     gold = logprobs.gather(2, rows.targets.unsqueeze(2)).squeeze(2)

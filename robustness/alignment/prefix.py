@@ -5,6 +5,7 @@ Refuses to know the loss and the data. `checkpoint.load_prefix` reads what `save
 
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ def create(checkpoint: Checkpoint, *, virtual_tokens: int, hidden: int | None, s
     """
     if not 0 < virtual_tokens < checkpoint.context // 2:
         raise InputError(
-            f"virtual_tokens is {virtual_tokens}; {checkpoint.id} reads {checkpoint.context} tokens, "
-            f"so choose 1 to {checkpoint.context // 2 - 1}"
+            f"virtual_tokens is {virtual_tokens}; {checkpoint.id} reads {checkpoint.context} "
+            f"tokens, so choose 1 to {checkpoint.context // 2 - 1}"
         )
     width = int(checkpoint.model.get_input_embeddings().weight.shape[1])
     config = PromptEncoderConfig(
@@ -46,7 +47,9 @@ def create(checkpoint: Checkpoint, *, virtual_tokens: int, hidden: int | None, s
         # Two is PEFT's default for encoder-decoder models; the second half is never trained.
         num_transformer_submodules=1,
     )
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        # PEFT 0.21 asks transformers 5 for a property under its old name.
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
         torch.manual_seed(seed)
         peft = get_peft_model(checkpoint.model, config)
     peft.peft_config["default"].base_model_name_or_path = checkpoint.id
@@ -102,7 +105,8 @@ def save(peft: Any, folder: Path, card: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".adapter.") as name:
         made = Path(name)
-        peft.save_pretrained(made)
+        # By default PEFT asks the hub whether the backbone's vocabulary has grown.
+        peft.save_pretrained(made, save_embedding_layers=False)
         (made / "README.md").write_text(card, encoding="utf-8")
         for file in ADAPTER_FILES:
             shutil.move(made / file, folder / file)

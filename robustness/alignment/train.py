@@ -1,0 +1,346 @@
+"""Trains a prefix (or all weights) by PT+KL, PT, FT or FT+KL: seeded, resumable, stopped early.
+
+Refuses to know the server and unobserved-test. `python -m robustness align` calls it.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from robustness import checkpoint as checkpoints
+from robustness import provenance, storage
+from robustness.alignment import card, data, development, loss
+from robustness.alignment import prefix as prefixes
+from robustness.alignment.data import Collections, Material
+from robustness.alignment.development import Score
+from robustness.alignment.forward import Forward
+from robustness.alignment.groups import Group
+from robustness.alignment.loss import Rows
+from robustness.alignment.recipe import AlignRecipe
+from robustness.checkpoint import Checkpoint
+from robustness.errors import MismatchError
+from robustness.types import Example
+
+SCHEMA = 1
+_COLUMNS = [
+    "step", "loss", "cross_entropy", "divergence", "learning_rate", "tokens_per_second", "seconds",
+    "observed_accuracy", "held_out_accuracy", "development_accuracy",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignProgress:
+    """What an alignment reports at each evaluation."""
+
+    step: int
+    steps: int
+    loss: float
+    """Mean since the last report, nats."""
+    cross_entropy: float
+    divergence: float
+    tokens_per_second: float
+    accuracy: dict[str, float]
+    """Evaluation set -> accuracy by options in [0, 1]."""
+
+
+@dataclass(slots=True)
+class _State:
+    """What a checkpoint keeps beside weights and optimizer."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_step: int = 0
+    waited: int = 0
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
+    best_score: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, dict[str, Any]] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class _Trainee:
+    """The backbone with what is trained in it."""
+
+    def __init__(self, recipe: AlignRecipe, loaded: Checkpoint) -> None:
+        self.loaded = loaded
+        self.peft: Any = None
+        if recipe.with_prefix:
+            self.peft = prefixes.create(
+                loaded, virtual_tokens=recipe.virtual_tokens, hidden=recipe.encoder_hidden,
+                seed=recipe.seed,
+            )
+            self.parameters = dict(self.peft.prompt_encoder["default"].named_parameters())
+        else:
+            loaded.model.requires_grad_(True)
+            self.parameters = dict(loaded.model.named_parameters())
+
+    def prefix(self) -> torch.Tensor | None:
+        """The prefix with its gradient, where there is one."""
+        return None if self.peft is None else prefixes.table(self.peft)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """A copy of what is trained."""
+        return {name: p.detach().cpu().clone() for name, p in self.parameters.items()}
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Puts a copy back."""
+        for name, parameter in self.parameters.items():
+            parameter.copy_(state[name])
+
+    def save(self, folder: Path, text: str) -> None:
+        """Writes an adapter, or the whole model."""
+        if self.peft is not None:
+            prefixes.save(self.peft, folder, text)
+            return
+        self.loaded.model.save_pretrained(folder)
+        self.loaded.tokenizer.save_pretrained(folder)
+        (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class StepLoss:
+    """Losses of one update, nats, and the tokens that it read."""
+
+    total: float
+    cross_entropy: float
+    divergence: float
+    tokens: int
+
+
+def accumulate(
+    forward: Forward,
+    groups: Sequence[Group],
+    prefix: Callable[[], torch.Tensor | None],
+    *,
+    lambda_: float,
+    rows_per_pass: int,
+) -> StepLoss:
+    """Adds the gradient of the loss of some groups to what is trained, in passes of some rows.
+
+    The references come first: their distributions, kept without gradient, serve every pass.
+
+    Args:
+        forward: The backbone.
+        groups: One update.
+        prefix: Gives the prefix with its graph, once a pass.
+        lambda_: Weight of the divergence.
+        rows_per_pass: Prompts computed together.
+    """
+    instances = [g.reference for g in groups]
+    owners = list(range(len(groups)))
+    for number, group in enumerate(groups):
+        instances += group.paraphrases
+        owners += [number] * len(group.paraphrases)
+    device = forward.device
+    owner = torch.tensor(owners, device=device)
+    sizes = torch.tensor([1 + len(g.paraphrases) for g in groups], device=device)
+    targets, mask = forward.targets(instances)
+    whole = Rows(
+        owner, torch.arange(len(owners), device=device) < len(groups), sizes[owner], targets, mask
+    )
+    references: torch.Tensor | None = None
+    sums = torch.zeros(3, device=device)
+    for start in range(0, len(instances), rows_per_pass):
+        part = instances[start : start + rows_per_pass]
+        rows = whole.part(start, start + rows_per_pass)
+        logits = forward.logits(part, prefix(), targets.shape[1])
+        references = loss.keep_references(logits, rows, references, len(groups))
+        made = loss.pt_kl(logits, rows, references, lambda_=lambda_, groups=len(groups))
+        made.total.backward()  # type: ignore[no-untyped-call]
+        sums += torch.stack([made.total.detach(), made.cross_entropy, made.divergence])
+    total, cross_entropy, divergence = sums.tolist()
+    tokens = sum(len(i.prompt) + len(i.answer) for i in instances)
+    return StepLoss(total, cross_entropy, divergence, tokens)
+
+
+def _rate(step: int, recipe: AlignRecipe) -> float:
+    if step < recipe.warmup:
+        return (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _update(
+    recipe: AlignRecipe, forward: Forward, material: Material, trainee: _Trainee,
+    optimizer: torch.optim.Optimizer, step: int,
+) -> StepLoss:
+    drawn = material.pool.step(step, recipe.instances, recipe.paraphrases)
+    made = accumulate(
+        forward, drawn, trainee.prefix, lambda_=recipe.weight, rows_per_pass=recipe.rows_per_pass
+    )
+    torch.nn.utils.clip_grad_norm_(list(trainee.parameters.values()), recipe.clip)
+    for group in optimizer.param_groups:
+        group["lr"] = float(recipe.learning_rate or 0) * _rate(step, recipe)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return made
+
+
+@torch.no_grad()
+def _scores(
+    forward: Forward, material: Material, trainee: _Trainee | None, rows_per_pass: int
+) -> dict[str, Score]:
+    table = trainee.prefix() if trainee is not None else None
+    return {
+        name: development.score(forward, cells, table, rows_per_pass)
+        for name, cells in material.cells.items()
+    }
+
+
+def _better(new: Score, best: dict[str, Any]) -> bool:
+    if not best:
+        return True
+    return (new.accuracy, -new.cross_entropy) > (best["accuracy"], -best["cross_entropy"])
+
+
+def _resume(
+    path: Path, identity: dict[str, Any], trainee: _Trainee, optimizer: torch.optim.Optimizer
+) -> _State:
+    if not path.is_file():
+        return _State()
+    saved = torch.load(path, weights_only=True, map_location="cpu")
+    different = [k for k, v in identity.items() if saved["identity"].get(k) != v]
+    if different:
+        raise MismatchError(
+            f"{path} belongs to another alignment (different {', '.join(different)}); remove it or "
+            "train into another folder"
+        )
+    trainee.restore(saved["weights"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return _State(**saved["state"])
+
+
+def _keep(
+    path: Path, identity: dict[str, Any], trainee: _Trainee, optimizer: torch.optim.Optimizer,
+    state: _State,
+) -> None:
+    document = {
+        "identity": identity, "weights": trainee.state(), "optimizer": optimizer.state_dict(),
+        "state": {name: getattr(state, name) for name in _State.__slots__},
+    }
+    with storage.atomic_path(path) as temporary:
+        torch.save(document, temporary)
+
+
+def _finish(
+    recipe: AlignRecipe, trainee: _Trainee, forward: Forward, material: Material, state: _State
+) -> None:
+    trainee.restore(state.best)
+    after = _scores(forward, material, trainee, recipe.rows_per_pass)
+    loaded = trainee.loaded
+    record = {
+        "schema": SCHEMA, "backbone": loaded.id, "revision": loaded.revision,
+        "recipe": recipe.record(), "steps": state.step, "best_step": state.best_step,
+        "selected_by": material.selects, "seconds": round(state.seconds, 1),
+        "before": state.before, "after": {n: asdict(s) for n, s in after.items()},
+        "counts": dict(material.counts), "data": material.digest,
+        "provenance": asdict(
+            provenance.collect(schema=SCHEMA, seed=recipe.seed, seconds=state.seconds)
+        ),
+    }
+    storage.write_csv(recipe.out / "loss.csv", _COLUMNS, state.history)
+    trainee.save(recipe.out, card.markdown(record))
+    storage.write_json(recipe.out / "training.json", record)
+
+
+def _report(
+    state: _State, recipe: AlignRecipe, losses: Sequence[StepLoss], scores: dict[str, Score],
+    seconds: float,
+) -> AlignProgress:
+    count = len(losses)
+    progress = AlignProgress(
+        step=state.step, steps=recipe.steps,
+        loss=sum(x.total for x in losses) / count,
+        cross_entropy=sum(x.cross_entropy for x in losses) / count,
+        divergence=sum(x.divergence for x in losses) / count,
+        tokens_per_second=sum(x.tokens for x in losses) / max(seconds, 1e-9),
+        accuracy={name: s.accuracy for name, s in scores.items()},
+    )
+    state.history.append({
+        "step": state.step, "loss": progress.loss, "cross_entropy": progress.cross_entropy,
+        "divergence": progress.divergence,
+        "learning_rate": float(recipe.learning_rate or 0) * _rate(state.step - 1, recipe),
+        "tokens_per_second": round(progress.tokens_per_second, 1),
+        "seconds": round(state.seconds, 1),
+        **{f"{name}_accuracy": s.accuracy for name, s in scores.items()},
+    })
+    return progress
+
+
+def train(
+    recipe: AlignRecipe,
+    *,
+    model: Path,
+    on_progress: Callable[[AlignProgress], None],
+    examples: Sequence[Example] | None = None,
+    collections: Collections | None = None,
+    nltk_data: Path | None = None,
+    device: str = "auto",
+) -> Path:
+    """Aligns a backbone, or goes on where a killed alignment stopped.
+
+    Args:
+        recipe: What to train, and where to.
+        model: The backbone's folder (or hub name); it is never changed.
+        on_progress: Called at each evaluation.
+        examples: Labelled inputs; None: the embedded backbone's training examples.
+        collections: Sets of instructions; None: the shipped observed ones and paraphrases. Early
+            stopping looks at `development` where given, else at held-out paraphrases.
+        nltk_data: Folder with NLTK's `corpora`.
+        device: `auto`, `cpu`, `cuda`...
+
+    Returns:
+        `recipe.out`, with a PEFT adapter (or, for `ft` and `ft+kl`, the whole model), its card
+        `README.md`, `training.json` and `loss.csv`.
+
+    Raises:
+        NotFoundError: The model, a collection or a corpus is missing.
+        InputError: Nothing can be trained on, or the prefix leaves no room for prompts.
+        MismatchError: The checkpoint in `recipe.out` belongs to another recipe, backbone or data.
+    """
+    loaded = checkpoints.load(model, device=device)
+    material = data.gather(
+        recipe, loaded, examples=examples, collections=collections or Collections(),
+        nltk_data=nltk_data,
+    )
+    forward = Forward(loaded, gradient_checkpointing=recipe.gradient_checkpointing)
+    trainee = _Trainee(recipe, loaded)
+    optimizer = torch.optim.AdamW(
+        list(trainee.parameters.values()), weight_decay=recipe.weight_decay
+    )
+    path = recipe.out / "checkpoint.pt"
+    identity = {
+        "recipe": recipe.record(), "backbone": loaded.id, "revision": loaded.revision,
+        "data": material.digest,
+    }
+    state = _resume(path, identity, trainee, optimizer)
+    if not state.before:
+        first = _scores(forward, material, None, recipe.rows_per_pass)
+        state.before = {name: asdict(s) for name, s in first.items()}
+    losses: list[StepLoss] = []
+    since = time.monotonic()
+    while state.step < recipe.steps and state.waited < recipe.patience:
+        losses.append(_update(recipe, forward, material, trainee, optimizer, state.step))
+        state.step += 1
+        if state.step % recipe.eval_every and state.step != recipe.steps:
+            continue
+        trained = time.monotonic() - since
+        scores = _scores(forward, material, trainee, recipe.rows_per_pass)
+        selected = scores[material.selects]
+        state.waited += 1
+        if _better(selected, state.best_score):
+            state.best, state.best_score = trainee.state(), asdict(selected)
+            state.best_step, state.waited = state.step, 0
+        state.seconds += time.monotonic() - since
+        progress = _report(state, recipe, losses, scores, trained)
+        _keep(path, identity, trainee, optimizer, state)
+        losses, since = [], time.monotonic()
+        on_progress(progress)
+    _finish(recipe, trainee, forward, material, state)
+    path.unlink(missing_ok=True)
+    return recipe.out
