@@ -59,7 +59,9 @@ def recipe(out: Path, **values: object) -> AlignRecipe:
     return AlignRecipe(out=out, **{**small, **values})  # type: ignore[arg-type]
 
 
-def run(chosen: AlignRecipe, model: Path, collections: Collections = COLLECTIONS) -> list[AlignProgress]:
+def run(
+    chosen: AlignRecipe, model: Path, collections: Collections = COLLECTIONS
+) -> list[AlignProgress]:
     seen: list[AlignProgress] = []
     train(
         chosen, model=model, on_progress=seen.append, examples=EXAMPLES, collections=collections,
@@ -74,7 +76,8 @@ def digest(folder: Path) -> str:
 
 def test_the_loss_falls_and_the_backbone_does_not_change(tiny_llama: Path, tmp_path: Path) -> None:
     before = digest(tiny_llama)
-    seen = run(recipe(tmp_path, steps=60, eval_every=20, patience=9, learning_rate=3e-2), tiny_llama)
+    chosen = recipe(tmp_path, steps=60, eval_every=20, patience=9, learning_rate=3e-2)
+    seen = run(chosen, tiny_llama)
     assert seen[-1].loss < 0.8 * seen[0].loss
     assert digest(tiny_llama) == before
     loaded = checkpoints.load(tiny_llama, device="cpu")
@@ -131,7 +134,9 @@ def test_a_killed_training_goes_on_to_the_same_result(tiny_llama: Path, tmp_path
     assert (whole.out / name).read_bytes() == (parts.out / name).read_bytes()
 
 
-def test_a_checkpoint_of_another_recipe_is_refused_by_name(tiny_llama: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_recipe_is_refused_by_name(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
     def kill(progress: AlignProgress) -> None:
         raise KeyboardInterrupt
 

@@ -38,7 +38,11 @@ class Forward:
         if gradient_checkpointing:
             # transformers recomputes in training mode only.
             _no_dropout(self.model.train())
-            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            # The second is its name in earlier releases of transformers 5.
+            enable = getattr(
+                self.model, "activation_checkpointing_enable", None
+            ) or self.model.gradient_checkpointing_enable
+            enable({"use_reentrant": False})
         self._head = None if checkpoint.encoder_decoder else self._bare_head()
 
     @torch.no_grad()
