@@ -112,7 +112,8 @@ class Predictor:
         space = self._index.alone
         vector = representations.alone(self._engine, self._model, [instruction])
         near = self._fitting(instruction, space.search(vector, len(space.ids)))
-        task = self._index.home(near.ids[0][0]) or ""
+        first = near.ids[0][0]
+        task = self._index.home(first) or self._index.instructions[first].task or ""
         nearest = self._nearest(space, near, self._at_home(near), None)
         clues = evidence(space, near, deficit_at_home(self._index, near.ids[0][0]), ())
         return self._estimated(instruction, task, TaskSource.INFERRED, clues, nearest, ())
