@@ -38,9 +38,9 @@ _ALONE = "instructions"
 class IndexRecipe:
     """How an index is made."""
 
-    inputs: int = 24
+    inputs: int = 16
     """Development inputs of each task that a representation is the mean over."""
-    measured: int = 256
+    measured: int = 128
     """Test inputs of each task that observed instructions are measured on."""
 
 

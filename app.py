@@ -1,0 +1,80 @@
+"""The page and the API on one port: layout and wiring only.
+
+`python app.py [--model M] [--prefix P] [--backend URL] [--host H] [--port P]`
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from robustness import threads
+
+threads.settle()
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it once, when it is loaded.
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+import gradio as gr  # noqa: E402
+import uvicorn  # noqa: E402
+from fastapi import FastAPI  # noqa: E402
+
+from robustness.errors import RobustnessError  # noqa: E402
+from robustness.workbench import Workbench  # noqa: E402
+from server.application import create_app  # noqa: E402
+from server.engines import build_engine  # noqa: E402
+from server.jobs import Jobs  # noqa: E402
+from server.page.about_tab import about  # noqa: E402
+from server.page.batch_tab import BatchTab  # noqa: E402
+from server.page.look import CSS, THEME  # noqa: E402
+from server.page.try_tab import TryTab  # noqa: E402
+from server.settings import Settings, settings_from  # noqa: E402
+
+
+def build_page(workbench: Workbench, jobs: Jobs, reason: str) -> gr.Blocks:
+    """The page's tabs."""
+    with gr.Blocks(title="Steadfast", analytics_enabled=False) as page:
+        gr.Markdown(
+            "# Steadfast\nHow much does a model depend on the way an instruction is phrased?"
+        )
+        trying = TryTab(workbench)
+        with gr.Tab("Try", id="try"):
+            trying.build()
+        with gr.Tab("Batch", id="batch"):
+            BatchTab(workbench, jobs).build(page)
+        with gr.Tab("About", id="about"):
+            gr.Markdown(about(workbench))
+        gr.Markdown(
+            f"Engine: {workbench.engine.name} ({reason}). Models: "
+            f"{', '.join([workbench.original, *workbench.aligned])}.",
+            elem_id="footer",
+        )
+        trying.on_load(page)
+    return page
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """Page and API in one application."""
+    built = build_engine(settings)
+    workbench = Workbench(built.engine, indexes=settings.indexes)
+    jobs = Jobs(workbench, settings.jobs)
+    api = create_app(workbench, settings, reason=built.reason, batch=jobs)
+    page = build_page(workbench, jobs, built.reason)
+    return gr.mount_gradio_app(
+        api, page, path="/", server_name=settings.host, server_port=settings.port, theme=THEME,
+        css=CSS, footer_links=[], ssr_mode=False, show_error=True,
+        allowed_paths=[str(settings.jobs.resolve()), str(BatchTab.template_folder())],
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serves until interrupted."""
+    settings = settings_from(arguments, prog="python app.py")
+    app = build_app(settings)
+    print(f"Steadfast is at http://{settings.host}:{settings.port}", flush=True)
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except RobustnessError as problem:
+        sys.exit(f"error: {problem}")

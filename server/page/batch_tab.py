@@ -1,0 +1,131 @@
+"""The *Batch* tab: a table of instructions, scored as a job that survives a reload.
+
+Refuses to score: `server.jobs` does.
+"""
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+import plotly.express as px
+
+from robustness import paths, scoring
+from robustness.errors import RobustnessError
+from robustness.workbench import Workbench
+from server.jobs import Job, Jobs, State
+from server.page import cards
+
+TEMPLATE = paths.ASSETS / "examples" / "instructions.csv"
+_SHOWN = ("instruction", "task", "status", "error", "predicted_degradation", "low", "high", "in_support", "agree", "accuracy_original", "accuracy_aligned")
+
+
+class BatchTab:
+    """Layout and handlers on one folder of jobs."""
+
+    def __init__(self, workbench: Workbench, jobs: Jobs) -> None:
+        self._workbench = workbench
+        self._jobs = jobs
+
+    @staticmethod
+    def template_folder() -> Path:
+        """Where the template lies, for the page's list of files that may be sent."""
+        return TEMPLATE.parent
+
+    def planned(self, file: str | None) -> str:
+        """What scoring the file would take."""
+        if not file:
+            return cards.note("Plan", "Upload a file to see what it takes.")
+        try:
+            plan = scoring.plan(scoring.read_table(Path(file)), self._workbench)
+        except RobustnessError as error:
+            return cards.note("Plan", str(error))
+        bad = "".join(f"<div>row {n + 1}: {escape(e)}</div>" for n, e in list(plan.errors.items())[:8])
+        return cards.card(
+            "Plan",
+            f"<div><b>{plan.rows}</b> rows, <b>{plan.calls}</b> model calls, "
+            f"<b>{plan.bad_rows}</b> bad rows (they cost nothing and keep their place)</div>"
+            f'<div class="sf-sub">{bad}</div>',
+        )
+
+    def start(self, file: str | None) -> str | None:
+        """Queues the file; gives the job's id, which the browser keeps."""
+        if not file:
+            raise gr.Error("Upload a file first.")
+        try:
+            return self._jobs.submit(Path(file).name, Path(file).read_bytes()).id
+        except RobustnessError as error:
+            raise gr.Error(str(error)) from error
+
+    def _job(self, job_id: str | None) -> Job | None:
+        try:
+            return self._jobs.get(job_id) if job_id else None
+        except RobustnessError:
+            return None
+
+    def look(self, job_id: str | None) -> tuple[Any, ...]:
+        """The job's card, table, plot, file and whether to look again."""
+        job = self._job(job_id)
+        active = job is not None and job.state in (State.QUEUED, State.RUNNING)
+        if job is None or job.state is not State.DONE:
+            hidden = gr.update(visible=False)
+            return cards.job(job), hidden, hidden, hidden, gr.Timer(active=active)
+        path = self._jobs.result(job.id)
+        table = pd.read_csv(path)
+        shown = table[[c for c in _SHOWN if c in table.columns]]
+        return (
+            cards.job(job), gr.update(value=shown, visible=True),
+            gr.update(value=plot(table), visible=True),
+            gr.update(value=str(path), visible=True), gr.Timer(active=False),
+        )
+
+    def cancel(self, job_id: str | None) -> str:
+        """Stops the job."""
+        job = self._job(job_id)
+        return cards.job(self._jobs.cancel(job.id) if job else None)
+
+    def build(self, page: gr.Blocks) -> None:
+        """Lays the tab out and wires it."""
+        kept = gr.BrowserState(None, storage_key="steadfast-job", secret="steadfast")
+        timer = gr.Timer(1.0, active=False)
+        with gr.Row():
+            with gr.Column(min_width=320):
+                file = gr.File(
+                    label="CSV, JSON lines or Parquet with a column `instruction`",
+                    file_types=[".csv", ".jsonl", ".parquet"], elem_id="upload",
+                )
+                gr.DownloadButton("Take the template", value=str(TEMPLATE), size="sm", elem_id="template")
+            with gr.Column(min_width=320):
+                plan = gr.HTML(cards.note("Plan", "Upload a file to see what it takes."), elem_id="plan")
+                with gr.Row():
+                    start = gr.Button("Start", variant="primary", elem_id="start")
+                    cancel = gr.Button("Cancel", variant="stop", elem_id="cancel")
+                status = gr.HTML(cards.job(None), elem_id="job")
+                result = gr.DownloadButton("Download the result", visible=False, elem_id="result")
+        chart = gr.Plot(visible=False, label="Predicted loss by row", elem_id="chart")
+        table = gr.Dataframe(visible=False, interactive=False, wrap=True, elem_id="table")
+        outputs = [status, table, chart, result, timer]
+        file.change(self.planned, file, plan, api_visibility="private")
+        start.click(self.start, file, kept, api_visibility="private").success(
+            self.look, kept, outputs, show_progress="hidden", api_visibility="private"
+        )
+        timer.tick(self.look, kept, outputs, show_progress="hidden", api_visibility="private")
+        cancel.click(self.cancel, kept, status, api_visibility="private")
+        page.load(self.look, kept, outputs, show_progress="hidden", api_visibility="private")
+
+
+
+def plot(table: pd.DataFrame) -> Any:
+    """Predicted loss of every row that has one, with its interval."""
+    rows = table[table["predicted_degradation"].notna()].copy()
+    rows["row"] = [f"{n + 1}: {str(t)[:40]}" for n, t in zip(rows.index, rows["instruction"], strict=True)]
+    rows["above"] = rows["high"] - rows["predicted_degradation"]
+    rows["below"] = rows["predicted_degradation"] - rows["low"]
+    figure = px.scatter(
+        rows, x="predicted_degradation", y="row", error_x="above", error_x_minus="below",
+        labels={"predicted_degradation": "predicted loss, points", "row": ""},
+    )
+    figure.add_vline(x=0, line_width=1)
+    figure.update_layout(margin={"l": 10, "r": 10, "t": 10, "b": 40}, height=140 + 28 * len(rows))
+    return figure

@@ -1,0 +1,183 @@
+"""The library's values as HTML cards; everything that a person typed is escaped.
+
+Refuses to compute: numbers are shown as they come, in points.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+from robustness.types import Comparison, Measurement, Nearest, Prediction, Prompt
+from server.jobs import Job
+
+_TIERS = {
+    "distance": "distance alone (weakest evidence)", "probes": "unlabelled probes",
+    "labelled": "labelled probes", "measured": "measured",
+}
+
+
+def card(title: str, body: str) -> str:
+    """A titled card around HTML."""
+    return f'<div class="sf-card"><h3>{escape(title)}</h3>{body}</div>'
+
+
+def note(title: str, message: str) -> str:
+    """A card with a plain message."""
+    return card(title, f"<div>{escape(message)}</div>")
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def _scale(value: float, low: float, high: float) -> str:
+    """An interval on an axis from -20 to 60 points, wider where the interval is."""
+    left, right = min(-20.0, low), max(60.0, high)
+    def at(x: float) -> float:
+        return 100 * (x - left) / (right - left)
+
+    ticks = "".join(
+        f'<span class="sf-tick" style="left:{at(x):.1f}%">{x:+.0f}</span>'
+        for x in (-20, 0, 20, 40, 60) if left < x < right
+    )
+    return (
+        '<div class="sf-scale"><div class="sf-axis"></div>'
+        f'<div class="sf-zero" style="left:{at(0):.1f}%"></div>'
+        f'<div class="sf-band" style="left:{at(low):.1f}%;width:{at(high) - at(low):.1f}%"></div>'
+        f'<div class="sf-point" style="left:{at(value):.1f}%"></div>{ticks}</div>'
+    )
+
+
+def prediction(made: Prediction) -> str:
+    """The predicted degradation with its interval, what it stands on, and conflicts."""
+    if made.degradation is None or made.low is None or made.high is None:
+        body = '<div class="sf-big">No number</div>'
+    else:
+        body = (
+            f'<div class="sf-big">{_signed(made.degradation)} points</div>'
+            f"<div>{made.coverage * 100:.0f}% interval [{_signed(made.low)}, {_signed(made.high)}] "
+            "&middot; positive is worse</div>"
+            + _scale(made.degradation, made.low, made.high)
+        )
+    if not made.in_support:
+        body += (
+            '<div class="sf-warn">Farther from every observed instruction than anything that was '
+            "calibrated on: no number is given.</div>"
+        )
+    for conflict in made.conflicts:
+        body += f'<div class="sf-warn"><b>Label conflict.</b> {escape(conflict.message)}'
+        if conflict.suggestion:
+            body += f'<div class="sf-text">{escape(conflict.suggestion)}</div>'
+        body += "</div>"
+    body += (
+        f'<div class="sf-sub">Evidence: {_TIERS[made.tier]}. {escape(made.basis)} '
+        f"Task: {escape(made.task)} ({made.task_source}).</div>"
+    )
+    return card("Predicted loss of accuracy", body)
+
+
+def _accuracy(neighbour: Nearest) -> str:
+    return "not measured" if neighbour.accuracy is None else f"{neighbour.accuracy:.1f}"
+
+
+def nearest(made: Prediction) -> str:
+    """The nearest observed instruction, and the next ones."""
+    if not made.nearest:
+        return note("Nearest observed instruction", "There is none for this task.")
+    first = made.nearest[0]
+    rows = "".join(
+        f"<tr><td>{n.distance:.2f}</td><td>{_accuracy(n)}</td><td>{escape(' '.join(n.text.split()))}</td></tr>"
+        for n in made.nearest[1:]
+    )
+    body = (
+        f'<div class="sf-text">{escape(first.text)}</div>'
+        f"<div>distance <b>{first.distance:.2f}</b>, farther than {first.percentile:.0f}% of the "
+        f"observed from their own nearest &middot; measured accuracy <b>{_accuracy(first)}</b></div>"
+        f'<div class="sf-sub">{escape(first.collection)}, task {escape(first.task or "any")}</div>'
+    )
+    if rows:
+        body += (
+            "<details><summary>the next ones</summary><div class='sf-scroll'><table><tr>"
+            f"<th>distance</th><th>accuracy</th><th>instruction</th></tr>{rows}</table></div></details>"
+        )
+    return card("Nearest observed instruction", body)
+
+
+def prompt(made: Prompt) -> str:
+    """The exact text that the model reads, and what the scorer reads."""
+    words = " | ".join(made.options)
+    return card(
+        "The exact prompt",
+        f'<div class="sf-text">{escape(made.text)}</div>'
+        f'<div class="sf-sub">Scored answers: {escape(words)}</div>',
+    )
+
+
+def options(made: Comparison, number: int) -> str:
+    """One model's option probabilities as bars."""
+    answer = made.answers[number]
+    rows = "".join(
+        f'<div class="sf-row"><span class="name">{"<b>" if o == answer.option else ""}{escape(w)}'
+        f'{"</b>" if o == answer.option else ""}</span><span class="sf-track">'
+        f'<span class="sf-fill" style="width:{100 * p:.1f}%"></span></span>'
+        f'<span class="value">{100 * p:.1f}%</span></div>'
+        for o, w, p in zip(
+            made.options, answer.label_words, answer.option_probabilities, strict=True
+        )
+    )
+    return card(answer.model, rows)
+
+
+def agreement(made: Comparison) -> str:
+    """Whether the models choose the same option."""
+    if len(made.answers) < 2:
+        return note("Agreement", "There is one model only.")
+    kind, text = ("sf-good", "They agree") if made.agree else ("sf-bad", "They disagree")
+    said = ", ".join(f"{escape(a.model)}: <b>{escape(a.option)}</b>" for a in made.answers)
+    return card("Agreement", f'<span class="{kind}"><b>{text}.</b></span> {said}')
+
+
+def measurement(made: Measurement) -> str:
+    """What was measured, to stand beside the prediction."""
+    if made.degradation is None or made.low is None or made.high is None:
+        body = '<div class="sf-big">No baseline</div>'
+    else:
+        body = (
+            f'<div class="sf-big">{_signed(made.degradation)} points</div>'
+            f"<div>95% interval [{_signed(made.low)}, {_signed(made.high)}]</div>"
+            + _scale(made.degradation, made.low, made.high)
+        )
+    observed = "not measured" if made.observed_accuracy is None else f"{made.observed_accuracy:.1f}"
+    body += (
+        f'<div class="sf-sub">Accuracy {made.accuracy:.1f} [{made.accuracy_low:.1f}, '
+        f"{made.accuracy_high:.1f}] on {made.n} labelled inputs of {escape(made.task)} "
+        f"({escape(made.model)}); observed instructions {observed}.</div>"
+    )
+    return card("Measured loss of accuracy", body)
+
+
+def history(rows: Sequence[Sequence[str]]) -> str:
+    """What was tried on this visit, newest first."""
+    if not rows:
+        return note("This visit", "Nothing was run yet.")
+    head = "".join(f"<th>{h}</th>" for h in ("instruction", "task", "predicted", "original", "aligned"))
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return card("This visit", f'<div class="sf-scroll"><table><tr>{head}</tr>{body}</table></div>')
+
+
+def job(made: Job | None) -> str:
+    """How far a batch job is."""
+    if made is None:
+        return note("Job", "No job yet: upload a file and start it.")
+    share = 100 * made.done / made.rows if made.rows else 0
+    body = (
+        f"<div><b>{escape(made.name)}</b>: {made.state}, {made.done} of {made.rows} rows</div>"
+        f'<div class="sf-row"><span class="sf-track"><span class="sf-fill" style="width:{share:.0f}%">'
+        f'</span></span><span class="value">{share:.0f}%</span></div>'
+        f'<div class="sf-sub">{made.calls} model calls planned, {made.bad_rows} bad rows. '
+        f"Job {made.id}.</div>"
+    )
+    if made.error:
+        body += f'<div class="sf-warn">{escape(made.error)}</div>'
+    return card("Job", body)

@@ -1,0 +1,255 @@
+"""The *Try* tab: one instruction, its prediction, both models answering.
+
+Refuses to compute: each handler makes one call to the workbench and shows it.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import gradio as gr
+
+from robustness import tasks
+from robustness.errors import RobustnessError
+from robustness.types import Example, GenerationSettings
+from robustness.workbench import Workbench
+from server.page import cards
+
+OWN = "my own input"
+GUIDED = (
+    ("Did the critic enjoy it? Answer yes or no.", "polarity"),
+    ("Say if this is someone's take or just what happens.", "subjectivity"),
+    ("Where's {name} at?\n{story}", "place"),
+    ("What sort of thing would answer this?", "question_type"),
+    ("Answer True, False or Neither.", "scene_topic"),
+)
+"""Instruction and task of the examples that one click runs."""
+
+_LINES = 12
+
+
+def label_of(example: Example) -> str:
+    """How an input is listed in the chooser."""
+    text = " | ".join(example.fields.values())
+    return text if len(text) <= 110 else text[:109] + "…"
+
+
+class TryTab:
+    """Layout and handlers on one workbench."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._workbench = workbench
+        self._names = [t.id for t in workbench.tasks()]
+
+    def _inputs(self, task: str) -> list[tuple[str, str]]:
+        if task == OWN:
+            return []
+        return [(label_of(e), e.id) for e in tasks.builtin(task).split("dev")[:40]]
+
+    def _example(self, task: str, chosen: str | None, text: str, options: str) -> Example | None:
+        if task == OWN:
+            if not text.strip():
+                return None
+            listed = tuple(o.strip() for o in options.split("|") if o.strip())
+            return Example(task="", fields={"text": text}, options=listed)
+        examples = tasks.builtin(task).split("dev")
+        return next((e for e in examples if e.id == chosen), examples[0])
+
+    def predict(
+        self, instruction: str, task: str, chosen: str | None, text: str, options: str, model: str
+    ) -> tuple[str, str, str]:
+        """Prediction, nearest observed and exact prompt, as cards."""
+        if not instruction.strip():
+            waiting = cards.note("Predicted loss of accuracy", "Type an instruction.")
+            return waiting, "", ""
+        try:
+            example = self._example(task, chosen, text, options)
+            given = None if task == OWN else task
+            made = self._workbench.predict(
+                instruction, task=given, model=model,
+                inputs=[example] if task == OWN and example and len(example.options) > 1 else None,
+            )
+            shown = self._workbench.prompt(instruction, task=given, example=example)
+        except RobustnessError as error:
+            return cards.note("Predicted loss of accuracy", str(error)), "", ""
+        return cards.prediction(made), cards.nearest(made), cards.prompt(shown)
+
+    async def answer(
+        self, instruction: str, task: str, chosen: str | None, text: str, options: str,
+        aligned: str | None, tokens: float, temperature: float, top_p: float, seed: float,
+        seen: list[list[str]],
+    ) -> AsyncIterator[tuple[Any, ...]]:
+        """Option probabilities, then both models' text as it streams.
+
+        Yields:
+            Bars of both models, agreement, both texts, the history and its card.
+        """
+        bench = self._workbench
+        quiet = ("", "", "", "", seen, cards.history(seen))
+        example = self._example(task, chosen, text, options)
+        given = None if task == OWN else task
+        models = [bench.original, *([aligned] if aligned else [])]
+        try:
+            shown = bench.prompt(instruction, task=given, example=example)
+        except RobustnessError as error:
+            yield (cards.note("Answers", str(error)), *quiet)
+            return
+        bars, agreement, chosen_options = ["", ""], "", ["", ""]
+        if example is not None and len(example.options) > 1:
+            try:
+                made = bench.compare(instruction, task=given, example=example, models=models)
+            except RobustnessError as error:
+                yield (cards.note("Answers", str(error)), *quiet)
+                return
+            bars = [cards.options(made, n) for n in range(len(made.answers))] + [""] * (2 - len(made.answers))
+            agreement = cards.agreement(made)
+            chosen_options = [a.option for a in made.answers] + [""] * (2 - len(made.answers))
+        texts = ["", ""]
+        yield (*bars, agreement, *texts, seen, cards.history(seen))
+        settings = GenerationSettings(
+            max_tokens=int(tokens), temperature=temperature, top_p=top_p, seed=int(seed)
+        )
+        try:
+            for number, model in enumerate(models):
+                async for chunk in bench.engine.stream(model, shown.text, settings):
+                    texts[number] += chunk.text
+                    yield (*bars, agreement, *texts, seen, cards.history(seen))
+        except RobustnessError as error:
+            texts[0] += f" [stopped: {error}]"
+        predicted = self._predicted(instruction, given)
+        seen = [[instruction, task, predicted, *chosen_options], *seen][:_LINES]
+        yield (*bars, agreement, *texts, seen, cards.history(seen))
+
+    def _predicted(self, instruction: str, task: str | None) -> str:
+        try:
+            made = self._workbench.predict(instruction, task=task)
+        except RobustnessError:
+            return "no number"
+        if made.degradation is None:
+            return "no number"
+        return f"{made.degradation:+.1f} [{made.low:+.1f}, {made.high:+.1f}]"
+
+    def measure(
+        self, instruction: str, task: str, model: str, progress: gr.Progress = gr.Progress()  # noqa: B008
+    ) -> Iterator[str]:
+        """Runs the labelled inputs and shows the measured loss."""
+        if task == OWN:
+            yield cards.note("Measured loss of accuracy", "Choose a task: it needs labelled inputs.")
+            return
+        yield cards.note("Measured loss of accuracy", "Measuring…")
+        try:
+            made = self._workbench.measure(
+                instruction, task=task, model=model,
+                on_progress=lambda done, total: progress((done, total), unit="inputs"),
+            )
+        except RobustnessError as error:
+            yield cards.note("Measured loss of accuracy", str(error))
+            return
+        yield cards.measurement(made)
+
+    def _shown(self, task: str) -> tuple[Any, Any, Any]:
+        own = task == OWN
+        listed = self._inputs(task)
+        return (
+            gr.update(choices=listed, value=listed[0][1] if listed else None, visible=not own),
+            gr.update(visible=own), gr.update(visible=own),
+        )
+
+    def build(self) -> None:
+        """Lays the tab out and wires it."""
+        bench = self._workbench
+        first, task_name = GUIDED[0][0], GUIDED[0][1] if GUIDED[0][1] in self._names else self._names[0]
+        seen = gr.State([])
+        with gr.Row():
+            with gr.Column(scale=5, min_width=320):
+                instruction = gr.Textbox(
+                    value=first, lines=3, max_lines=10, label="Instruction", elem_id="instruction",
+                    info="Any phrasing; {placeholders} such as {text} put the input where you want it.",
+                )
+                with gr.Row():
+                    task = gr.Dropdown(
+                        [*self._names, OWN], value=task_name, label="Task", elem_id="task"
+                    )
+                    model = gr.Dropdown(
+                        [bench.original, *bench.aligned], value=bench.original,
+                        label="Predict for", elem_id="model",
+                    )
+                listed = self._inputs(task_name)
+                chosen = gr.Dropdown(listed, value=listed[0][1], label="Input", elem_id="input")
+                text = gr.Textbox(label="Your input", lines=2, visible=False, elem_id="own-input")
+                options = gr.Textbox(
+                    label="Its options, separated by |", visible=False, elem_id="own-options"
+                )
+                with gr.Row():
+                    run = gr.Button("Ask both models", variant="primary", elem_id="run")
+                    measure = gr.Button("Measure it", elem_id="measure")
+                    stop = gr.Button("Stop", variant="stop", elem_id="stop")
+                with gr.Accordion("Generation settings", open=False):
+                    aligned = gr.Dropdown(
+                        list(bench.aligned), value=next(iter(bench.aligned), None),
+                        label="Aligned model (prefix)",
+                    )
+                    tokens = gr.Slider(1, 64, 8, step=1, label="Tokens at the most")
+                    temperature = gr.Slider(0, 2, 0, step=0.1, label="Temperature")
+                    top_p = gr.Slider(0.05, 1, 1, step=0.05, label="Top p")
+                    seed = gr.Number(0, precision=0, label="Seed")
+                gr.Markdown("**Examples** (one click runs them)")
+                with gr.Row():
+                    guided = [
+                        gr.Button(f"{t}: {i.splitlines()[0][:44]}", size="sm")
+                        for i, t in GUIDED if t in self._names
+                    ]
+            with gr.Column(scale=6, min_width=320):
+                predicted = gr.HTML(elem_id="prediction")
+                measured = gr.HTML(elem_id="measured")
+                nearest = gr.HTML(elem_id="nearest")
+        with gr.Row():
+            with gr.Column(min_width=300):
+                left_bars = gr.HTML(elem_id="bars-original")
+                left = gr.Textbox(label="Original, free answer", interactive=False, elem_id="text-original")
+            with gr.Column(min_width=300):
+                right_bars = gr.HTML(elem_id="bars-aligned")
+                right = gr.Textbox(label="Aligned, free answer", interactive=False, elem_id="text-aligned")
+        agreement = gr.HTML(elem_id="agreement")
+        prompt = gr.HTML(elem_id="prompt")
+        history = gr.HTML(cards.history([]), elem_id="history")
+
+        asked = [instruction, task, chosen, text, options]
+        shown = [predicted, nearest, prompt]
+        answers = [left_bars, right_bars, agreement, left, right, seen, history]
+        settings = [aligned, tokens, temperature, top_p, seed, seen]
+        for source in (instruction.input, text.input, options.input, chosen.change, model.change):
+            # Only the newest text is predicted: what was typed meanwhile replaces it.
+            source(
+                self.predict, [*asked, model], shown, trigger_mode="always_last",
+                show_progress="hidden", concurrency_limit=2, api_visibility="private",
+            )
+        task.change(
+            self._shown, task, [chosen, text, options], show_progress="hidden",
+            api_visibility="private",
+        ).then(self.predict, [*asked, model], shown, show_progress="hidden", api_visibility="private")
+        running = run.click(
+            self.answer, [*asked, *settings], answers, show_progress="hidden",
+            api_visibility="private",
+        )
+        measuring = measure.click(
+            self.measure, [instruction, task, model], measured, api_visibility="private"
+        )
+        stop.click(None, None, None, cancels=[running, measuring], api_visibility="private")
+        kept = [g for g in GUIDED if g[1] in self._names]
+        for button, (words, name) in zip(guided, kept, strict=True):
+            button.click(
+                lambda w=words, n=name: (w, n, *self._shown(n)), None,
+                [instruction, task, chosen, text, options], show_progress="hidden",
+                api_visibility="private",
+            ).then(
+                self.predict, [*asked, model], shown, show_progress="hidden", api_visibility="private"
+            ).then(
+                self.answer, [*asked, *settings], answers, show_progress="hidden",
+                api_visibility="private",
+            )
+        self._load = (self.predict, [*asked, model], shown)
+
+    def on_load(self, page: gr.Blocks) -> None:
+        """Predicts for the first example when the page opens."""
+        handler, inputs, outputs = self._load
+        page.load(handler, inputs, outputs, show_progress="hidden", api_visibility="private")
