@@ -22,8 +22,9 @@ _LOSSES = {
 def markdown(record: Mapping[str, Any]) -> str:
     """The card of a `training.json`, which `train` writes."""
     recipe, made = record["recipe"], record["provenance"]
+    library = "peft" if recipe["method"].startswith("pt") else "transformers"
     lines = [
-        "---", f"base_model: {record['backbone']}", "library_name: peft", "---", "",
+        "---", f"base_model: {record['backbone']}", f"library_name: {library}", "---", "",
         f"# {_LOSSES[recipe['method']]}", "",
         f"Trained for the backbone `{record['backbone']}`, revision `{record['revision']}`; "
         "another one cannot use it.", "",

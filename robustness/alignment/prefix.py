@@ -109,5 +109,6 @@ def save(peft: Any, folder: Path, card: str) -> Path:
         peft.save_pretrained(made, save_embedding_layers=False)
         (made / "README.md").write_text(card, encoding="utf-8")
         for file in ADAPTER_FILES:
+            (made / file).chmod(0o644)
             shutil.move(made / file, folder / file)
     return folder
