@@ -24,7 +24,7 @@ from server.engines import build_engine  # noqa: E402
 from server.jobs import Jobs  # noqa: E402
 from server.page.about_tab import about  # noqa: E402
 from server.page.batch_tab import BatchTab  # noqa: E402
-from server.page.look import CSS, THEME  # noqa: E402
+from server.page.look import STYLE, THEME  # noqa: E402
 from server.page.try_tab import TryTab  # noqa: E402
 from server.settings import Settings, settings_from  # noqa: E402
 
@@ -60,7 +60,7 @@ def build_app(settings: Settings) -> FastAPI:
     page = build_page(workbench, jobs, built.reason)
     return gr.mount_gradio_app(
         api, page, path="/", server_name=settings.host, server_port=settings.port, theme=THEME,
-        css=CSS, footer_links=[], ssr_mode=False, show_error=True,
+        css_paths=STYLE, footer_links=[], ssr_mode=False, show_error=True,
         allowed_paths=[str(settings.jobs.resolve()), str(BatchTab.template_folder())],
     )
 

@@ -104,9 +104,10 @@ def builtin(collection: str) -> list[Instruction]:
     return read(path)
 
 
-def for_task(instructions: Sequence[Instruction], task: str, task_type: TaskType) -> list[Instruction]:
+def for_task(
+    instructions: Sequence[Instruction], task: str, task_type: TaskType
+) -> list[Instruction]:
     """Those that are phrasings of the task: its own, and its type's."""
     return [
-        i for i in instructions
-        if i.task == task or (i.task is None and i.task_type == task_type)
+        i for i in instructions if i.task == task or (i.task is None and i.task_type == task_type)
     ]

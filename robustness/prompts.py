@@ -55,7 +55,10 @@ def label_words(instruction: Instruction, options: Sequence[str]) -> tuple[str, 
 def compose(instruction: str, fields: Sequence[str], *, listed: bool) -> str:
     """A template for an instruction that has no placeholders: instruction, input, options, cue."""
     lines = [instruction.strip()]
-    lines += ["{" + name + "}" if len(fields) == 1 else f"{name.capitalize()}: {{{name}}}" for name in fields]
+    lines += [
+        "{" + name + "}" if len(fields) == 1 else f"{name.capitalize()}: {{{name}}}"
+        for name in fields
+    ]
     if listed:
         lines.append("Options:\n{options}")
     return "\n".join([*lines, DEFAULT_CUE])

@@ -114,7 +114,9 @@ def read_jsonl(path: Path) -> list[Any]:
             try:
                 rows.append(json.loads(line))
             except json.JSONDecodeError as error:
-                raise CorruptFileError(f"{path}, line {number}: not valid JSON ({error})") from error
+                raise CorruptFileError(
+                    f"{path}, line {number}: not valid JSON ({error})"
+                ) from error
     return rows
 
 

@@ -13,7 +13,9 @@ from robustness.errors import EngineError, InputError, NotFoundError, Robustness
 RETRY_SECONDS = 5
 
 
-def body(message: str, kind: str, code: str | None = None, param: str | None = None) -> dict[str, object]:
+def body(
+    message: str, kind: str, code: str | None = None, param: str | None = None
+) -> dict[str, object]:
     """OpenAI's error document."""
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 

@@ -200,7 +200,7 @@ class Jobs:
                 self._again(job_id)
             except RobustnessError as error:
                 self._change(job_id, state=State.FAILED, error=str(error))
-            except Exception as error:  # noqa: BLE001 - one job must not end the worker
+            except Exception as error:
                 self._change(job_id, state=State.FAILED, error=f"{type(error).__name__}: {error}")
 
     def _again(self, job_id: str) -> None:

@@ -37,14 +37,27 @@ class Settings:
 def parser(prog: str) -> argparse.ArgumentParser:
     """The arguments, with their help."""
     made = argparse.ArgumentParser(prog=prog, description=__doc__)
-    made.add_argument("--model", default=str(paths.BACKBONE), help="model folder or hub name (default: the embedded backbone)")
-    made.add_argument("--prefix", action="append", default=[], help="soft prefix: a shipped name or a PEFT adapter folder; repeatable")
+    made.add_argument(
+        "--model",
+        default=str(paths.BACKBONE),
+        help="model folder or hub name (default: the embedded backbone)",
+    )
+    made.add_argument(
+        "--prefix",
+        action="append",
+        default=[],
+        help="soft prefix: a shipped name or a PEFT adapter folder; repeatable",
+    )
     made.add_argument("--engine", choices=ENGINES, default="auto")
     made.add_argument("--backend", help="URL of another Steadfast server")
     made.add_argument("--host", default="127.0.0.1")
     made.add_argument("--port", type=int, default=7860)
-    made.add_argument("--indexes", type=Path, default=paths.INDEXES, help="folder of the observed indexes")
-    made.add_argument("--jobs", type=Path, help="folder of the batch jobs (default: $STEADFAST_JOBS or runs/jobs)")
+    made.add_argument(
+        "--indexes", type=Path, default=paths.INDEXES, help="folder of the observed indexes"
+    )
+    made.add_argument(
+        "--jobs", type=Path, help="folder of the batch jobs (default: $STEADFAST_JOBS or runs/jobs)"
+    )
     return made
 
 
@@ -58,7 +71,12 @@ def settings_from(
     environment = os.environ if environment is None else environment
     given = parser(prog).parse_args(arguments)
     return Settings(
-        model=given.model, prefixes=tuple(given.prefix), engine=given.engine,
-        backend=given.backend, host=given.host, port=given.port, indexes=given.indexes,
+        model=given.model,
+        prefixes=tuple(given.prefix),
+        engine=given.engine,
+        backend=given.backend,
+        host=given.host,
+        port=given.port,
+        indexes=given.indexes,
         jobs=given.jobs or Path(environment.get("STEADFAST_JOBS", "runs/jobs")),
     )

@@ -50,14 +50,18 @@ class _Generation(OpenAI):
         if self.n not in (None, 1):
             raise InputError(f"n: only 1 is offered, found {self.n}; send several requests")
 
-    def _settings(self, default_tokens: int, limit: int | None, logprobs: int | None) -> GenerationSettings:
+    def _settings(
+        self, default_tokens: int, limit: int | None, logprobs: int | None
+    ) -> GenerationSettings:
         stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
         tokens = limit or self.max_tokens or default_tokens
         return GenerationSettings(
             max_tokens=tokens,
             temperature=1.0 if self.temperature is None else self.temperature,
             top_p=1.0 if self.top_p is None else self.top_p,
-            stop=tuple(s for s in stop if s), seed=self.seed, logprobs=logprobs,
+            stop=tuple(s for s in stop if s),
+            seed=self.seed,
+            logprobs=logprobs,
         )
 
 
@@ -154,9 +158,7 @@ def examples(inputs: Sequence[Input] | None, task: str = "") -> list[Example]:
     made = []
     for number, row in enumerate(inputs or ()):
         if row.answer is not None and row.answer not in row.options:
-            raise InputError(
-                f"inputs[{number}]: answer {row.answer!r} is not among {row.options}"
-            )
+            raise InputError(f"inputs[{number}]: answer {row.answer!r} is not among {row.options}")
         made.append(
             Example(task=task, fields=row.fields, options=tuple(row.options), answer=row.answer)
         )

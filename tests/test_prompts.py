@@ -4,7 +4,9 @@ from robustness import prompts
 from robustness.errors import InputError
 from robustness.types import Example, Instruction, TaskType
 
-EXAMPLE = Example(task="t", fields={"text": "so {good}"}, options=("positive", "negative"), answer="positive")
+EXAMPLE = Example(
+    task="t", fields={"text": "so {good}"}, options=("positive", "negative"), answer="positive"
+)
 
 
 def instruction(text: str, **values: object) -> Instruction:
@@ -18,7 +20,9 @@ def test_a_template_is_filled_and_the_input_is_never_read_as_a_template() -> Non
 
 
 def test_label_words_are_listed_and_scored() -> None:
-    made = instruction("{text} {options}", option_format="or", label_words={"positive": "yes", "negative": "no"})
+    made = instruction(
+        "{text} {options}", option_format="or", label_words={"positive": "yes", "negative": "no"}
+    )
     prompt = prompts.fill(made, EXAMPLE)
     assert prompt.text.endswith("yes or no")
     assert prompt.options == ("yes", "no")

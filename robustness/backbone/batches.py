@@ -1,6 +1,7 @@
 """The mixture of one training step: sequences of prompt and answer tokens.
 
-Refuses to know the model. Step k of a seed is always the same batch, so a resumed run repeats nothing.
+Refuses to know the model. Step k of a seed is always the same batch, so a resumed run repeats
+nothing.
 """
 
 import random
@@ -64,18 +65,22 @@ class Mixture:
             labels += [IGNORED] * len(asked) + answered
         return TrainingSequence(task="dense", ids=tuple(ids), labels=tuple(labels))
 
-    def _deleted(self, instruction: Instruction, example: Example, rng: random.Random) -> TrainingSequence:
+    def _deleted(
+        self, instruction: Instruction, example: Example, rng: random.Random
+    ) -> TrainingSequence:
         share = self.recipe.instruction_deletion
         if rng.random() < 0.5:
             instruction = replace(
-                instruction, id="", text=delete_words(instruction.text, 2 * share * rng.random(), rng)
+                instruction,
+                id="",
+                text=delete_words(instruction.text, 2 * share * rng.random(), rng),
             )
         return self.sequence(instruction, example)
 
     def stories(self, rng: random.Random) -> list[TrainingSequence]:
         """The QA part of a step."""
         tasks = [t for t in worlds.STORY_TASKS if t not in UNSEEN_TASKS]
-        made = []
+        made: list[TrainingSequence] = []
         while len(made) < self.recipe.batch_stories:
             if rng.random() < self.recipe.dense_share:
                 made.append(self._dense(*worlds.dense(worlds.story(rng), rng)))

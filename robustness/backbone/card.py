@@ -47,7 +47,11 @@ class Cell:
 
 
 def _cell(
-    engine: Engine, model: str, task: Task, collection: str, chosen: Sequence[Instruction],
+    engine: Engine,
+    model: str,
+    task: Task,
+    collection: str,
+    chosen: Sequence[Instruction],
     examples: Sequence[Example],
 ) -> Cell:
     records = evaluate(engine, model, chosen, examples)
@@ -56,9 +60,14 @@ def _cell(
     ]
     overall = wilson(sum(bool(r.correct) for r in records), len(records))
     return Cell(
-        task=task.id, task_type=str(task.task_type), collection=collection,
-        instructions=len(chosen), inputs=len(examples),
-        accuracy=100 * overall.value, low=100 * overall.low, high=100 * overall.high,
+        task=task.id,
+        task_type=str(task.task_type),
+        collection=collection,
+        instructions=len(chosen),
+        inputs=len(examples),
+        accuracy=100 * overall.value,
+        low=100 * overall.low,
+        high=100 * overall.high,
         std=float(np.std(by_instruction, ddof=1)) if len(chosen) > 1 else None,
         worst=min(by_instruction),
         chance=100 * float(np.mean([1 / len(e.options) for e in examples])),
@@ -124,7 +133,9 @@ def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[s
         baseline = make_pipeline(
             make_union(
                 TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
-                TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=3, sublinear_tf=True),
+                TfidfVectorizer(
+                    analyzer="char_wb", ngram_range=(2, 4), min_df=3, sublinear_tf=True
+                ),
             ),
             LogisticRegression(C=5.0, max_iter=400),
         )
@@ -132,10 +143,15 @@ def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[s
         hits = baseline.predict([e.fields["text"] for e in test]) == [e.answer for e in test]
         chosen = [i for i in observed if i.task == name]
         records = evaluate(engine, model, chosen, test)
-        rows.append({
-            "task": name, "backbone": 100 * accuracy(records), "baseline": 100 * float(np.mean(hits)),
-            "inputs": len(test), "train": len(train),
-        })
+        rows.append(
+            {
+                "task": name,
+                "backbone": 100 * accuracy(records),
+                "baseline": 100 * float(np.mean(hits)),
+                "inputs": len(test),
+                "train": len(train),
+            }
+        )
     return rows
 
 
@@ -193,10 +209,14 @@ def markdown(card: Mapping[str, Any]) -> str:
         means = [_points(_mean(seen, task_type=kind, collection=s)) for s in SETS]
         lines.append(f"| {kind} | {' | '.join(means)} |")
     lines += [
-        "", "## Accuracy by task", "",
+        "",
+        "## Accuracy by task",
+        "",
         "Mean over instructions [Wilson interval over all answers], standard deviation over "
-        "instructions, worst instruction. Inputs: the shipped test half.", "",
-        "| task | set | instructions | accuracy | std | worst | chance |", "|---|---|---|---|---|---|---|",
+        "instructions, worst instruction. Inputs: the shipped test half.",
+        "",
+        "| task | set | instructions | accuracy | std | worst | chance |",
+        "|---|---|---|---|---|---|---|",
     ]
     for c in cells:
         note = " (never trained)" if c["task"] in unseen else ""
@@ -207,7 +227,10 @@ def markdown(card: Mapping[str, Any]) -> str:
         )
     lines += ["", "## Real text, the corpora's own test splits, observed instructions", ""]
     if card["real_text"]:
-        lines += ["| task | backbone | TF-IDF + logistic regression | test inputs |", "|---|---|---|---|"]
+        lines += [
+            "| task | backbone | TF-IDF + logistic regression | test inputs |",
+            "|---|---|---|---|",
+        ]
         lines += [
             f"| {r['task']} | {r['backbone']:.1f} | {r['baseline']:.1f} | {r['inputs']} |"
             for r in card["real_text"]
@@ -215,22 +238,32 @@ def markdown(card: Mapping[str, Any]) -> str:
     else:
         lines.append("Not measured: the corpora were not there.")
     lines += [
-        "", "## Data", "",
-        "Generated stories and scenes (this project's), and NLTK's sentence_polarity, subjectivity, "
-        "qc, nps_chat, pros_cons and udhr2; running text for the tokenizer and the first embeddings "
-        "from brown, webtext and abc. Each corpus keeps its own licence (NLTK's index); none of it "
-        "ships. The shipped inputs are generated from another seed or written for this project and "
+        "",
+        "## Data",
+        "",
+        "Generated stories and scenes (this project's), and NLTK's sentence_polarity, "
+        "subjectivity, qc, nps_chat, pros_cons and udhr2; running text for the tokenizer and the "
+        "first embeddings from brown, webtext and abc. Each corpus keeps its own licence (NLTK's "
+        "index); none of it ships. The shipped inputs are generated from another seed or written for this project and "
         "were never trained on.",
-        "", "## Instruction sets (SHA-256)", "",
+        "",
+        "## Instruction sets (SHA-256)",
+        "",
         *[f"- {name}: `{digest}`" for name, digest in card["instruction_sets"].items()],
-        "", "## What it cannot do", "",
+        "",
+        "## What it cannot do",
+        "",
         "Anything beyond these tasks: it has no knowledge of the world, does not converse, and its "
         "text beyond an answer is noise. Case is folded. Its context is "
         f"{training['recipe']['context']} tokens.",
-        "", "## Recipe", "",
+        "",
+        "## Recipe",
+        "",
         *[f"- {key} = {value}" for key, value in training["recipe"].items()],
-        "", "Reproduce: `python -m robustness backbone train --preset cpu`, then "
-        "`python -m robustness backbone card`.", "",
+        "",
+        "Reproduce: `python -m robustness backbone train --preset cpu`, then "
+        "`python -m robustness backbone card`.",
+        "",
     ]
     return "\n".join(lines)
 

@@ -10,13 +10,31 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import nltk
-from nltk.corpus import abc, brown, nps_chat, pros_cons, qc, sentence_polarity, subjectivity, udhr2, webtext
+from nltk.corpus import (
+    abc,
+    brown,
+    nps_chat,
+    pros_cons,
+    qc,
+    sentence_polarity,
+    subjectivity,
+    udhr2,
+    webtext,
+)
 
 from robustness.errors import NotFoundError
 from robustness.types import Example
 
 CORPORA = (
-    "sentence_polarity", "subjectivity", "qc", "nps_chat", "pros_cons", "udhr2", "brown", "abc", "webtext",
+    "sentence_polarity",
+    "subjectivity",
+    "qc",
+    "nps_chat",
+    "pros_cons",
+    "udhr2",
+    "brown",
+    "abc",
+    "webtext",
 )
 OPTIONS: dict[str, tuple[str, ...]] = {
     "polarity": ("positive", "negative"),
@@ -27,16 +45,28 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "language": ("english", "german", "french", "spanish", "italian", "dutch"),
 }
 _QUESTION = {
-    "ABBR": "abbreviation", "DESC": "description", "ENTY": "entity", "HUM": "person",
-    "LOC": "place", "NUM": "number",
+    "ABBR": "abbreviation",
+    "DESC": "description",
+    "ENTY": "entity",
+    "HUM": "person",
+    "LOC": "place",
+    "NUM": "number",
 }
 _ACT = {
-    "Greet": "greeting", "Bye": "farewell", "whQuestion": "question", "ynQuestion": "question",
-    "Statement": "statement", "Emotion": "emotion",
+    "Greet": "greeting",
+    "Bye": "farewell",
+    "whQuestion": "question",
+    "ynQuestion": "question",
+    "Statement": "statement",
+    "Emotion": "emotion",
 }
 _LANGUAGE = {
-    "eng.txt": "english", "deu.txt": "german", "fra.txt": "french", "spa.txt": "spanish",
-    "ita.txt": "italian", "nld.txt": "dutch",
+    "eng.txt": "english",
+    "deu.txt": "german",
+    "fra.txt": "french",
+    "spa.txt": "spanish",
+    "ita.txt": "italian",
+    "nld.txt": "dutch",
 }
 
 
@@ -69,11 +99,13 @@ def split_of(group: str) -> str:
 
 
 def _example(task: str, text: str, answer: str, split: str) -> Example:
-    return Example(task=task, fields={"text": text}, options=OPTIONS[task], answer=answer, split=split)
+    return Example(
+        task=task, fields={"text": text}, options=OPTIONS[task], answer=answer, split=split
+    )
 
 
 def _near_duplicates(rows: Iterable[tuple[str, str, str]]) -> list[Example]:
-    """(task, text, answer) rows split by their first 40 letters, across corpora; repeats dropped."""
+    """Rows of task, text, answer, split by their first 40 letters across corpora; no repeats."""
     seen: set[tuple[str, str]] = set()
     examples = []
     for task, text, answer in rows:
@@ -105,7 +137,11 @@ def _questions() -> list[Example]:
             key = _key(text)
             if file == "train.txt" and key in test:
                 continue
-            split = "test" if file == "test.txt" else ("dev" if split_of(key[:40]) == "dev" else "train")
+            split = (
+                "test"
+                if file == "test.txt"
+                else ("dev" if split_of(key[:40]) == "dev" else "train")
+            )
             rows.append(_example("question_type", text, _QUESTION[label.split(":")[0]], split))
     return rows
 
@@ -132,8 +168,12 @@ def _languages() -> list[Example]:
             split = "dev" if number % 10 == 4 else "test" if number % 10 == 8 else "train"
             words = line.split()
             for size in (6, 9, 13):
-                for start in range(0, max(1, len(words) - size + 1), 3 if split == "train" else size):
-                    rows.append(_example("language", " ".join(words[start : start + size]), answer, split))
+                for start in range(
+                    0, max(1, len(words) - size + 1), 3 if split == "train" else size
+                ):
+                    rows.append(
+                        _example("language", " ".join(words[start : start + size]), answer, split)
+                    )
     return rows
 
 

@@ -17,15 +17,43 @@ SHIPPED_EXAMPLES = 512
 UNSEEN_TASKS = ("food", "scene_tense", "scene_night")
 
 _TITLES: dict[str, tuple[str, TaskType, str]] = {
-    "place": ("Where is the person?", TaskType.QA, "Say where the named person of a short story is."),
-    "object": ("What does the person carry?", TaskType.QA, "Say which thing the named person carries."),
-    "colour": ("Colour of the thing", TaskType.QA, "Say the colour of the thing that the named person carries."),
-    "giver": ("Who gave it?", TaskType.QA, "Say who gave the named person the thing that they carry."),
+    "place": (
+        "Where is the person?",
+        TaskType.QA,
+        "Say where the named person of a short story is.",
+    ),
+    "object": (
+        "What does the person carry?",
+        TaskType.QA,
+        "Say which thing the named person carries.",
+    ),
+    "colour": (
+        "Colour of the thing",
+        TaskType.QA,
+        "Say the colour of the thing that the named person carries.",
+    ),
+    "giver": (
+        "Who gave it?",
+        TaskType.QA,
+        "Say who gave the named person the thing that they carry.",
+    ),
     "food": ("What did the person eat?", TaskType.QA, "Say what the named person ate."),
-    "scene_topic": ("Topic of a scene", TaskType.MC, "Say what the activity in the sentence belongs to."),
+    "scene_topic": (
+        "Topic of a scene",
+        TaskType.MC,
+        "Say what the activity in the sentence belongs to.",
+    ),
     "scene_mood": ("Mood of a scene", TaskType.MC, "Say in which mood somebody acts."),
-    "scene_tense": ("Time of a scene", TaskType.MC, "Say whether it happens in the past, present or future."),
-    "scene_indoors": ("Indoors or outdoors", TaskType.BC, "Say whether the scene is indoors or outdoors."),
+    "scene_tense": (
+        "Time of a scene",
+        TaskType.MC,
+        "Say whether it happens in the past, present or future.",
+    ),
+    "scene_indoors": (
+        "Indoors or outdoors",
+        TaskType.BC,
+        "Say whether the scene is indoors or outdoors.",
+    ),
     "scene_several": ("One or several", TaskType.BC, "Say whether one person acts or several do."),
     "scene_night": ("Day or night", TaskType.BC, "Say whether it happens by day or at night."),
 }
@@ -57,10 +85,15 @@ def shipped_tasks() -> list[Task]:
         examples = found[task_id]
         tasks.append(
             Task(
-                id=task_id, title=title, task_type=task_type, description=description,
-                fields=tuple(examples[0].fields), options=worlds.SCENE_OPTIONS.get(task_id, ()),
+                id=task_id,
+                title=title,
+                task_type=task_type,
+                description=description,
+                fields=tuple(examples[0].fields),
+                options=worlds.SCENE_OPTIONS.get(task_id, ()),
                 source=f"generated for Steadfast, seed {SHIPPED_SEED}",
-                trained=task_id not in UNSEEN_TASKS, examples=tuple(examples),
+                trained=task_id not in UNSEEN_TASKS,
+                examples=tuple(examples),
             )
         )
     return tasks
@@ -89,9 +122,12 @@ def load_training_examples(
         NotFoundError: An NLTK corpus is missing.
     """
     corpora.use(nltk_data)
-    shipped = {e.fields.get("story", e.fields.get("text")) for t in shipped_tasks() for e in t.examples}
+    shipped = {
+        e.fields.get("story", e.fields.get("text")) for t in shipped_tasks() for e in t.examples
+    }
     made = [
-        e for e in generated(seed, stories, "train")
+        e
+        for e in generated(seed, stories, "train")
         if e.task not in UNSEEN_TASKS and e.fields.get("story", e.fields.get("text")) not in shipped
     ]
     return made + corpora.labelled()

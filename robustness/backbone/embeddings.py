@@ -49,7 +49,9 @@ def ppmi_svd(
     entries = counts.tocoo()
     pmi = np.log(entries.data * total / (frequency[entries.row] * context[entries.col]))
     kept = pmi > 0
-    ppmi = sparse.csr_matrix((pmi[kept], (entries.row[kept], entries.col[kept])), shape=counts.shape)
+    ppmi = sparse.csr_matrix(
+        (pmi[kept], (entries.row[kept], entries.col[kept])), shape=counts.shape
+    )
     u, s, _ = randomized_svd(ppmi, n_components=width, random_state=seed)
     table = u * np.sqrt(s)
     table -= table.mean(axis=0)

@@ -73,6 +73,7 @@ def load(preset: str) -> Recipe:
     wanted = {f.name for f in fields(Recipe)}
     if set(values) != wanted:
         raise InputError(
-            f"{path}: unknown keys {sorted(set(values) - wanted)}, missing {sorted(wanted - set(values))}"
+            f"{path}: unknown keys {sorted(set(values) - wanted)}, "
+            f"missing {sorted(wanted - set(values))}"
         )
     return Recipe(**values)

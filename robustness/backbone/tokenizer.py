@@ -1,4 +1,4 @@
-"""The backbone's tokenizer: lower-case byte-fallback BPE in which every line's first word is a word.
+"""The backbone's tokenizer: lower-case byte-fallback BPE that cuts a word alike everywhere.
 
 Refuses to know instructions; a text is cut in the same way wherever it stands in a template.
 """
@@ -7,10 +7,22 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import PreTrainedTokenizerFast
 
-CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% if not loop.last %}\n{% endif %}{% endfor %}"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ message['content'] }}"
+    "{% if not loop.last %}\n{% endif %}{% endfor %}"
+)
 
 
 def train(texts: Iterable[str], size: int, context: int) -> PreTrainedTokenizerFast:
@@ -22,25 +34,35 @@ def train(texts: Iterable[str], size: int, context: int) -> PreTrainedTokenizerF
         context: Longest sequence in tokens, stored with the tokenizer.
     """
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token=None))
-    tokenizer.normalizer = normalizers.Sequence([
-        normalizers.NFC(),
-        normalizers.Lowercase(),
-        # 'film .' and 'film.' are one text.
-        normalizers.Replace(Regex(r"[ \t]+(?=[.,!?;:])"), ""),
-        normalizers.Replace(Regex(r"[ \t]+"), " "),
-    ])
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        # Marks and digits are cut off first, so that "good", (good) and good share one token.
-        pre_tokenizers.Split(Regex(r" ?(?:\n|[\p{P}\p{S}&&[^▁]]|[0-9])"), "isolated"),
-        pre_tokenizers.Metaspace(prepend_scheme="always", split=True),
-    ])
-    tokenizer.decoder = decoders.Sequence([
-        decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
-    ])
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            normalizers.NFC(),
+            normalizers.Lowercase(),
+            # 'film .' and 'film.' are one text.
+            normalizers.Replace(Regex(r"[ \t]+(?=[.,!?;:])"), ""),
+            normalizers.Replace(Regex(r"[ \t]+"), " "),
+        ]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            # Marks and digits are cut off first, so that "good", (good) and good share one token.
+            pre_tokenizers.Split(Regex(r" ?(?:\n|[\p{P}\p{S}&&[^▁]]|[0-9])"), "isolated"),
+            pre_tokenizers.Metaspace(prepend_scheme="always", split=True),
+        ]
+    )
+    tokenizer.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+        ]
+    )
     special = ["<pad>", "<s>", "</s>"]
     trainer = trainers.BpeTrainer(
-        vocab_size=size, special_tokens=special + [f"<0x{byte:02X}>" for byte in range(256)],
-        show_progress=False, min_frequency=2,
+        vocab_size=size,
+        special_tokens=special + [f"<0x{byte:02X}>" for byte in range(256)],
+        show_progress=False,
+        min_frequency=2,
     )
     tokenizer.train_from_iterator(texts, trainer)
     # Byte pieces are ordinary vocabulary, not special: user text must never match them.
@@ -51,8 +73,13 @@ def train(texts: Iterable[str], size: int, context: int) -> PreTrainedTokenizerF
         single="<s> $A", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))]
     )
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>",
-        model_max_length=context, padding_side="right", clean_up_tokenization_spaces=False,
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        model_max_length=context,
+        padding_side="right",
+        clean_up_tokenization_spaces=False,
     )
     fast.chat_template = CHAT_TEMPLATE
     return fast

@@ -37,11 +37,18 @@ class Progress:
 
 def _model(recipe: Recipe, words: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     config = LlamaConfig(
-        vocab_size=len(words), hidden_size=recipe.hidden, intermediate_size=recipe.feed_forward,
-        num_hidden_layers=recipe.layers, num_attention_heads=recipe.heads,
-        max_position_embeddings=recipe.context, tie_word_embeddings=True,
-        attention_dropout=recipe.dropout, initializer_range=recipe.initial_scale / recipe.hidden**0.5, bos_token_id=words.bos_token_id,
-        eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
+        vocab_size=len(words),
+        hidden_size=recipe.hidden,
+        intermediate_size=recipe.feed_forward,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.heads,
+        max_position_embeddings=recipe.context,
+        tie_word_embeddings=True,
+        attention_dropout=recipe.dropout,
+        initializer_range=recipe.initial_scale / recipe.hidden**0.5,
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
+        pad_token_id=words.pad_token_id,
     )
     return LlamaForCausalLM(config)
 
@@ -90,10 +97,17 @@ def _optimizer(model: LlamaForCausalLM, recipe: Recipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(
         [
             {"params": [p for p in others if p.ndim > 1], "peak": recipe.learning_rate},
-            {"params": [p for p in others if p.ndim < 2], "peak": recipe.learning_rate, "weight_decay": 0.0},
+            {
+                "params": [p for p in others if p.ndim < 2],
+                "peak": recipe.learning_rate,
+                "weight_decay": 0.0,
+            },
             {"params": [table], "peak": recipe.embedding_rate, "weight_decay": 0.0},
         ],
-        lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay, fused=True,
+        lr=recipe.learning_rate,
+        betas=(0.9, 0.98),
+        weight_decay=recipe.weight_decay,
+        fused=True,
     )
 
 
@@ -102,7 +116,9 @@ def _texts(mixture_seed: int, real: Sequence[Example], running: Sequence[str]) -
     rows = [text for e in (*real, *made) for text in e.fields.values()]
     labels = [f"{o}\n{o.capitalize()}\n" for e in made for o in e.options]
     written = [i.text for i in instructions.builtin(instructions.OBSERVED) for _ in range(20)]
-    words = [w for i in instructions.builtin(instructions.OBSERVED) for w in i.label_words.values()] * 50
+    words = [
+        w for i in instructions.builtin(instructions.OBSERVED) for w in i.label_words.values()
+    ] * 50
     return [*rows, *labels, *written, *words, *running]
 
 
@@ -126,9 +142,11 @@ def prepare(recipe: Recipe, nltk_data: Path | None) -> tuple[Mixture, LlamaForCa
         model.get_input_embeddings().weight.copy_(torch.from_numpy(table))
     held_out = {next(iter(e.fields.values())) for t in data.shipped_tasks() for e in t.examples}
     mixture = Mixture(
-        recipe=recipe, tokenizer=words,
+        recipe=recipe,
+        tokenizer=words,
         observed={task: [i for i in observed if i.task == task] for task in tasks},
-        real=data.by_task(real), held_out=frozenset(held_out),
+        real=data.by_task(real),
+        held_out=frozenset(held_out),
     )
     return mixture, model
 
@@ -162,10 +180,17 @@ def train(
     if checkpoint.is_file():
         saved = torch.load(checkpoint, weights_only=True)
         if saved["recipe"] != asdict(recipe):
-            raise MismatchError(f"{checkpoint} belongs to another recipe; remove it or train into another folder")
+            raise MismatchError(
+                f"{checkpoint} belongs to another recipe; remove it or train into another folder"
+            )
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
-        average, step, spent, tokens = saved["average"], saved["step"], saved["seconds"], saved["tokens"]
+        average, step, spent, tokens = (
+            saved["average"],
+            saved["step"],
+            saved["seconds"],
+            saved["tokens"],
+        )
     model.train()
     right: dict[str, list[bool]] = {}
     losses, seen, since = [], 0, time.monotonic()
@@ -176,13 +201,15 @@ def train(
             ids, labels = pad(part, mixture.tokenizer.pad_token_id)
             loss, hits = answer_loss(model, ids, labels, recipe.embedding_dropout)
             answers = max(1, len(hits))
-            (loss / answers).backward()
+            (loss / answers).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.item() / answers)
             count += sum(len(s.ids) for s in part)
             cursor = 0
             for sequence in part:
                 wanted = sum(label != IGNORED for label in sequence.labels)
-                right.setdefault(sequence.task, []).append(bool(hits[cursor : cursor + wanted].all()))
+                right.setdefault(sequence.task, []).append(
+                    bool(hits[cursor : cursor + wanted].all())
+                )
                 cursor += wanted
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for group in optimizer.param_groups:
@@ -196,17 +223,25 @@ def train(
         step, seen, tokens = step + 1, seen + count, tokens + count
         if step % recipe.checkpoint_every == 0 or step == recipe.steps:
             now = time.monotonic()
-            on_progress(Progress(
-                step=step, steps=recipe.steps, loss=sum(losses) / len(losses),
-                tokens_per_second=seen / (now - since),
-                accuracy={task: sum(r) / len(r) for task, r in sorted(right.items())},
-            ))
+            on_progress(
+                Progress(
+                    step=step,
+                    steps=recipe.steps,
+                    loss=sum(losses) / len(losses),
+                    tokens_per_second=seen / (now - since),
+                    accuracy={task: sum(r) / len(r) for task, r in sorted(right.items())},
+                )
+            )
             with storage.atomic_path(checkpoint) as temporary:
                 torch.save(
                     {
-                        "recipe": asdict(recipe), "model": model.state_dict(),
-                        "optimizer": optimizer.state_dict(), "average": average, "step": step,
-                        "seconds": spent + now - started, "tokens": tokens,
+                        "recipe": asdict(recipe),
+                        "model": model.state_dict(),
+                        "optimizer": optimizer.state_dict(),
+                        "average": average,
+                        "step": step,
+                        "seconds": spent + now - started,
+                        "tokens": tokens,
                     },
                     temporary,
                 )
@@ -218,8 +253,12 @@ def train(
 
 
 def _save(
-    model: LlamaForCausalLM, average: dict[str, torch.Tensor], mixture: Mixture, out: Path,
-    seconds: float, tokens: int,
+    model: LlamaForCausalLM,
+    average: dict[str, torch.Tensor],
+    mixture: Mixture,
+    out: Path,
+    seconds: float,
+    tokens: int,
 ) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -227,8 +266,14 @@ def _save(
     model.eval().to(torch.float16).save_pretrained(out)
     mixture.tokenizer.save_pretrained(out)
     recipe = mixture.recipe
-    storage.write_json(out / "training.json", {
-        "schema": SCHEMA, "recipe": asdict(recipe), "seconds": seconds, "tokens": tokens,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "provenance": provenance.collect(schema=SCHEMA, seed=recipe.seed, seconds=seconds),
-    })
+    storage.write_json(
+        out / "training.json",
+        {
+            "schema": SCHEMA,
+            "recipe": asdict(recipe),
+            "seconds": seconds,
+            "tokens": tokens,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "provenance": provenance.collect(schema=SCHEMA, seed=recipe.seed, seconds=seconds),
+        },
+    )

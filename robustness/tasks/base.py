@@ -87,7 +87,9 @@ def read(path: Path) -> Task:
         options = e.options or row.options
         where = f"{path}: examples[{number}]"
         if set(e.fields) != set(row.fields):
-            raise InputError(f"{where}: fields {sorted(e.fields)}, the task has {sorted(row.fields)}")
+            raise InputError(
+                f"{where}: fields {sorted(e.fields)}, the task has {sorted(row.fields)}"
+            )
         if len(options) < 2:
             raise InputError(f"{where}: fewer than two options")
         if e.answer is not None and e.answer not in options:
@@ -96,8 +98,14 @@ def read(path: Path) -> Task:
             Example(task=row.id, fields=e.fields, options=options, answer=e.answer, split=e.split)
         )
     return Task(
-        id=row.id, title=row.title, task_type=row.task_type, description=row.description,
-        fields=row.fields, options=row.options, source=row.source, trained=row.trained,
+        id=row.id,
+        title=row.title,
+        task_type=row.task_type,
+        description=row.description,
+        fields=row.fields,
+        options=row.options,
+        source=row.source,
+        trained=row.trained,
         examples=tuple(examples),
     )
 
@@ -105,9 +113,15 @@ def read(path: Path) -> Task:
 def write(path: Path, task: Task) -> None:
     """Writes one task file atomically."""
     document = {
-        "schema": SCHEMA, "id": task.id, "title": task.title, "task_type": task.task_type,
-        "description": task.description, "fields": task.fields, "options": task.options,
-        "source": task.source, "trained": task.trained,
+        "schema": SCHEMA,
+        "id": task.id,
+        "title": task.title,
+        "task_type": task.task_type,
+        "description": task.description,
+        "fields": task.fields,
+        "options": task.options,
+        "source": task.source,
+        "trained": task.trained,
         "examples": [
             {"fields": e.fields, "answer": e.answer, "split": e.split}
             | ({} if e.options == task.options else {"options": e.options})

@@ -19,8 +19,13 @@ conflict** warns that the instruction asks for answers that the scorer does not 
 
 def _skill(calibration: Calibration | None) -> str:
     if calibration is None:
-        return "This backbone has no calibration: neighbours and distances are shown, never a number."
-    rows = ["| inputs | n | coverage of the interval | width | error (MAE) | constant's error | Spearman |", "|---|---|---|---|---|---|---|"]
+        return (
+            "This backbone has no calibration: neighbours and distances are shown, never a number."
+        )
+    rows = [
+        "| inputs | n | coverage | width | error (MAE) | constant's error | Spearman |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for source, line in calibration.lines.items():
         s = line.skill
         rank = "undefined" if s.spearman is None else f"{s.spearman:.2f}"
@@ -40,4 +45,6 @@ def about(workbench: Workbench) -> str:
     card = paths.BACKBONE / "CARD.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     shown = text if workbench.original == paths.BACKBONE_ID else ""
-    return f"## What the numbers mean\n{_MEANING}\n## How good the prediction is\n\n{skill}\n\n{shown}"
+    return (
+        f"## What the numbers mean\n{_MEANING}\n## How good the prediction is\n\n{skill}\n\n{shown}"
+    )

@@ -18,7 +18,19 @@ from server.jobs import Job, Jobs, State
 from server.page import cards
 
 TEMPLATE = paths.ASSETS / "examples" / "instructions.csv"
-_SHOWN = ("instruction", "task", "status", "error", "predicted_degradation", "low", "high", "in_support", "agree", "accuracy_original", "accuracy_aligned")
+_SHOWN = (
+    "instruction",
+    "task",
+    "status",
+    "error",
+    "predicted_degradation",
+    "low",
+    "high",
+    "in_support",
+    "agree",
+    "accuracy_original",
+    "accuracy_aligned",
+)
 
 
 class BatchTab:
@@ -41,7 +53,9 @@ class BatchTab:
             plan = scoring.plan(scoring.read_table(Path(file)), self._workbench)
         except RobustnessError as error:
             return cards.note("Plan", str(error))
-        bad = "".join(f"<div>row {n + 1}: {escape(e)}</div>" for n, e in list(plan.errors.items())[:8])
+        bad = "".join(
+            f"<div>row {n + 1}: {escape(e)}</div>" for n, e in list(plan.errors.items())[:8]
+        )
         return cards.card(
             "Plan",
             f"<div><b>{plan.rows}</b> rows, <b>{plan.calls}</b> model calls, "
@@ -75,9 +89,11 @@ class BatchTab:
         table = pd.read_csv(path)
         shown = table[[c for c in _SHOWN if c in table.columns]]
         return (
-            cards.job(job), gr.update(value=shown, visible=True),
+            cards.job(job),
+            gr.update(value=shown, visible=True),
             gr.update(value=plot(table), visible=True),
-            gr.update(value=str(path), visible=True), gr.Timer(active=False),
+            gr.update(value=str(path), visible=True),
+            gr.Timer(active=False),
         )
 
     def cancel(self, job_id: str | None) -> str:
@@ -93,11 +109,16 @@ class BatchTab:
             with gr.Column(min_width=320):
                 file = gr.File(
                     label="CSV, JSON lines or Parquet with a column `instruction`",
-                    file_types=[".csv", ".jsonl", ".parquet"], elem_id="upload",
+                    file_types=[".csv", ".jsonl", ".parquet"],
+                    elem_id="upload",
                 )
-                gr.DownloadButton("Take the template", value=str(TEMPLATE), size="sm", elem_id="template")
+                gr.DownloadButton(
+                    "Take the template", value=str(TEMPLATE), size="sm", elem_id="template"
+                )
             with gr.Column(min_width=320):
-                plan = gr.HTML(cards.note("Plan", "Upload a file to see what it takes."), elem_id="plan")
+                plan = gr.HTML(
+                    cards.note("Plan", "Upload a file to see what it takes."), elem_id="plan"
+                )
                 with gr.Row():
                     start = gr.Button("Start", variant="primary", elem_id="start")
                     cancel = gr.Button("Cancel", variant="stop", elem_id="cancel")
@@ -115,15 +136,20 @@ class BatchTab:
         page.load(self.look, kept, outputs, show_progress="hidden", api_visibility="private")
 
 
-
 def plot(table: pd.DataFrame) -> Any:
     """Predicted loss of every row that has one, with its interval."""
     rows = table[table["predicted_degradation"].notna()].copy()
-    rows["row"] = [f"{n + 1}: {str(t)[:40]}" for n, t in zip(rows.index, rows["instruction"], strict=True)]
+    rows["row"] = [
+        f"{n + 1}: {str(t)[:40]}" for n, t in zip(rows.index, rows["instruction"], strict=True)
+    ]
     rows["above"] = rows["high"] - rows["predicted_degradation"]
     rows["below"] = rows["predicted_degradation"] - rows["low"]
     figure = px.scatter(
-        rows, x="predicted_degradation", y="row", error_x="above", error_x_minus="below",
+        rows,
+        x="predicted_degradation",
+        y="row",
+        error_x="above",
+        error_x_minus="below",
         labels={"predicted_degradation": "predicted loss, points", "row": ""},
     )
     figure.add_vline(x=0, line_width=1)

@@ -10,8 +10,10 @@ from robustness.types import Comparison, Measurement, Nearest, Prediction, Promp
 from server.jobs import Job
 
 _TIERS = {
-    "distance": "distance alone (weakest evidence)", "probes": "unlabelled probes",
-    "labelled": "labelled probes", "measured": "measured",
+    "distance": "distance alone (weakest evidence)",
+    "probes": "unlabelled probes",
+    "labelled": "labelled probes",
+    "measured": "measured",
 }
 
 
@@ -32,12 +34,14 @@ def _signed(value: float) -> str:
 def _scale(value: float, low: float, high: float) -> str:
     """An interval on an axis from -20 to 60 points, wider where the interval is."""
     left, right = min(-20.0, low), max(60.0, high)
+
     def at(x: float) -> float:
         return 100 * (x - left) / (right - left)
 
     ticks = "".join(
         f'<span class="sf-tick" style="left:{at(x):.1f}%">{x:+.0f}</span>'
-        for x in (-20, 0, 20, 40, 60) if left < x < right
+        for x in (-20, 0, 20, 40, 60)
+        if left < x < right
     )
     return (
         '<div class="sf-scale"><div class="sf-axis"></div>'
@@ -55,8 +59,7 @@ def prediction(made: Prediction) -> str:
         body = (
             f'<div class="sf-big">{_signed(made.degradation)} points</div>'
             f"<div>{made.coverage * 100:.0f}% interval [{_signed(made.low)}, {_signed(made.high)}] "
-            "&middot; positive is worse</div>"
-            + _scale(made.degradation, made.low, made.high)
+            "&middot; positive is worse</div>" + _scale(made.degradation, made.low, made.high)
         )
     if not made.in_support:
         body += (
@@ -85,13 +88,15 @@ def nearest(made: Prediction) -> str:
         return note("Nearest observed instruction", "There is none for this task.")
     first = made.nearest[0]
     rows = "".join(
-        f"<tr><td>{n.distance:.2f}</td><td>{_accuracy(n)}</td><td>{escape(' '.join(n.text.split()))}</td></tr>"
+        f"<tr><td>{n.distance:.2f}</td><td>{_accuracy(n)}</td>"
+        f"<td>{escape(' '.join(n.text.split()))}</td></tr>"
         for n in made.nearest[1:]
     )
     body = (
         f'<div class="sf-text">{escape(first.text)}</div>'
         f"<div>distance <b>{first.distance:.2f}</b>, farther than {first.percentile:.0f}% of the "
-        f"observed from their own nearest &middot; measured accuracy <b>{_accuracy(first)}</b></div>"
+        f"observed from their own nearest &middot; measured accuracy "
+        f"<b>{_accuracy(first)}</b></div>"
         f'<div class="sf-sub">{escape(first.collection)}, task {escape(first.task or "any")}</div>'
     )
     if rows:
@@ -159,7 +164,9 @@ def history(rows: Sequence[Sequence[str]]) -> str:
     """What was tried on this visit, newest first."""
     if not rows:
         return note("This visit", "Nothing was run yet.")
-    head = "".join(f"<th>{h}</th>" for h in ("instruction", "task", "predicted", "original", "aligned"))
+    head = "".join(
+        f"<th>{h}</th>" for h in ("instruction", "task", "predicted", "original", "aligned")
+    )
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
@@ -173,7 +180,8 @@ def job(made: Job | None) -> str:
     share = 100 * made.done / made.rows if made.rows else 0
     body = (
         f"<div><b>{escape(made.name)}</b>: {made.state}, {made.done} of {made.rows} rows</div>"
-        f'<div class="sf-row"><span class="sf-track"><span class="sf-fill" style="width:{share:.0f}%">'
+        '<div class="sf-row"><span class="sf-track">'
+        f'<span class="sf-fill" style="width:{share:.0f}%">'
         f'</span></span><span class="value">{share:.0f}%</span></div>'
         f'<div class="sf-sub">{made.calls} model calls planned, {made.bad_rows} bad rows. '
         f"Job {made.id}.</div>"

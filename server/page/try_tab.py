@@ -65,7 +65,9 @@ class TryTab:
             example = self._example(task, chosen, text, options)
             given = None if task == OWN else task
             made = self._workbench.predict(
-                instruction, task=given, model=model,
+                instruction,
+                task=given,
+                model=model,
                 inputs=[example] if task == OWN and example and len(example.options) > 1 else None,
             )
             shown = self._workbench.prompt(instruction, task=given, example=example)
@@ -74,8 +76,17 @@ class TryTab:
         return cards.prediction(made), cards.nearest(made), cards.prompt(shown)
 
     async def answer(
-        self, instruction: str, task: str, chosen: str | None, text: str, options: str,
-        aligned: str | None, tokens: float, temperature: float, top_p: float, seed: float,
+        self,
+        instruction: str,
+        task: str,
+        chosen: str | None,
+        text: str,
+        options: str,
+        aligned: str | None,
+        tokens: float,
+        temperature: float,
+        top_p: float,
+        seed: float,
         seen: list[list[str]],
     ) -> AsyncIterator[tuple[Any, ...]]:
         """Option probabilities, then both models' text as it streams.
@@ -100,7 +111,9 @@ class TryTab:
             except RobustnessError as error:
                 yield (cards.note("Answers", str(error)), *quiet)
                 return
-            bars = [cards.options(made, n) for n in range(len(made.answers))] + [""] * (2 - len(made.answers))
+            bars = [cards.options(made, n) for n in range(len(made.answers))] + [""] * (
+                2 - len(made.answers)
+            )
             agreement = cards.agreement(made)
             chosen_options = [a.option for a in made.answers] + [""] * (2 - len(made.answers))
         texts = ["", ""]
@@ -129,16 +142,24 @@ class TryTab:
         return f"{made.degradation:+.1f} [{made.low:+.1f}, {made.high:+.1f}]"
 
     def measure(
-        self, instruction: str, task: str, model: str, progress: gr.Progress = gr.Progress()  # noqa: B008
+        self,
+        instruction: str,
+        task: str,
+        model: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[str]:
         """Runs the labelled inputs and shows the measured loss."""
         if task == OWN:
-            yield cards.note("Measured loss of accuracy", "Choose a task: it needs labelled inputs.")
+            yield cards.note(
+                "Measured loss of accuracy", "Choose a task: it needs labelled inputs."
+            )
             return
         yield cards.note("Measured loss of accuracy", "Measuring…")
         try:
             made = self._workbench.measure(
-                instruction, task=task, model=model,
+                instruction,
+                task=task,
+                model=model,
                 on_progress=lambda done, total: progress((done, total), unit="inputs"),
             )
         except RobustnessError as error:
@@ -151,27 +172,37 @@ class TryTab:
         listed = self._inputs(task)
         return (
             gr.update(choices=listed, value=listed[0][1] if listed else None, visible=not own),
-            gr.update(visible=own), gr.update(visible=own),
+            gr.update(visible=own),
+            gr.update(visible=own),
         )
 
     def build(self) -> None:
         """Lays the tab out and wires it."""
         bench = self._workbench
-        first, task_name = GUIDED[0][0], GUIDED[0][1] if GUIDED[0][1] in self._names else self._names[0]
+        first, task_name = (
+            GUIDED[0][0],
+            GUIDED[0][1] if GUIDED[0][1] in self._names else self._names[0],
+        )
         seen = gr.State([])
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 instruction = gr.Textbox(
-                    value=first, lines=3, max_lines=10, label="Instruction", elem_id="instruction",
-                    info="Any phrasing; {placeholders} such as {text} put the input where you want it.",
+                    value=first,
+                    lines=3,
+                    max_lines=10,
+                    label="Instruction",
+                    elem_id="instruction",
+                    info="Any phrasing; {text} and the like put the input where you want it.",
                 )
                 with gr.Row():
                     task = gr.Dropdown(
                         [*self._names, OWN], value=task_name, label="Task", elem_id="task"
                     )
                     model = gr.Dropdown(
-                        [bench.original, *bench.aligned], value=bench.original,
-                        label="Predict for", elem_id="model",
+                        [bench.original, *bench.aligned],
+                        value=bench.original,
+                        label="Predict for",
+                        elem_id="model",
                     )
                 listed = self._inputs(task_name)
                 chosen = gr.Dropdown(listed, value=listed[0][1], label="Input", elem_id="input")
@@ -185,7 +216,8 @@ class TryTab:
                     stop = gr.Button("Stop", variant="stop", elem_id="stop")
                 with gr.Accordion("Generation settings", open=False):
                     aligned = gr.Dropdown(
-                        list(bench.aligned), value=next(iter(bench.aligned), None),
+                        list(bench.aligned),
+                        value=next(iter(bench.aligned), None),
                         label="Aligned model (prefix)",
                     )
                     tokens = gr.Slider(1, 64, 8, step=1, label="Tokens at the most")
@@ -196,7 +228,8 @@ class TryTab:
                 with gr.Row():
                     guided = [
                         gr.Button(f"{t}: {i.splitlines()[0][:44]}", size="sm")
-                        for i, t in GUIDED if t in self._names
+                        for i, t in GUIDED
+                        if t in self._names
                     ]
             with gr.Column(scale=6, min_width=320):
                 predicted = gr.HTML(elem_id="prediction")
@@ -205,10 +238,14 @@ class TryTab:
         with gr.Row():
             with gr.Column(min_width=300):
                 left_bars = gr.HTML(elem_id="bars-original")
-                left = gr.Textbox(label="Original, free answer", interactive=False, elem_id="text-original")
+                left = gr.Textbox(
+                    label="Original, free answer", interactive=False, elem_id="text-original"
+                )
             with gr.Column(min_width=300):
                 right_bars = gr.HTML(elem_id="bars-aligned")
-                right = gr.Textbox(label="Aligned, free answer", interactive=False, elem_id="text-aligned")
+                right = gr.Textbox(
+                    label="Aligned, free answer", interactive=False, elem_id="text-aligned"
+                )
         agreement = gr.HTML(elem_id="agreement")
         prompt = gr.HTML(elem_id="prompt")
         history = gr.HTML(cards.history([]), elem_id="history")
@@ -220,15 +257,28 @@ class TryTab:
         for source in (instruction.input, text.input, options.input, chosen.change, model.change):
             # Only the newest text is predicted: what was typed meanwhile replaces it.
             source(
-                self.predict, [*asked, model], shown, trigger_mode="always_last",
-                show_progress="hidden", concurrency_limit=2, api_visibility="private",
+                self.predict,
+                [*asked, model],
+                shown,
+                trigger_mode="always_last",
+                show_progress="hidden",
+                concurrency_limit=2,
+                api_visibility="private",
             )
         task.change(
-            self._shown, task, [chosen, text, options], show_progress="hidden",
+            self._shown,
+            task,
+            [chosen, text, options],
+            show_progress="hidden",
             api_visibility="private",
-        ).then(self.predict, [*asked, model], shown, show_progress="hidden", api_visibility="private")
+        ).then(
+            self.predict, [*asked, model], shown, show_progress="hidden", api_visibility="private"
+        )
         running = run.click(
-            self.answer, [*asked, *settings], answers, show_progress="hidden",
+            self.answer,
+            [*asked, *settings],
+            answers,
+            show_progress="hidden",
             api_visibility="private",
         )
         measuring = measure.click(
@@ -238,13 +288,22 @@ class TryTab:
         kept = [g for g in GUIDED if g[1] in self._names]
         for button, (words, name) in zip(guided, kept, strict=True):
             button.click(
-                lambda w=words, n=name: (w, n, *self._shown(n)), None,
-                [instruction, task, chosen, text, options], show_progress="hidden",
+                lambda w=words, n=name: (w, n, *self._shown(n)),
+                None,
+                [instruction, task, chosen, text, options],
+                show_progress="hidden",
                 api_visibility="private",
             ).then(
-                self.predict, [*asked, model], shown, show_progress="hidden", api_visibility="private"
+                self.predict,
+                [*asked, model],
+                shown,
+                show_progress="hidden",
+                api_visibility="private",
             ).then(
-                self.answer, [*asked, *settings], answers, show_progress="hidden",
+                self.answer,
+                [*asked, *settings],
+                answers,
+                show_progress="hidden",
                 api_visibility="private",
             )
         self._load = (self.predict, [*asked, model], shown)

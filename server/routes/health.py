@@ -7,7 +7,13 @@ import time
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
 from starlette.middleware.base import RequestResponseEndpoint
 
 from robustness.errors import RobustnessError
@@ -41,7 +47,9 @@ def routes(workbench: Workbench, reason: str) -> APIRouter:
         """What answers, and why."""
         models = (workbench.original, *workbench.aligned)
         return {
-            "status": "ready", "engine": workbench.engine.name, "reason": reason,
+            "status": "ready",
+            "engine": workbench.engine.name,
+            "reason": reason,
             "models": [_state(workbench, m) for m in models],
         }
 
@@ -52,7 +60,9 @@ def measure(app: FastAPI) -> None:
     """Counts requests and their seconds, shown at `/metrics`."""
     registry = CollectorRegistry()
     requests = Counter(
-        "steadfast_requests", "Requests by path, method and status.", ["path", "method", "status"],
+        "steadfast_requests",
+        "Requests by path, method and status.",
+        ["path", "method", "status"],
         registry=registry,
     )
     seconds = Histogram(

@@ -29,12 +29,14 @@ def _logprobs(tokens: tuple[TokenLogprob, ...], chat: bool) -> dict[str, Any]:
             "top_logprobs": [dict(t.top) for t in tokens],
             "text_offset": [],
         }
+
     def one(token: str, logprob: float) -> dict[str, Any]:
         return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
 
     return {
         "content": [
-            one(t.token, t.logprob) | {"top_logprobs": [one(*pair) for pair in t.top]} for t in tokens
+            one(t.token, t.logprob) | {"top_logprobs": [one(*pair) for pair in t.top]}
+            for t in tokens
         ],
         "refusal": None,
     }
@@ -48,7 +50,8 @@ class _Format:
         self.logprobs = logprobs
         self.head = {
             "id": f"{'chatcmpl' if chat else 'cmpl'}-{uuid.uuid4().hex}",
-            "created": int(time.time()), "model": model,
+            "created": int(time.time()),
+            "model": model,
         }
 
     def whole(self, choices: list[dict[str, Any]], usage: dict[str, int]) -> dict[str, Any]:
@@ -59,11 +62,13 @@ class _Format:
         text = "".join(c.text for c in chunks)
         content = (
             {"message": {"role": "assistant", "content": text, "refusal": None}}
-            if self.chat else {"text": text}
+            if self.chat
+            else {"text": text}
         )
         tokens = tuple(t for c in chunks for t in c.logprobs)
         return {
-            "index": index, "finish_reason": chunks[-1].finish_reason if chunks else "stop",
+            "index": index,
+            "finish_reason": chunks[-1].finish_reason if chunks else "stop",
             "logprobs": _logprobs(tokens, self.chat) if self.logprobs else None,
         } | content
 
@@ -72,10 +77,14 @@ class _Format:
         kind = "chat.completion.chunk" if self.chat else "text_completion"
         return self.head | {
             "object": kind,
-            "choices": [{
-                "index": index, "finish_reason": chunk.finish_reason,
-                "logprobs": _logprobs(chunk.logprobs, self.chat) if self.logprobs else None,
-            } | content],
+            "choices": [
+                {
+                    "index": index,
+                    "finish_reason": chunk.finish_reason,
+                    "logprobs": _logprobs(chunk.logprobs, self.chat) if self.logprobs else None,
+                }
+                | content
+            ],
         }
 
     def last(self, usage: dict[str, int]) -> dict[str, Any]:
@@ -87,7 +96,8 @@ def _usage(ends: list[CompletionChunk]) -> dict[str, int]:
     prompt = sum(c.prompt_tokens for c in ends)
     completion = sum(c.completion_tokens for c in ends)
     return {
-        "prompt_tokens": prompt, "completion_tokens": completion,
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
         "total_tokens": prompt + completion,
     }
 
@@ -108,8 +118,14 @@ async def _whole(
 
 
 async def _pieces(
-    engine: Engine, model: str, prompts: list[str], settings: GenerationSettings, form: _Format,
-    first: CompletionChunk | None, source: AsyncIterator[CompletionChunk], usage: bool,
+    engine: Engine,
+    model: str,
+    prompts: list[str],
+    settings: GenerationSettings,
+    form: _Format,
+    first: CompletionChunk | None,
+    source: AsyncIterator[CompletionChunk],
+    usage: bool,
 ) -> AsyncIterator[str]:
     """Server-sent events; an error in the middle is an event, since the status has been sent."""
     ends = []
@@ -144,7 +160,8 @@ async def _answer(
     usage = bool(request.stream_options and request.stream_options.include_usage)
     return StreamingResponse(
         _pieces(engine, request.model, prompts, settings, form, first, source, usage),
-        media_type="text/event-stream", headers={"Cache-Control": "no-cache"},
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache"},
     )
 
 
@@ -196,7 +213,8 @@ def routes(engine: Engine) -> APIRouter:
             packed = np.asarray(vector, dtype="<f4")
             value: object = (
                 base64.b64encode(packed.tobytes()).decode()
-                if request.encoding_format == "base64" else packed.tolist()
+                if request.encoding_format == "base64"
+                else packed.tolist()
             )
             rows.append({"object": "embedding", "index": index, "embedding": value})
         usage = {"prompt_tokens": 0, "total_tokens": 0}

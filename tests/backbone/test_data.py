@@ -20,7 +20,9 @@ def test_deleting_words_keeps_placeholders_and_lines() -> None:
     assert kept.count("\n") == 2
 
 
-@pytest.mark.skipif("STEADFAST_DATA" not in os.environ, reason="STEADFAST_DATA names no data folder")
+@pytest.mark.skipif(
+    "STEADFAST_DATA" not in os.environ, reason="STEADFAST_DATA names no data folder"
+)
 def test_no_sentence_stands_in_two_splits_of_the_real_text() -> None:
     corpora.use(Path(os.environ["STEADFAST_DATA"]) / "nltk_data")
     rows = corpora.labelled()
@@ -29,7 +31,9 @@ def test_no_sentence_stands_in_two_splits_of_the_real_text() -> None:
         if e.task in ("polarity", "subjectivity", "pros_cons"):
             assert seen.setdefault(e.fields["text"], e.split) == e.split
     shipped = {
-        e.fields["text"] for name in corpora.OPTIONS if (paths.TASKS / f"{name}.json").is_file()
+        e.fields["text"]
+        for name in corpora.OPTIONS
+        if (paths.TASKS / f"{name}.json").is_file()
         for e in builtin(name).examples
     }
     assert not shipped & {e.fields["text"] for e in rows if e.task != "dialogue_act"}

@@ -17,12 +17,20 @@ def test_a_word_is_one_token_wherever_it_stands(words: PreTrainedTokenizerFast) 
 
 
 def test_prompt_and_answer_are_cut_as_their_joined_text(words: PreTrainedTokenizerFast) -> None:
-    apart = words("is it good? answer:")["input_ids"] + words("yes", add_special_tokens=False)["input_ids"]
+    apart = (
+        words("is it good? answer:")["input_ids"]
+        + words("yes", add_special_tokens=False)["input_ids"]
+    )
     assert words("is it good? answer: yes")["input_ids"] == apart
 
 
-def test_unknown_letters_survive_and_byte_names_are_plain_text(words: PreTrainedTokenizerFast) -> None:
-    assert words.decode(words("漢 <0x41>")["input_ids"], skip_special_tokens=True).strip() == "漢 < 0 x 4 1 >"
+def test_unknown_letters_survive_and_byte_names_are_plain_text(
+    words: PreTrainedTokenizerFast,
+) -> None:
+    assert (
+        words.decode(words("漢 <0x41>")["input_ids"], skip_special_tokens=True).strip()
+        == "漢 < 0 x 4 1 >"
+    )
 
 
 def test_the_chat_template_passes_a_lone_message_through(words: PreTrainedTokenizerFast) -> None:
