@@ -42,7 +42,7 @@ class Engine(Protocol):
         """Option log-probabilities and representations, in the order of the prompts.
 
         Raises:
-            NotFoundError: No such model.
+            ModelNotFoundError: No such model.
             InputError: A prompt does not fit the context; the message gives both lengths.
             EngineError: The engine cannot answer now.
         """
@@ -68,8 +68,17 @@ class Engine(Protocol):
         """The text that the model reads for a conversation of `role` and `content`.
 
         Raises:
-            NotFoundError: No such model.
+            ModelNotFoundError: No such model.
             InputError: The tokenizer's chat template refuses the conversation.
+        """
+        ...
+
+    def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as a prompt, without virtual ones.
+
+        Raises:
+            ModelNotFoundError: No such model.
+            EngineError: The engine cannot answer now.
         """
         ...
 

@@ -16,6 +16,10 @@ class NotFoundError(InputError):
     """A named thing (task, model, prefix, job, file) does not exist."""
 
 
+class ModelNotFoundError(NotFoundError):
+    """The engine serves no model of that id."""
+
+
 class MismatchError(RobustnessError):
     """Two saved things do not belong together (another backbone, layer, prefix or schema)."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from robustness import prompts
 from robustness.engine import Engine, ModelInfo
-from robustness.errors import InputError, NotFoundError
+from robustness.errors import InputError, ModelNotFoundError
 from robustness.evaluation import Progress, ShouldStop, read_cells
 from robustness.types import Example, FloatArray, Instruction
 
@@ -23,13 +23,13 @@ def served(engine: Engine, model: str) -> ModelInfo:
     """The engine's description of one model.
 
     Raises:
-        NotFoundError: It does not serve that one.
+        ModelNotFoundError: It does not serve that one.
     """
     for info in engine.models():
         if info.id == model:
             return info
     known = ", ".join(info.id for info in engine.models())
-    raise NotFoundError(f"no model {model!r}; there are {known}")
+    raise ModelNotFoundError(f"no model {model!r}; there are {known}")
 
 
 def fits(instruction: Instruction, fields: Iterable[str]) -> bool:

@@ -71,7 +71,7 @@ def read_json(path: Path, *, schema: int | None = None) -> Any:
 
     Raises:
         NotFoundError: There is no such file.
-        CorruptFileError: It is not JSON.
+        CorruptFileError: It is not JSON, or no object where a schema is wanted.
         MismatchError: It carries another schema number.
     """
     try:
@@ -80,6 +80,8 @@ def read_json(path: Path, *, schema: int | None = None) -> Any:
         raise NotFoundError(f"{path} does not exist") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CorruptFileError(f"{path} is not valid JSON ({error}); write it again") from error
+    if schema is not None and not isinstance(document, dict):
+        raise CorruptFileError(f"{path} holds no JSON object; write it again")
     if schema is not None and document.get("schema") != schema:
         raise MismatchError(
             f"{path} has schema {document.get('schema')!r}, this version reads {schema}; "

@@ -22,7 +22,7 @@ from robustness.batches import Batch, Item, Read, grouped, padded
 from robustness.checkpoint import Checkpoint, SoftPrefix
 from robustness.decoding import Decoding
 from robustness.engine import ModelInfo
-from robustness.errors import EngineError, InputError, NotFoundError
+from robustness.errors import EngineError, InputError, ModelNotFoundError
 from robustness.types import (
     CompletionChunk,
     FloatArray,
@@ -167,7 +167,7 @@ class TransformersEngine:
         if not tokenizer.chat_template:
             return "\n".join(m["content"] for m in messages)
         try:
-            return str(
+            text = str(
                 tokenizer.apply_chat_template(
                     list(messages), tokenize=False, add_generation_prompt=True
                 )
@@ -176,6 +176,17 @@ class TransformersEngine:
             raise InputError(
                 f"messages: the model's chat template refuses them: {error}"
             ) from error
+        # Many templates write the first token that the tokenizer puts there by itself.
+        first = tokenizer.bos_token
+        if first and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]:
+            text = text.removeprefix(first)
+        return text
+
+    def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as a prompt: see `Engine.count_tokens`."""
+        self._prefix(model)
+        tokenizer = self._checkpoint.tokenizer
+        return [len(tokenizer(text, verbose=False).input_ids) for text in texts]
 
     def close(self) -> None:
         """Frees the model; nothing can be asked afterwards."""
@@ -185,7 +196,8 @@ class TransformersEngine:
 
     def _prefix(self, model: str) -> SoftPrefix | None:
         if model not in self._prefixes:
-            raise NotFoundError(f"no model {model!r}; there are {', '.join(self._prefixes)}")
+            known = ", ".join(self._prefixes)
+            raise ModelNotFoundError(f"no model {model!r}; there are {known}")
         return self._prefixes[model]
 
     def _item(

@@ -3,32 +3,49 @@
 Refuses to know the endpoints.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
-import uvicorn
-
 from robustness import threads
+
+# Both are read when torch and the hub's client are loaded.
+threads.settle()
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+import uvicorn  # noqa: E402
+
+from robustness.errors import RobustnessError  # noqa: E402
+from robustness.workbench import Workbench  # noqa: E402
+from server.application import create_app  # noqa: E402
+from server.engines import build_engine  # noqa: E402
+from server.settings import settings_from  # noqa: E402
+
+_GRACE_SECONDS = 5
+"""What open streams get to end when the server is stopped."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serves the API until interrupted."""
     settings = settings_from(arguments)
     built = build_engine(settings)
-    workbench = Workbench(built.engine, indexes=settings.indexes)
-    app = create_app(workbench, settings, reason=built.reason)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="info")
+    try:
+        workbench = Workbench(built.engine, indexes=settings.indexes)
+        app = create_app(workbench, settings, reason=built.reason)
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_level="info",
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+    finally:
+        built.engine.close()
 
-
-threads.settle()
-from robustness.errors import RobustnessError  # noqa: E402 - torch reads the settings when it loads
-from robustness.workbench import Workbench  # noqa: E402
-from server.application import create_app  # noqa: E402
-from server.engines import build_engine  # noqa: E402
-from server.settings import settings_from  # noqa: E402
 
 if __name__ == "__main__":
     try:
         main()
     except RobustnessError as problem:
-        sys.exit(f"error: {problem}")
+        print(f"error: {problem}", file=sys.stderr)
+        sys.exit(2)

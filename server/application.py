@@ -12,6 +12,7 @@ from robustness import __version__
 from robustness.workbench import Workbench
 from server import errors
 from server.jobs import Jobs
+from server.metrics import CountRequests, Metrics
 from server.routes import health, jobs, openai, robustness
 from server.settings import Settings
 
@@ -19,7 +20,7 @@ from server.settings import Settings
 def create_app(
     workbench: Workbench, settings: Settings, *, reason: str = "", batch: Jobs | None = None
 ) -> FastAPI:
-    """The API.
+    """The API. The engine stays its maker's to close.
 
     Args:
         workbench: What answers.
@@ -27,23 +28,26 @@ def create_app(
         reason: Why the engine was taken, shown at `/readyz`.
         batch: The jobs, where the caller shares them; made from the settings otherwise.
     """
-    batch = batch or Jobs(workbench, settings.jobs)
+    scored = batch or Jobs(workbench, settings.jobs)
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        batch.close()
-        workbench.engine.close()
+        scored.close()
 
     app = FastAPI(
-        title="Steadfast", version=__version__, lifespan=lifespan,
+        title="Steadfast",
+        version=__version__,
+        lifespan=lifespan,
         # The interactive pages of FastAPI load scripts from a network that may not be there.
-        docs_url=None, redoc_url=None,
+        docs_url=None,
+        redoc_url=None,
     )
     errors.install(app)
-    health.measure(app)
-    app.include_router(health.routes(workbench, reason))
-    app.include_router(openai.routes(workbench.engine))
+    app.add_middleware(CountRequests, metrics=metrics)
+    app.include_router(health.routes(workbench, metrics, reason))
+    app.include_router(openai.routes(workbench.engine, metrics))
     app.include_router(robustness.routes(workbench))
-    app.include_router(jobs.routes(batch, settings.largest_upload))
+    app.include_router(jobs.routes(scored, settings.largest_upload))
     return app

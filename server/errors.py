@@ -8,9 +8,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from robustness.errors import EngineError, InputError, NotFoundError, RobustnessError
+from robustness.errors import (
+    CancelledError,
+    EngineError,
+    InputError,
+    ModelNotFoundError,
+    NotFoundError,
+    RobustnessError,
+)
 
 RETRY_SECONDS = 5
+CLIENT_GONE = 499
+"""Written by nobody's standard, read by nobody: the client has left."""
 
 
 def body(
@@ -20,17 +29,29 @@ def body(
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
+def document(error: RobustnessError) -> tuple[int, dict[str, object]]:
+    """Status and document of one of the library's errors."""
+    message = str(error)
+    match error:
+        case ModelNotFoundError():
+            return 404, body(message, "invalid_request_error", "model_not_found", "model")
+        case NotFoundError():
+            return 404, body(message, "invalid_request_error", "not_found")
+        case InputError():
+            return 400, body(message, "invalid_request_error")
+        case EngineError():
+            return 503, body(message, "engine_error", "engine_unavailable")
+        case CancelledError():
+            return CLIENT_GONE, body(message, "cancelled")
+        case _:
+            return 500, body(message, "server_error")
+
+
 def reply(error: RobustnessError) -> JSONResponse:
     """The reply for one of the library's errors."""
-    if isinstance(error, NotFoundError):
-        code = "model_not_found" if str(error).startswith("no model") else "not_found"
-        return JSONResponse(body(str(error), "invalid_request_error", code), 404)
-    if isinstance(error, InputError):
-        return JSONResponse(body(str(error), "invalid_request_error"), 400)
-    if isinstance(error, EngineError):
-        headers = {"Retry-After": str(RETRY_SECONDS)}
-        return JSONResponse(body(str(error), "engine_error"), 503, headers)
-    return JSONResponse(body(str(error), "server_error"), 500)
+    status, content = document(error)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, EngineError) else None
+    return JSONResponse(content, status, headers)
 
 
 def install(app: FastAPI) -> None:
@@ -43,11 +64,24 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            detail = first.get("ctx", {}).get("error", first["msg"])
+            return JSONResponse(body(f"body: not JSON: {detail}", "invalid_request_error"), 400)
+        if first["loc"] == ("body",) and isinstance(first.get("input"), bytes):
+            message = "body: send JSON with the header Content-Type: application/json"
+            return JSONResponse(body(message, "invalid_request_error"), 400)
         param = ".".join(str(part) for part in first["loc"] if part != "body")
         message = f"{param or 'body'}: {first['msg']}"
-        return JSONResponse(body(message, "invalid_request_error", param=param or None), 400)
+        return JSONResponse(body(message, "invalid_request_error", None, param or None), 400)
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> JSONResponse:
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
         kind = "invalid_request_error" if error.status_code < 500 else "server_error"
-        return JSONResponse(body(str(error.detail), kind), error.status_code, error.headers)
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        return JSONResponse(body(message, kind), error.status_code, error.headers)
+
+    # Starlette logs the traceback after this reply; the client gets none of it.
+    @app.exception_handler(Exception)
+    async def unforeseen(_: Request, error: Exception) -> JSONResponse:
+        message = f"the server failed ({type(error).__name__}); its log has the details"
+        return JSONResponse(body(message, "server_error"), 500)

@@ -3,9 +3,11 @@
 Refuses to know HTTP; one worker scores one job after another.
 """
 
+import logging
 import queue
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,7 +28,11 @@ from robustness.workbench import Workbench
 SCHEMA = 1
 STATUS = "status.json"
 RESULT = "result.csv"
-_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE = 60.0
+_SAVE_SECONDS = 1.0
+"""Between two writes of a running job's progress; its journal has every row."""
+
+_log = logging.getLogger(__name__)
 
 
 class State(StrEnum):
@@ -37,6 +43,9 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+_UNFINISHED = (State.QUEUED, State.RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +66,29 @@ class Job:
 
 
 class Jobs:
-    """The jobs of one folder, with their worker."""
+    """The jobs of one folder, with their worker. One process a folder."""
 
-    def __init__(self, workbench: Workbench, folder: Path) -> None:
-        """Takes up jobs that an earlier process left unfinished."""
+    def __init__(self, workbench: Workbench, folder: Path, *, pause: float = 5.0) -> None:
+        """Takes up jobs that an earlier process left unfinished.
+
+        Args:
+            workbench: What scores.
+            folder: Where each job has its folder.
+            pause: Seconds before a job whose engine did not answer is tried again; doubled each
+                time, up to a minute.
+        """
         self._workbench = workbench
         self._folder = folder
+        self._pause = pause
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._lock = threading.Lock()
-        self._cancelled: set[str] = set()
         self._closing = threading.Event()
-        self._jobs: dict[str, Job] = {}
-        for path in sorted(folder.glob(f"*/{STATUS}")):
-            job = self._read(path)
-            self._jobs[job.id] = job
-            if job.state in (State.QUEUED, State.RUNNING):
+        self._current: str | None = None
+        self._failures: dict[str, int] = {}
+        self._saved = 0.0
+        self._jobs = {job.id: job for job in self._found()}
+        for job in sorted(self._jobs.values(), key=lambda j: j.created):
+            if job.state in _UNFINISHED:
                 self._queue.put(job.id)
         self._worker = threading.Thread(target=self._work, name="steadfast-jobs", daemon=True)
         self._worker.start()
@@ -90,13 +107,19 @@ class Jobs:
         table = scoring.read_table(content, name)
         planned = scoring.plan(table, self._workbench)
         job = Job(
-            id=uuid.uuid4().hex[:16], name=name, state=State.QUEUED, rows=planned.rows, done=0,
-            calls=planned.calls, bad_rows=planned.bad_rows,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            id=uuid.uuid4().hex[:16],
+            name=name,
+            state=State.QUEUED,
+            rows=planned.rows,
+            done=0,
+            calls=planned.calls,
+            bad_rows=planned.bad_rows,
+            created=datetime.now(UTC).isoformat(timespec="microseconds"),
         )
         with storage.atomic_path(self._upload(job)) as temporary:
             temporary.write_bytes(content)
-        self._put(job)
+        with self._lock:
+            self._save(job)
         self._queue.put(job.id)
         return job
 
@@ -106,10 +129,10 @@ class Jobs:
         Raises:
             NotFoundError: There is none of that id.
         """
-        with self._lock:
-            if job_id not in self._jobs:
-                raise NotFoundError(f"there is no job {job_id!r}")
-            return self._jobs[job_id]
+        job = self._jobs.get(job_id)
+        if job is None:
+            raise NotFoundError(f"there is no job {job_id!r}")
+        return job
 
     def result(self, job_id: str) -> Path:
         """The scored CSV.
@@ -125,31 +148,29 @@ class Jobs:
         return self._folder / job_id / RESULT
 
     def cancel(self, job_id: str) -> Job:
-        """Stops a job that is queued or running; what it scored stays in its journal.
+        """Stops a job that is queued or running; one that has ended stays as it is.
 
         Raises:
             NotFoundError: There is no such job.
         """
-        job = self.get(job_id)
-        if job.state in (State.QUEUED, State.RUNNING):
-            self._cancelled.add(job_id)
-            if job.state is State.QUEUED:
-                job = self._change(job_id, state=State.CANCELLED)
-        return job
+        return self._move(job_id, state=State.CANCELLED) or self.get(job_id)
 
-    def remove(self, job_id: str) -> None:
-        """Forgets a job that has ended, with its files.
+    def forget(self, job_id: str) -> Job:
+        """Deletes the files of a job that has ended; gives what it was.
 
         Raises:
             NotFoundError: There is no such job.
             InputError: It has not ended.
         """
-        job = self.get(job_id)
-        if job.state in (State.QUEUED, State.RUNNING):
-            raise InputError(f"the job {job_id} is {job.state}; cancel it first")
         with self._lock:
+            job = self.get(job_id)
+            # The worker may still be on the row at which it was cancelled.
+            stopping = job.state is State.CANCELLED and job_id == self._current
+            if job.state in _UNFINISHED or stopping:
+                raise InputError(f"the job {job_id} has not ended; cancel it, then try again")
             del self._jobs[job_id]
         shutil.rmtree(self._folder / job_id)
+        return job
 
     def close(self) -> None:
         """Stops the worker; an unfinished job goes on at the next start."""
@@ -157,69 +178,103 @@ class Jobs:
         self._queue.put(None)
         self._worker.join(timeout=30)
 
+    def _found(self) -> list[Job]:
+        """The jobs on the disk; one that cannot be read costs no other."""
+        jobs = []
+        for path in self._folder.glob(f"*/{STATUS}"):
+            try:
+                row = storage.read_json(path, schema=SCHEMA)
+                rest = {k: v for k, v in row.items() if k not in ("schema", "state")}
+                jobs.append(Job(**rest, state=State(row["state"])))
+            except (RobustnessError, TypeError, ValueError, KeyError) as error:
+                _log.warning("the job at %s is left out: %s", path.parent, error)
+        return jobs
+
     def _upload(self, job: Job) -> Path:
         return self._folder / job.id / f"upload{Path(job.name).suffix.lower()}"
 
-    @staticmethod
-    def _read(path: Path) -> Job:
-        row = storage.read_json(path, schema=SCHEMA)
-        del row["schema"]
-        return Job(**(row | {"state": State(row["state"])}))
-
-    def _put(self, job: Job) -> None:
-        with self._lock:
-            self._jobs[job.id] = job
-            document = storage.plain(job) | {"schema": SCHEMA}
-            storage.write_json(self._folder / job.id / STATUS, document)
-
-    def _change(
-        self, job_id: str, *, state: State | None = None, done: int | None = None,
-        error: str | None = None,
-    ) -> Job:
-        job = self.get(job_id)
-        job = replace(
-            job, state=state or job.state, done=job.done if done is None else done, error=error
+    def _save(self, job: Job) -> None:
+        """Keeps a job; the lock is held."""
+        self._jobs[job.id] = job
+        self._saved = time.monotonic()
+        storage.write_json(
+            self._folder / job.id / STATUS, storage.plain(job) | {"schema": SCHEMA}
         )
-        self._put(job)
-        return job
+
+    def _move(
+        self, job_id: str, *, state: State, done: int | None = None, error: str | None = None
+    ) -> Job | None:
+        """Changes an unfinished job; None where it has ended, which is final."""
+        with self._lock:
+            job = self._jobs.get(job_id)
+            if job is None or job.state not in _UNFINISHED:
+                return None
+            job = replace(
+                job, state=state, done=job.done if done is None else done, error=error
+            )
+            self._save(job)
+            return job
 
     def _work(self) -> None:
         while (job_id := self._queue.get()) is not None and not self._closing.is_set():
-            job = self.get(job_id)
-            if job.state not in (State.QUEUED, State.RUNNING):
-                continue
-            self._change(job_id, state=State.RUNNING)
-            try:
-                self._score(job)
-                self._change(job_id, state=State.DONE, done=job.rows)
-            except CancelledError:
-                if job_id in self._cancelled:
-                    self._change(job_id, state=State.CANCELLED)
-            except EngineError as error:
-                self._change(job_id, state=State.QUEUED, error=str(error))
-                self._again(job_id)
-            except RobustnessError as error:
-                self._change(job_id, state=State.FAILED, error=str(error))
-            except Exception as error:
-                self._change(job_id, state=State.FAILED, error=f"{type(error).__name__}: {error}")
+            self._current = job_id
+            job = self._move(job_id, state=State.RUNNING)
+            if job is not None:
+                self._attempt(job)
+            self._current = None
+
+    def _attempt(self, job: Job) -> None:
+        try:
+            self._score(job)
+            self._move(job.id, state=State.DONE, done=job.rows)
+        except CancelledError:
+            # Cancelling wrote the state; closing leaves it running, for the next start.
+            return
+        except EngineError as error:
+            self._move(job.id, state=State.QUEUED, error=str(error))
+            self._again(job.id)
+        except RobustnessError as error:
+            self._move(job.id, state=State.FAILED, error=str(error))
+        except Exception as error:
+            # One job must not end the worker.
+            _log.exception("the job %s failed", job.id)
+            self._move(job.id, state=State.FAILED, error=f"{type(error).__name__}: {error}")
 
     def _again(self, job_id: str) -> None:
         """Queues a job once more when the engine may have come back."""
+        failures = self._failures.get(job_id, 0)
+        self._failures[job_id] = failures + 1
+        seconds = min(self._pause * 2.0**failures, _LONGEST_PAUSE)
+
         def later() -> None:
-            if not self._closing.wait(_PAUSE_SECONDS):
+            if not self._closing.wait(seconds):
                 self._queue.put(job_id)
 
-        threading.Thread(target=later, daemon=True).start()
+        threading.Thread(target=later, name="steadfast-jobs-pause", daemon=True).start()
 
     def _score(self, job: Job) -> None:
         scoring.score_file(
-            self._upload(job), self._folder / job.id / RESULT, self._workbench, resume=True,
+            self._upload(job),
+            self._folder / job.id / RESULT,
+            self._workbench,
+            resume=True,
             on_progress=self._progress(job.id),
-            should_stop=lambda: job.id in self._cancelled or self._closing.is_set(),
+            should_stop=lambda: self._closing.is_set() or not self._is_running(job.id),
         )
+
+    def _is_running(self, job_id: str) -> bool:
+        job = self._jobs.get(job_id)
+        return job is not None and job.state is State.RUNNING
 
     def _progress(self, job_id: str) -> Callable[[int, int], None]:
         def report(done: int, total: int) -> None:
-            self._change(job_id, done=done)
+            self._failures.pop(job_id, None)
+            with self._lock:
+                job = self._jobs.get(job_id)
+                if job is None or job.state is not State.RUNNING:
+                    return
+                self._jobs[job_id] = replace(job, done=done)
+                if time.monotonic() - self._saved > _SAVE_SECONDS:
+                    self._save(self._jobs[job_id])
 
         return report

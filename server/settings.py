@@ -12,6 +12,7 @@ from pathlib import Path
 from robustness import paths
 
 ENGINES = ("auto", "transformers")
+_DESCRIPTION = "Serves the API: OpenAI's endpoints under /v1, this project's under /robustness/v1."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +29,22 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7860
     indexes: Path = paths.INDEXES
-    jobs: Path = Path("runs/jobs")
-    """Folder of the batch jobs."""
+    jobs: Path = Path("runs/jobs/7860")
+    """Folder of the batch jobs; by default one a port, so that no two servers share it."""
     largest_upload: int = 64 * 1024 * 1024
     """Bytes."""
 
 
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{value} is not a port (0 to 65535)")
+    return value
+
+
 def parser(prog: str) -> argparse.ArgumentParser:
     """The arguments, with their help."""
-    made = argparse.ArgumentParser(prog=prog, description=__doc__)
+    made = argparse.ArgumentParser(prog=prog, description=_DESCRIPTION)
     made.add_argument(
         "--model",
         default=str(paths.BACKBONE),
@@ -48,15 +56,21 @@ def parser(prog: str) -> argparse.ArgumentParser:
         default=[],
         help="soft prefix: a shipped name or a PEFT adapter folder; repeatable",
     )
-    made.add_argument("--engine", choices=ENGINES, default="auto")
-    made.add_argument("--backend", help="URL of another Steadfast server")
-    made.add_argument("--host", default="127.0.0.1")
-    made.add_argument("--port", type=int, default=7860)
+    made.add_argument(
+        "--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)"
+    )
+    made.add_argument(
+        "--backend", help="URL of another Steadfast server, which then runs the models"
+    )
+    made.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
+    made.add_argument("--port", type=_port, default=7860, help="default: 7860")
     made.add_argument(
         "--indexes", type=Path, default=paths.INDEXES, help="folder of the observed indexes"
     )
     made.add_argument(
-        "--jobs", type=Path, help="folder of the batch jobs (default: $STEADFAST_JOBS or runs/jobs)"
+        "--jobs",
+        type=Path,
+        help="folder of the batch jobs (default: $STEADFAST_JOBS or runs/jobs/PORT)",
     )
     return made
 
@@ -70,6 +84,7 @@ def settings_from(
     """Settings from the command line and the environment; exits with status 2 on a bad argument."""
     environment = os.environ if environment is None else environment
     given = parser(prog).parse_args(arguments)
+    jobs = environment.get("STEADFAST_JOBS") or Path("runs/jobs", str(given.port))
     return Settings(
         model=given.model,
         prefixes=tuple(given.prefix),
@@ -78,5 +93,5 @@ def settings_from(
         host=given.host,
         port=given.port,
         indexes=given.indexes,
-        jobs=given.jobs or Path(environment.get("STEADFAST_JOBS", "runs/jobs")),
+        jobs=given.jobs or Path(jobs),
     )

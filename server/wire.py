@@ -1,21 +1,72 @@
 """JSON <-> the library's values: the only pydantic models of the wire.
 
-Requests in OpenAI's format tolerate keys that its clients send; our own refuse them by name.
+Requests in OpenAI's format tolerate keys that its clients send, and refuse by name those that would
+change the answer and are not offered; our own refuse every unknown key.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from robustness.errors import InputError
+from robustness.tasks import Task
 from robustness.types import Example, GenerationSettings
+
+_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "n": (1,),
+    "best_of": (1,),
+    "echo": (False,),
+    "suffix": ("",),
+    "presence_penalty": (0,),
+    "frequency_penalty": (0,),
+    "logit_bias": ({},),
+    "response_format": ({"type": "text"},),
+    "tools": ([],),
+    "functions": ([],),
+    "modalities": (["text"],),
+    "audio": (),
+    "dimensions": (),
+}
+"""OpenAI's keys that are not offered, with the values that ask for nothing (None is one too)."""
+
+_LARGEST_BATCH = 2048
+_SEEDS = 2**63
+
+
+def _texts(value: Any) -> Any:
+    """One text or several as a list; token ids are refused in words."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list) and any(isinstance(v, (int, list)) for v in value):
+        raise ValueError("token ids are not offered; send text")
+    return value
+
+
+def _parts(value: Any) -> Any:
+    """A message's content as parts."""
+    if isinstance(value, str):
+        return [{"type": "text", "text": value}]
+    return [] if value is None else value
+
+
+Texts = Annotated[
+    list[str], Field(min_length=1, max_length=_LARGEST_BATCH), BeforeValidator(_texts)
+]
 
 
 class OpenAI(BaseModel):
     """A request in OpenAI's format."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _offered(self) -> "OpenAI":
+        for name, neutral in _NEUTRAL.items():
+            value = (self.model_extra or {}).get(name)
+            if value is not None and value not in neutral:
+                raise InputError(f"{name}: not offered, found {value!r}; leave it out")
+        return self
 
 
 class Ours(BaseModel):
@@ -25,9 +76,11 @@ class Ours(BaseModel):
 
 
 class StreamOptions(OpenAI):
-    """OpenAI's `stream_options`."""
+    """OpenAI's `stream_options`, with one of vLLM's."""
 
     include_usage: bool = False
+    continuous_usage_stats: bool = False
+    """Whether every piece carries the usage so far."""
 
 
 class _Generation(OpenAI):
@@ -35,31 +88,17 @@ class _Generation(OpenAI):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    stop: str | list[str] | None = None
-    seed: int | None = None
-    n: int | None = None
+    stop: Annotated[list[str], BeforeValidator(_texts)] | None = None
+    seed: Annotated[int, Field(ge=-_SEEDS, lt=_SEEDS)] | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None
 
-    def check(self) -> None:
-        """Refuses what is not offered, by name.
-
-        Raises:
-            InputError: More than one choice is asked for.
-        """
-        if self.n not in (None, 1):
-            raise InputError(f"n: only 1 is offered, found {self.n}; send several requests")
-
-    def _settings(
-        self, default_tokens: int, limit: int | None, logprobs: int | None
-    ) -> GenerationSettings:
-        stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        tokens = limit or self.max_tokens or default_tokens
+    def _settings(self, max_tokens: int, logprobs: int | None) -> GenerationSettings:
         return GenerationSettings(
-            max_tokens=tokens,
+            max_tokens=max_tokens,
             temperature=1.0 if self.temperature is None else self.temperature,
             top_p=1.0 if self.top_p is None else self.top_p,
-            stop=tuple(s for s in stop if s),
+            stop=tuple(s for s in self.stop or () if s),
             seed=self.seed,
             logprobs=logprobs,
         )
@@ -68,27 +107,12 @@ class _Generation(OpenAI):
 class Completion(_Generation):
     """`POST /v1/completions`."""
 
-    prompt: str | list[str]
+    prompt: Texts
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    echo: bool = False
-
-    def prompts(self) -> list[str]:
-        """The prompts, one or several.
-
-        Raises:
-            InputError: Something is asked for that is not offered.
-        """
-        self.check()
-        if self.echo:
-            raise InputError("echo: not offered; the prompt is what you sent")
-        made = [self.prompt] if isinstance(self.prompt, str) else self.prompt
-        if not made:
-            raise InputError("prompt: the list is empty")
-        return made
 
     def settings(self) -> GenerationSettings:
-        """How the text is sampled."""
-        return self._settings(16, None, self.logprobs)
+        """How the text is sampled; OpenAI's default of 16 tokens."""
+        return self._settings(self.max_tokens or 16, self.logprobs)
 
 
 class TextPart(OpenAI):
@@ -102,7 +126,7 @@ class Message(OpenAI):
     """A chat message."""
 
     role: str
-    content: str | list[TextPart] | None = None
+    content: Annotated[list[TextPart], BeforeValidator(_parts)] = []
 
     def plain(self) -> dict[str, str]:
         """Role and text.
@@ -110,12 +134,12 @@ class Message(OpenAI):
         Raises:
             InputError: A part is not text.
         """
-        if isinstance(self.content, list):
-            other = [p.type for p in self.content if p.type != "text"]
-            if other:
-                raise InputError(f"messages: parts of type {other[0]!r} are not offered, only text")
-            return {"role": self.role, "content": "".join(p.text for p in self.content)}
-        return {"role": self.role, "content": self.content or ""}
+        for part in self.content:
+            if part.type != "text":
+                raise InputError(
+                    f"messages: parts of type {part.type!r} are not offered, only text"
+                )
+        return {"role": self.role, "content": "".join(p.text for p in self.content)}
 
 
 class Chat(_Generation):
@@ -126,19 +150,24 @@ class Chat(_Generation):
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
-    def settings(self) -> GenerationSettings:
-        """How the text is sampled."""
+    @model_validator(mode="after")
+    def _alternatives(self) -> "Chat":
+        if self.top_logprobs and not self.logprobs:
+            raise InputError("top_logprobs: needs logprobs to be true")
+        return self
+
+    def settings(self, context: int) -> GenerationSettings:
+        """How the text is sampled; by default until the model's context is full."""
         wanted = (self.top_logprobs or 0) if self.logprobs else None
-        return self._settings(128, self.max_completion_tokens, wanted)
+        return self._settings(self.max_completion_tokens or self.max_tokens or context, wanted)
 
 
 class Embeddings(OpenAI):
     """`POST /v1/embeddings`."""
 
     model: str
-    input: str | list[str]
+    input: Texts
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = None
 
 
 class Input(Ours):
@@ -146,21 +175,40 @@ class Input(Ours):
 
     fields: dict[str, str]
     options: list[str] = []
+    """Empty: the task's."""
     answer: str | None = None
 
 
-def examples(inputs: Sequence[Input] | None, task: str = "") -> list[Example]:
+def examples(inputs: Sequence[Input], task: Task | None = None) -> list[Example]:
     """The library's examples.
 
+    Args:
+        inputs: As they came.
+        task: Whose inputs they are; None: the person's own.
+
     Raises:
-        InputError: An answer is not among the options.
+        InputError: A field of the task is missing or unknown, or an answer is not an option.
     """
     made = []
-    for number, row in enumerate(inputs or ()):
-        if row.answer is not None and row.answer not in row.options:
-            raise InputError(f"inputs[{number}]: answer {row.answer!r} is not among {row.options}")
+    for number, row in enumerate(inputs):
+        if task is not None and set(row.fields) != set(task.fields):
+            raise InputError(
+                f"inputs[{number}].fields: the task {task.id} has {', '.join(task.fields)}, "
+                f"found {', '.join(row.fields) or 'none'}"
+            )
+        options = tuple(dict.fromkeys(row.options)) or (task.options if task else ())
+        if row.answer is not None and row.answer not in options:
+            raise InputError(
+                f"inputs[{number}].answer: {row.answer!r} is not among the options "
+                f"{', '.join(options) or '(there are none)'}"
+            )
         made.append(
-            Example(task=task, fields=row.fields, options=tuple(row.options), answer=row.answer)
+            Example(
+                task=task.id if task else "own",
+                fields=row.fields,
+                options=options,
+                answer=row.answer,
+            )
         )
     return made
 
@@ -170,10 +218,16 @@ class Predict(Ours):
 
     instruction: str
     task: str | None = None
-    inputs: list[Input] | None = None
+    inputs: Annotated[list[Input], Field(max_length=_LARGEST_BATCH)] = []
     label_words: dict[str, str] | None = None
     model: str | None = None
     k: Annotated[int, Field(ge=1, le=50)] = 5
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Predict":
+        if self.task is not None and self.inputs:
+            raise InputError("inputs: give a task or inputs of your own, not both")
+        return self
 
 
 class Compare(Ours):
@@ -183,7 +237,7 @@ class Compare(Ours):
     task: str | None = None
     input: Input | None = None
     label_words: dict[str, str] | None = None
-    models: list[str] | None = None
+    models: Annotated[list[str], Field(min_length=1, max_length=16)] | None = None
 
 
 class Measure(Ours):
@@ -196,22 +250,29 @@ class Measure(Ours):
     limit: Annotated[int, Field(ge=1)] | None = None
 
 
-class EnginePrompt(Ours):
-    """One prompt of `POST /robustness/v1/engine/read`."""
+class ReadPrompt(Ours):
+    """One prompt of `POST /robustness/v1/read`."""
 
     text: str
     options: list[str] = []
 
 
-class EngineRead(Ours):
-    """`POST /robustness/v1/engine/read`."""
+class Read(Ours):
+    """`POST /robustness/v1/read`."""
 
     model: str
-    prompts: Annotated[list[EnginePrompt], Field(max_length=4096)]
+    prompts: Annotated[list[ReadPrompt], Field(max_length=_LARGEST_BATCH)]
 
 
-class EngineChat(Ours):
-    """`POST /robustness/v1/engine/chat_prompt`."""
+class ChatPrompt(Ours):
+    """`POST /robustness/v1/chat_prompt`."""
 
     model: str
     messages: list[Message]
+
+
+class CountTokens(Ours):
+    """`POST /robustness/v1/count_tokens`."""
+
+    model: str
+    texts: Annotated[list[str], Field(max_length=_LARGEST_BATCH)]

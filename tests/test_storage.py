@@ -41,3 +41,9 @@ def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
 
 def test_undefined_numbers_are_null_and_never_zero() -> None:
     assert storage.plain({"x": float("nan")}) == {"x": None}
+
+
+def test_a_list_where_a_schema_is_wanted_is_a_corrupt_file(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[]")
+    with pytest.raises(CorruptFileError, match="no JSON object"):
+        storage.read_json(tmp_path / "a.json", schema=1)

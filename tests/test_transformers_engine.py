@@ -199,3 +199,22 @@ def test_the_embedded_backbone_reads_a_prompt(backbone: Path) -> None:
     engine = TransformersEngine(backbone, device="cpu")
     assert engine.models()[0].id == "steadfast-mini"
     assert np.isfinite(engine.read("steadfast-mini", PROMPTS)[0].option_logprobs).all()
+
+
+def test_a_chat_template_does_not_double_the_first_token(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "chatty"
+    shutil.copytree(tiny_llama, folder)
+    (folder / "chat_template.jinja").write_text(
+        "{{ bos_token }}{% for m in messages %}[{{ m['content'] }}]{% endfor %}"
+    )
+    engine = TransformersEngine(folder, device="cpu")
+    text = engine.chat_prompt("chatty", [{"role": "user", "content": "hi"}])
+    assert text == "[hi]"
+    assert engine.checkpoint.tokenizer(text).input_ids.count(1) == 1
+
+
+def test_tokens_are_counted_as_the_prompt_is_read(tiny_engine: TransformersEngine) -> None:
+    ids = tiny_engine.checkpoint.tokenizer("Is it red?").input_ids
+    assert tiny_engine.count_tokens("tiny-llama", ["Is it red?"]) == [len(ids)]
+    with pytest.raises(NotFoundError):
+        tiny_engine.count_tokens("gpt", ["x"])

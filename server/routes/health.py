@@ -3,21 +3,16 @@
 Refuses to compute anything.
 """
 
-import time
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    generate_latest,
-)
-from starlette.middleware.base import RequestResponseEndpoint
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from robustness.errors import RobustnessError
+from robustness.errors import EngineError, RobustnessError
 from robustness.workbench import Workbench
+from server import errors
+from server.metrics import Metrics
 
 
 def _state(workbench: Workbench, model: str) -> dict[str, Any]:
@@ -28,14 +23,16 @@ def _state(workbench: Workbench, model: str) -> dict[str, Any]:
     return {"id": model, "indexed": True, "calibrated": calibrated}
 
 
-def routes(workbench: Workbench, reason: str) -> APIRouter:
-    """Liveness and readiness.
+def routes(workbench: Workbench, metrics: Metrics, reason: str) -> APIRouter:
+    """Liveness, readiness and metrics.
 
     Args:
         workbench: What is served.
+        metrics: What was counted.
         reason: Why its engine was taken.
     """
     router = APIRouter(tags=["health"])
+    engine = workbench.engine
 
     @router.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -43,42 +40,24 @@ def routes(workbench: Workbench, reason: str) -> APIRouter:
         return {"status": "ok"}
 
     @router.get("/readyz")
-    def readyz() -> dict[str, Any]:
-        """What answers, and why."""
-        models = (workbench.original, *workbench.aligned)
-        return {
-            "status": "ready",
-            "engine": workbench.engine.name,
-            "reason": reason,
-            "models": [_state(workbench, m) for m in models],
-        }
+    def readyz() -> JSONResponse:
+        """What answers, and why; 503 where the engine does not."""
+        about = {"engine": engine.name, "reason": reason}
+        try:
+            # The smallest question that reaches an engine behind another server.
+            engine.count_tokens(workbench.original, ["ready"])
+        except EngineError as error:
+            return JSONResponse(
+                {"status": "unavailable", "problem": str(error)} | about,
+                status_code=503,
+                headers={"Retry-After": str(errors.RETRY_SECONDS)},
+            )
+        models = [_state(workbench, m) for m in (workbench.original, *workbench.aligned)]
+        return JSONResponse({"status": "ready"} | about | {"models": models})
+
+    @router.get("/metrics")
+    async def read_metrics() -> Response:
+        """Counters in Prometheus' text format."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     return router
-
-
-def measure(app: FastAPI) -> None:
-    """Counts requests and their seconds, shown at `/metrics`."""
-    registry = CollectorRegistry()
-    requests = Counter(
-        "steadfast_requests",
-        "Requests by path, method and status.",
-        ["path", "method", "status"],
-        registry=registry,
-    )
-    seconds = Histogram(
-        "steadfast_request_seconds", "Seconds until the reply began.", ["path"], registry=registry
-    )
-
-    @app.middleware("http")
-    async def count(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        started = time.perf_counter()
-        response = await call_next(request)
-        route = request.scope.get("route")
-        path = getattr(route, "path", "other")
-        requests.labels(path, request.method, response.status_code).inc()
-        seconds.labels(path).observe(time.perf_counter() - started)
-        return response
-
-    @app.get("/metrics", tags=["health"])
-    async def metrics() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -6,7 +6,6 @@ Refuses to score: `server.jobs` does.
 from typing import Any
 
 from fastapi import APIRouter, UploadFile
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from robustness import storage
@@ -24,29 +23,31 @@ def routes(jobs: Jobs, largest: int) -> APIRouter:
     router = APIRouter(prefix="/robustness/v1/jobs", tags=["jobs"])
 
     @router.post("", status_code=202)
-    async def submit(file: UploadFile) -> Any:
+    def submit(file: UploadFile) -> Any:
         """Uploads a CSV, JSON-lines or Parquet file of instructions."""
-        content = await file.read(largest + 1)
+        content = file.file.read(largest + 1)
         if len(content) > largest:
             raise InputError(f"file: larger than {largest} bytes; split it")
-        name = file.filename or "upload.csv"
-        return storage.plain(await run_in_threadpool(jobs.submit, name, content))
+        return storage.plain(jobs.submit(file.filename or "upload.csv", content))
 
     @router.get("/{job_id}")
-    async def get(job_id: str) -> Any:
+    def get(job_id: str) -> Any:
         """How far a job is."""
         return storage.plain(jobs.get(job_id))
 
     @router.get("/{job_id}/result")
-    async def result(job_id: str) -> FileResponse:
+    def result(job_id: str) -> FileResponse:
         """The scored CSV."""
         return FileResponse(
             jobs.result(job_id), media_type="text/csv", filename=f"scored-{job_id}.csv"
         )
 
     @router.delete("/{job_id}")
-    async def cancel(job_id: str) -> Any:
-        """Stops a job."""
-        return storage.plain(jobs.cancel(job_id))
+    def cancel(job_id: str, forget: bool = False) -> Any:
+        """Stops a job that has not ended; with `?forget=true`, deletes the files of one that has.
+
+        Apart, so that a job that ends while it is being cancelled keeps its result.
+        """
+        return storage.plain(jobs.forget(job_id) if forget else jobs.cancel(job_id))
 
     return router

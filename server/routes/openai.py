@@ -3,221 +3,161 @@
 Refuses to compute: each handler parses, asks the engine, and shows.
 """
 
-import base64
 import json
-import time
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
-import numpy as np
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
+from robustness import representations
 from robustness.engine import Engine
-from robustness.errors import InputError, NotFoundError, RobustnessError
-from robustness.types import CompletionChunk, GenerationSettings, TokenLogprob
-from server import errors, wire
+from robustness.errors import RobustnessError
+from robustness.types import CompletionChunk, GenerationSettings
+from server import documents, errors, wire
+from server.connection import EventStream, while_connected
+from server.documents import CompletionForm, Document
+from server.metrics import Metrics
 
 
-def _logprobs(tokens: tuple[TokenLogprob, ...], chat: bool) -> dict[str, Any]:
-    if not chat:
-        return {
-            "tokens": [t.token for t in tokens],
-            "token_logprobs": [t.logprob for t in tokens],
-            "top_logprobs": [dict(t.top) for t in tokens],
-            "text_offset": [],
-        }
+class _Generations:
+    """The prompts of one request, answered one after another."""
 
-    def one(token: str, logprob: float) -> dict[str, Any]:
-        return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+    def __init__(
+        self,
+        engine: Engine,
+        metrics: Metrics,
+        model: str,
+        prompts: list[str],
+        settings: GenerationSettings,
+    ) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._model = model
+        self._prompts = prompts
+        self._settings = settings
 
-    return {
-        "content": [
-            one(t.token, t.logprob) | {"top_logprobs": [one(*pair) for pair in t.top]}
-            for t in tokens
-        ],
-        "refusal": None,
-    }
+    async def whole(self) -> list[list[CompletionChunk]]:
+        """Each prompt's pieces."""
+        done: list[list[CompletionChunk]] = [[] for _ in self._prompts]
+        async with aclosing(self.pieces()) as pieces:
+            async for index, chunk in pieces:
+                done[index].append(chunk)
+        return done
 
-
-class _Format:
-    """Writes one completion, whole or in pieces, as OpenAI's documents."""
-
-    def __init__(self, model: str, *, chat: bool, logprobs: bool) -> None:
-        self.chat = chat
-        self.logprobs = logprobs
-        self.head = {
-            "id": f"{'chatcmpl' if chat else 'cmpl'}-{uuid.uuid4().hex}",
-            "created": int(time.time()),
-            "model": model,
-        }
-
-    def whole(self, choices: list[dict[str, Any]], usage: dict[str, int]) -> dict[str, Any]:
-        kind = "chat.completion" if self.chat else "text_completion"
-        return self.head | {"object": kind, "choices": choices, "usage": usage}
-
-    def choice(self, index: int, chunks: list[CompletionChunk]) -> dict[str, Any]:
-        text = "".join(c.text for c in chunks)
-        content = (
-            {"message": {"role": "assistant", "content": text, "refusal": None}}
-            if self.chat
-            else {"text": text}
-        )
-        tokens = tuple(t for c in chunks for t in c.logprobs)
-        return {
-            "index": index,
-            "finish_reason": chunks[-1].finish_reason if chunks else "stop",
-            "logprobs": _logprobs(tokens, self.chat) if self.logprobs else None,
-        } | content
-
-    def piece(self, index: int, chunk: CompletionChunk) -> dict[str, Any]:
-        content = {"delta": {"content": chunk.text}} if self.chat else {"text": chunk.text}
-        kind = "chat.completion.chunk" if self.chat else "text_completion"
-        return self.head | {
-            "object": kind,
-            "choices": [
-                {
-                    "index": index,
-                    "finish_reason": chunk.finish_reason,
-                    "logprobs": _logprobs(chunk.logprobs, self.chat) if self.logprobs else None,
-                }
-                | content
-            ],
-        }
-
-    def last(self, usage: dict[str, int]) -> dict[str, Any]:
-        kind = "chat.completion.chunk" if self.chat else "text_completion"
-        return self.head | {"object": kind, "choices": [], "usage": usage}
+    async def pieces(self) -> AsyncGenerator[tuple[int, CompletionChunk]]:
+        """(place of the prompt, piece), as they come."""
+        for index, prompt in enumerate(self._prompts):
+            source = self._engine.stream(self._model, prompt, self._settings)
+            with self._metrics.generation(self._model) as last:
+                try:
+                    async for chunk in source:
+                        last[:] = [chunk]
+                        yield index, chunk
+                finally:
+                    await _close(source)
 
 
-def _usage(ends: list[CompletionChunk]) -> dict[str, int]:
-    prompt = sum(c.prompt_tokens for c in ends)
-    completion = sum(c.completion_tokens for c in ends)
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-    }
+async def _close(source: AsyncIterator[CompletionChunk]) -> None:
+    if isinstance(source, AsyncGenerator):
+        await source.aclose()
 
 
-def _event(document: dict[str, Any]) -> str:
+def _event(document: Document) -> str:
     return f"data: {json.dumps(document, ensure_ascii=False)}\n\n"
 
 
-async def _whole(
-    engine: Engine, model: str, prompts: list[str], settings: GenerationSettings, form: _Format
-) -> dict[str, Any]:
-    choices, ends = [], []
-    for index, prompt in enumerate(prompts):
-        chunks = [c async for c in engine.stream(model, prompt, settings)]
-        choices.append(form.choice(index, chunks))
-        ends += chunks[-1:]
-    return form.whole(choices, _usage(ends))
-
-
-async def _pieces(
-    engine: Engine,
-    model: str,
-    prompts: list[str],
-    settings: GenerationSettings,
-    form: _Format,
-    first: CompletionChunk | None,
-    source: AsyncIterator[CompletionChunk],
-    usage: bool,
-) -> AsyncIterator[str]:
+async def _events(
+    first: tuple[int, CompletionChunk],
+    rest: AsyncGenerator[tuple[int, CompletionChunk]],
+    form: CompletionForm,
+    options: wire.StreamOptions,
+) -> AsyncGenerator[str]:
     """Server-sent events; an error in the middle is an event, since the status has been sent."""
-    ends = []
-    try:
-        for index, prompt in enumerate(prompts):
-            chunks = source if index == 0 else engine.stream(model, prompt, settings)
-            end = first if index == 0 else None
-            if end is not None:
-                yield _event(form.piece(0, end))
-            async for chunk in chunks:
-                end = chunk
-                yield _event(form.piece(index, chunk))
-            if end is not None:
-                ends.append(end)
-        if usage:
-            yield _event(form.last(_usage(ends)))
-    except RobustnessError as error:
-        yield _event(errors.body(str(error), "engine_error"))
-    yield "data: [DONE]\n\n"
+    ends: dict[int, CompletionChunk] = {}
+    sent: dict[int, int] = {}
+
+    def event(index: int, chunk: CompletionChunk) -> str:
+        document = form.piece(index, chunk, sent.get(index, 0))
+        sent[index] = sent.get(index, 0) + len(chunk.text)
+        ends[index] = chunk
+        if options.continuous_usage_stats:
+            document |= {"usage": documents.usage([chunk])}
+        return _event(document)
+
+    async with aclosing(rest):
+        try:
+            yield event(*first)
+            async for index, chunk in rest:
+                yield event(index, chunk)
+            if options.include_usage:
+                yield _event(form.last(list(ends.values())))
+        except RobustnessError as error:
+            yield _event(errors.document(error)[1])
+        yield "data: [DONE]\n\n"
 
 
 async def _answer(
-    engine: Engine, request: wire.Completion | wire.Chat, prompts: list[str], *, chat: bool
+    request: Request,
+    asked: wire.Completion | wire.Chat,
+    generations: _Generations,
+    form: CompletionForm,
 ) -> Response:
-    settings = request.settings()
-    form = _Format(request.model, chat=chat, logprobs=settings.logprobs is not None)
-    if not request.stream:
-        return JSONResponse(await _whole(engine, request.model, prompts, settings, form))
-    # The first piece is awaited before the status is sent: a wrong model is a 404, not an event.
-    source = engine.stream(request.model, prompts[0], settings)
-    first = await anext(source, None)
-    usage = bool(request.stream_options and request.stream_options.include_usage)
-    return StreamingResponse(
-        _pieces(engine, request.model, prompts, settings, form, first, source, usage),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-cache"},
-    )
+    if not asked.stream:
+        done = await while_connected(request, generations.whole())
+        return JSONResponse(form.whole(done))
+    # The first piece is awaited before the status is sent: a wrong prompt is a 400, not an event.
+    pieces = generations.pieces()
+    first = await while_connected(request, anext(pieces))
+    return EventStream(_events(first, pieces, form, asked.stream_options or wire.StreamOptions()))
 
 
-def routes(engine: Engine) -> APIRouter:
-    """The endpoints on one engine."""
+def routes(engine: Engine, metrics: Metrics) -> APIRouter:
+    """The endpoints on one engine.
+
+    Args:
+        engine: What generates.
+        metrics: Where generations are counted.
+    """
     router = APIRouter(prefix="/v1", tags=["openai"])
 
     @router.get("/models")
     async def models() -> dict[str, Any]:
         """The served models: the original and its aligned forms."""
-        rows = [
-            {"id": m.id, "object": "model", "created": 0, "owned_by": "steadfast"}
-            for m in engine.models()
-        ]
-        return {"object": "list", "data": rows}
+        return {"object": "list", "data": [documents.model(m) for m in engine.models()]}
 
     @router.get("/models/{model:path}")
-    async def model(model: str) -> dict[str, Any]:
+    async def model(model: str) -> Document:
         """One served model."""
-        known = [m.id for m in engine.models()]
-        if model not in known:
-            raise NotFoundError(f"no model {model!r}; there are {', '.join(known)}")
-        return {"id": model, "object": "model", "created": 0, "owned_by": "steadfast"}
+        return documents.model(representations.served(engine, model))
 
     @router.post("/completions")
-    async def completions(request: wire.Completion) -> Response:
+    async def completions(asked: wire.Completion, request: Request) -> Response:
         """Text that follows a prompt."""
-        return await _answer(engine, request, request.prompts(), chat=False)
+        representations.served(engine, asked.model)
+        settings = asked.settings()
+        form = CompletionForm(asked.model, chat=False, logprobs=settings.logprobs is not None)
+        generations = _Generations(engine, metrics, asked.model, asked.prompt, settings)
+        return await _answer(request, asked, generations, form)
 
     @router.post("/chat/completions")
-    async def chat(request: wire.Chat) -> Response:
+    async def chat(asked: wire.Chat, request: Request) -> Response:
         """The answer to a conversation."""
-        request.check()
-        messages = [m.plain() for m in request.messages]
-        prompt = engine.chat_prompt(request.model, messages)
-        return await _answer(engine, request, [prompt], chat=True)
+        settings = asked.settings(representations.served(engine, asked.model).context)
+        messages = [m.plain() for m in asked.messages]
+        prompt = await run_in_threadpool(engine.chat_prompt, asked.model, messages)
+        form = CompletionForm(asked.model, chat=True, logprobs=settings.logprobs is not None)
+        generations = _Generations(engine, metrics, asked.model, [prompt], settings)
+        return await _answer(request, asked, generations, form)
 
     @router.post("/embeddings")
-    async def embeddings(request: wire.Embeddings) -> dict[str, Any]:
+    def embeddings(asked: wire.Embeddings) -> Document:
         """Representations: penultimate layer at the first decoded token."""
-        texts = [request.input] if isinstance(request.input, str) else request.input
-        if not texts:
-            raise InputError("input: the list is empty")
-        if request.dimensions is not None:
-            raise InputError("dimensions: not offered; a representation has the model's width")
-        vectors = await run_in_threadpool(engine.represent, request.model, texts)
-        rows = []
-        for index, vector in enumerate(vectors):
-            packed = np.asarray(vector, dtype="<f4")
-            value: object = (
-                base64.b64encode(packed.tobytes()).decode()
-                if request.encoding_format == "base64"
-                else packed.tolist()
-            )
-            rows.append({"object": "embedding", "index": index, "embedding": value})
-        usage = {"prompt_tokens": 0, "total_tokens": 0}
-        return {"object": "list", "data": rows, "model": request.model, "usage": usage}
+        vectors = engine.represent(asked.model, asked.input)
+        tokens = sum(engine.count_tokens(asked.model, asked.input))
+        packed = asked.encoding_format == "base64"
+        return documents.embeddings(asked.model, vectors, tokens, packed=packed)
 
     return router

@@ -5,13 +5,14 @@ Refuses to compute: each handler parses, makes one call, and shows.
 
 from typing import Any
 
-from fastapi import APIRouter
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Request
 
 from robustness import storage
-from robustness.types import Prompt
+from robustness.evaluation import ShouldStop
+from robustness.types import Measurement, Prompt
 from robustness.workbench import Workbench
 from server import wire
+from server.connection import in_thread_while_connected
 
 
 def routes(workbench: Workbench) -> APIRouter:
@@ -20,60 +21,76 @@ def routes(workbench: Workbench) -> APIRouter:
     engine = workbench.engine
 
     @router.get("/tasks")
-    async def tasks() -> dict[str, Any]:
+    def tasks() -> dict[str, Any]:
         """The built-in tasks."""
         rows = [storage.plain(task) for task in workbench.tasks()]
         return {"tasks": [{k: v for k, v in row.items() if k != "examples"} for row in rows]}
 
     @router.post("/predict")
-    async def predict(request: wire.Predict) -> Any:
+    def predict(asked: wire.Predict) -> Any:
         """Nearest observed instructions and the predicted degradation."""
-        made = await run_in_threadpool(
-            workbench.predict, request.instruction, task=request.task,
-            inputs=wire.examples(request.inputs, request.task or "") or None,
-            label_words=request.label_words, model=request.model, k=request.k,
+        made = workbench.predict(
+            asked.instruction,
+            task=asked.task,
+            inputs=wire.examples(asked.inputs) or None,
+            label_words=asked.label_words,
+            model=asked.model,
+            k=asked.k,
         )
         return storage.plain(made)
 
     @router.post("/compare")
-    async def compare(request: wire.Compare) -> Any:
+    def compare(asked: wire.Compare) -> Any:
         """The same instruction on the original and the aligned model."""
-        given = wire.examples([request.input] if request.input else None, request.task or "")
-        made = await run_in_threadpool(
-            workbench.compare, request.instruction, task=request.task,
-            example=given[0] if given else None, models=request.models,
-            label_words=request.label_words,
+        task = None if asked.task is None else workbench.task(asked.task)
+        given = wire.examples([] if asked.input is None else [asked.input], task)
+        made = workbench.compare(
+            asked.instruction,
+            task=asked.task,
+            example=given[0] if given else None,
+            models=asked.models,
+            label_words=asked.label_words,
         )
         return storage.plain(made)
 
     @router.post("/measure")
-    async def measure(request: wire.Measure) -> Any:
+    async def measure(asked: wire.Measure, request: Request) -> Any:
         """Accuracy on the task's labelled inputs, and the loss against the observed ones."""
-        made = await run_in_threadpool(
-            workbench.measure, request.instruction, task=request.task, model=request.model,
-            label_words=request.label_words, limit=request.limit,
-        )
-        return storage.plain(made)
+
+        def work(should_stop: ShouldStop) -> Measurement:
+            return workbench.measure(
+                asked.instruction,
+                task=asked.task,
+                model=asked.model,
+                label_words=asked.label_words,
+                limit=asked.limit,
+                should_stop=should_stop,
+            )
+
+        return storage.plain(await in_thread_while_connected(request, work))
 
     @router.get("/engine")
-    async def describe() -> Any:
+    def describe() -> Any:
         """What another server's `--backend` needs to know."""
         return storage.plain({"name": engine.name, "models": engine.models()})
 
-    @router.post("/engine/read")
-    async def read(request: wire.EngineRead) -> Any:
-        """Option log-probabilities and representations of prompts."""
+    @router.post("/read")
+    def read(asked: wire.Read) -> Any:
+        """Option log-probabilities (nats) and representations of prompts."""
         prompts = [
             Prompt(instruction_id="", example_id="", text=p.text, options=tuple(p.options))
-            for p in request.prompts
+            for p in asked.prompts
         ]
-        done = await run_in_threadpool(engine.read, request.model, prompts)
-        return storage.plain({"readings": done})
+        return storage.plain({"readings": engine.read(asked.model, prompts)})
 
-    @router.post("/engine/chat_prompt")
-    async def chat_prompt(request: wire.EngineChat) -> dict[str, str]:
+    @router.post("/chat_prompt")
+    def chat_prompt(asked: wire.ChatPrompt) -> dict[str, str]:
         """The text that a model reads for a conversation."""
-        messages = [m.plain() for m in request.messages]
-        return {"prompt": engine.chat_prompt(request.model, messages)}
+        return {"prompt": engine.chat_prompt(asked.model, [m.plain() for m in asked.messages])}
+
+    @router.post("/count_tokens")
+    def count_tokens(asked: wire.CountTokens) -> dict[str, list[int]]:
+        """Tokens of texts as prompts."""
+        return {"tokens": engine.count_tokens(asked.model, asked.texts)}
 
     return router

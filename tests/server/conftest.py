@@ -1,52 +1,189 @@
-"""A server that really runs, on a free loopback port, with the tiny model."""
+"""A really running server on the tiny model with a random prefix, and one on a fake engine."""
 
+import asyncio
+import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import openai
+import httpx
+import numpy as np
 import pytest
+import torch
 import uvicorn
+from fastapi import FastAPI
+from openai import OpenAI
+from safetensors.torch import save_file
 
+from robustness.engine import ModelInfo
+from robustness.errors import EngineError, InputError, ModelNotFoundError
 from robustness.transformers_engine import TransformersEngine
+from robustness.types import CompletionChunk, Reading, RepresentationSpec
 from robustness.workbench import Workbench
 from server.application import create_app
 from server.settings import Settings
 
 
-@pytest.fixture(scope="session")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, tiny_engine: TransformersEngine, indexes: Path
-) -> Iterator[str]:
-    """Address of a running server."""
-    jobs = tmp_path_factory.mktemp("jobs")
-    app = create_app(Workbench(tiny_engine, indexes=indexes), Settings(jobs=jobs), reason="asked for")
-    # The engine is shared with other tests: the application must not close it.
+class FakeEngine:
+    """Counts aloud; endless when asked; fails when told."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.problem: Exception | None = None
+        self.running = 0
+
+    def models(self) -> list[ModelInfo]:
+        spec = RepresentationSpec(model="fake", revision="1", prefix=None)
+        return [ModelInfo(id="fake", spec=spec, context=1000)]
+
+    def _check(self, model: str) -> None:
+        if model != "fake":
+            raise ModelNotFoundError(f"no model {model!r}; there are fake")
+        if self.problem is not None:
+            raise self.problem
+
+    def read(self, model, prompts):
+        self._check(model)
+        return [
+            Reading(
+                prompt_id=p.id,
+                option_logprobs=-np.arange(len(p.options), dtype=np.float32),
+                representation=np.ones(4, dtype=np.float32),
+            )
+            for p in prompts
+        ]
+
+    async def stream(self, model, prompt, settings):
+        self._check(model)
+        self.running += 1
+        try:
+            for number in range(settings.max_tokens):
+                if prompt == "fail later" and number == 2:
+                    raise EngineError("the device is lost")
+                if prompt == "think":
+                    await asyncio.sleep(60)
+                yield CompletionChunk(text=f"{number} ", prompt_tokens=3, completion_tokens=number)
+                await asyncio.sleep(0.01)
+            yield CompletionChunk(
+                text="", finish_reason="length", prompt_tokens=3,
+                completion_tokens=settings.max_tokens,
+            )
+        finally:
+            self.running -= 1
+
+    def represent(self, model, texts):
+        self._check(model)
+        return [np.ones(4, dtype=np.float32) for _ in texts]
+
+    def chat_prompt(self, model, messages):
+        self._check(model)
+        if messages[0]["role"] == "nobody":
+            raise InputError("messages: the model's chat template refuses them")
+        return messages[-1]["content"]
+
+    def count_tokens(self, model, texts):
+        self._check(model)
+        return [len(text.split()) for text in texts]
+
+    def close(self) -> None:
+        pass
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The address of a server that runs the application in a thread."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    running = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", lifespan="off")
+        port = free.getsockname()[1]
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_level="warning", ws="none",
+        timeout_graceful_shutdown=1,
     )
-    thread = threading.Thread(target=running.run, daemon=True)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not running.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    running.should_exit = True
-    thread.join(timeout=10)
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
 
 
-@pytest.fixture
-def client(server: str) -> Iterator[openai.OpenAI]:
-    """The official client."""
-    with openai.OpenAI(base_url=f"{server}/v1", api_key="none", max_retries=0) as made:
+@pytest.fixture(scope="session")
+def serve() -> Callable[[FastAPI], object]:
+    return serving
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Callable[[], bool]], None]:
+    """Waits for a condition."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        limit = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < limit, "it did not happen within 30 seconds"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def aligned_engine(
+    tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory
+) -> TransformersEngine:
+    """The tiny model with a random prefix."""
+    folder = tmp_path_factory.mktemp("prefixes") / "random"
+    folder.mkdir()
+    config = {"peft_type": "P_TUNING", "num_virtual_tokens": 4}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    table = torch.randn(4, 32, generator=torch.Generator().manual_seed(1))
+    save_file({"prompt_embeddings": table}, folder / "adapter_model.safetensors")
+    return TransformersEngine(tiny_llama, prefixes={"random": folder}, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def url(
+    aligned_engine: TransformersEngine, indexes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Address of a server on the tiny model."""
+    settings = Settings(jobs=tmp_path_factory.mktemp("jobs"), largest_upload=100_000)
+    app = create_app(Workbench(aligned_engine, indexes=indexes), settings, reason="a test")
+    with serving(app) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def http(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def client(url: str) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0, timeout=60) as made:
         yield made
 
 
-@pytest.fixture(scope="session")
-def model(tiny_engine: TransformersEngine) -> str:
-    """Id of the original model."""
-    return tiny_engine.models()[0].id
+@pytest.fixture
+def fake() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def fake_url(fake: FakeEngine, tmp_path: Path) -> Iterator[str]:
+    """Address of a server on the fake engine."""
+    app = create_app(Workbench(fake, indexes=tmp_path), Settings(jobs=tmp_path / "jobs"))
+    with serving(app) as address:
+        yield address
+
+
+@pytest.fixture
+def fake_client(fake_url: str) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{fake_url}/v1", api_key="any", max_retries=0, timeout=30) as made:
+        yield made

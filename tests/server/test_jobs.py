@@ -1,79 +1,233 @@
-"""Batch jobs: over HTTP, cancelled, and resumed by the next process."""
-
+import csv
 import io
-import time
-from pathlib import Path
+import threading
 
-import httpx
-import pandas as pd
 import pytest
 
-from robustness import storage
-from robustness.errors import InputError, NotFoundError
+from robustness import scoring, storage
+from robustness.errors import EngineError, InputError, NotFoundError
 from robustness.workbench import Workbench
-from server.jobs import STATUS, Jobs, State
+from server.jobs import RESULT, STATUS, Jobs, State
 
-GOOD = b"instruction,task,note\nName the room of the person.,place,=1+1\n,place,\nx,nowhere,\n"
-
-
-def wait(jobs: Jobs, job_id: str) -> State:
-    for _ in range(600):
-        state = jobs.get(job_id).state
-        if state not in (State.QUEUED, State.RUNNING):
-            return state
-        time.sleep(0.05)
-    raise AssertionError("the job did not end")
+TABLE = (
+    "id,instruction,task,input,options,answer\n"
+    "a,Which topic?,scene_topic,They cooked rice.,,food\n"
+    "b,,scene_topic,They cooked rice.,,\n"
+    "c,Good or bad?,,The soup was cold.,good|bad,bad\n"
+)
 
 
-def test_a_file_is_uploaded_scored_and_downloaded(server: str) -> None:
-    url = f"{server}/robustness/v1/jobs"
-    job = httpx.post(url, files={"file": ("rows.csv", GOOD)}).raise_for_status().json()
-    assert (job["rows"], job["bad_rows"]) == (3, 2)
-    for _ in range(600):
-        job = httpx.get(f"{url}/{job['id']}").json()
-        if job["state"] == "done":
-            break
-        time.sleep(0.05)
-    table = pd.read_csv(io.BytesIO(httpx.get(f"{url}/{job['id']}/result").content))
-    assert list(table["status"]) == ["ok", "error", "error"]
-    assert table["note"][0] == "'=1+1"
-    assert "nowhere" in table["error"][2]
+@pytest.fixture
+def jobs(workbench: Workbench, tmp_path):
+    made = Jobs(workbench, tmp_path, pause=0.05)
+    yield made
+    made.close()
 
 
-def test_a_file_without_the_column_is_refused_with_the_columns_found(server: str) -> None:
-    reply = httpx.post(f"{server}/robustness/v1/jobs", files={"file": ("a.csv", b"text,x\na,b\n")})
+class Held:
+    """Scoring that waits after each row, in place of the real one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go = threading.Semaphore(0)
+        self.reached = threading.Semaphore(0)
+        self._score = scoring.score
+        monkeypatch.setattr(scoring, "score", self.score)
+
+    def score(self, table, workbench, *, on_progress, **rest):
+        def held(done: int, total: int) -> None:
+            on_progress(done, total)
+            self.reached.release()
+            assert self.go.acquire(timeout=30)
+
+        return self._score(table, workbench, on_progress=held, **rest)
+
+
+def ended(jobs: Jobs, job_id: str):
+    return lambda: jobs.get(job_id).state in (State.DONE, State.FAILED, State.CANCELLED)
+
+
+def test_a_job_over_http_is_scored_and_a_bad_row_keeps_its_place(http, until) -> None:
+    reply = http.post("/robustness/v1/jobs", files={"file": ("mine.csv", TABLE)})
+    assert reply.status_code == 202
+    job = reply.json()
+    assert (job["name"], job["rows"], job["bad_rows"]) == ("mine.csv", 3, 1)
+    assert job["calls"] > 0
+    path = f"/robustness/v1/jobs/{job['id']}"
+    until(lambda: http.get(path).json()["state"] == "done")
+    result = http.get(f"{path}/result")
+    assert result.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(result.text)))
+    assert [r["id"] for r in rows] == ["a", "b", "c"]
+    assert [r["status"] for r in rows] == ["ok", "error", "ok"]
+    assert "empty" in rows[1]["error"]
+    assert list(rows[0])[6:] == list(scoring.COLUMNS)
+    assert http.delete(path).json()["state"] == "done"
+    assert http.delete(path, params={"forget": True}).json()["state"] == "done"
+    assert http.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("mine.csv", b"text,task\nx,place\n", "instruction"),
+        ("mine.xlsx", b"PK", "xlsx"),
+        ("mine.csv", b"instruction\n" + b"x" * 200_000, "larger than 100000 bytes"),
+    ],
+)
+def test_a_file_that_cannot_be_scored_is_refused_at_once(http, name, content, words) -> None:
+    reply = http.post("/robustness/v1/jobs", files={"file": (name, content)})
     assert reply.status_code == 400
-    assert "text" in reply.json()["error"]["message"]
+    assert words in reply.json()["error"]["message"]
 
 
-def test_an_unknown_job_is_not_found(server: str) -> None:
-    assert httpx.get(f"{server}/robustness/v1/jobs/none").status_code == 404
+def test_a_job_that_is_not_there_is_not_found(http) -> None:
+    for ask in (http.get, http.delete):
+        assert ask("/robustness/v1/jobs/none").status_code == 404
+    assert http.get("/robustness/v1/jobs/../../etc/result").status_code == 404
 
 
-def test_a_cancelled_job_ends_cancelled(tmp_path: Path, workbench: Workbench) -> None:
-    jobs = Jobs(workbench, tmp_path)
-    rows = b"instruction,task\n" + b"Name the room of the person.,place\n" * 40
-    job = jobs.submit("rows.csv", rows)
-    jobs.cancel(job.id)
-    assert wait(jobs, job.id) is State.CANCELLED
-    with pytest.raises(InputError, match="cancelled"):
+def test_progress_is_seen_while_a_job_runs(jobs: Jobs, monkeypatch, until) -> None:
+    held = Held(monkeypatch)
+    job = jobs.submit("mine.csv", TABLE.encode())
+    assert held.reached.acquire(timeout=30)
+    now = jobs.get(job.id)
+    assert (now.state, now.done, now.rows) == (State.RUNNING, 1, 3)
+    with pytest.raises(InputError, match="running, 1 of 3 rows"):
         jobs.result(job.id)
-    jobs.remove(job.id)
-    with pytest.raises(NotFoundError):
-        jobs.get(job.id)
-    jobs.close()
+    with pytest.raises(InputError, match="has not ended"):
+        jobs.forget(job.id)
+    held.go.release(3)
+    until(ended(jobs, job.id))
+    assert jobs.get(job.id).done == 3
 
 
-def test_a_job_that_a_stopped_process_left_goes_on_at_the_next_start(
-    tmp_path: Path, workbench: Workbench
+def test_cancelling_stops_a_running_job_and_one_that_waits(
+    jobs: Jobs, monkeypatch, until
 ) -> None:
-    first = Jobs(workbench, tmp_path)
-    job = first.submit("rows.csv", GOOD)
-    first.close()
-    path = tmp_path / job.id / STATUS
-    row = storage.read_json(path)
-    storage.write_json(path, row | {"state": "running", "done": 0})
-    second = Jobs(workbench, tmp_path)
-    assert wait(second, job.id) is State.DONE
-    assert len(pd.read_csv(second.result(job.id))) == 3
-    second.close()
+    held = Held(monkeypatch)
+    first, second = (jobs.submit("mine.csv", TABLE.encode()) for _ in range(2))
+    assert held.reached.acquire(timeout=30)
+    assert jobs.cancel(second.id).state is State.CANCELLED
+    assert jobs.cancel(first.id).state is State.CANCELLED
+    held.go.release(6)
+    third = jobs.submit("mine.csv", TABLE.encode())
+    until(ended(jobs, third.id))
+    assert [jobs.get(j.id).state for j in (first, second, third)] == [
+        State.CANCELLED, State.CANCELLED, State.DONE,
+    ]
+    with pytest.raises(InputError, match="cancelled"):
+        jobs.result(first.id)
+
+
+def test_a_restarted_server_goes_on_where_it_was(
+    workbench: Workbench, tmp_path, monkeypatch, until
+) -> None:
+    held = Held(monkeypatch)
+    before = Jobs(workbench, tmp_path)
+    job = before.submit("mine.csv", TABLE.encode())
+    waiting = before.submit("other.csv", TABLE.encode())
+    assert held.reached.acquire(timeout=30)
+    closing = threading.Thread(target=before.close)
+    closing.start()
+    until(before._closing.is_set)
+    held.go.release()
+    closing.join()
+    assert storage.read_json(tmp_path / job.id / STATUS)["state"] == "running"
+    journal = tmp_path / job.id / f".{RESULT}.journal"
+    assert len(journal.read_text().splitlines()) == 1
+
+    read = []
+    engine_read = workbench.engine.read
+    monkeypatch.setattr(
+        workbench.engine, "read",
+        lambda m, p: read.extend(x.text for x in p) or engine_read(m, p),
+    )
+    after = Jobs(workbench, tmp_path)
+    held.go.release(3)
+    until(ended(after, job.id))
+    resumed = list(read)
+    held.go.release(3)
+    until(ended(after, waiting.id))
+    after.close()
+    assert after.get(job.id).state is after.get(waiting.id).state is State.DONE
+    assert after.get(job.id).created == job.created
+    # The first job's first row came from its journal: nobody read it again.
+    assert any("The soup was cold." in text for text in resumed)
+    assert not any("They cooked rice." in text for text in resumed)
+    assert any("They cooked rice." in text for text in read)
+    ours, others = (after.result(j.id).read_text() for j in (job, waiting))
+    assert ours == others
+    assert not journal.exists()
+
+
+def test_a_cancelled_job_stays_cancelled_after_a_restart(
+    workbench: Workbench, tmp_path, monkeypatch
+) -> None:
+    held = Held(monkeypatch)
+    before = Jobs(workbench, tmp_path)
+    job = before.submit("mine.csv", TABLE.encode())
+    assert held.reached.acquire(timeout=30)
+    before.cancel(job.id)
+    held.go.release(3)
+    before.close()
+    after = Jobs(workbench, tmp_path)
+    assert after.get(job.id).state is State.CANCELLED
+    after.close()
+
+
+def test_a_job_waits_for_an_engine_that_comes_back(jobs: Jobs, monkeypatch, until) -> None:
+    score = scoring.score
+    failures = iter([EngineError("the device is lost")] * 2)
+
+    def unsteady(*given, **named):
+        for problem in failures:
+            raise problem
+        return score(*given, **named)
+
+    monkeypatch.setattr(scoring, "score", unsteady)
+    job = jobs.submit("mine.csv", TABLE.encode())
+    until(ended(jobs, job.id))
+    assert jobs.get(job.id).state is State.DONE
+    assert jobs.get(job.id).error is None
+
+
+def test_a_job_that_fails_says_why_and_costs_no_other(jobs: Jobs, monkeypatch, until) -> None:
+    def broken(*given, **named):
+        raise RuntimeError("out of disk")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scoring, "score", broken)
+        failed = jobs.submit("mine.csv", TABLE.encode())
+        until(ended(jobs, failed.id))
+    assert jobs.get(failed.id).state is State.FAILED
+    assert "out of disk" in jobs.get(failed.id).error
+    with pytest.raises(InputError, match="failed: RuntimeError: out of disk"):
+        jobs.result(failed.id)
+    good = jobs.submit("mine.csv", TABLE.encode())
+    until(ended(jobs, good.id))
+    assert jobs.get(good.id).state is State.DONE
+
+
+def test_a_damaged_status_costs_only_its_own_job(
+    workbench: Workbench, tmp_path, until
+) -> None:
+    before = Jobs(workbench, tmp_path)
+    job = before.submit("mine.csv", TABLE.encode())
+    until(ended(before, job.id))
+    before.close()
+    for name, text in (("cut", '{"schema": 1, "id"'), ("old", '{"schema": 0}'), ("list", "[]")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / STATUS).write_text(text)
+    after = Jobs(workbench, tmp_path)
+    assert after.get(job.id).state is State.DONE
+    for name in ("cut", "old", "list"):
+        with pytest.raises(NotFoundError, match=name):
+            after.get(name)
+    after.close()
+
+
+def test_a_file_name_cannot_leave_the_jobs_folder(jobs: Jobs, tmp_path, until) -> None:
+    job = jobs.submit("../../etc/mine.csv", TABLE.encode())
+    until(ended(jobs, job.id))
+    assert job.name == "mine.csv"
+    assert {p.parent for p in tmp_path.rglob("*.csv")} == {tmp_path / job.id}

@@ -1,83 +1,110 @@
-"""The robustness API and the health endpoints over HTTP."""
-
-import httpx
 import pytest
 
-from robustness.client import RemoteEngine
-from robustness.errors import EngineError, NotFoundError
-from robustness.transformers_engine import TransformersEngine
-from robustness.types import Prompt
+from robustness.workbench import Workbench
 
-TEXT = "Name the room of the person."
+OWN = {"fields": {"text": "The soup was cold."}, "options": ["good", "bad"]}
 
 
-def test_a_prediction_has_neighbours_an_interval_and_its_basis(server: str) -> None:
-    made = httpx.post(
-        f"{server}/robustness/v1/predict", json={"instruction": TEXT, "task": "place", "k": 3}
-    ).raise_for_status().json()
-    assert len(made["nearest"]) == 3
-    assert made["task_source"] == "given"
-    assert made["basis"]
-    if made["in_support"]:
-        assert made["low"] <= made["degradation"] <= made["high"]
-    else:
-        assert made["degradation"] is None
+def test_the_tasks_come_without_their_inputs(http) -> None:
+    rows = http.get("/robustness/v1/tasks").json()["tasks"]
+    assert rows[0]["trained"]
+    assert "place" in [row["id"] for row in rows]
+    assert all("examples" not in row for row in rows)
 
 
-def test_a_comparison_shows_the_exact_prompt_and_probabilities(server: str) -> None:
-    made = httpx.post(
-        f"{server}/robustness/v1/compare",
-        json={
-            "instruction": "Is it good?",
-            "input": {"fields": {"text": "fine"}, "options": ["yes", "no"]},
-        },
-    ).raise_for_status().json()
-    assert made["prompt"].startswith("Is it good?\nfine")
-    assert sum(made["answers"][0]["option_probabilities"]) == pytest.approx(1)
+def test_a_prediction_is_the_librarys(http, aligned_engine, indexes) -> None:
+    reply = http.post(
+        "/robustness/v1/predict",
+        json={"instruction": "Say which topic the text has.", "task": "scene_topic", "k": 3},
+    ).json()
+    made = Workbench(aligned_engine, indexes=indexes).predict(
+        "Say which topic the text has.", task="scene_topic", k=3
+    )
+    assert reply["task_source"] == "given"
+    assert [n["instruction_id"] for n in reply["nearest"]] == [
+        n.instruction_id for n in made.nearest
+    ]
+    assert reply["nearest"][0]["distance"] == pytest.approx(made.nearest[0].distance, rel=1e-4)
+    assert reply["degradation"] == made.degradation
+    assert reply["tier"] == "distance"
+
+
+def test_own_inputs_and_none_have_their_own_source(http) -> None:
+    own = http.post(
+        "/robustness/v1/predict", json={"instruction": "Good or bad?", "inputs": [OWN]}
+    )
+    assert own.json()["task_source"] == "inputs"
+    none = http.post("/robustness/v1/predict", json={"instruction": "Where is {name}? {story}"})
+    assert none.json()["task_source"] == "inferred"
+
+
+def test_the_comparison_shows_both_models_on_the_exact_prompt(http) -> None:
+    made = http.post(
+        "/robustness/v1/compare", json={"instruction": "Which topic?", "task": "scene_topic"}
+    ).json()
+    assert [a["model"] for a in made["answers"]] == ["tiny-llama", "tiny-llama+random"]
+    assert made["prompt"].startswith("Which topic?")
+    for answer in made["answers"]:
+        assert sum(answer["option_probabilities"]) == pytest.approx(1.0)
+    assert made["agree"] == (len({a["option"] for a in made["answers"]}) == 1)
+
+
+def test_an_input_of_a_task_takes_the_tasks_options(http) -> None:
+    asked = {
+        "instruction": "Which topic?", "task": "scene_topic",
+        "input": {"fields": {"text": "They cooked rice."}},
+    }
+    made = http.post("/robustness/v1/compare", json=asked).json()
+    assert made["options"] == ["food", "sport", "music", "travel", "work"]
+    assert "They cooked rice." in made["prompt"]
+
+
+def test_a_measurement_has_its_interval(http) -> None:
+    made = http.post(
+        "/robustness/v1/measure",
+        json={"instruction": "Which topic?", "task": "scene_topic", "limit": 8},
+    ).json()
+    assert made["n"] == 8
+    assert 0 <= made["accuracy_low"] <= made["accuracy"] <= made["accuracy_high"] <= 100
+    assert made["low"] <= made["degradation"] <= made["high"]
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "says"),
+    ("path", "body", "status", "words"),
     [
-        ({"instruction": "", "task": "place"}, 400, "empty"),
-        ({"instruction": TEXT, "task": "nowhere"}, 404, "nowhere"),
-        ({"instruction": TEXT, "taks": "place"}, 400, "taks"),
-        ({}, 400, "instruction"),
+        ("predict", {"instruction": "  ", "task": "place"}, 400, "empty"),
+        ("predict", {"instruction": "x", "task": "nothing"}, 404, "nothing"),
+        ("predict", {"instruction": "x", "task": "place", "model": "gpt"}, 404, "no model 'gpt'"),
+        ("predict", {"instruction": "x", "tsak": "place"}, 400, "tsak"),
+        ("predict", {"instruction": "x", "task": "place", "inputs": [OWN]}, 400, "not both"),
+        ("predict", {"instruction": "x", "k": 0}, 400, "k: "),
+        ("predict", {}, 400, "instruction"),
+        ("compare", {"instruction": "x"}, 400, "task"),
+        (
+            "compare",
+            {"instruction": "x", "task": "place", "input": {"fields": {"text": "a"}}},
+            400,
+            "story, name",
+        ),
+        (
+            "compare",
+            {"instruction": "x", "input": OWN | {"answer": "ugly"}},
+            400,
+            "'ugly' is not among the options good, bad",
+        ),
+        ("compare", {"instruction": "x", "task": "place", "models": ["gpt"]}, 404, "no model"),
+        ("measure", {"instruction": "Read {x}", "task": "place"}, 400, "{x}"),
+        ("read", {"model": "gpt", "prompts": [{"text": "x"}]}, 404, "no model"),
     ],
 )
-def test_a_bad_request_says_what_is_wrong(
-    server: str, body: dict[str, object], status: int, says: str
-) -> None:
-    reply = httpx.post(f"{server}/robustness/v1/predict", json=body)
+def test_a_mistake_is_answered_with_what_is_wrong(http, path, body, status, words) -> None:
+    reply = http.post(f"/robustness/v1/{path}", json=body)
     assert reply.status_code == status
-    assert says in reply.json()["error"]["message"]
+    assert words in reply.json()["error"]["message"]
 
 
-def test_health_readiness_and_metrics(server: str) -> None:
-    assert httpx.get(f"{server}/healthz").json() == {"status": "ok"}
-    ready = httpx.get(f"{server}/readyz").json()
-    assert ready["reason"] == "asked for"
-    assert ready["models"][0]["calibrated"] is True
-    assert "steadfast_requests_total" in httpx.get(f"{server}/metrics").text
-
-
-def test_a_remote_engine_reads_what_the_local_one_reads(
-    server: str, tiny_engine: TransformersEngine
-) -> None:
-    remote = RemoteEngine(server)
-    assert remote.models() == tiny_engine.models()
-    model = remote.models()[0].id
-    prompts = [
-        Prompt(instruction_id="", example_id="", text="Anna is", options=("here", "there now"))
-    ]
-    far, near = remote.read(model, prompts)[0], tiny_engine.read(model, prompts)[0]
-    assert far.option_logprobs.tolist() == pytest.approx(near.option_logprobs.tolist(), abs=1e-6)
-    assert far.representation.tolist() == pytest.approx(near.representation.tolist(), abs=1e-6)
-    with pytest.raises(NotFoundError, match="nobody"):
-        remote.read("nobody", prompts)
-    remote.close()
-
-
-def test_a_remote_engine_says_when_nobody_answers() -> None:
-    with pytest.raises(EngineError, match="python -m server"):
-        RemoteEngine("http://127.0.0.1:9")
+def test_a_server_reads_no_task_file(http, tmp_path) -> None:
+    path = tmp_path / "task.json"
+    path.write_text("{}")
+    reply = http.post("/robustness/v1/predict", json={"instruction": "x", "task": str(path)})
+    assert reply.status_code == 404

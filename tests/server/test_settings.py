@@ -5,18 +5,35 @@ import pytest
 from server.settings import settings_from
 
 
-def test_the_server_is_on_loopback_by_default() -> None:
-    assert settings_from([], environment={}).host == "127.0.0.1"
+def test_a_server_listens_on_this_machine_alone_by_default() -> None:
+    made = settings_from([], environment={})
+    assert (made.host, made.port) == ("127.0.0.1", 7860)
+    assert Path(made.model).name == "backbone"
+    assert made.prefixes == ()
 
 
-def test_the_folder_of_jobs_comes_from_the_environment_unless_named() -> None:
+def test_two_ports_have_two_folders_of_jobs() -> None:
+    made = [settings_from(["--port", port], environment={}) for port in ("7860", "7861")]
+    assert made[0].jobs != made[1].jobs
+    assert made[0].jobs == Path("runs/jobs/7860")
+
+
+def test_the_folder_of_jobs_is_an_argument_before_it_is_a_variable() -> None:
     environment = {"STEADFAST_JOBS": "elsewhere"}
     assert settings_from([], environment=environment).jobs == Path("elsewhere")
     assert settings_from(["--jobs", "here"], environment=environment).jobs == Path("here")
 
 
-def test_an_unknown_argument_ends_with_status_two(capsys: pytest.CaptureFixture[str]) -> None:
+def test_prefixes_are_repeatable() -> None:
+    made = settings_from(["--prefix", "a", "--prefix", "b/c"], environment={})
+    assert made.prefixes == ("a", "b/c")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--port", "70000"], ["--port", "x"], ["--engine", "magic"], ["--modle", "m"]]
+)
+def test_a_bad_argument_exits_with_status_two(arguments, capsys) -> None:
     with pytest.raises(SystemExit) as caught:
-        settings_from(["--prot", "1"])
+        settings_from(arguments, environment={})
     assert caught.value.code == 2
-    assert "--prot" in capsys.readouterr().err
+    assert arguments[-1] in capsys.readouterr().err

@@ -1,0 +1,75 @@
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from robustness.errors import (
+    CancelledError,
+    CorruptFileError,
+    EngineError,
+    InputError,
+    MismatchError,
+    ModelNotFoundError,
+    NotFoundError,
+)
+from server import errors
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind", "code"),
+    [
+        (InputError("x"), 400, "invalid_request_error", None),
+        (NotFoundError("x"), 404, "invalid_request_error", "not_found"),
+        (ModelNotFoundError("x"), 404, "invalid_request_error", "model_not_found"),
+        (EngineError("x"), 503, "engine_error", "engine_unavailable"),
+        (CancelledError("x"), 499, "cancelled", None),
+        (MismatchError("x"), 500, "server_error", None),
+        (CorruptFileError("x"), 500, "server_error", None),
+    ],
+)
+def test_every_error_of_the_library_has_its_status_and_kind(error, status, kind, code) -> None:
+    made, document = errors.document(error)
+    assert made == status
+    assert document["error"]["type"] == kind
+    assert document["error"]["code"] == code
+    assert document["error"]["message"] == "x"
+
+
+def test_only_an_engine_that_may_come_back_says_when_to_retry() -> None:
+    assert "retry-after" in errors.reply(EngineError("x")).headers
+    assert "retry-after" not in errors.reply(InputError("x")).headers
+
+
+def test_an_unforeseen_error_keeps_its_details_to_the_log() -> None:
+    app = FastAPI()
+    errors.install(app)
+
+    @app.get("/")
+    def fail() -> None:
+        raise RuntimeError("a secret path")
+
+    reply = TestClient(app, raise_server_exceptions=False).get("/")
+    assert reply.status_code == 500
+    assert "RuntimeError" in reply.json()["error"]["message"]
+    assert "secret" not in reply.text
+
+
+def test_what_is_no_json_and_what_is_nowhere_are_answered_in_the_format(http) -> None:
+    headers = {"Content-Type": "application/json"}
+    reply = http.post("/v1/completions", content=b"{nonsense", headers=headers)
+    assert reply.status_code == 400
+    assert "not JSON" in reply.json()["error"]["message"]
+    # What curl sends with -d alone.
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    reply = http.post("/v1/completions", content=b'{"prompt": "x"}', headers=headers)
+    assert reply.status_code == 400
+    assert "Content-Type: application/json" in reply.json()["error"]["message"]
+    reply = http.get("/v1/nothing")
+    assert reply.status_code == 404
+    assert "/v1/nothing" in reply.json()["error"]["message"]
+    assert http.get("/v1/completions").status_code == 405
+
+
+def test_a_missing_key_is_named(http) -> None:
+    error = http.post("/v1/completions", json={"model": "tiny-llama"}).json()["error"]
+    assert error["param"] == "prompt"
+    assert error["message"].startswith("prompt: ")

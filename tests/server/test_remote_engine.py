@@ -1,0 +1,171 @@
+"""`robustness/client.py` against a really running server on the tiny model."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from robustness.client import RemoteEngine
+from robustness.errors import EngineError, InputError, ModelNotFoundError
+from robustness.transformers_engine import TransformersEngine
+from robustness.types import CompletionChunk, GenerationSettings, Prompt
+from robustness.workbench import Workbench
+from server.engines import build_engine
+from server.settings import Settings
+
+PROMPTS = [
+    Prompt(instruction_id="i", example_id="e", text=f"Is it red? {n}", options=("yes", "no"))
+    for n in range(70)
+]
+MODELS = ["tiny-llama", "tiny-llama+random"]
+
+
+@pytest.fixture(scope="module")
+def remote(url: str) -> Iterator[RemoteEngine]:
+    engine = RemoteEngine(url)
+    yield engine
+    engine.close()
+
+
+def stream(engine, prompt: str, settings: GenerationSettings) -> list[CompletionChunk]:
+    async def run() -> list[CompletionChunk]:
+        return [c async for c in engine.stream("tiny-llama", prompt, settings)]
+
+    return asyncio.run(run())
+
+
+def test_it_serves_the_same_models_in_the_same_space(
+    remote: RemoteEngine, aligned_engine: TransformersEngine
+) -> None:
+    assert remote.models() == aligned_engine.models()
+    assert remote.name == "remote (transformers on cpu)"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_it_reads_what_the_engine_itself_reads(
+    remote: RemoteEngine, aligned_engine: TransformersEngine, model: str
+) -> None:
+    here, there = aligned_engine.read(model, PROMPTS), remote.read(model, PROMPTS)
+    assert [r.prompt_id for r in there] == [p.id for p in PROMPTS]
+    for mine, theirs in zip(here, there, strict=True):
+        np.testing.assert_allclose(theirs.option_logprobs, mine.option_logprobs, atol=1e-4)
+        np.testing.assert_allclose(theirs.representation, mine.representation, atol=1e-4)
+        assert theirs.representation.dtype == np.float32
+
+
+@pytest.mark.parametrize("stop", [(), ("e",)])
+def test_it_streams_what_the_engine_itself_streams(
+    remote: RemoteEngine, aligned_engine: TransformersEngine, stop: tuple[str, ...]
+) -> None:
+    settings = GenerationSettings(max_tokens=10, stop=stop, logprobs=0)
+    here = stream(aligned_engine, "Is it red?", settings)
+    there = stream(remote, "Is it red?", settings)
+    assert [c.text for c in there] == [c.text for c in here]
+    assert [c.finish_reason for c in there] == [c.finish_reason for c in here]
+    assert [c.completion_tokens for c in there] == [c.completion_tokens for c in here]
+    assert {c.prompt_tokens for c in there} == {here[0].prompt_tokens}
+    tokens = [[t.token for c in run for t in c.logprobs] for run in (here, there)]
+    assert tokens[0] == tokens[1]
+
+
+def test_it_counts_tokens_and_writes_conversations_as_the_engine_does(
+    remote: RemoteEngine, aligned_engine: TransformersEngine
+) -> None:
+    chat = [{"role": "user", "content": "Is it red?"}]
+    texts = ["Is it red?", ""]
+    assert remote.chat_prompt("tiny-llama", chat) == aligned_engine.chat_prompt("tiny-llama", chat)
+    counted = aligned_engine.count_tokens("tiny-llama", texts)
+    assert remote.count_tokens("tiny-llama", texts) == counted
+
+
+def test_a_workbench_on_it_predicts_the_same(
+    remote: RemoteEngine, aligned_engine: TransformersEngine, indexes
+) -> None:
+    made = [
+        Workbench(engine, indexes=indexes).predict("Which topic?", task="scene_topic")
+        for engine in (remote, aligned_engine)
+    ]
+    ids = [[n.instruction_id for n in p.nearest] for p in made]
+    assert ids[0] == ids[1]
+    assert made[0].degradation == pytest.approx(made[1].degradation, abs=1e-3)
+
+
+def test_errors_of_the_other_server_are_the_librarys(remote: RemoteEngine) -> None:
+    with pytest.raises(ModelNotFoundError, match="tiny-llama"):
+        remote.read("gpt", PROMPTS[:1])
+    long = Prompt(instruction_id="", example_id="", text="red " * 3000, options=())
+    with pytest.raises(InputError, match="shorten the input"):
+        remote.read("tiny-llama", [long])
+    with pytest.raises(InputError, match="shorten the input"):
+        stream(remote, "red " * 3000, GenerationSettings())
+
+
+def test_an_engine_lost_in_the_middle_of_a_stream_is_an_engine_error(fake_url: str) -> None:
+    engine = RemoteEngine(fake_url)
+
+    async def run() -> None:
+        settings = GenerationSettings(max_tokens=9)
+        async for _ in engine.stream("fake", "fail later", settings):
+            pass
+
+    with pytest.raises(EngineError, match="the device is lost"):
+        asyncio.run(run())
+    engine.close()
+
+
+def test_leaving_a_stream_stops_the_other_server(fake, fake_url: str, until) -> None:
+    engine = RemoteEngine(fake_url)
+
+    async def run() -> None:
+        source = engine.stream("fake", "count", GenerationSettings(max_tokens=100_000))
+        async for _ in source:
+            break
+        await source.aclose()
+
+    asyncio.run(run())
+    until(lambda: fake.running == 0)
+    engine.close()
+
+
+def test_a_server_that_is_not_there_is_named_with_the_command_that_starts_it() -> None:
+    with pytest.raises(EngineError, match="python -m server"):
+        RemoteEngine("http://127.0.0.1:9")
+    with pytest.raises(InputError, match="not an address"):
+        RemoteEngine("nonsense")
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b"<html>"), (200, b"{}"), (404, b"gone")])
+def test_something_else_at_the_address_is_no_steadfast_server(status: int, body: bytes) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        with pytest.raises(EngineError, match=r"127\.0\.0\.1"):
+            RemoteEngine(f"http://127.0.0.1:{other.server_port}")
+        other.shutdown()
+        thread.join()
+
+
+def test_build_engine_takes_the_backend_and_says_why(url: str) -> None:
+    built = build_engine(Settings(backend=url))
+    assert isinstance(built.engine, RemoteEngine)
+    assert url in built.reason
+    built.engine.close()
+
+
+def test_build_engine_serves_a_folder_with_a_named_prefix(tiny_llama, tmp_path) -> None:
+    built = build_engine(Settings(model=str(tiny_llama)))
+    assert [m.id for m in built.engine.models()] == ["tiny-llama"]
+    with pytest.raises(Exception, match="nowhere"):
+        build_engine(Settings(model=str(tiny_llama), prefixes=(str(tmp_path / "nowhere"),)))
