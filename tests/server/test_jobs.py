@@ -66,6 +66,30 @@ def test_a_job_over_http_is_scored_and_a_bad_row_keeps_its_place(http, until) ->
     assert http.get(path).status_code == 404
 
 
+def test_a_downloaded_cell_is_no_formula_and_an_unknown_task_is_its_rows_error(
+    http, until
+) -> None:
+    table = "instruction,task,note\nName the room.,place,=1+1\nx,nowhere,\n"
+    job = http.post("/robustness/v1/jobs", files={"file": ("rows.csv", table)}).json()
+    path = f"/robustness/v1/jobs/{job['id']}"
+    until(lambda: http.get(path).json()["state"] == "done")
+    rows = list(csv.DictReader(io.StringIO(http.get(f"{path}/result").text)))
+    assert [r["status"] for r in rows] == ["ok", "error"]
+    assert rows[0]["note"] == "'=1+1"
+    assert "nowhere" in rows[1]["error"]
+
+
+def test_a_cancelled_job_can_be_forgotten(jobs: Jobs, tmp_path, until) -> None:
+    rows = b"instruction,task\n" + b"Name the room of the person.,place\n" * 40
+    job = jobs.submit("rows.csv", rows)
+    assert jobs.cancel(job.id).state is State.CANCELLED
+    until(lambda: jobs._current is None)
+    assert jobs.forget(job.id).id == job.id
+    with pytest.raises(NotFoundError):
+        jobs.get(job.id)
+    assert not (tmp_path / job.id).exists()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -81,6 +81,15 @@ def test_usage_comes_last_in_a_stream_that_asks_for_it(client: OpenAI) -> None:
     assert all(p.usage is None for p in pieces[:-1])
 
 
+@pytest.mark.parametrize("prompt", ["Is it red?", ["Is it red?", "Where?"]])
+def test_a_stream_uses_what_the_whole_uses(client: OpenAI, prompt) -> None:
+    asked = {"model": "tiny-llama", "prompt": prompt, "max_tokens": 6, "temperature": 0}
+    *_, last = client.completions.create(
+        **asked, stream=True, stream_options={"include_usage": True}
+    )
+    assert last.usage == client.completions.create(**asked).usage
+
+
 def test_logprobs_of_a_completion_have_offsets_into_its_text(client: OpenAI) -> None:
     made = client.completions.create(
         model="tiny-llama", prompt="Is it red?", max_tokens=5, temperature=0, logprobs=3

@@ -27,6 +27,11 @@ def test_a_prediction_is_the_librarys(http, aligned_engine, indexes) -> None:
     assert reply["nearest"][0]["distance"] == pytest.approx(made.nearest[0].distance, rel=1e-4)
     assert reply["degradation"] == made.degradation
     assert reply["tier"] == "distance"
+    assert reply["basis"]
+    if reply["in_support"]:
+        assert reply["low"] <= reply["degradation"] <= reply["high"]
+    else:
+        assert reply["degradation"] is None
 
 
 def test_own_inputs_and_none_have_their_own_source(http) -> None:
@@ -47,6 +52,16 @@ def test_the_comparison_shows_both_models_on_the_exact_prompt(http) -> None:
     for answer in made["answers"]:
         assert sum(answer["option_probabilities"]) == pytest.approx(1.0)
     assert made["agree"] == (len({a["option"] for a in made["answers"]}) == 1)
+
+
+def test_an_input_of_the_persons_own_is_laid_out_below_the_instruction(http) -> None:
+    asked = {
+        "instruction": "Is it good?",
+        "input": {"fields": {"text": "fine"}, "options": ["yes", "no"]},
+    }
+    made = http.post("/robustness/v1/compare", json=asked).json()
+    assert made["prompt"].startswith("Is it good?\nfine")
+    assert made["options"] == ["yes", "no"]
 
 
 def test_an_input_of_a_task_takes_the_tasks_options(http) -> None:
