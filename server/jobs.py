@@ -155,8 +155,8 @@ class Jobs:
         """
         return self._move(job_id, state=State.CANCELLED) or self.get(job_id)
 
-    def forget(self, job_id: str) -> Job:
-        """Deletes the files of a job that has ended; gives what it was.
+    def remove(self, job_id: str) -> Job:
+        """Forgets a job that has ended, with its files; gives what it was.
 
         Raises:
             NotFoundError: There is no such job.
@@ -164,12 +164,12 @@ class Jobs:
         """
         with self._lock:
             job = self.get(job_id)
-            # The worker may still be on the row at which it was cancelled.
-            stopping = job.state is State.CANCELLED and job_id == self._current
-            if job.state in _UNFINISHED or stopping:
-                raise InputError(f"the job {job_id} has not ended; cancel it, then try again")
+            if job.state in _UNFINISHED:
+                raise InputError(f"the job {job_id} is {job.state}; cancel it first")
             del self._jobs[job_id]
-        shutil.rmtree(self._folder / job_id)
+            # The worker may still be on the row at which it was cancelled: then it clears up.
+            if job_id != self._current:
+                shutil.rmtree(self._folder / job_id)
         return job
 
     def close(self) -> None:
@@ -217,11 +217,15 @@ class Jobs:
 
     def _work(self) -> None:
         while (job_id := self._queue.get()) is not None and not self._closing.is_set():
-            self._current = job_id
+            with self._lock:
+                self._current = job_id
             job = self._move(job_id, state=State.RUNNING)
             if job is not None:
                 self._attempt(job)
-            self._current = None
+            with self._lock:
+                self._current = None
+                if job_id not in self._jobs:
+                    shutil.rmtree(self._folder / job_id, ignore_errors=True)
 
     def _attempt(self, job: Job) -> None:
         try:

@@ -14,7 +14,6 @@ from robustness.tasks import Task
 from robustness.types import Example, GenerationSettings
 
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "n": (1,),
     "best_of": (1,),
     "echo": (False,),
     "suffix": ("",),
@@ -85,6 +84,7 @@ class StreamOptions(OpenAI):
 
 class _Generation(OpenAI):
     model: str
+    n: int | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -92,6 +92,12 @@ class _Generation(OpenAI):
     seed: Annotated[int, Field(ge=-_SEEDS, lt=_SEEDS)] | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> "_Generation":
+        if self.n not in (None, 1):
+            raise InputError(f"n: only 1 is offered, found {self.n}; send several requests")
+        return self
 
     def _settings(self, max_tokens: int, logprobs: int | None) -> GenerationSettings:
         return GenerationSettings(

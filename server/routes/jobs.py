@@ -43,11 +43,11 @@ def routes(jobs: Jobs, largest: int) -> APIRouter:
         )
 
     @router.delete("/{job_id}")
-    def cancel(job_id: str, forget: bool = False) -> Any:
-        """Stops a job that has not ended; with `?forget=true`, deletes the files of one that has.
+    def cancel(job_id: str, remove: bool = False) -> Any:
+        """Stops a job that has not ended; with `?remove=true`, deletes the files of one that has.
 
         Apart, so that a job that ends while it is being cancelled keeps its result.
         """
-        return storage.plain(jobs.forget(job_id) if forget else jobs.cancel(job_id))
+        return storage.plain(jobs.remove(job_id) if remove else jobs.cancel(job_id))
 
     return router

@@ -193,7 +193,7 @@ def test_an_unknown_model_is_not_found_everywhere(client: OpenAI) -> None:
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        ({"n": 2}, "n: not offered"),
+        ({"n": 2}, "n: only 1 is offered"),
         ({"echo": True}, "echo: not offered"),
         ({"best_of": 3}, "best_of: not offered"),
         ({"suffix": "end"}, "suffix: not offered"),
