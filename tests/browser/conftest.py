@@ -47,9 +47,9 @@ def address(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Iterato
         process.wait(timeout=40)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium as the system has it."""
+    """Chromium as the system has it; closed with the module, since it holds an event loop."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         assert not os.environ.get("CI"), "Chromium is needed: apt-get install chromium"
