@@ -244,7 +244,8 @@ def markdown(card: Mapping[str, Any]) -> str:
         "Generated stories and scenes (this project's), and NLTK's sentence_polarity, "
         "subjectivity, qc, nps_chat, pros_cons and udhr2; running text for the tokenizer and the "
         "first embeddings from brown, webtext and abc. Each corpus keeps its own licence (NLTK's "
-        "index); none of it ships. The shipped inputs are generated from another seed or written for this project and "
+        "index); none of it ships. The shipped inputs are generated from another seed or written "
+        "for this project and "
         "were never trained on.",
         "",
         "## Instruction sets (SHA-256)",
