@@ -35,7 +35,7 @@ class Journal:
     def _read(path: Path) -> dict[str, Any]:
         done = {}
         text = path.read_text(encoding="utf-8", errors="replace")
-        for line in text.splitlines():
+        for line in text.split("\n"):
             try:
                 row = json.loads(line)
                 done[str(row["key"])] = row["value"]

@@ -111,7 +111,7 @@ def read_jsonl(path: Path) -> list[Any]:
     except UnicodeDecodeError as error:
         raise CorruptFileError(f"{path} is not UTF-8 ({error})") from error
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 rows.append(json.loads(line))

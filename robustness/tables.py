@@ -69,7 +69,7 @@ def _csv_rows(data: bytes, name: str) -> tuple[list[str], list[dict[str, Any]], 
 def _jsonl_rows(data: bytes) -> tuple[list[str], list[dict[str, Any]], dict[int, str]]:
     columns: dict[str, None] = {}
     rows, errors = [], {}
-    for number, line in enumerate(x for x in _text(data).splitlines() if x.strip()):
+    for number, line in enumerate(x for x in _text(data).split("\n") if x.strip()):
         row: Any = {}
         try:
             row = json.loads(line)

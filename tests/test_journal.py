@@ -29,3 +29,8 @@ def test_no_path_keeps_nothing() -> None:
     journal = Journal(None, resume=True)
     journal.keep("a", 1)
     assert journal.get("a") is None
+
+
+def test_a_line_separator_inside_a_value_is_kept(tmp_path: Path) -> None:
+    Journal(tmp_path / "rows", resume=False).keep("a", "one\u2028two")
+    assert Journal(tmp_path / "rows", resume=True).get("a") == "one\u2028two"

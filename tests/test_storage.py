@@ -47,3 +47,9 @@ def test_a_list_where_a_schema_is_wanted_is_a_corrupt_file(tmp_path: Path) -> No
     (tmp_path / "a.json").write_text("[]")
     with pytest.raises(CorruptFileError, match="no JSON object"):
         storage.read_json(tmp_path / "a.json", schema=1)
+
+
+def test_a_line_separator_inside_a_text_does_not_end_the_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    storage.write_jsonl(path, [{"text": "one\u2028two\x85three"}])
+    assert storage.read_jsonl(path) == [{"text": "one\u2028two\x85three"}]

@@ -24,6 +24,7 @@ class TrainingSequence:
     """One training sequence."""
 
     task: str
+    """What its accuracy is reported under: a task, `bound`, or a part of the curriculum."""
     ids: tuple[int, ...]
     labels: tuple[int, ...]
     """Equal to `ids` where an answer is to be predicted, `IGNORED` elsewhere."""
@@ -56,14 +57,14 @@ class Mixture:
             task=example.task, ids=(*start, *end), labels=(*[IGNORED] * len(start), *end)
         )
 
-    def _dense(self, text: str, pairs: Sequence[tuple[str, str]]) -> TrainingSequence:
+    def _dense(self, task: str, text: str, pairs: Sequence[tuple[str, str]]) -> TrainingSequence:
         ids = [self.tokenizer.bos_token_id, *self._ids(text + "\n")]
         labels = [IGNORED] * len(ids)
         for key, answer in pairs:
             asked, answered = self._ids(key), [*self._ids(answer), self.tokenizer.eos_token_id]
             ids += asked + answered
             labels += [IGNORED] * len(asked) + answered
-        return TrainingSequence(task="dense", ids=tuple(ids), labels=tuple(labels))
+        return TrainingSequence(task=task, ids=tuple(ids), labels=tuple(labels))
 
     def _deleted(
         self, instruction: Instruction, example: Example, rng: random.Random
@@ -82,13 +83,17 @@ class Mixture:
         tasks = [t for t in worlds.STORY_TASKS if t not in UNSEEN_TASKS]
         made: list[TrainingSequence] = []
         while len(made) < self.recipe.batch_stories:
-            if rng.random() < self.recipe.dense_share:
-                made.append(self._dense(*worlds.dense(worlds.story(rng), rng)))
+            bound = rng.random() < self.recipe.bound_share
+            story = worlds.story(rng, bound=bound)
+            if story.text in self.held_out:
                 continue
-            story = worlds.story(rng)
-            if story.text not in self.held_out:
-                example = worlds.story_examples(story, [rng.choice(tasks)], "train", rng)[0]
-                made.append(self._deleted(rng.choice(self.observed[example.task]), example, rng))
+            if rng.random() < self.recipe.dense_share:
+                task = "dense_bound" if bound else "dense_story"
+                made.append(self._dense(task, *worlds.dense(story, rng)))
+                continue
+            example = worlds.story_examples(story, [rng.choice(tasks)], "train", rng)[0]
+            sequence = self._deleted(rng.choice(self.observed[example.task]), example, rng)
+            made.append(replace(sequence, task="bound") if bound else sequence)
         return made
 
     def texts(self, rng: random.Random) -> list[TrainingSequence]:
@@ -104,7 +109,7 @@ class Mixture:
                 text = delete_words(example.fields["text"], share, rng)
                 example = replace(example, id="", fields={"text": text})
             elif rng.random() < self.recipe.dense_share:
-                made.append(self._dense(*worlds.dense_scene(rng, tasks)))
+                made.append(self._dense("dense_scene", *worlds.dense_scene(rng, tasks)))
                 continue
             else:
                 example = worlds.scene_examples(rng, [rng.choice(tasks)], "train")[0]

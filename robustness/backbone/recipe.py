@@ -31,7 +31,9 @@ class Recipe:
     batch_texts: int
     """MC and BC sequences a step."""
     dense_share: float
-    """Share of QA sequences that are the binding curriculum (every fact by a bare key)."""
+    """Share of generated sequences that are the curriculum (every fact by a bare key)."""
+    bound_share: float
+    """Share of stories that tell everything of two people, so that two facts must be bound."""
     initial_scale: float
     """Standard deviation of the first weights, times the square root of the width."""
     learning_rate: float

@@ -5,9 +5,8 @@ which of them is asked.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from robustness.types import Example
 
@@ -85,76 +84,80 @@ _COLOUR = (
     "It is a {colour} {object}.",
 )
 _FOOD = ("{n} ate {food}.", "{n} had {food} for lunch.", "There was {food} for {n}.")
+_POOLS: dict[str, Sequence[str]] = {
+    "place": PLACES,
+    "object": OBJECTS,
+    "colour": COLOURS,
+    "giver": NAMES,
+    "food": FOODS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """One person of a story and the facts about them."""
+class Fact:
+    """What one task asks about one person of a story."""
 
     name: str
-    place: str
-    object: str
-    colour: str
-    giver: str
-    food: str
+    task: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A story and the people in it."""
+    """A story and what can be asked about it."""
 
     text: str
-    people: tuple[Person, ...]
+    facts: tuple[Fact, ...]
 
 
-def story(rng: random.Random) -> Story:
-    """One story of two or three people; every fact is stated once."""
-    count = 2 if rng.random() < 0.7 else 3
-    names = rng.sample(NAMES, 2 * count)
+def _told(name: str, kind: str, values: Mapping[str, str], rng: random.Random) -> list[str]:
+    """The sentences of one fact; what comes with a gift is two facts more."""
+    filled = {"n": name, **values}
+    if kind == "place":
+        return [rng.choice(_AT).format(**filled)]
+    if kind == "food":
+        return [rng.choice(_FOOD).format(**filled)]
+    gift = rng.choice(_GIFT)
+    if rng.random() < 0.5:
+        return [gift.replace("{object}", "{colour} {object}").format(**filled)]
+    return [gift.format(**filled), rng.choice(_COLOUR).format(**filled)]
 
-    def draw(pool: Sequence[str]) -> list[str]:
-        return rng.sample(pool, count)
 
-    columns = zip(
-        names[:count],
-        draw(PLACES),
-        draw(OBJECTS),
-        draw(COLOURS),
-        names[count:],
-        draw(FOODS),
-        strict=True,
-    )
-    people = tuple(
-        Person(name=n, place=p, object=o, colour=c, giver=g, food=f) for n, p, o, c, g, f in columns
-    )
-    blocks = []
-    for person in people:
-        facts = {
-            "n": person.name,
-            "place": person.place,
-            "object": person.object,
-            "colour": person.colour,
-            "giver": person.giver,
-            "food": person.food,
-        }
-        gift = rng.choice(_GIFT)
-        if rng.random() < 0.5:
-            pair = [gift.replace("{object}", "{colour} {object}").format(**facts)]
-        else:
-            pair = [gift.format(**facts), rng.choice(_COLOUR).format(**facts)]
-        parts = [[rng.choice(_AT).format(**facts)], pair, [rng.choice(_FOOD).format(**facts)]]
-        rng.shuffle(parts)
-        blocks += parts if rng.random() < 0.5 else [list(chain.from_iterable(parts))]
+def story(rng: random.Random, *, bound: bool = False) -> Story:
+    """One story of two people.
+
+    Args:
+        rng: Source of the story.
+        bound: Whether everything is told of both people, so that the answer depends on the name
+            (binding of two facts); else everything is told of one of them.
+    """
+    first, second, *givers = rng.sample(NAMES, 4)
+    values = {task: rng.sample(pool, 2) for task, pool in _POOLS.items()} | {"giver": givers}
+    blocks: list[list[str]] = []
+    facts: list[Fact] = []
+    for kind in ("place", "gift", "food"):
+        owners = (first, second) if bound else (rng.choice((first, second)),)
+        for number, owner in enumerate(owners):
+            own = {task: drawn[number] for task, drawn in values.items()}
+            blocks.append(_told(owner, kind, own, rng))
+            asked = ("object", "colour", "giver") if kind == "gift" else (kind,)
+            facts += [Fact(name=owner, task=task, value=own[task]) for task in asked]
     rng.shuffle(blocks)
-    return Story(text=" ".join(sentence for block in blocks for sentence in block), people=people)
+    return Story(
+        text=" ".join(sentence for block in blocks for sentence in block), facts=tuple(facts)
+    )
 
 
-def _four_options(
-    answer: str, in_story: list[str], pool: Sequence[str], rng: random.Random
-) -> tuple[str, ...]:
-    others = [value for value in in_story if value != answer]
-    spare = [value for value in pool if value != answer and value not in others]
-    options = [answer, *others, *rng.sample(spare, 3)][:4]
+def _four_options(fact: Fact, made: Story, rng: random.Random) -> tuple[str, ...]:
+    """The answer, two things that the story also says, and one like the answer that it does not.
+
+    So neither the kind of thing nor the story alone gives the answer away.
+    """
+    told = {f.value for f in made.facts} | {f.name for f in made.facts}
+    alike = [f.value for f in made.facts if f.task == fact.task and f.value != fact.value]
+    others = sorted(told - {fact.value, fact.name, *alike})
+    spare = rng.choice([v for v in _POOLS[fact.task] if v not in told])
+    options = [fact.value, spare, *[*alike, *rng.sample(others, 2)][:2]]
     rng.shuffle(options)
     return tuple(options)
 
@@ -162,22 +165,16 @@ def _four_options(
 def story_examples(
     made: Story, tasks: Sequence[str], split: str, rng: random.Random
 ) -> list[Example]:
-    """One example of each task about one person of a story."""
-    person = rng.choice(made.people)
-    pools = {"place": PLACES, "object": OBJECTS, "colour": COLOURS, "giver": NAMES, "food": FOODS}
+    """One example of each task; where two people could be asked about, one of them."""
     examples = []
     for task in tasks:
-        answer = getattr(person, task)
-        values = [getattr(p, task) for p in made.people]
-        if task == "giver":
-            values += [p.name for p in made.people if p.name != person.name]
-        options = _four_options(answer, values, pools[task], rng)
+        fact = rng.choice([f for f in made.facts if f.task == task])
         examples.append(
             Example(
                 task=task,
-                fields={"story": made.text, "name": person.name},
-                options=options,
-                answer=answer,
+                fields={"story": made.text, "name": fact.name},
+                options=_four_options(fact, made, rng),
+                answer=fact.value,
                 split=split,
             )
         )
@@ -365,11 +362,6 @@ def dense(made: Story, rng: random.Random) -> tuple[str, list[tuple[str, str]]]:
     Returns:
         The story, and (key line, answer) pairs in random order.
     """
-    pairs = [
-        (f"{person.name} {task} :", str(getattr(person, task)))
-        for person in made.people
-        for task in STORY_TASKS
-        if task != "food"
-    ]
+    pairs = [(f"{f.name} {f.task} :", f.value) for f in made.facts if f.task != "food"]
     rng.shuffle(pairs)
     return made.text, pairs
