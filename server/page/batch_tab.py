@@ -16,21 +16,23 @@ from robustness.errors import RobustnessError
 from robustness.workbench import Workbench
 from server.jobs import Job, Jobs, State
 from server.page import cards
+from server.page.look import ACCENT
 
 TEMPLATE = paths.ASSETS / "examples" / "instructions.csv"
 _SHOWN = (
     "instruction",
     "task",
-    "status",
-    "error",
     "predicted_degradation",
     "low",
     "high",
     "in_support",
-    "agree",
     "accuracy_original",
     "accuracy_aligned",
+    "agree",
+    "error",
 )
+_KEEP = "id => { localStorage.setItem('steadfast-job', id); }"
+_TAKE_UP = "() => localStorage.getItem('steadfast-job') || ''"
 
 
 class BatchTab:
@@ -87,7 +89,7 @@ class BatchTab:
             return cards.job(job), hidden, hidden, hidden, gr.Timer(active=active)
         path = self._jobs.result(job.id)
         table = pd.read_csv(path)
-        shown = table[[c for c in _SHOWN if c in table.columns]]
+        shown = table[[c for c in _SHOWN if c in table.columns]].round(1)
         return (
             cards.job(job),
             gr.update(value=shown, visible=True),
@@ -103,7 +105,8 @@ class BatchTab:
 
     def build(self, page: gr.Blocks) -> None:
         """Lays the tab out and wires it."""
-        kept = gr.BrowserState(None, storage_key="steadfast-job", secret="steadfast")
+        # Not gr.BrowserState: a page's load event runs before that has read what was stored.
+        kept = gr.Textbox(visible=False, elem_id="kept-job")
         timer = gr.Timer(1.0, active=False)
         with gr.Row():
             with gr.Column(min_width=320):
@@ -125,22 +128,33 @@ class BatchTab:
                 status = gr.HTML(cards.job(None), elem_id="job")
                 result = gr.DownloadButton("Download the result", visible=False, elem_id="result")
         chart = gr.Plot(visible=False, label="Predicted loss by row", elem_id="chart")
-        table = gr.Dataframe(visible=False, interactive=False, wrap=True, elem_id="table")
+        table = gr.Dataframe(
+            visible=False,
+            interactive=False,
+            wrap=True,
+            column_widths=["260px", "110px", *["110px"] * 7, "260px"],
+            elem_id="table",
+        )
         outputs = [status, table, chart, result, timer]
         file.change(self.planned, file, plan, api_visibility="private")
-        start.click(self.start, file, kept, api_visibility="private").success(
+        started = start.click(self.start, file, kept, api_visibility="private")
+        started.success(None, kept, None, js=_KEEP, api_visibility="private")
+        started.success(
             self.look, kept, outputs, show_progress="hidden", api_visibility="private"
         )
         timer.tick(self.look, kept, outputs, show_progress="hidden", api_visibility="private")
         cancel.click(self.cancel, kept, status, api_visibility="private")
-        page.load(self.look, kept, outputs, show_progress="hidden", api_visibility="private")
+        page.load(None, None, kept, js=_TAKE_UP, api_visibility="private").then(
+            self.look, kept, outputs, show_progress="hidden", api_visibility="private"
+        )
 
 
 def plot(table: pd.DataFrame) -> Any:
-    """Predicted loss of every row that has one, with its interval."""
+    """Predicted loss of every row that has one, with its interval; rows from top to bottom."""
     rows = table[table["predicted_degradation"].notna()].copy()
     rows["row"] = [
-        f"{n + 1}: {str(t)[:40]}" for n, t in zip(rows.index, rows["instruction"], strict=True)
+        f"{n + 1}: {' '.join(str(t).split())[:48]}"
+        for n, t in zip(rows.index, rows["instruction"], strict=True)
     ]
     rows["above"] = rows["high"] - rows["predicted_degradation"]
     rows["below"] = rows["predicted_degradation"] - rows["low"]
@@ -150,8 +164,14 @@ def plot(table: pd.DataFrame) -> Any:
         y="row",
         error_x="above",
         error_x_minus="below",
-        labels={"predicted_degradation": "predicted loss, points", "row": ""},
+        color_discrete_sequence=[ACCENT],
+        labels={"predicted_degradation": "predicted loss, points (positive is worse)", "row": ""},
     )
     figure.add_vline(x=0, line_width=1)
-    figure.update_layout(margin={"l": 10, "r": 10, "t": 10, "b": 40}, height=140 + 28 * len(rows))
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_layout(
+        template="plotly_white",
+        margin={"l": 10, "r": 10, "t": 44, "b": 40},
+        height=160 + 26 * len(rows),
+    )
     return figure

@@ -14,4 +14,7 @@ THEME = gr.themes.Soft(
     font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
 )
 
+ACCENT = "#14b8a6"
+"""Teal 500, the theme's colour, for plots."""
+
 STYLE = Path(__file__).with_name("style.css")
