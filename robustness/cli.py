@@ -248,9 +248,12 @@ def backbone_train(
 ) -> None:
     """Trains the embedded backbone from scratch; a killed training goes on where it stopped."""
     with _bar("step") as report:
+        def on_progress(made: backbone.Progress) -> None:
+            report(f"loss {made.loss:.3f}", made.step, made.steps)
+            tqdm.write(show.training(made), file=sys.stderr)
+
         folder = backbone.train(
-            recipe.load(preset), out, nltk_data=_corpora(data),
-            on_progress=lambda p: report(f"loss {p.loss:.3f}", p.step, p.steps),
+            recipe.load(preset), out, nltk_data=_corpora(data), on_progress=on_progress
         )
     _print({"backbone": folder}, as_json, f"trained: {folder}")
 

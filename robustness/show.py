@@ -5,6 +5,8 @@ Refuses to compute: it writes down what the library found, in points.
 
 from collections.abc import Sequence
 
+from robustness import tasks
+from robustness.backbone.train import Progress
 from robustness.scoring import Summary
 from robustness.types import Comparison, Prediction
 from robustness.upkeep import IndexCard
@@ -79,3 +81,17 @@ def cards(made: Sequence[IndexCard]) -> str:
 def summary(made: Summary) -> str:
     """What became of a table."""
     return f"{made.out}: {made.rows} rows, {made.errors} of them with an error"
+
+
+def training(made: Progress) -> str:
+    """How far a training is: loss, speed, and accuracy on its batches by type and by group."""
+    kinds: dict[str, list[float]] = {}
+    for name, accuracy in made.accuracy.items():
+        if name in tasks.builtin_names():
+            kinds.setdefault(str(tasks.builtin(name).task_type), []).append(accuracy)
+    by_type = ", ".join(f"{k} {100 * sum(v) / len(v):.1f}" for k, v in sorted(kinds.items()))
+    by_group = ", ".join(f"{name} {100 * a:.0f}" for name, a in made.accuracy.items())
+    return (
+        f"step {made.step} of {made.steps}: loss {made.loss:.3f}, "
+        f"{made.tokens_per_second:.0f} tokens/s; accuracy {by_type} ({by_group})"
+    )

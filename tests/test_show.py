@@ -1,4 +1,5 @@
 from robustness import show
+from robustness.backbone.train import Progress
 from robustness.scoring import Summary
 from robustness.workbench import Workbench
 
@@ -21,3 +22,16 @@ def test_a_summary_counts_errors() -> None:
     assert show.summary(Summary(out="x.csv", rows=3, errors=1)) == (
         "x.csv: 3 rows, 1 of them with an error"
     )
+
+
+def test_training_shows_speed_and_accuracy_by_type_and_group() -> None:
+    made = Progress(
+        step=100,
+        steps=200,
+        loss=0.5,
+        tokens_per_second=4000.4,
+        accuracy={"colour": 0.5, "dense_story": 0.9, "place": 1.0, "polarity": 0.6},
+    )
+    text = show.training(made)
+    assert text.startswith("step 100 of 200: loss 0.500, 4000 tokens/s; accuracy BC 60.0, QA 75.0")
+    assert "dense_story 90" in text

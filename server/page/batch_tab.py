@@ -16,7 +16,7 @@ from robustness.errors import RobustnessError
 from robustness.workbench import Workbench
 from server.jobs import Job, Jobs, State
 from server.page import cards
-from server.page.look import ACCENT
+from server.page.look import ACCENT, CONTRAST
 
 TEMPLATE = paths.ASSETS / "examples" / "instructions.csv"
 _SHOWN = (
@@ -86,14 +86,17 @@ class BatchTab:
         active = job is not None and job.state in (State.QUEUED, State.RUNNING)
         if job is None or job.state is not State.DONE:
             hidden = gr.update(visible=False)
-            return cards.job(job), hidden, hidden, hidden, gr.Timer(active=active)
+            return cards.job(job), hidden, hidden, hidden, hidden, gr.Timer(active=active)
         path = self._jobs.result(job.id)
         table = pd.read_csv(path)
         shown = table[[c for c in _SHOWN if c in table.columns]].round(1)
         return (
             cards.job(job),
             gr.update(value=shown, visible=True),
-            gr.update(value=plot(table), visible=True),
+            gr.update(value=predicted_plot(table), visible=True),
+            gr.update(
+                value=measured_plot(table), visible=bool(table["accuracy_original"].notna().any())
+            ),
             gr.update(value=str(path), visible=True),
             gr.Timer(active=False),
         )
@@ -128,6 +131,7 @@ class BatchTab:
                 status = gr.HTML(cards.job(None), elem_id="job")
                 result = gr.DownloadButton("Download the result", visible=False, elem_id="result")
         chart = gr.Plot(visible=False, label="Predicted loss by row", elem_id="chart")
+        measured = gr.Plot(visible=False, label="Measured accuracy by row", elem_id="measured-chart")
         table = gr.Dataframe(
             visible=False,
             interactive=False,
@@ -135,7 +139,7 @@ class BatchTab:
             column_widths=["260px", "110px", *["110px"] * 7, "260px"],
             elem_id="table",
         )
-        outputs = [status, table, chart, result, timer]
+        outputs = [status, table, chart, measured, result, timer]
         file.change(self.planned, file, plan, api_visibility="private")
         started = start.click(self.start, file, kept, api_visibility="private")
         started.success(None, kept, None, js=_KEEP, api_visibility="private")
@@ -149,13 +153,28 @@ class BatchTab:
         )
 
 
-def plot(table: pd.DataFrame) -> Any:
-    """Predicted loss of every row that has one, with its interval; rows from top to bottom."""
-    rows = table[table["predicted_degradation"].notna()].copy()
-    rows["row"] = [
+def _labels(rows: pd.DataFrame) -> list[str]:
+    return [
         f"{n + 1}: {' '.join(str(t).split())[:48]}"
         for n, t in zip(rows.index, rows["instruction"], strict=True)
     ]
+
+
+def _from_the_top(figure: Any, rows: int) -> Any:
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_layout(
+        template="plotly_white",
+        margin={"l": 10, "r": 10, "t": 44, "b": 40},
+        height=160 + 26 * rows,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+    )
+    return figure
+
+
+def predicted_plot(table: pd.DataFrame) -> Any:
+    """Predicted loss of every row that has one, with its interval; rows from top to bottom."""
+    rows = table[table["predicted_degradation"].notna()].copy()
+    rows["row"] = _labels(rows)
     rows["above"] = rows["high"] - rows["predicted_degradation"]
     rows["below"] = rows["predicted_degradation"] - rows["low"]
     figure = px.scatter(
@@ -168,10 +187,23 @@ def plot(table: pd.DataFrame) -> Any:
         labels={"predicted_degradation": "predicted loss, points (positive is worse)", "row": ""},
     )
     figure.add_vline(x=0, line_width=1)
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    figure.update_layout(
-        template="plotly_white",
-        margin={"l": 10, "r": 10, "t": 44, "b": 40},
-        height=160 + 26 * len(rows),
+    return _from_the_top(figure, len(rows))
+
+
+def measured_plot(table: pd.DataFrame) -> Any:
+    """Measured accuracy of the original and the aligned model, row by row."""
+    rows = table[table["accuracy_original"].notna()].copy()
+    rows["row"] = _labels(rows)
+    models = {"accuracy_original": "original", "accuracy_aligned": "aligned"}
+    long = rows.melt("row", list(models), "model", "accuracy").dropna(subset="accuracy")
+    figure = px.scatter(
+        long.replace({"model": models}),
+        x="accuracy",
+        y="row",
+        color="model",
+        symbol="model",
+        color_discrete_sequence=[CONTRAST, ACCENT],
+        range_x=[-3, 103],
+        labels={"accuracy": "measured accuracy, points", "row": "", "model": ""},
     )
-    return figure
+    return _from_the_top(figure, len(rows))

@@ -16,5 +16,7 @@ THEME = gr.themes.Soft(
 
 ACCENT = "#14b8a6"
 """Teal 500, the theme's colour, for plots."""
+CONTRAST = "#64748b"
+"""Slate 500, for what is compared with it."""
 
 STYLE = Path(__file__).with_name("style.css")

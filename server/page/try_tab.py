@@ -3,14 +3,15 @@
 Refuses to compute: each handler makes one call to the workbench and shows it.
 """
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
 
 from robustness import tasks
 from robustness.errors import RobustnessError
-from robustness.types import Example, GenerationSettings
+from robustness.types import CompletionChunk, Example, GenerationSettings
 from robustness.workbench import Workbench
 from server.page import cards
 
@@ -31,6 +32,41 @@ def label_of(example: Example) -> str:
     """How an input is listed in the chooser."""
     text = " | ".join(example.fields.values())
     return text if len(text) <= 110 else text[:109] + "…"
+
+
+async def side_by_side(
+    streams: Sequence[AsyncIterator[CompletionChunk]],
+) -> AsyncIterator[tuple[int, str]]:
+    """Text of several streams as it comes; a stream that fails says so in its own text.
+
+    Args:
+        streams: One a model. They are closed when the consumer stops.
+
+    Yields:
+        Number of the stream and the text to append.
+    """
+    waiting = {asyncio.ensure_future(anext(s)): n for n, s in enumerate(streams)}
+    try:
+        while waiting:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                number = waiting.pop(task)
+                try:
+                    chunk = task.result()
+                except StopAsyncIteration:
+                    continue
+                except RobustnessError as error:
+                    yield number, f" [stopped: {error}]"
+                    continue
+                waiting[asyncio.ensure_future(anext(streams[number]))] = number
+                yield number, chunk.text
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for stream in streams:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
 
 
 class TryTab:
@@ -121,13 +157,10 @@ class TryTab:
         settings = GenerationSettings(
             max_tokens=int(tokens), temperature=temperature, top_p=top_p, seed=int(seed)
         )
-        try:
-            for number, model in enumerate(models):
-                async for chunk in bench.engine.stream(model, shown.text, settings):
-                    texts[number] += chunk.text
-                    yield (*bars, agreement, *texts, seen, cards.history(seen))
-        except RobustnessError as error:
-            texts[0] += f" [stopped: {error}]"
+        streams = [bench.engine.stream(model, shown.text, settings) for model in models]
+        async for number, piece in side_by_side(streams):
+            texts[number] += piece
+            yield (*bars, agreement, *texts, seen, cards.history(seen))
         predicted = self._predicted(instruction, given)
         seen = [[instruction, task, predicted, *chosen_options], *seen][:_LINES]
         yield (*bars, agreement, *texts, seen, cards.history(seen))

@@ -1,0 +1,76 @@
+import time
+from pathlib import Path
+
+import gradio as gr
+import pandas as pd
+import pytest
+
+from robustness.workbench import Workbench
+from server.jobs import Jobs
+from server.page.batch_tab import TEMPLATE, BatchTab, measured_plot, predicted_plot
+
+
+@pytest.fixture
+def tab(workbench: Workbench, tmp_path: Path) -> BatchTab:
+    return BatchTab(workbench, Jobs(workbench, tmp_path / "jobs"))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.csv"
+    path.write_text("instruction,task\nWhich topic?,scene_topic\n,scene_topic\n", encoding="utf-8")
+    return path
+
+
+def test_the_plan_counts_calls_and_names_bad_rows(tab: BatchTab, table: Path) -> None:
+    shown = tab.planned(str(table))
+    assert "<b>2</b> rows" in shown
+    assert "row 2: the instruction is empty" in shown
+
+
+def test_the_template_can_be_planned(tab: BatchTab) -> None:
+    assert "model calls" in tab.planned(str(TEMPLATE))
+
+
+def test_starting_without_a_file_is_an_error(tab: BatchTab) -> None:
+    with pytest.raises(gr.Error, match="Upload a file first"):
+        tab.start(None)
+
+
+def test_a_finished_job_is_shown_with_table_plots_and_file(tab: BatchTab, table: Path) -> None:
+    job = tab.start(str(table))
+    while (seen := tab.look(job))[-1].active:
+        time.sleep(0.05)
+    card, shown, chart, measured, result, _ = seen
+    assert "2 of 2 rows" in card
+    assert list(shown["value"]["task"]) == ["scene_topic", "scene_topic"]
+    assert chart["visible"]
+    assert measured["visible"]
+    assert pd.read_csv(result["value"])["status"].tolist() == ["ok", "error"]
+
+
+def test_a_forgotten_job_is_no_job(tab: BatchTab) -> None:
+    card, *hidden, timer = tab.look("gone")
+    assert "No job yet" in card
+    assert not any(h["visible"] for h in hidden)
+    assert not timer.active
+
+
+def test_plots_leave_out_rows_without_a_number() -> None:
+    table = pd.DataFrame(
+        {
+            "instruction": ["first", "second", "third"],
+            "predicted_degradation": [3.0, None, 1.0],
+            "low": [1.0, None, -2.0],
+            "high": [9.0, None, 4.0],
+            "accuracy_original": [50.0, None, 75.0],
+            "accuracy_aligned": [60.0, None, None],
+        }
+    )
+    points = predicted_plot(table).data[0]
+    assert list(points.y) == ["1: first", "3: third"]
+    assert list(points.error_x.array) == [6.0, 3.0]
+    assert list(points.error_x.arrayminus) == [2.0, 3.0]
+    original, aligned = measured_plot(table).data
+    assert list(original.x) == [50.0, 75.0]
+    assert list(aligned.x) == [60.0]
