@@ -131,7 +131,9 @@ class BatchTab:
                 status = gr.HTML(cards.job(None), elem_id="job")
                 result = gr.DownloadButton("Download the result", visible=False, elem_id="result")
         chart = gr.Plot(visible=False, label="Predicted loss by row", elem_id="chart")
-        measured = gr.Plot(visible=False, label="Measured accuracy by row", elem_id="measured-chart")
+        measured = gr.Plot(
+            visible=False, label="Measured accuracy by row", elem_id="measured-chart"
+        )
         table = gr.Dataframe(
             visible=False,
             interactive=False,

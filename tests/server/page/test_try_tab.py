@@ -54,7 +54,9 @@ def test_every_guided_example_is_of_a_shipped_task() -> None:
 
 
 def test_predicting_shows_prediction_neighbours_and_prompt(tab: TryTab) -> None:
-    predicted, nearest, prompt = tab.predict("Which topic?", "scene_topic", None, "", "", "tiny-llama")
+    predicted, nearest, prompt = tab.predict(
+        "Which topic?", "scene_topic", None, "", "", "tiny-llama"
+    )
     assert "Predicted loss of accuracy" in predicted
     assert "Nearest observed instruction" in nearest
     assert "Which topic?" in prompt
