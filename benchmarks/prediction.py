@@ -1,0 +1,192 @@
+"""Accuracy of held-out paraphrases, predicted from measured ones, beside named peers.
+
+`python benchmarks/prediction.py DIR [--json]`: DIR has files in the format of Mizrahi et al.
+(2024), in it or one folder below: {"paraphrases": {id: {template, correct, accs: {model: 0..1}}}}.
+
+Protocol: paraphrases judged correct; within a task, clusters by average linkage on the cosine
+distance of character TF-IDF (char_wb, 2 to 4) cut at 0.5; min(10, clusters) folds of whole
+clusters, cluster ids permuted by numpy.random.default_rng(0); every model's held-out fold is
+predicted from the other folds. MAE and Spearman cover every row, coverage and width the rows not
+abstained. `transfer_*`: the held-out paraphrases' accuracies on the other models are known.
+Structure was chosen on the BBH folder; weights come from marginal likelihood in the other folds.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from robustness import threads
+
+threads.settle()
+
+import numpy as np  # noqa: E402
+import numpy.typing as npt  # noqa: E402
+from scipy.stats import spearmanr  # noqa: E402
+from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+
+from robustness.degradation import conformal  # noqa: E402
+from robustness.degradation.texts import Estimates, TextPredictor  # noqa: E402
+from robustness.errors import RobustnessError  # noqa: E402
+
+Floats = npt.NDArray[np.float64]
+NEIGHBOURS = 5
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One task: paraphrases, and accuracies (N, M) in points, NaN where not measured."""
+
+    name: str
+    texts: list[str]
+    models: list[str]
+    accuracies: Floats
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What each predictor said of one task's rows, (N, M) each; `in_support` is (N,)."""
+
+    rows: Rows
+    task_mean: Floats
+    neighbours: Floats
+    alone: Estimates
+    transfer: Estimates
+
+
+def read(folder: Path) -> Iterator[Rows]:
+    """The tasks of a folder, in order of their names."""
+    files = sorted([*folder.glob("*.json"), *folder.glob("*/*.json")])
+    if not files:
+        sys.exit(f"error: {folder} has no .json file, nor has a folder in it")
+    for file in files:
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))["paraphrases"].values()
+            kept = [row for row in found if row["correct"] and row.get("accs")]
+            models = sorted({model for row in kept for model in row["accs"]})
+            texts = [str(row["template"]) for row in kept]
+            accuracies = 100 * np.array(
+                [[row["accs"].get(model, np.nan) for model in models] for row in kept], dtype=float
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            sys.exit(f"error: {file}: not in the format of multi_prompt ({error!r})")
+        yield Rows(name=file.stem, texts=texts, models=models, accuracies=accuracies)
+
+
+def nearest(known: list[str], accuracies: Floats, texts: list[str]) -> Floats:
+    """(K, M) mean of the five nearest measured paraphrases on character TF-IDF."""
+    every = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4)).fit([*known, *texts])
+    alike = (every.transform(texts) @ every.transform(known).T).toarray()
+    order = np.argsort(-alike, axis=1, kind="stable")[:, :NEIGHBOURS]
+    mean = np.nanmean(accuracies, 0)
+    return np.nanmean(np.where(np.isnan(accuracies), mean, accuracies)[order], axis=1)
+
+
+def predict(rows: Rows) -> Predicted:
+    """Every row of a task, by predictors that saw nothing of its cluster."""
+    shape = rows.accuracies.shape
+    made = {
+        name: Estimates(
+            value=np.empty(shape), low=np.empty(shape), high=np.empty(shape),
+            distance=np.empty(shape[0]), in_support=np.empty(shape[0], dtype=bool),
+        )
+        for name in ("alone", "transfer")
+    }
+    means, neighbours = np.empty(shape), np.empty(shape)
+    groups = conformal.clusters(rows.texts)
+    for mask in conformal.folds(groups, 10, np.random.default_rng(0)):
+        known = [t for t, out in zip(rows.texts, mask, strict=True) if not out]
+        asked = [t for t, out in zip(rows.texts, mask, strict=True) if out]
+        predictor = TextPredictor(known, rows.accuracies[~mask])
+        means[mask] = predictor.task_mean
+        neighbours[mask] = nearest(known, rows.accuracies[~mask], asked)
+        for name, others in (("alone", None), ("transfer", rows.accuracies[mask])):
+            estimates = predictor.predict(asked, others=others)
+            for field in ("value", "low", "high", "distance", "in_support"):
+                getattr(made[name], field)[mask] = getattr(estimates, field)
+    return Predicted(rows, means, neighbours, made["alone"], made["transfer"])
+
+
+def figures(predicted: list[Predicted], model: str | None) -> dict[str, float | int | None]:
+    """Everything that is printed, over all models or one."""
+
+    def gather(pick: str, of: str | None = None) -> Floats:
+        parts = []
+        for task in predicted:
+            value = getattr(task, pick) if of is None else getattr(getattr(task, pick), of)
+            by_row = np.reshape(value, (len(task.rows.texts), -1))
+            parts.append(np.broadcast_to(by_row, truth(task).shape)[wanted(task)])
+        return np.concatenate(parts)
+
+    def truth(task: Predicted) -> Floats:
+        return task.rows.accuracies
+
+    def wanted(task: Predicted) -> npt.NDArray[np.bool_]:
+        named = np.array([model in (None, name) for name in task.rows.models])
+        return ~np.isnan(truth(task)) & named
+
+    measured = np.concatenate([truth(task)[wanted(task)] for task in predicted])
+    made: dict[str, float | int | None] = {
+        "rows": len(measured),
+        "mae": float(np.abs(gather("alone", "value") - measured).mean()),
+        "mae_task_mean": float(np.abs(gather("task_mean") - measured).mean()),
+        "mae_knn5_char_tfidf": float(np.abs(gather("neighbours") - measured).mean()),
+    }
+    made["ratio_to_knn5"] = made["mae"] / made["mae_knn5_char_tfidf"]  # type: ignore[operator]
+    for prefix, pick in (("", "alone"), ("transfer_", "transfer")):
+        value, low, high = (gather(pick, f) for f in ("value", "low", "high"))
+        kept = gather(pick, "in_support").astype(bool)
+        inside = (measured >= low - 1e-9) & (measured <= high + 1e-9)
+        varies = np.ptp(value) > 0 and np.ptp(measured) > 0
+        made |= {
+            f"{prefix}mae": float(np.abs(value - measured).mean()),
+            f"{prefix}spearman": float(spearmanr(value, measured).statistic) if varies else None,
+            f"{prefix}coverage90": float(inside[kept].mean()) if kept.any() else None,
+            f"{prefix}width90": float((high - low)[kept].mean()) if kept.any() else None,
+            f"{prefix}abstained": float(1 - kept.mean()),
+        }
+    return made
+
+
+def main() -> None:
+    """Prints the figures, overall and by model."""
+    parser = argparse.ArgumentParser(description="Prediction of accuracy from measured paraphrases")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    arguments = parser.parse_args()
+    tasks = list(read(arguments.folder))
+    try:
+        predicted = [predict(rows) for rows in tqdm(tasks, unit="task", disable=None)]
+    except RobustnessError as error:
+        sys.exit(f"error: {error}")
+    models = sorted({model for rows in tasks for model in rows.models})
+    document = {
+        "overall": figures(predicted, None),
+        "by_model": {
+            m: figures([p for p in predicted if m in p.rows.models], m) for m in models
+        },
+        "by_task": {p.rows.name: figures([p], None) for p in predicted},
+    }
+    if arguments.json:
+        print(json.dumps(document, indent=1))
+        return
+    for title, part in (
+        ("overall", {"": document["overall"]}),
+        ("by model", document["by_model"]),
+        ("by task", document["by_task"]),
+    ):
+        print(title)
+        for name, row in part.items():
+            shown = ", ".join(
+                f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()
+            )
+            print(f"  {name}: {shown}" if name else f"  {shown}")
+
+
+if __name__ == "__main__":
+    main()
