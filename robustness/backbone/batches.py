@@ -100,7 +100,7 @@ class Mixture:
         """The MC and BC part of a step."""
         tasks = [t for t in worlds.SCENE_TASKS if t not in UNSEEN_TASKS]
         names = list(self.real)
-        weights = [len(self.real[name]) ** 0.5 for name in names]
+        weights = [len(self.real[name]) ** self.recipe.real_exponent for name in names]
         made: list[TrainingSequence] = []
         while len(made) < self.recipe.batch_texts:
             if rng.random() < self.recipe.real_share:

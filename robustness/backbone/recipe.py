@@ -36,6 +36,9 @@ class Recipe:
     """Share of stories that tell everything of two people, so that two facts must be bound."""
     initial_scale: float
     """Standard deviation of the first weights, times the square root of the width."""
+    identity_scale: float
+    """Standard deviation of what is drawn onto each first embedding, so that words of the same
+    contexts (all names, all colours) can be told apart and copied."""
     learning_rate: float
     embedding_rate: float
     """Peak learning rate of the embedding table, lower because it starts from PPMI + SVD."""
@@ -51,6 +54,8 @@ class Recipe:
     """Mean share of words deleted from an instruction in training, placeholders kept."""
     real_share: float
     """Share of MC and BC sequences that are real text."""
+    real_exponent: float
+    """A real-text task is drawn in proportion to its number of examples to this power."""
     average: float
     """Decay of the exponential moving average of the weights that is saved."""
     running_words: int

@@ -139,7 +139,8 @@ def prepare(recipe: Recipe, nltk_data: Path | None) -> tuple[Mixture, LlamaForCa
     encoded = words(texts, add_special_tokens=False)["input_ids"]
     table = embeddings.ppmi_svd(encoded, len(words), recipe.hidden, window=5, seed=recipe.seed)
     with torch.no_grad():
-        model.get_input_embeddings().weight.copy_(torch.from_numpy(table))
+        first = model.get_input_embeddings().weight
+        first.copy_(torch.from_numpy(table) + recipe.identity_scale * torch.randn_like(first))
     held_out = {next(iter(e.fields.values())) for t in data.shipped_tasks() for e in t.examples}
     mixture = Mixture(
         recipe=recipe,
