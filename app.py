@@ -22,7 +22,7 @@ from robustness.workbench import Workbench  # noqa: E402
 from server.application import create_app  # noqa: E402
 from server.engines import build_engine  # noqa: E402
 from server.jobs import Jobs  # noqa: E402
-from server.page.about_tab import about  # noqa: E402
+from server.page import about_tab  # noqa: E402
 from server.page.batch_tab import BatchTab  # noqa: E402
 from server.page.look import STYLE, THEME  # noqa: E402
 from server.page.try_tab import TryTab  # noqa: E402
@@ -41,7 +41,7 @@ def build_page(workbench: Workbench, jobs: Jobs, reason: str) -> gr.Blocks:
         with gr.Tab("Batch", id="batch"):
             BatchTab(workbench, jobs).build(page)
         with gr.Tab("About", id="about"):
-            gr.Markdown(about(workbench))
+            about_tab.build(workbench)
         gr.Markdown(
             f"Engine: {workbench.engine.name} ({reason}). Models: "
             f"{', '.join([workbench.original, *workbench.aligned])}.",

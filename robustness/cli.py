@@ -102,6 +102,12 @@ def predict(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     neighbours: Annotated[int, typer.Option("-k", help="Neighbours to show.")] = 5,
+    probe: Annotated[
+        int, typer.Option(min=0, help="Unlabelled inputs of the task to read.")
+    ] = 0,
+    labelled: Annotated[
+        int, typer.Option(min=0, help="Labelled inputs of the task to read.")
+    ] = 0,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
@@ -109,7 +115,13 @@ def predict(
     workbench = _workbench(model, prefix or [], indexes)
     examples = None if inputs is None else scoring.read_inputs(workbench, inputs)
     chosen = workbench.aligned[0] if prefix else workbench.original
-    made = workbench.predict(text, task=task, inputs=examples, model=chosen, k=neighbours)
+    if probe or labelled:
+        calls = workbench.planned(task, model=chosen, probe=probe, labelled=labelled)
+        typer.echo(f"reading {calls} prompts", err=True)
+    made = workbench.predict(
+        text, task=task, inputs=examples, model=chosen, k=neighbours, probe=probe,
+        labelled=labelled,
+    )
     _print(made, as_json, show.prediction(made))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import faiss
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors.numpy import load_file, save_file
 
 from robustness import instructions as collections
 from robustness import paths, provenance, representations, storage
@@ -28,10 +29,11 @@ from robustness.types import (
     RepresentationSpec,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 ORIGINAL = "original"
 MANIFEST = "manifest.json"
 _ALONE = "instructions"
+_PROBED = "probes.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class IndexRecipe:
 
     inputs: int = 16
     """Development inputs of each task that a representation is the mean over."""
+    probes: int = 64
+    """Development inputs of each task on which observed instructions' answers are kept."""
     measured: int = 128
     """Test inputs of each task that observed instructions are measured on."""
 
@@ -102,6 +106,9 @@ class TaskIndex:
     own: bool
     """False: no observed instruction is for this task, those of its type stand in; then
     their accuracy is no baseline."""
+    probed: FloatArray
+    """(I, P, C) float32, nats: option log-probabilities on the task's first development inputs;
+    NaN where an input has fewer options."""
 
     def accuracy(self, instruction_id: str) -> float | None:
         """Measured accuracy in [0, 1] of one; None where it is no baseline."""
@@ -190,6 +197,11 @@ def inputs_of(task: Task, recipe: IndexRecipe) -> tuple[Example, ...]:
     return task.split("dev")[: recipe.inputs]
 
 
+def probes_of(task: Task, recipe: IndexRecipe) -> tuple[Example, ...]:
+    """The inputs on which answers are compared, those that represent the task among them."""
+    return task.split("dev")[: max(recipe.inputs, recipe.probes)]
+
+
 def measured_of(task: Task, recipe: IndexRecipe) -> tuple[Example, ...]:
     """The labelled inputs that accuracy is measured on."""
     return tuple(e for e in task.split("test") if e.answer is not None)[: recipe.measured]
@@ -227,19 +239,20 @@ def build(
     built: dict[str, TaskIndex] = {}
     for number, task in enumerate(tasks, start=1):
         chosen, own = observed_for(task, observed)
-        inputs, labelled = inputs_of(task, recipe), measured_of(task, recipe)
+        inputs, labelled = probes_of(task, recipe), measured_of(task, recipe)
         if chosen and inputs:
-            vectors = representations.on_inputs(
-                engine, model, chosen, inputs, should_stop=should_stop
+            readings = representations.read_on(
+                engine, model, chosen, inputs, mean_over=recipe.inputs, should_stop=should_stop
             )
             records = evaluate(
                 engine, model, chosen if own else [], labelled, should_stop=should_stop
             )
             built[task.id] = TaskIndex(
-                space=space([i.id for i in chosen], vectors),
+                space=space([i.id for i in chosen], readings.vectors),
                 example_ids=tuple(e.id for e in labelled) if own else (),
                 correct=correctness(records).reshape(len(chosen), -1),
                 own=own,
+                probed=readings.option_logprobs,
             )
         if on_progress is not None:
             on_progress(number, len(tasks))
@@ -259,10 +272,14 @@ def save(index: ObservedIndex, folder: Path) -> ObservedIndex:
         with storage.atomic_path(path) as temporary:
             faiss.write_index(flat(part.vectors), str(temporary))
         files[name] = storage.file_hash(path)
+    with storage.atomic_path(folder / _PROBED) as temporary:
+        save_file({name: np.ascontiguousarray(t.probed) for name, t in index.tasks.items()},
+                  temporary)
     document = {
         "schema": SCHEMA,
         "spec": index.spec,
         "recipe": index.recipe,
+        "probes_sha256": storage.file_hash(folder / _PROBED),
         "instructions": list(index.instructions.values()),
         "alone": {"ids": index.alone.ids, "sha256": files[_ALONE]},
         "tasks": {
@@ -302,19 +319,24 @@ class _Manifest(_Row):
     schema_: int = Field(alias="schema")
     spec: RepresentationSpec
     recipe: IndexRecipe
+    probes_sha256: str
     instructions: list[dict[str, Any]]
     alone: _Points
     tasks: dict[str, _TaskRow]
     provenance: Provenance
 
 
-def _points(folder: Path, name: str, row: _Points) -> Space:
-    path = folder / f"{name}.faiss"
+def _vouched(path: Path, sha256: str) -> Path:
     again = "build it again with: python -m robustness index build"
     if not path.is_file():
         raise CorruptFileError(f"{path} is missing though the manifest names it; {again}")
-    if storage.file_hash(path) != row.sha256:
+    if storage.file_hash(path) != sha256:
         raise CorruptFileError(f"{path} is not the file that the manifest vouches for; {again}")
+    return path
+
+
+def _points(folder: Path, name: str, row: _Points) -> Space:
+    path = _vouched(folder / f"{name}.faiss", row.sha256)
     read = faiss.read_index(str(path))
     if read.ntotal != len(row.ids):
         raise CorruptFileError(f"{path} holds {read.ntotal} points, the manifest {len(row.ids)}")
@@ -355,22 +377,26 @@ def load(folder: Path, spec: RepresentationSpec) -> ObservedIndex:
                 f"{asked!r}; build it again with: python -m robustness index build"
             )
     known = [collections.parse(row, str(path)) for row in manifest.instructions]
+    probed = load_file(_vouched(folder / _PROBED, manifest.probes_sha256))
     return ObservedIndex(
         spec=manifest.spec,
         recipe=manifest.recipe,
         instructions={i.id: i for i in known},
-        tasks={name: _task(folder, name, row) for name, row in manifest.tasks.items()},
+        tasks={
+            name: _task(folder, name, row, probed[name]) for name, row in manifest.tasks.items()
+        },
         alone=_points(folder, _ALONE, manifest.alone),
         digest=storage.file_hash(path),
         made=manifest.provenance,
     )
 
 
-def _task(folder: Path, name: str, row: _TaskRow) -> TaskIndex:
+def _task(folder: Path, name: str, row: _TaskRow, probed: FloatArray) -> TaskIndex:
     bits = np.array([[c == "1" for c in line] for line in row.correct], dtype=np.bool_)
     return TaskIndex(
         space=_points(folder, name, row),
         example_ids=row.example_ids,
         correct=bits.reshape(len(row.ids), -1),
         own=row.own,
+        probed=probed,
     )

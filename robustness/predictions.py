@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from robustness import conflicts, representations, statistics
-from robustness.degradation import Calibration, Estimated, Evidence, evidence
-from robustness.degradation.calibration import deficit_at_home
+from robustness.degradation import Calibration, Estimated, Evidence, evidence, probes
+from robustness.degradation.calibration import deficit_at_home, right_options
+from robustness.degradation.probes import Probe
+from robustness.degradation.skill import Skill
 from robustness.engine import Engine
 from robustness.errors import InputError
-from robustness.index import ObservedIndex, Space, inputs_of
+from robustness.index import ObservedIndex, Space, inputs_of, probes_of
 from robustness.tasks import Task
 from robustness.types import (
     Conflict,
@@ -56,8 +58,16 @@ class Predictor:
         self._calibration = calibration
         self._k = k
 
-    def on_task(self, instruction: Instruction, task: Task) -> Prediction:
+    def on_task(
+        self, instruction: Instruction, task: Task, *, probe: int = 0, labelled: int = 0
+    ) -> Prediction:
         """For a task of the index.
+
+        Args:
+            instruction: What they typed.
+            task: With its inputs.
+            probe: Inputs to read without labels, where more than the representation takes.
+            labelled: Inputs to read with their labels.
 
         Raises:
             InputError: The text does not fit the task's inputs.
@@ -65,8 +75,15 @@ class Predictor:
         """
         part = self._index.tasks[task.id]
         inputs = inputs_of(task, self._index.recipe)
-        vector = representations.on_inputs(self._engine, self._model, [instruction], inputs)
-        near = part.space.search(vector, self._k)
+        read = probes_of(task, self._index.recipe)[: max(len(inputs), probe, labelled)]
+        readings = representations.read_on(
+            self._engine, self._model, [instruction], read, mean_over=len(inputs)
+        )
+        near = part.space.search(readings.vectors, max(self._k, probes.NEIGHBOURS))
+        rows = [part.space.ids.index(i) for i in near.ids[0]]
+        near = Neighbours(
+            ids=(near.ids[0][: self._k],), distances=near.distances[:, : self._k]
+        )
         found = conflicts.find(instruction, inputs[0].options)
         accuracies = [part.accuracy(i) for i in near.ids[0]]
         nearest = self._nearest(part.space, near, accuracies, task.id)
@@ -79,7 +96,11 @@ class Predictor:
                 "No observed instruction is for this task, so there is no accuracy to lose; the "
                 f"neighbours are those of other {task.task_type} tasks.",
             )
-        return self._estimated(instruction, task.id, TaskSource.GIVEN, clues, nearest, found)
+        seen = probes.probe(
+            readings.option_logprobs[0], part.probed, rows, float(part.correct.mean()),
+            right_options(read[:labelled]),
+        )
+        return self._estimated(instruction, task.id, TaskSource.GIVEN, clues, nearest, found, seen)
 
     def on_inputs(
         self, instruction: Instruction, inputs: Sequence[Example], space: Space
@@ -201,6 +222,7 @@ class Predictor:
         clues: Evidence,
         nearest: tuple[Nearest, ...],
         found: tuple[Conflict, ...],
+        probe: Probe | None = None,
     ) -> Prediction:
         if self._calibration is None:
             return self._without_number(
@@ -208,22 +230,31 @@ class Predictor:
                 "This model has no calibration, so there are neighbours and distances, and no "
                 "number; measure one with: python -m robustness calibrate",
             )
-        made: Estimated = self._calibration.estimate(source, clues)
-        if made.degradation is None:
+        made: Estimated = self._calibration.estimate(source, clues, probe)
+        if made.degradation is None or made.skill is None:
             return self._without_number(
                 instruction, task, source, nearest, found,
                 "It lies farther from the observed instructions than any that was calibrated, so "
                 "there is no number.",
             )
-        skill = self._calibration.lines[source].skill
         return Prediction(
             instruction_id=instruction.id, task=task, task_source=source,
             degradation=made.degradation, low=made.low, high=made.high,
-            coverage=self._calibration.coverage, tier=Tier.DISTANCE, in_support=made.in_support,
-            nearest=nearest, conflicts=found,
-            basis=(
-                f"Distance to the nearest observed instruction, calibrated on {skill.n} measured "
-                f"unobserved ones: mean error {skill.mae:.1f} points, {skill.mae_constant:.1f} "
-                f"for a constant; {skill.coverage * 100:.0f}% lay inside their interval."
-            ),
+            coverage=self._calibration.coverage, tier=made.tier, in_support=made.in_support,
+            nearest=nearest, conflicts=found, basis=_basis(made, made.skill),
         )
+
+
+def _basis(made: Estimated, skill: Skill) -> str:
+    """One sentence on what the number stands on, and whether that has shown any skill."""
+    stands = {
+        Tier.DISTANCE: "Distance to the nearest observed instruction",
+        Tier.PROBES: f"Distance and answers on {made.inputs} unlabelled inputs",
+        Tier.LABELLED: f"Accuracy on {made.inputs} labelled inputs, drawn towards the unlabelled",
+    }[made.tier]
+    verdict = "" if skill.shown else " That is no better than the constant beyond doubt."
+    return (
+        f"{stands}, calibrated on {skill.n} measured unobserved instructions: mean error "
+        f"{skill.mae:.1f} points, {skill.mae_constant:.1f} for a constant; "
+        f"{skill.coverage * 100:.0f}% lay inside their interval.{verdict}"
+    )

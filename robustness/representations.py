@@ -5,6 +5,7 @@ Refuses to know distances; `index.py` measures them.
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -64,6 +65,55 @@ def alone(engine: Engine, model: str, instructions: Sequence[Instruction]) -> Fl
     return np.stack(vectors).astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """What instructions give on the same inputs."""
+
+    vectors: FloatArray
+    """(I, D) float32: mean representations."""
+    option_logprobs: FloatArray
+    """(I, N, C) float32, nats; NaN where an input has fewer options."""
+
+
+def read_on(
+    engine: Engine,
+    model: str,
+    instructions: Sequence[Instruction],
+    examples: Sequence[Example],
+    *,
+    mean_over: int | None = None,
+    on_progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Readings:
+    """Reads every instruction on every example.
+
+    Args:
+        engine: Where the model runs.
+        model: A served model id.
+        instructions: I of them.
+        examples: N of them.
+        mean_over: How many of the first examples a mean representation is taken over; None: all.
+        on_progress: Called with (done, total) prompts.
+        should_stop: Asked between chunks.
+
+    Raises:
+        InputError: There are no examples, or a template does not fit them.
+        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
+    """
+    if not examples:
+        raise InputError("an instruction has no representation on no inputs; give at least one")
+    pairs = [(i, e) for i in instructions for e in examples]
+    cells = read_cells(engine, model, pairs, on_progress=on_progress, should_stop=should_stop)
+    width = max(len(e.options) for e in examples)
+    vectors, scores = [], np.full((len(pairs), width), np.nan, dtype=np.float32)
+    for row, cell in enumerate(cells):
+        vectors.append(cell.reading.representation)
+        scores[row, : len(cell.reading.option_logprobs)] = cell.reading.option_logprobs
+    grouped = np.stack(vectors).reshape(len(instructions), len(examples), -1)[:, :mean_over]
+    means: FloatArray = grouped.mean(axis=1, dtype=np.float64).astype(np.float32)
+    return Readings(means, scores.reshape(len(instructions), len(examples), width))
+
+
 def on_inputs(
     engine: Engine,
     model: str,
@@ -76,17 +126,11 @@ def on_inputs(
     """(I, D) float32: each instruction's mean representation over the examples.
 
     Raises:
-        InputError: There are no examples, or a template does not fit them.
-        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
+        As `read_on`.
     """
-    if not examples:
-        raise InputError("an instruction has no representation on no inputs; give at least one")
-    pairs = [(i, e) for i in instructions for e in examples]
-    cells = read_cells(engine, model, pairs, on_progress=on_progress, should_stop=should_stop)
-    vectors = np.stack([cell.reading.representation for cell in cells])
-    grouped = vectors.reshape(len(instructions), len(examples), -1)
-    means: FloatArray = grouped.mean(axis=1, dtype=np.float64).astype(np.float32)
-    return means
+    return read_on(
+        engine, model, instructions, examples, on_progress=on_progress, should_stop=should_stop
+    ).vectors
 
 
 def fields_of(instruction: Instruction) -> tuple[str, ...]:

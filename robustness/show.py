@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from robustness import tasks
 from robustness.backbone.train import Progress
+from robustness.degradation import Skill
 from robustness.scoring import Summary
 from robustness.types import Comparison, Prediction
 from robustness.upkeep import IndexCard
@@ -69,13 +70,23 @@ def cards(made: Sequence[IndexCard]) -> str:
         lines += [f"  {task}: observed accuracy {_points(v)}" for task, v in card.tasks.items()]
         if not card.calibrated:
             lines.append("  not calibrated: neighbours and distances only")
-        lines += [
-            f"  calibrated (task {source}): n = {s.n}, mean error {s.mae:.1f} points (constant "
-            f"{s.mae_constant:.1f}, distance alone {s.mae_distance:.1f}), coverage "
-            f"{s.coverage * 100:.0f}%, width {s.width:.1f}"
-            for source, s in card.calibrated.items()
-        ]
+        lines += [f"  calibrated ({name}): {_skill(s)}" for name, s in card.calibrated.items()]
     return "\n".join(lines)
+
+
+def _skill(s: Skill) -> str:
+    gain = s.intervals.get("gain")
+    doubt = "" if gain is None else f" [{gain[0]:.1f}, {gain[1]:.1f}]"
+    return (
+        f"n = {s.n}, mean error {s.mae:.1f} points (constant {s.mae_constant:.1f}, distance alone "
+        f"{s.mae_distance:.1f}; gain {s.gain:.1f}{doubt}), Spearman {_number(s.spearman)}, within "
+        f"tasks {_number(s.spearman_within)}, AUROC {_number(s.auroc)}, coverage "
+        f"{s.coverage * 100:.0f}%, width {s.width:.1f}{'' if s.shown else '; no skill shown'}"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
 
 
 def summary(made: Summary) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 from robustness import degradation
 from robustness import index as indexes_
 from robustness.backbone import card
-from robustness.degradation.predictor import Skill
+from robustness.degradation import Skill
 from robustness.engine import Engine
 from robustness.tasks import Task
-from robustness.types import Instruction, RepresentationSpec, TaskSource
+from robustness.types import Instruction, RepresentationSpec
 
 Report = Callable[[str, int, int], None]
 """(what, done, total)."""
@@ -30,8 +30,8 @@ class IndexCard:
     instructions: int
     tasks: Mapping[str, float | None]
     """Task -> mean accuracy of its observed instructions in points; None: it has none."""
-    calibrated: Mapping[TaskSource, Skill]
-    """Empty: no calibration, so no numbers."""
+    calibrated: Mapping[str, Skill]
+    """Source of the task and evidence -> skill. Empty: no calibration, so no numbers."""
     created: str
 
 
@@ -45,7 +45,7 @@ def _card(model: str, folder: Path, index: indexes_.ObservedIndex) -> IndexCard:
         instructions=len(index.instructions),
         tasks={name: None if mean is None else mean * 100.0 for name, mean in means.items()},
         calibrated={} if calibration is None else {
-            source: line.skill for source, line in calibration.lines.items()
+            name: fitted.skill for name, fitted in calibration.tiers.items()
         },
         created=index.made.created,
     )

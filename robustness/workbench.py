@@ -127,6 +127,8 @@ class Workbench:
         label_words: Mapping[str, str] | None = None,
         model: str | None = None,
         k: int = 5,
+        probe: int = 0,
+        labelled: int = 0,
     ) -> Prediction:
         """Nearest observed instructions and predicted degradation of one instruction.
 
@@ -137,6 +139,9 @@ class Workbench:
             label_words: Canonical option -> the word that the text asks for.
             model: A served model id; by default the original.
             k: Neighbours.
+            probe: Unlabelled inputs of the task to read, where more than the representation
+                takes anyway.
+            labelled: Labelled inputs of the task to read.
 
         Raises:
             InputError: The text is empty, or its placeholders do not fit the inputs.
@@ -150,7 +155,9 @@ class Workbench:
             chosen = self.task(task)
             instruction = self.instruction(text, chosen, label_words)
             if chosen.id in index.tasks:
-                return predictor.on_task(instruction, chosen)
+                return predictor.on_task(
+                    instruction, chosen, probe=probe, labelled=labelled
+                )
             inputs = chosen.split("dev") or chosen.examples
         elif inputs:
             instruction = typed.instruction(text, typed.type_of(inputs), None, label_words)
@@ -159,6 +166,23 @@ class Workbench:
         inputs = inputs[:OWN_INPUTS]
         space = self._space(model, index, inputs)
         return predictor.on_inputs(instruction, inputs, space)
+
+    def planned(
+        self, task: str | None, *, model: str | None = None, probe: int = 0, labelled: int = 0
+    ) -> int:
+        """Prompts that `predict` would have a model read.
+
+        Raises:
+            NotFoundError, MismatchError, CorruptFileError: As `predict`.
+        """
+        index = self.index(model)
+        if task is None:
+            return 1
+        chosen = self.task(task)
+        if chosen.id not in index.tasks:
+            return OWN_INPUTS
+        available = len(indexes_.probes_of(chosen, index.recipe))
+        return min(available, max(index.recipe.inputs, probe, labelled))
 
     def prompt(
         self,

@@ -228,6 +228,10 @@ class Predict(Ours):
     label_words: dict[str, str] | None = None
     model: str | None = None
     k: Annotated[int, Field(ge=1, le=50)] = 5
+    probe: Annotated[int, Field(ge=0)] = 0
+    """Unlabelled inputs of the task to read, where more than the representation takes anyway."""
+    labelled: Annotated[int, Field(ge=0)] = 0
+    """Labelled inputs of the task to read."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "Predict":

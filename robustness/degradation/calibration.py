@@ -4,16 +4,26 @@ Refuses to look at unobserved-test: whoever calls gives the instructions.
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import numpy as np
 
 from robustness import conflicts, representations
 from robustness import instructions as collections
+from robustness.degradation import probes
 from robustness.degradation.distance import evidence
 from robustness.degradation.predictor import Calibration, Point, fit
 from robustness.engine import Engine
 from robustness.evaluation import Progress, ShouldStop, accuracy, evaluate
-from robustness.index import ObservedIndex, Space, TaskIndex, inputs_of, measured_of, space
+from robustness.index import (
+    ObservedIndex,
+    Space,
+    TaskIndex,
+    inputs_of,
+    measured_of,
+    probes_of,
+    space,
+)
 from robustness.tasks import Task
 from robustness.types import Example, Instruction, TaskSource
 
@@ -44,6 +54,12 @@ def space_on(
     return space([i.id for i in chosen], vectors)
 
 
+def right_options(examples: Sequence[Example]) -> list[int]:
+    """Index of the right option of the first examples, as far as they are labelled."""
+    known = takewhile(lambda e: e.answer is not None, examples)
+    return [e.options.index(str(e.answer)) for e in known]
+
+
 def deficit_at_home(index: ObservedIndex, instruction_id: str) -> float | None:
     """Accuracy that an observed instruction lacks on a task that it was measured on."""
     home = index.home(instruction_id)
@@ -60,16 +76,24 @@ def _point(
 ) -> Point:
     part: TaskIndex = index.tasks[task.id]
     inputs = inputs_of(task, index.recipe)
+    probed = probes_of(task, index.recipe)
     labelled = measured_of(task, index.recipe)
     found = conflicts.find(instruction, labelled[0].options)
-    given = representations.on_inputs(engine, model, [instruction], inputs)
+    readings = representations.read_on(
+        engine, model, [instruction], probed, mean_over=len(inputs)
+    )
+    given = readings.vectors
     own = representations.on_inputs(engine, model, [instruction], inputs[:OWN_INPUTS])
-    near = part.space.search(given, 1)
+    near = part.space.search(given, probes.NEIGHBOURS)
     near_own = own_inputs.search(own, 1)
     near_alone = index.alone.search(representations.alone(engine, model, [instruction]), 1)
     measured = accuracy(evaluate(engine, model, [instruction], labelled))
     # `calibrate` takes only tasks whose observed instructions were measured.
     baseline = float(part.correct.mean())
+    rows = [part.space.ids.index(i) for i in near.ids[0]]
+    probe = probes.probe(
+        readings.option_logprobs[0], part.probed, rows, baseline, right_options(probed)
+    )
     return Point(
         instruction_id=instruction.id,
         text=instruction.text,
@@ -84,6 +108,7 @@ def _point(
                 index.alone, near_alone, deficit_at_home(index, near_alone.ids[0][0]), found
             ),
         },
+        probe=probe,
     )
 
 

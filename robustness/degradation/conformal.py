@@ -88,10 +88,10 @@ def band(residuals: Floats, coverage: float) -> Band:
     )
 
 
-def covered(residuals: Floats, held_out: Sequence[Mask], coverage: float) -> float:
-    """Share in [0, 1] of residuals inside the band of the other folds' residuals."""
+def covered(residuals: Floats, held_out: Sequence[Mask], coverage: float) -> Mask:
+    """(N,) whether a residual lies inside the band of the other folds' residuals."""
     inside = np.zeros(len(residuals), dtype=bool)
     for mask in held_out:
         other = band(residuals[~mask], coverage)
         inside[mask] = (residuals[mask] >= other.low) & (residuals[mask] <= other.high)
-    return float(inside.mean())
+    return inside

@@ -4,13 +4,13 @@ Refuses to extrapolate: beyond the largest calibrated distance there is no numbe
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from scipy.stats import spearmanr
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
@@ -20,11 +20,13 @@ from robustness import provenance, storage
 from robustness.degradation import conformal
 from robustness.degradation.conformal import Band, Floats
 from robustness.degradation.distance import Evidence, features
+from robustness.degradation.probes import Probe
+from robustness.degradation.skill import Skill, measure_skill
 from robustness.errors import CorruptFileError, InputError, MismatchError
 from robustness.index import ObservedIndex
-from robustness.types import Provenance, RepresentationSpec, TaskSource
+from robustness.types import Provenance, RepresentationSpec, TaskSource, Tier
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "calibration.json"
 MINIMUM = 10
 """Measured instructions below which nothing is fitted."""
@@ -42,30 +44,12 @@ class Point:
     degradation: float
     """Points."""
     evidence: Mapping[TaskSource, Evidence]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skill:
-    """How good the predictor was on instructions whose cluster it had not seen; in points."""
-
-    n: int
-    clusters: int
-    mae: float
-    mae_constant: float
-    """Of predicting the mean degradation."""
-    mae_distance: float
-    """Of isotonic regression on the distance alone."""
-    spearman: float | None
-    """Between predicted and measured; None where undefined."""
-    coverage: float
-    """Share in [0, 1] of measured degradations inside their interval."""
-    width: float
-    """Of the interval."""
+    probe: Probe = field(default_factory=Probe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A linear regression on `distance.features`, with its band and its range."""
+    """A linear regression on features, with its band and its range."""
 
     weights: tuple[float, ...]
     intercept: float
@@ -74,32 +58,24 @@ class Line:
     largest_relative: float
     """Largest relative distance that was calibrated."""
     skill: Skill
+    pairs: tuple[tuple[float, float], ...]
+    """(predicted, measured) of every instruction whose cluster was held out, in points."""
+
+    def value(self, x: Floats) -> float:
+        """Predicted degradation in points."""
+        return float(x @ np.array(self.weights)) + self.intercept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What turns evidence into a prediction, for one index."""
+class Shrinkage:
+    """Labelled probes drawn towards what the same probes say without labels."""
 
-    spec: RepresentationSpec
-    index_digest: str
-    coverage: float
-    lines: Mapping[TaskSource, Line]
-    points: tuple[Point, ...]
-    made: Provenance
-
-    def estimate(self, source: TaskSource, evidence: Evidence) -> "Estimated":
-        """A number with its interval, or none where the evidence is out of range."""
-        line = self.lines.get(source)
-        if line is None or not evidence.usable or evidence.relative > line.largest_relative:
-            return Estimated(degradation=None, low=None, high=None, in_support=False)
-        value = float(features([evidence])[0] @ np.array(line.weights)) + line.intercept
-        clipped = np.clip(
-            [value, value + line.low, value + line.high], -conformal.LIMIT, conformal.LIMIT
-        )
-        return Estimated(
-            degradation=float(clipped[0]), low=float(clipped[1]), high=float(clipped[2]),
-            in_support=True,
-        )
+    weight: float
+    """Of the loss on the labelled probes, in [0, 1]; empirical Bayes."""
+    low: float
+    high: float
+    skill: Skill
+    pairs: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +86,77 @@ class Estimated:
     low: float | None
     high: float | None
     in_support: bool
+    tier: Tier
+    inputs: int
+    """How many the number stands on; 0 where the inputs give a distance alone."""
+    skill: Skill | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What turns evidence into a prediction, for one index."""
+
+    spec: RepresentationSpec
+    index_digest: str
+    coverage: float
+    lines: Mapping[TaskSource, Line]
+    """Tier 0."""
+    probed: Mapping[int, Line]
+    """Tier 1: number of inputs -> regression on `probes.features` and the distance."""
+    labelled: Mapping[int, Shrinkage]
+    """Tier 2: number of labelled inputs -> shrinkage towards tier 1 on as many."""
+    points: tuple[Point, ...]
+    made: Provenance
+
+    @property
+    def tiers(self) -> dict[str, Line | Shrinkage]:
+        """Everything that was calibrated, by source of the task and what is read."""
+        made: dict[str, Line | Shrinkage] = {
+            f"{source}, distance": line for source, line in self.lines.items()
+        }
+        given = TaskSource.GIVEN
+        made |= {f"{given}, {k} unlabelled inputs": line for k, line in self.probed.items()}
+        made |= {f"{given}, {k} labelled inputs": s for k, s in self.labelled.items()}
+        return made
+
+    def estimate(
+        self, source: TaskSource, evidence: Evidence, probe: Probe | None = None
+    ) -> Estimated:
+        """A number with its interval from the best evidence, or none where it is out of range."""
+        line = self.lines.get(source)
+        probe = probe or Probe()
+        k = max((k for k in self.probed if k in probe.features), default=0)
+        m = max((m for m in self.labelled if m in probe.losses and m in probe.features), default=0)
+        if line is None or not evidence.usable or evidence.relative > line.largest_relative:
+            return Estimated(
+                degradation=None, low=None, high=None, in_support=False, tier=Tier.DISTANCE,
+                inputs=0, skill=None,
+            )
+        if m:
+            shrunk, prior = self.labelled[m], self.probed[m]
+            start = prior.value(_probed_row(evidence, probe.features[m]))
+            value = start + shrunk.weight * (probe.losses[m] - start)
+            return _estimated(value, shrunk, Tier.LABELLED, m)
+        if k:
+            chosen = self.probed[k]
+            value = chosen.value(_probed_row(evidence, probe.features[k]))
+            return _estimated(value, chosen, Tier.PROBES, k)
+        return _estimated(line.value(features([evidence])[0]), line, Tier.DISTANCE, 0)
+
+
+def _estimated(value: float, fitted: Line | Shrinkage, tier: Tier, inputs: int) -> Estimated:
+    clipped = np.clip(
+        [value, value + fitted.low, value + fitted.high], -conformal.LIMIT, conformal.LIMIT
+    )
+    return Estimated(
+        degradation=float(clipped[0]), low=float(clipped[1]), high=float(clipped[2]),
+        in_support=True, tier=tier, inputs=inputs, skill=fitted.skill,
+    )
+
+
+def _probed_row(evidence: Evidence, label_free: Sequence[float]) -> Floats:
+    """(F,) tier 1's features: those of the distance, then the label-free ones."""
+    return np.concatenate([features([evidence])[0], np.asarray(label_free, dtype=np.float64)])
 
 
 def _ridge(x: Floats, y: Floats) -> Any:
@@ -120,44 +167,120 @@ def _isotonic(x: Floats, y: Floats) -> Any:
     return IsotonicRegression(out_of_bounds="clip").fit(x[:, 0], y)
 
 
-def _fit_line(points: Sequence[Point], source: TaskSource, coverage: float, seed: int) -> Line:
-    rows = [p.evidence[source] for p in points]
-    x, y = features(rows), np.array([p.degradation for p in points])
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Split:
+    """Measured points with the folds that every tier is compared on."""
+
+    tasks: tuple[str, ...]
+    y: Floats
+    distances: Floats
+    """(N, F) tier 0's features."""
+    groups: npt.NDArray[np.int64]
+    held_out: list[conformal.Mask]
+
+    def cross_fit(self, x: Floats, fit: conformal.Fit) -> Floats:
+        """(N,) predictions by regressions that saw nothing of the row's cluster."""
+        return conformal.cross_fit(x, self.y, self.held_out, fit)
+
+
+def _split(points: Sequence[Point], source: TaskSource, seed: int) -> _Split:
     groups = conformal.clusters([p.text for p in points])
-    held_out = conformal.folds(groups, _FOLDS, np.random.default_rng(seed))
-    predicted = conformal.cross_fit(x, y, held_out, lambda a, b: _ridge(a, b).predict)
-    constant = conformal.cross_fit(x, y, held_out, lambda _, b: lambda c: np.full(len(c), b.mean()))
-    alone = conformal.cross_fit(
-        x, y, held_out, lambda a, b: lambda c: _isotonic(a, b).predict(c[:, 0])
+    return _Split(
+        tasks=tuple(p.task for p in points),
+        y=np.array([p.degradation for p in points]),
+        distances=features([p.evidence[source] for p in points]),
+        groups=groups,
+        held_out=conformal.folds(groups, _FOLDS, np.random.default_rng(seed)),
     )
-    residuals = y - predicted
-    limits: Band = conformal.band(residuals, coverage)
-    scaler, ridge = _ridge(x, y).named_steps.values()
+
+
+def _skill(split: _Split, predicted: Floats, limits: Band, coverage: float, seed: int) -> Skill:
+    constant = split.cross_fit(split.distances, lambda _, b: lambda c: np.full(len(c), b.mean()))
+    alone = split.cross_fit(
+        split.distances, lambda a, b: lambda c: _isotonic(a, b).predict(c[:, 0])
+    )
+    residuals = split.y - predicted
+    inside = conformal.covered(residuals, split.held_out, coverage)
+    return measure_skill(
+        tasks=split.tasks, measured=split.y, predicted=predicted, constant=constant,
+        distance=alone, inside=inside, width=limits.high - limits.low,
+        clusters=len(np.unique(split.groups)), seed=seed,
+    )
+
+
+def _pairs(split: _Split, predicted: Floats) -> tuple[tuple[float, float], ...]:
+    return tuple((float(p), float(y)) for p, y in zip(predicted, split.y, strict=True))
+
+
+def _fit_line(split: _Split, x: Floats, coverage: float, seed: int) -> tuple[Line, Floats]:
+    """The regression on x (N, F), and its cross-fitted predictions (N,)."""
+    predicted = split.cross_fit(x, lambda a, b: _ridge(a, b).predict)
+    limits: Band = conformal.band(split.y - predicted, coverage)
+    scaler, ridge = _ridge(x, split.y).named_steps.values()
     weights = ridge.coef_ / scaler.scale_
-    varies = np.ptp(predicted) > 0 and np.ptp(y) > 0
-    return Line(
+    made = Line(
         weights=tuple(float(w) for w in weights),
         intercept=float(ridge.intercept_ - weights @ scaler.mean_),
         low=limits.low,
         high=limits.high,
-        largest_relative=max(r.relative for r in rows),
-        skill=Skill(
-            n=len(points),
-            clusters=len(np.unique(groups)),
-            mae=float(np.abs(residuals).mean()),
-            mae_constant=float(np.abs(y - constant).mean()),
-            mae_distance=float(np.abs(y - alone).mean()),
-            spearman=float(spearmanr(predicted, y).statistic) if varies else None,
-            coverage=conformal.covered(residuals, held_out, coverage),
-            width=limits.high - limits.low,
-        ),
+        largest_relative=float(np.expm1(split.distances[:, 0].max())),
+        skill=_skill(split, predicted, limits, coverage, seed),
+        pairs=_pairs(split, predicted),
     )
+    return made, predicted
+
+
+def _shrinkage(
+    split: _Split, start: Floats, losses: Floats, coverage: float, seed: int
+) -> Shrinkage:
+    """How far to go from tier 1 towards the labelled probes, learned on the measured points."""
+
+    def weight(rows: conformal.Mask) -> float:
+        step = losses[rows] - start[rows]
+        total = float(step @ step)
+        found = float(step @ (split.y[rows] - start[rows])) / total if total > 0 else 0.0
+        return float(np.clip(found, 0.0, 1.0))
+
+    predicted = start.copy()
+    for mask in split.held_out:
+        predicted[mask] += weight(~mask) * (losses[mask] - start[mask])
+    limits = conformal.band(split.y - predicted, coverage)
+    return Shrinkage(
+        weight=weight(np.ones(len(split.y), dtype=bool)),
+        low=limits.low,
+        high=limits.high,
+        skill=_skill(split, predicted, limits, coverage, seed),
+        pairs=_pairs(split, predicted),
+    )
+
+
+def _tiers(
+    points: Sequence[Point], split: _Split, coverage: float, seed: int
+) -> tuple[dict[int, Line], dict[int, Shrinkage]]:
+    """Tiers 1 and 2 for every number of inputs that all points were probed on."""
+    common = set.intersection(*(set(p.probe.features) for p in points))
+    with_labels = set.intersection(*(set(p.probe.losses) for p in points))
+    probed, labelled = {}, {}
+    for k in sorted(common | with_labels):
+        if k not in common:
+            continue
+        x = np.stack(
+            [
+                np.concatenate([row, p.probe.features[k]])
+                for row, p in zip(split.distances, points, strict=True)
+            ]
+        )
+        probed[k], predicted = _fit_line(split, x, coverage, seed)
+        if k in with_labels:
+            losses = np.array([p.probe.losses[k] for p in points])
+            labelled[k] = _shrinkage(split, predicted, losses, coverage, seed)
+    return probed, labelled
 
 
 def fit(
     index: ObservedIndex, points: Sequence[Point], *, coverage: float = 0.9, seed: int = 0
 ) -> Calibration:
-    """Fits one line for each source of the task.
+    """Fits one line for each source of the task, and the tiers above for given tasks.
 
     Args:
         index: That the evidence was gathered from.
@@ -168,7 +291,9 @@ def fit(
     Raises:
         InputError: Too few points, or too few clusters of them.
     """
-    lines = {}
+    lines: dict[TaskSource, Line] = {}
+    probed: dict[int, Line] = {}
+    labelled: dict[int, Shrinkage] = {}
     for source in TaskSource:
         usable = [p for p in points if source in p.evidence and p.evidence[source].usable]
         if len(usable) < MINIMUM:
@@ -176,10 +301,13 @@ def fit(
                 f"calibration needs at least {MINIMUM} measured unobserved instructions with a "
                 f"distance (task {source}), found {len(usable)}"
             )
-        lines[source] = _fit_line(usable, source, coverage, seed)
+        split = _split(usable, source, seed)
+        lines[source], _ = _fit_line(split, split.distances, coverage, seed)
+        if source is TaskSource.GIVEN:
+            probed, labelled = _tiers(usable, split, coverage, seed)
     return Calibration(
-        spec=index.spec, index_digest=index.digest, coverage=coverage, lines=lines,
-        points=tuple(points), made=provenance.collect(schema=SCHEMA, seed=seed),
+        spec=index.spec, index_digest=index.digest, coverage=coverage, lines=lines, probed=probed,
+        labelled=labelled, points=tuple(points), made=provenance.collect(schema=SCHEMA, seed=seed),
     )
 
 
@@ -198,6 +326,8 @@ class _Document(BaseModel):
     index_digest: str
     coverage: float
     lines: dict[TaskSource, Line]
+    probed: dict[int, Line]
+    labelled: dict[int, Shrinkage]
     points: tuple[Point, ...]
     made: Provenance
 
@@ -225,5 +355,5 @@ def load(folder: Path, index: ObservedIndex) -> Calibration | None:
         )
     return Calibration(
         spec=row.spec, index_digest=row.index_digest, coverage=row.coverage, lines=row.lines,
-        points=row.points, made=row.made,
+        probed=row.probed, labelled=row.labelled, points=row.points, made=row.made,
     )

@@ -3,10 +3,17 @@
 Refuses to state a figure that no command wrote.
 """
 
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+import plotly.express as px
+
 from robustness import paths
 from robustness.degradation import Calibration
 from robustness.errors import RobustnessError
 from robustness.workbench import Workbench
+from server.page.look import ACCENT, CONTRAST
 
 _MEANING = """
 **Degradation** is the mean accuracy over the observed instructions of a task minus the accuracy
@@ -23,28 +30,86 @@ def _skill(calibration: Calibration | None) -> str:
             "This backbone has no calibration: neighbours and distances are shown, never a number."
         )
     rows = [
-        "| inputs | n | coverage | width | error (MAE) | constant's error | Spearman |",
-        "|---|---|---|---|---|---|---|",
+        "Every figure is of predictions that saw nothing of the instruction's cluster, on "
+        "unobserved-development, in points. *Gain* is the constant's error minus the "
+        "predictor's, with its interval from resampling tasks.",
+        "",
+        "| task, evidence | n | error (MAE) | constant's | distance alone | gain | Spearman | "
+        "within tasks | AUROC, loss over 5 | coverage | width | |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for source, line in calibration.lines.items():
-        s = line.skill
-        rank = "undefined" if s.spearman is None else f"{s.spearman:.2f}"
+    for name, fitted in calibration.tiers.items():
+        s = fitted.skill
+        low, high = s.intervals.get("gain", (float("nan"), float("nan")))
         rows.append(
-            f"| {source} | {s.n} | {s.coverage * 100:.0f}% | {s.width:.1f} | {s.mae:.1f} | "
-            f"{s.mae_constant:.1f} | {rank} |"
+            f"| {name} | {s.n} | {s.mae:.1f} | {s.mae_constant:.1f} | {s.mae_distance:.1f} | "
+            f"{s.gain:+.1f} [{low:+.1f}, {high:+.1f}] | {_number(s.spearman)} | "
+            f"{_number(s.spearman_within)} | {_number(s.auroc)} | {s.coverage * 100:.0f}% | "
+            f"{s.width:.1f} | {'' if s.shown else 'no skill shown'} |"
         )
     return "\n".join(rows)
 
 
-def about(workbench: Workbench) -> str:
-    """The tab as Markdown."""
-    try:
-        skill = _skill(workbench.calibration())
-    except RobustnessError as error:
-        skill = str(error)
-    card = paths.BACKBONE / "CARD.md"
-    text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    shown = text if workbench.original == paths.BACKBONE_ID else ""
-    return (
-        f"## What the numbers mean\n{_MEANING}\n## How good the prediction is\n\n{skill}\n\n{shown}"
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
+
+
+def plot(calibration: Calibration) -> Any:
+    """Predicted against measured degradation, every tier of given tasks, with the diagonal."""
+    rows = pd.DataFrame(
+        [
+            (name.split(", ", 1)[1], *pair)
+            for name, fitted in calibration.tiers.items()
+            if name.startswith("given")
+            for pair in fitted.pairs
+        ],
+        columns=["evidence", "predicted", "measured"],
     )
+    figure = px.scatter(
+        rows,
+        x="predicted",
+        y="measured",
+        facet_col="evidence",
+        facet_col_wrap=4,
+        color_discrete_sequence=[ACCENT],
+        labels={"predicted": "predicted loss", "measured": "measured loss"},
+        height=640,
+    )
+    figure.for_each_annotation(lambda a: a.update(text=a.text.split("=")[-1]))
+    values = rows[["predicted", "measured"]].to_numpy()
+    ends = [values.min(), values.max()]
+    figure.add_scatter(
+        x=ends, y=ends, mode="lines", line={"color": CONTRAST, "width": 1}, row="all", col="all",
+        showlegend=False, hoverinfo="skip",
+    )
+    figure.update_layout(template="plotly_white", margin={"l": 40, "r": 10, "t": 40, "b": 40})
+    return figure
+
+
+def skill(workbench: Workbench) -> str:
+    """How good the prediction is, as Markdown."""
+    try:
+        return _skill(workbench.calibration())
+    except RobustnessError as error:
+        return str(error)
+
+
+def card(workbench: Workbench) -> str:
+    """The card of the backbone as Markdown; empty for another model."""
+    path = paths.BACKBONE / "CARD.md"
+    if workbench.original != paths.BACKBONE_ID or not path.is_file():
+        return ""
+    return path.read_text(encoding="utf-8")
+
+
+def build(workbench: Workbench) -> None:
+    """Lays the tab out."""
+    gr.Markdown(f"## What the numbers mean\n{_MEANING}\n## How good the prediction is")
+    gr.Markdown(skill(workbench), elem_id="skill")
+    try:
+        calibration = workbench.calibration()
+    except RobustnessError:
+        calibration = None
+    if calibration is not None:
+        gr.Plot(plot(calibration), label="Predicted against measured", elem_id="reliability")
+    gr.Markdown(card(workbench))

@@ -25,6 +25,15 @@ GUIDED = (
 )
 """Instruction and task of the examples that one click runs."""
 
+EVIDENCE = {
+    "unlabelled inputs, 16 (live)": (0, 0),
+    "unlabelled inputs, 64": (64, 0),
+    "labelled inputs, 8": (0, 8),
+    "labelled inputs, 32": (0, 32),
+    "labelled inputs, 64": (0, 64),
+}
+"""What a prediction may read -> (unlabelled, labelled) inputs."""
+
 _LINES = 12
 
 
@@ -91,7 +100,14 @@ class TryTab:
         return next((e for e in examples if e.id == chosen), examples[0])
 
     def predict(
-        self, instruction: str, task: str, chosen: str | None, text: str, options: str, model: str
+        self,
+        instruction: str,
+        task: str,
+        chosen: str | None,
+        text: str,
+        options: str,
+        model: str,
+        evidence: str = next(iter(EVIDENCE)),
     ) -> tuple[str, str, str]:
         """Prediction, nearest observed and exact prompt, as cards."""
         if not instruction.strip():
@@ -100,10 +116,13 @@ class TryTab:
         try:
             example = self._example(task, chosen, text, options)
             given = None if task == OWN else task
+            probe, labelled = EVIDENCE[evidence]
             made = self._workbench.predict(
                 instruction,
                 task=given,
                 model=model,
+                probe=probe,
+                labelled=labelled,
                 inputs=[example] if task == OWN and example and len(example.options) > 1 else None,
             )
             shown = self._workbench.prompt(instruction, task=given, example=example)
@@ -237,6 +256,12 @@ class TryTab:
                         label="Predict for",
                         elem_id="model",
                     )
+                evidence = gr.Dropdown(
+                    list(EVIDENCE),
+                    value=next(iter(EVIDENCE)),
+                    label="Evidence to predict from: prompts that are read",
+                    elem_id="evidence",
+                )
                 listed = self._inputs(task_name)
                 chosen = gr.Dropdown(listed, value=listed[0][1], label="Input", elem_id="input")
                 text = gr.Textbox(label="Your input", lines=2, visible=False, elem_id="own-input")
@@ -287,11 +312,18 @@ class TryTab:
         shown = [predicted, nearest, prompt]
         answers = [left_bars, right_bars, agreement, left, right, seen, history]
         settings = [aligned, tokens, temperature, top_p, seed, seen]
-        for source in (instruction.input, text.input, options.input, chosen.change, model.change):
+        for source in (
+            instruction.input,
+            text.input,
+            options.input,
+            chosen.change,
+            model.change,
+            evidence.change,
+        ):
             # Only the newest text is predicted: what was typed meanwhile replaces it.
             source(
                 self.predict,
-                [*asked, model],
+                [*asked, model, evidence],
                 shown,
                 trigger_mode="always_last",
                 show_progress="hidden",
@@ -305,7 +337,11 @@ class TryTab:
             show_progress="hidden",
             api_visibility="private",
         ).then(
-            self.predict, [*asked, model], shown, show_progress="hidden", api_visibility="private"
+            self.predict,
+            [*asked, model, evidence],
+            shown,
+            show_progress="hidden",
+            api_visibility="private",
         )
         running = run.click(
             self.answer,
@@ -328,7 +364,7 @@ class TryTab:
                 api_visibility="private",
             ).then(
                 self.predict,
-                [*asked, model],
+                [*asked, model, evidence],
                 shown,
                 show_progress="hidden",
                 api_visibility="private",
@@ -339,7 +375,7 @@ class TryTab:
                 show_progress="hidden",
                 api_visibility="private",
             )
-        self._load = (self.predict, [*asked, model], shown)
+        self._load = (self.predict, [*asked, model, evidence], shown)
 
     def on_load(self, page: gr.Blocks) -> None:
         """Predicts for the first example when the page opens."""

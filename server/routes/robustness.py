@@ -36,6 +36,8 @@ def routes(workbench: Workbench) -> APIRouter:
             label_words=asked.label_words,
             model=asked.model,
             k=asked.k,
+            probe=asked.probe,
+            labelled=asked.labelled,
         )
         return storage.plain(made)
 

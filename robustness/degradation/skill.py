@@ -1,0 +1,127 @@
+"""How good a predictor was on instructions that it had not seen, beside what knows nothing.
+
+Refuses to predict: measured and predicted degradations come in, in points.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
+
+Floats = npt.NDArray[np.float64]
+LARGE = 5.0
+"""A loss of more points than this is what AUROC tells apart."""
+_DRAWS = 1000
+_LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skill:
+    """Figures of a predictor whose every prediction saw nothing of the row's cluster; in points."""
+
+    n: int
+    clusters: int
+    mae: float
+    mae_constant: float
+    """Of predicting the mean degradation."""
+    mae_distance: float
+    """Of isotonic regression on the distance alone, the paper's own predictor."""
+    gain: float
+    """`mae_constant - mae`: positive is skill."""
+    spearman: float | None
+    """Between predicted and measured; None where undefined."""
+    spearman_within: float | None
+    """Mean over tasks."""
+    auroc: float | None
+    """Of telling losses of more than five points apart; None where undefined."""
+    coverage: float
+    """Share in [0, 1] of measured degradations inside their interval."""
+    width: float
+    """Of the interval."""
+    intervals: Mapping[str, tuple[float, float]]
+    """Figure -> 95% interval from resampling tasks; absent where undefined."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether it errs less than the constant beyond doubt: the gain's interval is above 0."""
+        low, _ = self.intervals.get("gain", (float("-inf"), 0.0))
+        return low > 0.0
+
+
+def _rank(x: Floats, y: Floats) -> float | None:
+    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    return float(spearmanr(x, y).statistic)
+
+
+def _within(tasks: npt.NDArray[np.str_], x: Floats, y: Floats) -> float | None:
+    ranks = [_rank(x[tasks == t], y[tasks == t]) for t in np.unique(tasks)]
+    known = [r for r in ranks if r is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _auroc(x: Floats, y: Floats) -> float | None:
+    large = y > LARGE
+    return float(roc_auc_score(large, x)) if 0 < large.sum() < len(y) else None
+
+
+def measure_skill(
+    *,
+    tasks: Sequence[str],
+    measured: Floats,
+    predicted: Floats,
+    constant: Floats,
+    distance: Floats,
+    inside: npt.NDArray[np.bool_],
+    width: float,
+    clusters: int,
+    seed: int,
+) -> Skill:
+    """Figures with intervals from resampling whole tasks.
+
+    Args:
+        tasks: (N,) of the rows.
+        measured: (N,) degradations in points.
+        predicted: (N,) cross-fitted.
+        constant: (N,) what the mean of the other folds predicts.
+        distance: (N,) what the distance alone predicts.
+        inside: (N,) whether the interval held.
+        width: Of the interval.
+        clusters: Number of clusters of near-duplicate instructions.
+        seed: Of the resampling.
+    """
+    names = np.array(tasks)
+
+    def figures(rows: npt.NDArray[np.int64]) -> dict[str, float | None]:
+        y, p = measured[rows], predicted[rows]
+        mae, plain = np.abs(y - p).mean(), np.abs(y - constant[rows]).mean()
+        return {
+            "mae": float(mae),
+            "mae_constant": float(plain),
+            "mae_distance": float(np.abs(y - distance[rows]).mean()),
+            "gain": float(plain - mae),
+            "spearman": _rank(p, y),
+            "spearman_within": _within(names[rows], p, y),
+            "auroc": _auroc(p, y),
+            "coverage": float(inside[rows].mean()),
+        }
+
+    value = figures(np.arange(len(measured)))
+    by_task = [np.flatnonzero(names == t) for t in np.unique(names)]
+    rng = np.random.default_rng(seed)
+    drawn: dict[str, list[float]] = {name: [] for name in value}
+    for _ in range(_DRAWS if len(by_task) > 1 else 0):
+        picked = rng.integers(len(by_task), size=len(by_task))
+        for name, found in figures(np.concatenate([by_task[t] for t in picked])).items():
+            if found is not None:
+                drawn[name].append(found)
+    tail = (1 - _LEVEL) / 2
+    intervals = {
+        name: (float(np.quantile(found, tail)), float(np.quantile(found, 1 - tail)))
+        for name, found in drawn.items()
+        if found and value[name] is not None
+    }
+    return Skill(n=len(measured), clusters=clusters, width=width, intervals=intervals, **value)  # type: ignore[arg-type]
