@@ -46,7 +46,9 @@ def test_index_info_describes_index_and_calibration(
 ) -> None:
     _, out, _ = run("index", "info", "--json", *on_tiny, capsys=capsys)
     card = json.loads(out)[0]
-    assert set(card["calibrated"]) == {"given", "inputs", "inferred"}
+    assert {"given, distance", "inputs, distance", "given, 8 labelled inputs"} <= set(
+        card["calibrated"]
+    )
 
 
 def test_score_writes_the_file(
@@ -85,3 +87,16 @@ def test_a_model_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) 
     code, _, err = run("predict", "x", "--model", "/nowhere/model", capsys=capsys)
     assert code == 2
     assert "/nowhere/model" in err
+
+
+def test_probes_are_counted_before_they_are_read_and_change_the_tier(
+    on_tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["predict", "Which topic?", "--task", "scene_topic", "--json", *on_tiny]
+    plain = json.loads(run(*asked, capsys=capsys)[1])
+    _, out, err = run(*asked, "--labelled", "8", capsys=capsys)
+    made = json.loads(out)
+    assert "reading 8 prompts" in err
+    assert made["tier"] == "labelled"
+    assert "8 labelled inputs" in made["basis"]
+    assert plain["tier"] == "distance"
