@@ -289,8 +289,13 @@ class Workbench:
 
         Raises:
             As `records`; MismatchError, CorruptFileError: See `index`.
+
+        Without a limit it takes the inputs that the observed instructions were measured on, so
+        that there is a baseline.
         """
         model = model or self.original
+        if limit is None:
+            limit = self._measured(model, task)
         done = self.records(
             text, task=task, model=model, label_words=label_words, limit=limit,
             on_progress=on_progress, should_stop=should_stop,
@@ -326,6 +331,14 @@ class Workbench:
             while len(self._spaces) > _REMEMBERED:
                 self._spaces.popitem(last=False)
         return made
+
+    def _measured(self, model: str, task: str) -> int | None:
+        """How many test inputs the observed instructions were measured on; None: unknown."""
+        try:
+            part = self.index(model).tasks.get(self.task(task).id)
+        except NotFoundError:
+            return None
+        return len(part.example_ids) if part is not None and part.own else None
 
     def _observed(self) -> Sequence[Instruction]:
         try:

@@ -3,18 +3,20 @@
 Refuses to state a figure that no command wrote.
 """
 
+import math
 from typing import Any
 
 import gradio as gr
-import pandas as pd
-import plotly.express as px
+from plotly.subplots import make_subplots
 
 from robustness import paths
 from robustness.degradation import Calibration
 from robustness.errors import RobustnessError
+from robustness.types import TaskSource
 from robustness.workbench import Workbench
 from server.page.look import ACCENT, CONTRAST
 
+_ACROSS = 4
 _MEANING = """
 **Degradation** is the mean accuracy over the observed instructions of a task minus the accuracy
 under this one, in points. Positive is worse. The **interval** is split-conformal: it was
@@ -56,33 +58,32 @@ def _number(value: float | None) -> str:
 
 def plot(calibration: Calibration) -> Any:
     """Predicted against measured degradation, every tier of given tasks, with the diagonal."""
-    rows = pd.DataFrame(
-        [
-            (name.split(", ", 1)[1], *pair)
-            for name, fitted in calibration.tiers.items()
-            if name.startswith("given")
-            for pair in fitted.pairs
-        ],
-        columns=["evidence", "predicted", "measured"],
+    tiers = {n: t for n, t in calibration.tiers.items() if n.startswith(TaskSource.GIVEN)}
+    titles = [
+        f"{name.split(', ', 1)[1]}<br>coverage {fitted.skill.coverage * 100:.0f}%"
+        for name, fitted in tiers.items()
+    ]
+    lines = math.ceil(len(tiers) / _ACROSS)
+    figure = make_subplots(
+        lines, _ACROSS, subplot_titles=titles, shared_xaxes="all", shared_yaxes="all",
+        x_title="predicted loss, points", y_title="measured loss, points",
     )
-    figure = px.scatter(
-        rows,
-        x="predicted",
-        y="measured",
-        facet_col="evidence",
-        facet_col_wrap=4,
-        color_discrete_sequence=[ACCENT],
-        labels={"predicted": "predicted loss", "measured": "measured loss"},
-        height=640,
+    values = [v for fitted in tiers.values() for pair in fitted.pairs for v in pair]
+    ends = [min(values), max(values)]
+    for number, fitted in enumerate(tiers.values()):
+        at = {"row": number // _ACROSS + 1, "col": number % _ACROSS + 1}
+        figure.add_scatter(
+            x=[p for p, _ in fitted.pairs], y=[m for _, m in fitted.pairs], mode="markers",
+            marker={"color": ACCENT, "size": 6}, **at,
+        )
+        figure.add_scatter(
+            x=ends, y=ends, mode="lines", line={"color": CONTRAST, "width": 1}, hoverinfo="skip",
+            **at,
+        )
+    figure.update_layout(
+        template="plotly_white", showlegend=False, height=120 + 260 * lines,
+        margin={"l": 70, "r": 10, "t": 70, "b": 60},
     )
-    figure.for_each_annotation(lambda a: a.update(text=a.text.split("=")[-1]))
-    values = rows[["predicted", "measured"]].to_numpy()
-    ends = [values.min(), values.max()]
-    figure.add_scatter(
-        x=ends, y=ends, mode="lines", line={"color": CONTRAST, "width": 1}, row="all", col="all",
-        showlegend=False, hoverinfo="skip",
-    )
-    figure.update_layout(template="plotly_white", margin={"l": 40, "r": 10, "t": 40, "b": 40})
     return figure
 
 
@@ -111,5 +112,5 @@ def build(workbench: Workbench) -> None:
     except RobustnessError:
         calibration = None
     if calibration is not None:
-        gr.Plot(plot(calibration), label="Predicted against measured", elem_id="reliability")
+        gr.Plot(plot(calibration), show_label=False, elem_id="reliability")
     gr.Markdown(card(workbench))

@@ -39,7 +39,7 @@ def _scale(value: float, low: float, high: float) -> str:
         return 100 * (x - left) / (right - left)
 
     ticks = "".join(
-        f'<span class="sf-tick" style="left:{at(x):.1f}%">{x:+.0f}</span>'
+        f'<span class="sf-tick" style="left:{at(x):.1f}%">{"0" if x == 0 else f"{x:+.0f}"}</span>'
         for x in (-20, 0, 20, 40, 60)
         if left < x < right
     )
