@@ -208,17 +208,29 @@ def calibrate(
     task_files: TaskFiles = None,
     coverage: Annotated[float, typer.Option(min=0.5, max=0.99)] = 0.9,
     seed: int = 0,
+    held_out: Annotated[
+        bool,
+        typer.Option(
+            "--held-out",
+            help="Fit nothing: compare the calibration with unobserved-test, or the given file.",
+        ),
+    ] = False,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Measures unobserved instructions and fits the predictor of the model and of each prefix."""
-    pool = (
-        instructions.read(unobserved) if unobserved
-        else instructions.builtin(instructions.UNOBSERVED_DEVELOPMENT)
+    shipped = (
+        instructions.UNOBSERVED_TEST if held_out else instructions.UNOBSERVED_DEVELOPMENT
     )
+    pool = instructions.read(unobserved) if unobserved else instructions.builtin(shipped)
     engine = _engine(model, prefix)
+    if held_out:
+        with _bar("instruction") as report:
+            made = upkeep.held_out(engine, indexes, pool, _tasks(task_files), report=report)
+        _print(made, as_json, show.held_out(made))
+        return
     with _bar("instruction") as report:
         cards = upkeep.calibrate(
             engine, indexes, pool, _tasks(task_files), coverage=coverage, seed=seed, report=report

@@ -5,6 +5,7 @@ Refuses to serve another backbone, revision, prefix or layer, and knows nothing 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,8 @@ class TaskIndex:
     own: bool
     """False: no observed instruction is for this task, those of its type stand in; then
     their accuracy is no baseline."""
+    probe_ids: tuple[str, ...]
+    """Inputs behind `probed`."""
     probed: FloatArray
     """(I, P, C) float32, nats: option log-probabilities on the task's first development inputs;
     NaN where an input has fewer options."""
@@ -202,6 +205,12 @@ def probes_of(task: Task, recipe: IndexRecipe) -> tuple[Example, ...]:
     return task.split("dev")[: max(recipe.inputs, recipe.probes)]
 
 
+def known_probes(task: Task, recipe: IndexRecipe, part: TaskIndex) -> tuple[Example, ...]:
+    """The inputs whose observed answers are kept, up to the first that the task no longer has."""
+    pairs = zip(probes_of(task, recipe), part.probe_ids, strict=False)
+    return tuple(e for e, _ in takewhile(lambda pair: pair[0].id == pair[1], pairs))
+
+
 def measured_of(task: Task, recipe: IndexRecipe) -> tuple[Example, ...]:
     """The labelled inputs that accuracy is measured on."""
     return tuple(e for e in task.split("test") if e.answer is not None)[: recipe.measured]
@@ -252,6 +261,7 @@ def build(
                 example_ids=tuple(e.id for e in labelled) if own else (),
                 correct=correctness(records).reshape(len(chosen), -1),
                 own=own,
+                probe_ids=tuple(e.id for e in inputs),
                 probed=readings.option_logprobs,
             )
         if on_progress is not None:
@@ -289,6 +299,7 @@ def save(index: ObservedIndex, folder: Path) -> ObservedIndex:
                 "own": part.own,
                 "accuracy": {i: part.accuracy(i) for i in part.space.ids},
                 "example_ids": part.example_ids,
+                "probe_ids": part.probe_ids,
                 "correct": ["".join("01"[int(c)] for c in row) for row in part.correct],
             }
             for name, part in index.tasks.items()
@@ -312,6 +323,7 @@ class _TaskRow(_Points):
     own: bool
     accuracy: dict[str, float | None]
     example_ids: tuple[str, ...]
+    probe_ids: tuple[str, ...]
     correct: tuple[str, ...]
 
 
@@ -398,5 +410,6 @@ def _task(folder: Path, name: str, row: _TaskRow, probed: FloatArray) -> TaskInd
         example_ids=row.example_ids,
         correct=bits.reshape(len(row.ids), -1),
         own=row.own,
+        probe_ids=row.probe_ids,
         probed=probed,
     )

@@ -14,7 +14,7 @@ from robustness.degradation.probes import Probe
 from robustness.degradation.skill import Skill
 from robustness.engine import Engine
 from robustness.errors import InputError
-from robustness.index import ObservedIndex, Space, inputs_of, probes_of
+from robustness.index import ObservedIndex, Space, inputs_of, known_probes
 from robustness.tasks import Task
 from robustness.types import (
     Conflict,
@@ -75,7 +75,8 @@ class Predictor:
         """
         part = self._index.tasks[task.id]
         inputs = inputs_of(task, self._index.recipe)
-        read = probes_of(task, self._index.recipe)[: max(len(inputs), probe, labelled)]
+        known = known_probes(task, self._index.recipe, part)
+        read = known[: max(len(inputs), probe, labelled)] or inputs
         readings = representations.read_on(
             self._engine, self._model, [instruction], read, mean_over=len(inputs)
         )
@@ -97,8 +98,8 @@ class Predictor:
                 f"neighbours are those of other {task.task_type} tasks.",
             )
         seen = probes.probe(
-            readings.option_logprobs[0], part.probed, rows, float(part.correct.mean()),
-            right_options(read[:labelled]),
+            readings.option_logprobs[0, : len(known)], part.probed, rows,
+            float(part.correct.mean()), right_options(read[:labelled]),
         )
         return self._estimated(instruction, task.id, TaskSource.GIVEN, clues, nearest, found, seen)
 

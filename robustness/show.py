@@ -3,11 +3,11 @@
 Refuses to compute: it writes down what the library found, in points.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from robustness import tasks
 from robustness.backbone.train import Progress
-from robustness.degradation import Skill
+from robustness.degradation import HeldOut, Skill
 from robustness.scoring import Summary
 from robustness.types import Comparison, Prediction
 from robustness.upkeep import IndexCard
@@ -83,6 +83,24 @@ def _skill(s: Skill) -> str:
         f"tasks {_number(s.spearman_within)}, AUROC {_number(s.auroc)}, coverage "
         f"{s.coverage * 100:.0f}%, width {s.width:.1f}{'' if s.shown else '; no skill shown'}"
     )
+
+
+def held_out(made: Mapping[str, Sequence[HeldOut]]) -> str:
+    """Predictions against what came out, a line a tier and type of task."""
+    lines = []
+    for model, rows in made.items():
+        lines.append(model)
+        lines += [
+            f"  {r.tier}, {r.task_type}: n = {r.n}, abstained {r.abstained}, coverage "
+            f"{_share(r.coverage)} [{_share(r.coverage_low)}, {_share(r.coverage_high)}], width "
+            f"{_points(r.width)}, mean error {_points(r.mae)} (constant {_points(r.mae_constant)})"
+            for r in rows
+        ]
+    return "\n".join(lines)
+
+
+def _share(value: float | None) -> str:
+    return "undefined" if value is None else f"{100 * value:.0f}%"
 
 
 def _number(value: float | None) -> str:

@@ -11,8 +11,10 @@ from typing import Any
 from robustness import degradation
 from robustness import index as indexes_
 from robustness.backbone import card
-from robustness.degradation import Skill
+from robustness.degradation import HeldOut, Skill
+from robustness.degradation.calibration import measure
 from robustness.engine import Engine
+from robustness.errors import InputError
 from robustness.tasks import Task
 from robustness.types import Instruction, RepresentationSpec
 
@@ -144,6 +146,7 @@ def calibrate(
             if report is not None:
                 report(model, done, total)
 
+        (folder / degradation.REPORT).unlink(missing_ok=True)
         made = degradation.calibrate(
             engine, served.id, loaded, unobserved, tasks, coverage=coverage, seed=seed,
             on_progress=progress,
@@ -151,3 +154,41 @@ def calibrate(
         degradation.save(made, folder)
         cards.append(_card(served.id, folder, loaded))
     return cards
+
+
+def held_out(
+    engine: Engine,
+    root: Path,
+    unobserved: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    report: Report | None = None,
+) -> Mapping[str, list[HeldOut]]:
+    """Compares every served model's predictions with instructions it was not calibrated on.
+
+    Returns:
+        Model -> a row a tier and type of task; kept as `held-out.json` beside the calibration.
+
+    Raises:
+        InputError: A model has no calibration.
+        NotFoundError, MismatchError, CorruptFileError, EngineError: See `calibrate`.
+    """
+    made = {}
+    types = {task.id: str(task.task_type) for task in tasks}
+    for served in engine.models():
+        folder = indexes_.folder_of(served.spec, root)
+        loaded = indexes_.load(folder, served.spec)
+        calibration = degradation.load(folder, loaded)
+        if calibration is None:
+            raise InputError(
+                f"{served.id} has no calibration; make it with: python -m robustness calibrate"
+            )
+
+        def progress(done: int, total: int, model: str = served.id) -> None:
+            if report is not None:
+                report(model, done, total)
+
+        points = measure(engine, served.id, loaded, unobserved, tasks, on_progress=progress)
+        made[served.id] = degradation.report(calibration, points, types)
+        degradation.save_report(made[served.id], folder, loaded.digest)
+    return made

@@ -14,7 +14,7 @@ import numpy as np
 from robustness import degradation as predictors
 from robustness import evaluation, paths, prompts, representations, statistics, tasks, typed
 from robustness import index as indexes_
-from robustness.degradation import Calibration
+from robustness.degradation import Calibration, HeldOut
 from robustness.degradation.calibration import OWN_INPUTS, space_on
 from robustness.engine import Engine
 from robustness.errors import InputError, NotFoundError
@@ -101,6 +101,16 @@ class Workbench:
         """
         self.index(model)
         return self._calibrations[model or self.original]
+
+    def held_out(self) -> list[HeldOut]:
+        """What came of the original model's predictions on instructions held out of everything.
+
+        Raises: As `index`; empty where nobody has asked yet.
+        """
+        index = self.index()
+        return predictors.load_report(
+            indexes_.folder_of(index.spec, self._folder), index.digest
+        )
 
     def instruction(
         self, text: str, task: Task, label_words: Mapping[str, str] | None = None

@@ -5,10 +5,11 @@ Refuses to give a number without a calibration of its own, or beyond its range.
 
 from robustness.degradation.calibration import calibrate
 from robustness.degradation.distance import Evidence, evidence
+from robustness.degradation.heldout import REPORT, HeldOut, load_report, report, save_report
 from robustness.degradation.predictor import FILE, Calibration, Estimated, fit, load, save
 from robustness.degradation.skill import Skill
 
 __all__ = [
-    "FILE", "Calibration", "Estimated", "Evidence", "Skill", "calibrate", "evidence", "fit",
-    "load", "save",
+    "FILE", "REPORT", "Calibration", "Estimated", "Evidence", "HeldOut", "Skill", "calibrate",
+    "evidence", "fit", "load", "load_report", "report", "save", "save_report",
 ]

@@ -20,8 +20,8 @@ from robustness.index import (
     Space,
     TaskIndex,
     inputs_of,
+    known_probes,
     measured_of,
-    probes_of,
     space,
 )
 from robustness.tasks import Task
@@ -76,11 +76,11 @@ def _point(
 ) -> Point:
     part: TaskIndex = index.tasks[task.id]
     inputs = inputs_of(task, index.recipe)
-    probed = probes_of(task, index.recipe)
+    probed = known_probes(task, index.recipe, part)
     labelled = measured_of(task, index.recipe)
     found = conflicts.find(instruction, labelled[0].options)
     readings = representations.read_on(
-        engine, model, [instruction], probed, mean_over=len(inputs)
+        engine, model, [instruction], probed or inputs, mean_over=len(inputs)
     )
     given = readings.vectors
     own = representations.on_inputs(engine, model, [instruction], inputs[:OWN_INPUTS])
@@ -92,7 +92,8 @@ def _point(
     baseline = float(part.correct.mean())
     rows = [part.space.ids.index(i) for i in near.ids[0]]
     probe = probes.probe(
-        readings.option_logprobs[0], part.probed, rows, baseline, right_options(probed)
+        readings.option_logprobs[0, : len(probed)], part.probed, rows, baseline,
+        right_options(probed),
     )
     return Point(
         instruction_id=instruction.id,
@@ -112,34 +113,29 @@ def _point(
     )
 
 
-def calibrate(
+def measure(
     engine: Engine,
     model: str,
     index: ObservedIndex,
     unobserved: Sequence[Instruction],
     tasks: Sequence[Task],
     *,
-    coverage: float = 0.9,
-    seed: int = 0,
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
-) -> Calibration:
-    """Measures every unobserved instruction on its tasks and fits the predictor.
+) -> list[Point]:
+    """Measures every unobserved instruction on its tasks, and gathers the evidence before it.
 
     Args:
         engine: Where the model runs.
         model: A served model id, the one of the index.
         index: With its digest, as saved.
-        unobserved: The development pool.
+        unobserved: Instructions.
         tasks: With examples; those without observed instructions of their own are left out,
             for there degradation is undefined.
-        coverage: Nominal, of the intervals.
-        seed: Of the folds.
         on_progress: Called with (instructions done, instructions).
         should_stop: Asked between chunks.
 
     Raises:
-        InputError: Too few instructions.
         CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
     """
     known = [
@@ -163,4 +159,39 @@ def calibrate(
             points.append(_point(engine, model, index, task, own_inputs, instruction))
             if on_progress is not None:
                 on_progress(len(points), total)
+    return points
+
+
+def calibrate(
+    engine: Engine,
+    model: str,
+    index: ObservedIndex,
+    unobserved: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    coverage: float = 0.9,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Calibration:
+    """Measures the development pool and fits the predictor.
+
+    Args:
+        engine: Where the model runs.
+        model: A served model id, the one of the index.
+        index: With its digest, as saved.
+        unobserved: The development pool.
+        tasks: See `measure`.
+        coverage: Nominal, of the intervals.
+        seed: Of the folds.
+        on_progress: Called with (instructions done, instructions).
+        should_stop: Asked between chunks.
+
+    Raises:
+        InputError: Too few instructions.
+        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
+    """
+    points = measure(
+        engine, model, index, unobserved, tasks, on_progress=on_progress, should_stop=should_stop
+    )
     return fit(index, points, coverage=coverage, seed=seed)

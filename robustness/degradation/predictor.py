@@ -119,6 +119,25 @@ class Calibration:
         made |= {f"{given}, {k} labelled inputs": s for k, s in self.labelled.items()}
         return made
 
+    def estimates(self, point: Point) -> dict[str, Estimated]:
+        """What every tier says of a measured instruction, by the names of `tiers`."""
+        made = {
+            f"{source}, distance": self.estimate(source, point.evidence[source])
+            for source in self.lines
+        }
+        given = TaskSource.GIVEN
+        for k in self.probed:
+            seen = Probe(features={k: point.probe.features[k]})
+            name = f"{given}, {k} unlabelled inputs"
+            made[name] = self.estimate(given, point.evidence[given], seen)
+        for k in self.labelled:
+            seen = Probe(
+                features={k: point.probe.features[k]}, losses={k: point.probe.losses[k]}
+            )
+            name = f"{given}, {k} labelled inputs"
+            made[name] = self.estimate(given, point.evidence[given], seen)
+        return made
+
     def estimate(
         self, source: TaskSource, evidence: Evidence, probe: Probe | None = None
     ) -> Estimated:

@@ -114,6 +114,8 @@ def probe(
         correct: Index of the right option of the first labelled inputs.
     """
     n = len(own)
+    if not n:
+        return Probe()
     label_free = {
         k: features(own[:k], observed[:, :k], nearest, accuracy)
         for k in steps(n)

@@ -4,13 +4,14 @@ Refuses to state a figure that no command wrote.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 from plotly.subplots import make_subplots
 
 from robustness import paths
-from robustness.degradation import Calibration
+from robustness.degradation import Calibration, HeldOut
 from robustness.errors import RobustnessError
 from robustness.types import TaskSource
 from robustness.workbench import Workbench
@@ -90,9 +91,39 @@ def plot(calibration: Calibration) -> Any:
 def skill(workbench: Workbench) -> str:
     """How good the prediction is, as Markdown."""
     try:
-        return _skill(workbench.calibration())
+        return _skill(workbench.calibration()) + _held_out(workbench.held_out())
     except RobustnessError as error:
         return str(error)
+
+
+def _held_out(rows: Sequence[HeldOut]) -> str:
+    """Coverage and width on instructions that nothing was fitted or chosen on."""
+    if not rows:
+        return ""
+    lines = [
+        "",
+        "",
+        "**On unobserved-test**, asked once with the calibration above; intervals of coverage are "
+        "Wilson's, 95%.",
+        "",
+        "| task, evidence | type | n | abstained | coverage | width | error (MAE) | constant's |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        lines.append(
+            f"| {r.tier} | {r.task_type} | {r.n} | {r.abstained} | {_share(r.coverage)} "
+            f"[{_share(r.coverage_low)}, {_share(r.coverage_high)}] | {_points(r.width)} | "
+            f"{_points(r.mae)} | {_points(r.mae_constant)} |"
+        )
+    return "\n".join(lines)
+
+
+def _share(value: float | None) -> str:
+    return "undefined" if value is None else f"{100 * value:.0f}%"
+
+
+def _points(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.1f}"
 
 
 def card(workbench: Workbench) -> str:
