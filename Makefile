@@ -14,7 +14,7 @@ endif
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 0
 
-.PHONY: setup setup-dev demo test check lint browser clean
+.PHONY: setup setup-dev demo test check lint bench clean
 
 setup: $(VENV)/.installed
 
@@ -43,6 +43,12 @@ lint: setup-dev
 	$(BIN)/lint-imports
 
 check: lint test
+
+# Folder with LMentry and BBH of Mizrahi et al. (2024).
+MULTI_PROMPT ?= $(STEADFAST_DATA)/multi_prompt
+
+bench: setup
+	$(BIN)/python benchmarks/prediction.py $(MULTI_PROMPT)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

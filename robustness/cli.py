@@ -286,10 +286,10 @@ def backbone_train(
 def backbone_card(
     model: Model = DEFAULT_MODEL, data: Data = None, as_json: Json = False
 ) -> None:
-    """Measures the backbone by task and set of instructions, and writes its card."""
+    """Measures the backbone, and what alignment gains, by set of instructions; writes its card."""
     with _bar("task") as report:
         card = upkeep.describe_backbone(
-            _engine(model, []), Path(model), _corpora(data), report=report
+            _engine(model, None), Path(model), _corpora(data), report=report
         )
     _print(card, as_json, f"written: {Path(model) / 'CARD.md'}")
 

@@ -58,25 +58,62 @@ def paired_bootstrap(
     Raises:
         InputError: There are no cells, or the shapes differ.
     """
+    return paired_bootstrap_mean([(first, second)], rng=rng, draws=draws, coverage=coverage)
+
+
+def paired_bootstrap_mean(
+    pairs: Sequence[tuple[BoolArray, BoolArray]],
+    *,
+    rng: np.random.Generator,
+    draws: int = 2000,
+    coverage: float = 0.95,
+) -> Estimate:
+    """Mean over tasks of first minus second, resampling each task's instructions and inputs.
+
+    Args:
+        pairs: A (first, second) a task, see `paired_bootstrap`. The tasks themselves are fixed.
+        rng: Where chance comes from.
+        draws: Bootstrap samples.
+        coverage: Of the percentile interval.
+
+    Raises:
+        InputError: There are no tasks or no cells, or the shapes of a task differ.
+    """
+    if not pairs:
+        raise InputError("the mean difference over no tasks is undefined")
+    differences = [_difference(first, second) for first, second in pairs]
+    means = np.mean([_resampled(d, rng, draws) for d in differences], axis=0)
+    tail = (1.0 - coverage) / 2.0
+    low, high = np.quantile(means, [tail, 1.0 - tail])
+    value = float(np.mean([d.mean() for d in differences]))
+    return Estimate(value=value, low=float(low), high=float(high))
+
+
+def _difference(first: BoolArray, second: BoolArray) -> npt.NDArray[np.float64]:
     if first.ndim != 2 or second.ndim != 2 or 0 in first.shape or 0 in second.shape:
         raise InputError(
             f"two tables of instructions by inputs are needed, found {first.shape} and "
             f"{second.shape}"
         )
     try:
-        difference = first.astype(np.float64) - second.astype(np.float64)
+        return np.asarray(first.astype(np.float64) - second.astype(np.float64))
     except ValueError:
         raise InputError(
             f"the tables have different cells: {first.shape} and {second.shape}"
         ) from None
+
+
+def _resampled(
+    difference: npt.NDArray[np.float64], rng: np.random.Generator, draws: int
+) -> npt.NDArray[np.float64]:
+    """(draws,) means with rows and columns drawn again."""
     rows, columns = difference.shape
     # A resample is a weighting of rows and columns, so each draw is one bilinear product.
     row_weights = rng.multinomial(rows, np.full(rows, 1.0 / rows), size=draws) / rows
     column_weights = rng.multinomial(columns, np.full(columns, 1.0 / columns), size=draws) / columns
-    means = np.einsum("bi,ij,bj->b", row_weights, difference, column_weights, optimize=True)
-    tail = (1.0 - coverage) / 2.0
-    low, high = np.quantile(means, [tail, 1.0 - tail])
-    return Estimate(value=float(difference.mean()), low=float(low), high=float(high))
+    return np.asarray(
+        np.einsum("bi,ij,bj->b", row_weights, difference, column_weights, optimize=True)
+    )
 
 
 def mcnemar(first: BoolArray, second: BoolArray) -> float:

@@ -101,7 +101,7 @@ def describe_backbone(
     """Measures the backbone and writes `card.json` and `CARD.md` beside its weights.
 
     Args:
-        engine: Serves the backbone.
+        engine: Serves the backbone, and what was aligned on it.
         folder: With `training.json`.
         nltk_data: Folder with NLTK's `corpora`; None leaves the real-text part out.
         report: Called after each task.
@@ -109,14 +109,19 @@ def describe_backbone(
     Raises:
         NotFoundError, EngineError: See `backbone.card`.
     """
-    def progress(done: int, total: int) -> None:
-        if report is not None:
-            report("measuring", done, total)
+    original, *aligned = (served.id for served in engine.models())
 
-    model = engine.models()[0].id
-    cells = card.measure(engine, model, on_progress=progress)
-    real = [] if nltk_data is None else card.real_text(engine, model, nltk_data)
-    made = card.document(cells, real, folder)
+    def tables(model: str) -> card.Tables:
+        def progress(done: int, total: int) -> None:
+            if report is not None:
+                report(model, done, total)
+
+        return card.measure(engine, model, on_progress=progress)
+
+    plain = tables(original)
+    gained = [gain for model in aligned for gain in card.gains(model, plain, tables(model))]
+    real = [] if nltk_data is None else card.real_text(engine, original, nltk_data)
+    made = card.document(card.cells(plain), gained, real, folder)
     card.write(folder, made)
     return made
 

@@ -41,7 +41,8 @@ def markdown(record: Mapping[str, Any]) -> str:
         )
     lines += [
         "", "The set that selected the update is flattered by the selection. These are small "
-        "samples taken during training; `python -m robustness evaluate` gives intervals.", "",
+        "samples taken during training; the backbone's card (`python -m robustness backbone card`) "
+        "gives paired gains with intervals.", "",
         "## Recipe", "", "| key | value |", "|---|---|",
         *(f"| {key} | {value} |" for key, value in recipe.items()), "",
         f"Instructions and inputs: {record['counts']}, hash `{record['data']}`. "

@@ -16,13 +16,15 @@ from sklearn.pipeline import make_pipeline, make_union
 from robustness import instructions, paths, provenance, storage
 from robustness.backbone import corpora, data
 from robustness.engine import Engine
-from robustness.evaluation import accuracy, evaluate
-from robustness.statistics import wilson
+from robustness.evaluation import accuracy, correctness, evaluate
+from robustness.statistics import BoolArray, paired_bootstrap_mean, wilson
 from robustness.tasks import Task, builtin, builtin_names
-from robustness.types import Example, Instruction
+from robustness.types import Example, TaskType
 
-SCHEMA = 1
+SCHEMA = 2
 SETS = (instructions.OBSERVED, instructions.UNOBSERVED_DEVELOPMENT, instructions.UNOBSERVED_TEST)
+INPUTS = 128
+"""Inputs of each task that the card measures on."""
 REAL_INPUTS = 200
 
 
@@ -46,30 +48,41 @@ class Cell:
     chance: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """Aligned minus original accuracy on identical cells, mean over tasks, in points."""
+
+    model: str
+    collection: str
+    task_type: str
+    """Or `all`."""
+    tasks: int
+    value: float
+    low: float
+    """95%, resampling each task's instructions and inputs."""
+    high: float
+
+
+Tables = Mapping[tuple[str, str], BoolArray]
+"""(task, collection) -> (instructions, inputs) bool: answered rightly."""
+
+
 def _cell(
-    engine: Engine,
-    model: str,
-    task: Task,
-    collection: str,
-    chosen: Sequence[Instruction],
-    examples: Sequence[Example],
+    task: Task, collection: str, correct: BoolArray, examples: Sequence[Example]
 ) -> Cell:
-    records = evaluate(engine, model, chosen, examples)
-    by_instruction = [
-        100 * accuracy([r for r in records if r.instruction_id == i.id]) for i in chosen
-    ]
-    overall = wilson(sum(bool(r.correct) for r in records), len(records))
+    overall = wilson(int(correct.sum()), correct.size)
+    by_instruction = 100.0 * correct.mean(axis=1)
     return Cell(
         task=task.id,
         task_type=str(task.task_type),
         collection=collection,
-        instructions=len(chosen),
+        instructions=len(correct),
         inputs=len(examples),
         accuracy=100 * overall.value,
         low=100 * overall.low,
         high=100 * overall.high,
-        std=float(np.std(by_instruction, ddof=1)) if len(chosen) > 1 else None,
-        worst=min(by_instruction),
+        std=float(np.std(by_instruction, ddof=1)) if len(correct) > 1 else None,
+        worst=float(by_instruction.min()),
         chance=100 * float(np.mean([1 / len(e.options) for e in examples])),
     )
 
@@ -79,10 +92,10 @@ def measure(
     model: str,
     *,
     sets: Sequence[str] = SETS,
-    limit: int | None = None,
+    limit: int | None = INPUTS,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[Cell]:
-    """Accuracy by task and set of instructions on the shipped test halves.
+) -> Tables:
+    """Answers by task and set of instructions on the shipped test halves.
 
     Args:
         engine: Where the model runs.
@@ -94,18 +107,50 @@ def measure(
     Raises:
         NotFoundError, EngineError: See `Engine.read`.
     """
-    cells = []
+    tables = {}
     names = builtin_names()
     for number, name in enumerate(names, start=1):
-        task = builtin(name)
+        examples = builtin(name).split("test")[:limit]
         for collection in sets:
             chosen = [i for i in instructions.builtin(collection) if i.task == name]
             if chosen:
-                examples = task.split("test")[:limit]
-                cells.append(_cell(engine, model, task, collection, chosen, examples))
+                records = evaluate(engine, model, chosen, examples)
+                tables[name, collection] = correctness(records).reshape(len(chosen), -1)
         if on_progress is not None:
             on_progress(number, len(names))
-    return cells
+    return tables
+
+
+def cells(tables: Tables, limit: int | None = INPUTS) -> list[Cell]:
+    """Accuracies of one model's tables."""
+    return [
+        _cell(builtin(name), collection, correct, builtin(name).split("test")[:limit])
+        for (name, collection), correct in tables.items()
+    ]
+
+
+def gains(model: str, original: Tables, aligned: Tables, *, seed: int = 0) -> list[Gain]:
+    """What an aligned model gains over the original, by set and type of task."""
+    made = []
+    for collection in dict.fromkeys(c for _, c in original):
+        for kind in ("all", *(str(t) for t in TaskType)):
+            names = [
+                n for n, c in original
+                if c == collection and kind in ("all", str(builtin(n).task_type))
+            ]
+            if not names:
+                continue
+            found = paired_bootstrap_mean(
+                [(aligned[n, collection], original[n, collection]) for n in names],
+                rng=np.random.default_rng(seed),
+            )
+            made.append(
+                Gain(
+                    model=model, collection=collection, task_type=kind, tasks=len(names),
+                    value=100 * found.value, low=100 * found.low, high=100 * found.high,
+                )
+            )
+    return made
 
 
 def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[str, Any]]:
@@ -156,12 +201,16 @@ def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[s
 
 
 def document(
-    cells: Sequence[Cell], real: Sequence[Mapping[str, Any]], folder: Path
+    measured: Sequence[Cell],
+    gained: Sequence[Gain],
+    real: Sequence[Mapping[str, Any]],
+    folder: Path,
 ) -> dict[str, Any]:
     """The card as one JSON document.
 
     Args:
-        cells: See `measure`.
+        measured: See `cells`.
+        gained: See `gains`.
         real: See `real_text`; empty where the corpora are not there.
         folder: The backbone, with `training.json`.
     """
@@ -171,7 +220,8 @@ def document(
         "training": storage.read_json(folder / "training.json", schema=1),
         "weights": storage.file_hash(folder / "model.safetensors"),
         "instruction_sets": hashes,
-        "cells": cells,
+        "cells": list(measured),
+        "gains": list(gained),
         "real_text": list(real),
         "provenance": provenance.collect(schema=SCHEMA),
     }
@@ -213,7 +263,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         "## Accuracy by task",
         "",
         "Mean over instructions [Wilson interval over all answers], standard deviation over "
-        "instructions, worst instruction. Inputs: the shipped test half.",
+        "instructions, worst instruction. Inputs: the first of the shipped test half.",
         "",
         "| task | set | instructions | accuracy | std | worst | chance |",
         "|---|---|---|---|---|---|---|",
@@ -225,6 +275,21 @@ def markdown(card: Mapping[str, Any]) -> str:
             f"[{c['low']:.1f}, {c['high']:.1f}] | {_points(c['std'])} | {c['worst']:.1f} | "
             f"{c['chance']:.1f} |"
         )
+    lines += [
+        "",
+        "## What alignment gains",
+        "",
+        "Aligned minus original accuracy on the same instructions and inputs, mean over tasks "
+        "[95% interval, resampling instructions and inputs], in points.",
+        "",
+        "| model | set | type | tasks | gain |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {g['model']} | {g['collection']} | {g['task_type']} | {g['tasks']} | "
+        f"{g['value']:+.1f} [{g['low']:+.1f}, {g['high']:+.1f}] |"
+        for g in card["gains"]
+    ]
     lines += ["", "## Real text, the corpora's own test splits, observed instructions", ""]
     if card["real_text"]:
         lines += [
