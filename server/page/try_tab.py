@@ -17,9 +17,9 @@ from server.page import cards
 
 OWN = "my own input"
 GUIDED = (
-    ("Did the critic enjoy it? Answer yes or no.", "polarity"),
     ("Say if this is someone's take or just what happens.", "subjectivity"),
     ("Where's {name} at?\n{story}", "place"),
+    ("Is that a plus or a minus for whoever bought it?", "pros_cons"),
     ("What sort of thing would answer this?", "question_type"),
     ("Answer True, False or Neither.", "scene_topic"),
 )
