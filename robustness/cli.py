@@ -13,7 +13,17 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from robustness import checkpoint, instructions, paths, scoring, show, storage, tasks, upkeep
+from robustness import (
+    advice,
+    checkpoint,
+    instructions,
+    paths,
+    scoring,
+    show,
+    storage,
+    tasks,
+    upkeep,
+)
 from robustness.alignment import train as alignment
 from robustness.alignment.recipe import AlignRecipe
 from robustness.backbone import recipe
@@ -123,6 +133,23 @@ def predict(
         labelled=labelled,
     )
     _print(made, as_json, show.prediction(made))
+
+
+@app.command()
+def advise(
+    text: Text,
+    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Rewordings with their predicted loss, and which words moved the instruction."""
+    workbench = _workbench(model, prefix or [], indexes)
+    chosen = workbench.aligned[0] if prefix else workbench.original
+    rows = advice.rewordings(workbench, text, task=task, model=chosen)
+    phrases = advice.moved(workbench, text, task=task, model=chosen)
+    _print({"rewordings": rows, "phrases": phrases}, as_json, show.advised(rows, phrases))
 
 
 @app.command()

@@ -6,6 +6,7 @@ Refuses to compute: it writes down what the library found, in points.
 from collections.abc import Mapping, Sequence
 
 from robustness import tasks
+from robustness.advice import Phrase, Rewording
 from robustness.backbone.train import Progress
 from robustness.degradation import HeldOut, Skill
 from robustness.scoring import Summary
@@ -40,6 +41,21 @@ def prediction(made: Prediction) -> str:
         f"{_points(n.accuracy)}: {_short(n.text)}"
         for n in made.nearest
     ]
+    return "\n".join(lines)
+
+
+def advised(rows: Sequence[Rewording], phrases: Sequence[Phrase]) -> str:
+    """Rewordings, least predicted loss first, and what each phrase moves."""
+    lines = ["Rewordings, predicted loss in points:"]
+    for row in rows:
+        p = row.prediction
+        number = "no number" if p.degradation is None else (
+            f"{p.degradation:.1f} [{p.low:.1f}, {p.high:.1f}]"
+        )
+        lines.append(f"  {number}, {row.source}: {_short(row.text)}")
+    if phrases:
+        lines.append("Distance to the nearest observed with each phrase minus without it:")
+        lines += [f"  {p.moved:+.2f}  {_short(p.text)}" for p in phrases]
     return "\n".join(lines)
 
 

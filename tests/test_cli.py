@@ -100,3 +100,16 @@ def test_probes_are_counted_before_they_are_read_and_change_the_tier(
     assert made["tier"] == "labelled"
     assert "8 labelled inputs" in made["basis"]
     assert plain["tier"] == "distance"
+
+
+def test_advice_ranks_rewordings_by_predicted_loss(
+    on_tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "Say which topic it is.\n{text}"
+    _, out, _ = run("advise", text, "--task", "scene_topic", "--json", *on_tiny, capsys=capsys)
+    made = json.loads(out)
+    losses = [r["prediction"]["degradation"] for r in made["rewordings"]]
+    assert losses == sorted(losses)
+    assert [text[p["start"] : p["end"]] for p in made["phrases"]] == [
+        p["text"] for p in made["phrases"]
+    ]

@@ -6,6 +6,7 @@ Refuses to compute: numbers are shown as they come, in points.
 from collections.abc import Sequence
 from html import escape
 
+from robustness.advice import Phrase, Rewording
 from robustness.types import Comparison, Measurement, Nearest, Prediction, Prompt
 from server.jobs import Job
 
@@ -158,6 +159,53 @@ def measurement(made: Measurement) -> str:
         f"({escape(made.model)}); observed instructions {observed}.</div>"
     )
     return card("Measured loss of accuracy", body)
+
+
+def rewordings(rows: Sequence[Rewording]) -> str:
+    """Other ways to ask, least predicted loss first."""
+    if not rows:
+        return note("What to ask instead", "No rewording was found.")
+    body = "".join(
+        f"<tr><td>{_interval(r.prediction)}</td><td>{escape(r.source)}</td>"
+        f'<td class="sf-lines">{escape(r.text)}</td></tr>'
+        for r in rows
+    )
+    return card(
+        "What to ask instead",
+        '<div class="sf-scroll"><table><tr><th>predicted loss</th><th>from</th>'
+        f"<th>instruction</th></tr>{body}</table></div>",
+    )
+
+
+def _interval(made: Prediction) -> str:
+    if made.degradation is None or made.low is None or made.high is None:
+        return "no number"
+    return f"{_signed(made.degradation)} [{_signed(made.low)}, {_signed(made.high)}]"
+
+
+def moved(text: str, phrases: Sequence[Phrase]) -> str:
+    """The instruction with the phrases that lead away from the observed ones marked."""
+    if not phrases:
+        return note("Which words moved it", "It is one phrase: nothing can be left out.")
+    largest = max(max(abs(p.moved) for p in phrases), 1e-9)
+    pieces, at = [], 0
+    for p in phrases:
+        pieces.append(escape(text[at : p.start]))
+        share = 100 * abs(p.moved) / largest
+        kind = "sf-away" if p.moved > 0 else "sf-towards"
+        pieces.append(
+            f'<mark class="{kind}" style="--share:{share:.0f}%" title="{p.moved:+.2f}">'
+            f"{escape(p.text)}</mark>"
+        )
+        at = p.end
+    pieces.append(escape(text[at:]))
+    return card(
+        "Which words moved it",
+        f'<div class="sf-text">{"".join(pieces)}</div>'
+        '<div class="sf-sub">Distance to the nearest observed instruction with a phrase minus '
+        f"without it: orange leads away, teal brings near; the strongest is {largest:.2f}. "
+        "Distance is weak evidence of loss.</div>",
+    )
 
 
 def history(rows: Sequence[Sequence[str]]) -> str:

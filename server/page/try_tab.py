@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from robustness import tasks
+from robustness import advice, tasks
 from robustness.errors import RobustnessError
 from robustness.types import CompletionChunk, Example, GenerationSettings
 from robustness.workbench import Workbench
@@ -219,6 +219,19 @@ class TryTab:
             return
         yield cards.measurement(made)
 
+    def advise(self, instruction: str, task: str, model: str) -> tuple[str, str]:
+        """Rewordings with their predictions, and the words that moved the instruction."""
+        if task == OWN:
+            return cards.note(
+                "What to ask instead", "Choose a task: rewordings are predicted on its inputs."
+            ), ""
+        try:
+            rows = advice.rewordings(self._workbench, instruction, task=task, model=model)
+            phrases = advice.moved(self._workbench, instruction, task=task, model=model)
+        except RobustnessError as error:
+            return cards.note("What to ask instead", str(error)), ""
+        return cards.rewordings(rows), cards.moved(instruction, phrases)
+
     def _shown(self, task: str) -> tuple[Any, Any, Any]:
         own = task == OWN
         listed = self._inputs(task)
@@ -271,6 +284,7 @@ class TryTab:
                 with gr.Row():
                     run = gr.Button("Ask both models", variant="primary", elem_id="run")
                     measure = gr.Button("Measure it", elem_id="measure")
+                    suggest = gr.Button("Suggest rewordings", elem_id="suggest")
                     stop = gr.Button("Stop", variant="stop", elem_id="stop")
                 with gr.Accordion("Generation settings", open=False):
                     aligned = gr.Dropdown(
@@ -293,6 +307,8 @@ class TryTab:
                 predicted = gr.HTML(elem_id="prediction")
                 measured = gr.HTML(elem_id="measured")
                 nearest = gr.HTML(elem_id="nearest")
+                moved = gr.HTML(elem_id="moved")
+                suggested = gr.HTML(elem_id="rewordings")
         with gr.Row():
             with gr.Column(min_width=300):
                 left_bars = gr.HTML(elem_id="bars-original")
@@ -353,7 +369,15 @@ class TryTab:
         measuring = measure.click(
             self.measure, [instruction, task, model], measured, api_visibility="private"
         )
-        stop.click(None, None, None, cancels=[running, measuring], api_visibility="private")
+        advising = suggest.click(
+            self.advise,
+            [instruction, task, model],
+            [suggested, moved],
+            api_visibility="private",
+        )
+        stop.click(
+            None, None, None, cancels=[running, measuring, advising], api_visibility="private"
+        )
         kept = [g for g in GUIDED if g[1] in self._names]
         for button, (words, name) in zip(guided, kept, strict=True):
             button.click(

@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+from robustness import advice
+from robustness.advice import Phrase
 from robustness.workbench import Workbench
 from server.jobs import Job, State
 from server.page import cards
@@ -65,6 +67,27 @@ def test_a_measurement_without_a_baseline_has_no_loss(workbench: Workbench) -> N
     bare = replace(made, degradation=None, low=None, high=None, observed_accuracy=None)
     assert "No baseline" in cards.measurement(bare)
     assert "not measured" in cards.measurement(bare)
+
+
+def test_marked_phrases_are_escaped_and_in_order() -> None:
+    text = "<b>Now</b> say, which topic"
+    phrases = [
+        Phrase(start=0, end=10, text=text[:10], moved=2.0),
+        Phrase(start=11, end=15, text=text[11:15], moved=-1.0),
+    ]
+    shown = cards.moved(text, phrases)
+    assert "<b>" not in shown
+    assert shown.index("sf-away") < shown.index("sf-towards")
+    assert "--share:50%" in shown
+    assert "one phrase" in cards.moved("Topic?", [])
+
+
+def test_rewordings_show_prediction_source_and_text(workbench: Workbench) -> None:
+    rows = advice.rewordings(workbench, "Which topic?", task="scene_topic")
+    shown = cards.rewordings(rows)
+    assert shown.count("<tr>") == len(rows) + 1
+    assert rows[0].source in shown
+    assert "No rewording" in cards.rewordings([])
 
 
 def test_a_job_shows_progress_and_what_went_wrong() -> None:
