@@ -17,6 +17,7 @@ from robustness import (
     advice,
     checkpoint,
     instructions,
+    measured,
     paths,
     scoring,
     show,
@@ -112,6 +113,14 @@ def predict(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     neighbours: Annotated[int, typer.Option("-k", help="Neighbours to show.")] = 5,
+    measurements: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of instruction, task, model, accuracy: predict from texts alone, for the "
+            "table's model that --of names."
+        ),
+    ] = None,
+    of: Annotated[str | None, typer.Option(help="A model of the table of measurements.")] = None,
     probe: Annotated[
         int, typer.Option(min=0, help="Unlabelled inputs of the task to read.")
     ] = 0,
@@ -122,6 +131,13 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Nearest observed instructions, predicted degradation and conflicts of one instruction."""
+    if measurements is not None:
+        table = measured.read(measurements)
+        for number, problem in table.errors.items():
+            typer.echo(f"{measurements}, row {number + 1} left out: {problem}", err=True)
+        found = table.predict(text, task=task, model=of, k=neighbours)
+        _print(found, as_json, show.prediction(found))
+        return
     workbench = _workbench(model, prefix or [], indexes)
     examples = None if inputs is None else scoring.read_inputs(workbench, inputs)
     chosen = workbench.aligned[0] if prefix else workbench.original

@@ -204,6 +204,9 @@ class TextPredictor:
         similarity = self._views.similarity(texts, texts)
         outside = self._groups[:, None] != self._groups[None, :]
         self._farthest = float(1.0 - np.where(outside, similarity[0], 0.0).max(1).min())
+        other = similarity[0] - np.eye(len(similarity[0]))
+        self.apart: Floats = 1.0 - other.max(1)
+        """(N,) each measured instruction's distance to its nearest other."""
         self._weights = _weights(similarity, np.nan_to_num(self._standard))
         self._covariance = np.tensordot(self._weights[:-1], similarity, 1)
         self._inverses: list[Floats] = []
@@ -232,6 +235,25 @@ class TextPredictor:
     def task_mean(self) -> Floats:
         """(M,) mean accuracy of the measured instructions, in points."""
         return np.asarray(self._mean)
+
+    @property
+    def left_out_error(self) -> float:
+        """Mean absolute error in points with each row's whole cluster left out."""
+        return float(np.nanmean(np.abs(self._residuals) * self._scale))
+
+    @property
+    def left_out_error_mean(self) -> float:
+        """The same of predicting the mean of the other clusters."""
+        errors = []
+        for name in np.unique(self._groups):
+            inside = self._groups == name
+            mean = np.nanmean(self._standard[~inside], 0)
+            errors.append(np.abs(self._standard[inside] - mean) * self._scale)
+        return float(np.nanmean(np.concatenate(errors)))
+
+    def distances(self, texts: Sequence[str]) -> Floats:
+        """(K, N) cosine distances of character TF-IDF to the measured instructions."""
+        return np.asarray(1.0 - self._views.similarity(texts, self._known)[0])
 
     def predict(self, texts: Sequence[str], *, others: Floats | None = None) -> Estimates:
         """Accuracies of new instructions.
