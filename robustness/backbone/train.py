@@ -6,7 +6,7 @@ Refuses to know the server. `python -m robustness backbone train --preset cpu` c
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from robustness.backbone import corpora, data, embeddings, tokenizer
 from robustness.backbone.batches import IGNORED, Mixture, TrainingSequence
 from robustness.backbone.recipe import Recipe
 from robustness.errors import MismatchError
-from robustness.types import Example
+from robustness.types import Example, Provenance
 
 SCHEMA = 1
 
@@ -171,6 +171,8 @@ def train(
         MismatchError: The checkpoint there belongs to another recipe.
     """
     torch.set_num_threads(recipe.threads)
+    # Taken before anything is written: the result may lie in this project's own tree.
+    made = provenance.collect(schema=SCHEMA, seed=recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     mixture, model = prepare(recipe, nltk_data)
@@ -248,7 +250,7 @@ def train(
                 )
             right, losses, seen, since = {}, [], 0, time.monotonic()
     seconds = spent + time.monotonic() - started
-    _save(model, average, mixture, out, seconds, tokens)
+    _save(model, average, mixture, out, tokens, replace(made, seconds=round(seconds, 1)))
     checkpoint.unlink(missing_ok=True)
     return out
 
@@ -258,8 +260,8 @@ def _save(
     average: dict[str, torch.Tensor],
     mixture: Mixture,
     out: Path,
-    seconds: float,
     tokens: int,
+    made: Provenance,
 ) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -272,9 +274,9 @@ def _save(
         {
             "schema": SCHEMA,
             "recipe": asdict(recipe),
-            "seconds": seconds,
+            "seconds": made.seconds,
             "tokens": tokens,
             "parameters": sum(p.numel() for p in model.parameters()),
-            "provenance": provenance.collect(schema=SCHEMA, seed=recipe.seed, seconds=seconds),
+            "provenance": made,
         },
     )
