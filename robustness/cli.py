@@ -122,10 +122,10 @@ def predict(
     ] = None,
     of: Annotated[str | None, typer.Option(help="A model of the table of measurements.")] = None,
     probe: Annotated[
-        int, typer.Option(min=0, help="Unlabelled inputs of the task to read.")
+        int, typer.Option(min=0, help="Unlabelled inputs to read: 32 or 64; 16 are read anyway.")
     ] = 0,
     labelled: Annotated[
-        int, typer.Option(min=0, help="Labelled inputs of the task to read.")
+        int, typer.Option(min=0, help="Labelled inputs to read: 16, 32 or 64.")
     ] = 0,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,

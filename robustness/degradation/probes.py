@@ -16,8 +16,8 @@ Floats = npt.NDArray[np.float64]
 NEIGHBOURS = 5
 """Nearest observed instructions whose answers stand for the right ones."""
 STEPS = (16, 32, 64)
-"""Numbers of inputs that are calibrated, as far as the index keeps answers."""
-LABELLED_STEPS = (8, 16, 32, 64)
+"""Numbers of inputs, without labels and with them, that are calibrated as far as the index keeps
+answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +92,9 @@ def features(
     )
 
 
-def steps(available: int, wanted: Sequence[int] = STEPS) -> list[int]:
+def steps(available: int) -> list[int]:
     """The numbers of inputs that can be calibrated; all that there are, where they are few."""
-    return [k for k in wanted if k <= available] or [available]
+    return [k for k in STEPS if k <= available] or [available]
 
 
 def probe(
@@ -126,6 +126,6 @@ def probe(
         m = min(len(right), n)
         mine = distributions(own[:m]).argmax(-1) == right[:m]
         theirs = distributions(observed[:, :m]).argmax(-1) == right[None, :m]
-        for k in steps(m, LABELLED_STEPS):
+        for k in steps(m):
             losses[k] = 100.0 * float(theirs[:, :k].mean() - mine[:k].mean())
     return Probe(features=label_free, losses=losses)

@@ -28,7 +28,7 @@ GUIDED = (
 EVIDENCE = {
     "unlabelled inputs, 16 (live)": (0, 0),
     "unlabelled inputs, 64": (64, 0),
-    "labelled inputs, 8": (0, 8),
+    "labelled inputs, 16": (0, 16),
     "labelled inputs, 32": (0, 32),
     "labelled inputs, 64": (0, 64),
 }
