@@ -144,4 +144,4 @@ def build(workbench: Workbench) -> None:
         calibration = None
     if calibration is not None:
         gr.Plot(plot(calibration), show_label=False, elem_id="reliability")
-    gr.Markdown(card(workbench))
+    gr.Markdown(card(workbench), elem_id="card")

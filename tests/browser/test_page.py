@@ -36,7 +36,12 @@ def test_asking_shows_option_probabilities_an_answer_and_the_history(page: Page)
 
 def test_nothing_is_wider_than_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
+    page.click("#run")
+    expect(page.locator("#history td").first).to_be_visible()
     page.wait_for_timeout(500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("tab", name="About").click()
+    page.wait_for_timeout(1500)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
