@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from openai import BadRequestError, InternalServerError, NotFoundError, OpenAI
 
+from robustness import instructions, prompts, tasks
 from robustness.errors import EngineError
 from robustness.transformers_engine import TransformersEngine
 from robustness.workbench import Workbench
@@ -284,7 +285,12 @@ def test_the_embedded_backbone_answers_a_chat_as_it_completes_its_prompt(
         OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0) as client,
     ):
         asked = {"model": "mini", "temperature": 0, "max_tokens": 6}
-        chat = client.chat.completions.create(messages=CHAT, **asked)
-        prompt = engine.chat_prompt("mini", CHAT)
+        example = tasks.builtin("scene_topic").split("test")[0]
+        known = instructions.builtin(instructions.OBSERVED)
+        instruction = next(i for i in known if i.task == "scene_topic" and not i.option_format)
+        messages = [{"role": "user", "content": prompts.fill(instruction, example).text}]
+        chat = client.chat.completions.create(messages=messages, **asked)
+        prompt = engine.chat_prompt("mini", messages)
         plain = client.completions.create(prompt=prompt, **asked)
-    assert chat.choices[0].message.content == plain.choices[0].text != ""
+    assert chat.choices[0].message.content == plain.choices[0].text
+    assert plain.choices[0].text.strip() == example.answer
