@@ -109,7 +109,9 @@ class Mixture:
                 text = delete_words(example.fields["text"], share, rng)
                 example = replace(example, id="", fields={"text": text})
             elif rng.random() < self.recipe.dense_share:
-                made.append(self._dense("dense_scene", *worlds.dense_scene(rng, tasks)))
+                text, pairs = worlds.dense_scene(rng, tasks)
+                if text not in self.held_out:
+                    made.append(self._dense("dense_scene", text, pairs))
                 continue
             else:
                 example = worlds.scene_examples(rng, [rng.choice(tasks)], "train")[0]

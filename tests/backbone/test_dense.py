@@ -61,3 +61,25 @@ def test_every_trained_fact_of_a_scene_is_asked_once(mixture: Mixture) -> None:
             keys.append(asked.split()[-2])
             assert answer in trained[keys[-1]]
         assert sorted(keys) == sorted(trained)
+
+
+def test_a_held_out_scene_is_in_no_curriculum(
+    mixture: Mixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_of: set[str] = set()
+    scene = worlds.scene
+
+    def noted(rng: random.Random) -> tuple[str, dict[str, str]]:
+        made = scene(rng)
+        told_of.add(made[0])
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worlds, "scene", noted)
+        mixture.texts(random.Random(0))
+    barred = replace(mixture, held_out=frozenset(told_of))
+    unwanted = [
+        tuple(mixture.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in told_of
+    ]
+    for sequence in barred.texts(random.Random(0)):
+        assert not any(sequence.ids[1 : 1 + len(ids)] == ids for ids in unwanted)
