@@ -1,0 +1,167 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from robustness.errors import InputError
+from robustness.tasks import Task
+from robustness.types import GenerationSettings, TaskType
+from server import wire
+
+TASK = Task(
+    id="mood", title="Mood", task_type=TaskType.BC, description="", fields=("text", "name"),
+    options=("glad", "sad"), source="written", trained=False,
+)
+PLAIN = GenerationSettings(max_tokens=16, temperature=1.0)
+
+
+def completion(**values: Any) -> wire.Completion:
+    return wire.Completion.model_validate({"model": "m", "prompt": "x"} | values)
+
+
+def chat(**values: Any) -> wire.Chat:
+    message = {"role": "user", "content": "x"}
+    return wire.Chat.model_validate({"model": "m", "messages": [message]} | values)
+
+
+def test_what_is_left_out_is_openais_default() -> None:
+    assert completion().settings() == PLAIN
+    assert completion(max_tokens=None, temperature=None, top_p=None).settings() == PLAIN
+    assert chat().settings(64) == replace(PLAIN, max_tokens=64)
+
+
+def test_what_is_given_is_kept_even_where_it_is_zero() -> None:
+    made = completion(temperature=0, logprobs=0, seed=0, top_p=0.5, max_tokens=3).settings()
+    assert made == GenerationSettings(max_tokens=3, temperature=0.0, top_p=0.5, seed=0, logprobs=0)
+
+
+@pytest.mark.parametrize(
+    ("stop", "wanted"), [(None, ()), ("a", ("a",)), (["a", "", "b"], ("a", "b")), ("", ())]
+)
+def test_stops_are_one_text_or_several_and_never_empty(stop: Any, wanted: tuple) -> None:
+    assert completion(stop=stop).settings().stop == wanted
+
+
+def test_a_chat_takes_the_newer_name_of_its_limit_first() -> None:
+    assert chat(max_tokens=5).settings(64).max_tokens == 5
+    assert chat(max_tokens=5, max_completion_tokens=9).settings(64).max_tokens == 9
+
+
+def test_a_chat_has_logprobs_only_where_it_asks_for_them() -> None:
+    assert chat(logprobs=False).settings(64).logprobs is None
+    assert chat(logprobs=True).settings(64).logprobs == 0
+    assert chat(logprobs=True, top_logprobs=4).settings(64).logprobs == 4
+    with pytest.raises(InputError, match="top_logprobs: needs logprobs"):
+        chat(top_logprobs=4)
+
+
+def test_a_prompt_is_one_text_or_several() -> None:
+    assert completion(prompt="a").prompt == ["a"]
+    assert completion(prompt=["a", "b"]).prompt == ["a", "b"]
+    for ids in ([1, 2], [[1, 2], [3]]):
+        with pytest.raises(ValidationError, match="token ids are not offered"):
+            completion(prompt=ids)
+        with pytest.raises(ValidationError, match="token ids are not offered"):
+            wire.Embeddings(model="m", input=ids)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("best_of", 2), ("echo", True), ("suffix", "s"), ("presence_penalty", 0.5),
+        ("frequency_penalty", -1), ("logit_bias", {"1": 2}), ("tools", [{}]), ("functions", [{}]),
+        ("response_format", {"type": "json_object"}), ("modalities", ["audio"]), ("audio", {}),
+        ("dimensions", 8),
+    ],
+)
+def test_a_key_that_would_change_the_answer_is_refused_by_name_and_value(
+    name: str, asked: Any
+) -> None:
+    with pytest.raises(InputError, match=f"^{name}: not offered, found .*; leave it out"):
+        completion(**{name: asked})
+    assert completion(**{name: None}).settings() == PLAIN
+
+
+def test_keys_that_ask_for_nothing_and_keys_unheard_of_are_tolerated() -> None:
+    neutral = {
+        "best_of": 1, "echo": False, "suffix": "", "presence_penalty": 0, "logit_bias": {},
+        "response_format": {"type": "text"}, "tools": [], "modalities": ["text"], "user": "me",
+    }
+    assert completion(**neutral).settings() == PLAIN
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"max_tokens": 0}, {"temperature": 2.1}, {"temperature": float("nan")}, {"top_p": 0},
+        {"seed": 2**63}, {"logprobs": 21}, {"prompt": []}, {"prompt": ["x"] * 2049},
+    ],
+)
+def test_a_value_out_of_range_is_refused_under_its_name(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        completion(**values)
+    assert caught.value.errors()[0]["loc"] == (*values,)
+
+
+def test_more_than_one_choice_is_refused() -> None:
+    assert completion(n=1).settings() == PLAIN
+    with pytest.raises(InputError, match=r"n: only 1 is offered, found 3"):
+        completion(n=3)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("Is it?", "Is it?"), (None, ""), ([], ""),
+        ([{"type": "text", "text": "Is "}, {"type": "text", "text": "it?"}], "Is it?"),
+    ],
+)
+def test_a_message_is_plain_text(content: Any, text: str) -> None:
+    message = wire.Message.model_validate({"role": "user", "content": content})
+    assert message.plain() == {"role": "user", "content": text}
+
+
+def test_a_part_that_is_no_text_is_refused_by_its_type() -> None:
+    message = wire.Message.model_validate({"role": "user", "content": [{"type": "image_url"}]})
+    with pytest.raises(InputError, match="'image_url' are not offered, only text"):
+        message.plain()
+
+
+def rows(**values: Any) -> list[wire.Input]:
+    good = {"fields": {"text": "a", "name": "b"}}
+    return [wire.Input.model_validate(row) for row in (good, good | values)]
+
+
+def test_inputs_of_a_task_take_its_options_and_own_ones_theirs() -> None:
+    first, second = wire.examples(rows(options=["x", "y", "x"], answer="y"), TASK)
+    assert (first.task, first.options, first.answer) == ("mood", ("glad", "sad"), None)
+    assert (second.options, second.answer) == (("x", "y"), "y")
+    (own,) = wire.examples(rows(options=["x", "y"])[1:])
+    assert (own.task, own.options, own.fields) == ("own", ("x", "y"), {"text": "a", "name": "b"})
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "words"),
+    [
+        ({"fields": {"text": "a"}}, TASK, r"inputs\[1\].fields: .*mood has text, name, found text"),
+        ({"fields": {}}, TASK, r"inputs\[1\].fields: .*found none"),
+        ({"answer": "grim"}, TASK, r"inputs\[1\].answer: 'grim' is not among .* glad, sad"),
+        ({"answer": "grim"}, None, r"inputs\[1\].answer: 'grim' .*\(there are none\)"),
+    ],
+)
+def test_an_input_that_does_not_fit_is_named_by_its_number(
+    values: dict[str, Any], task: Task | None, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        wire.examples(rows(**values), task)
+
+
+def test_a_prediction_has_one_source_and_no_unknown_key() -> None:
+    own = {"fields": {"text": "a"}}
+    with pytest.raises(InputError, match="not both"):
+        wire.Predict.model_validate({"instruction": "x", "task": "mood", "inputs": [own]})
+    with pytest.raises(ValidationError, match="tsak"):
+        wire.Predict.model_validate({"instruction": "x", "tsak": "mood"})
+    with pytest.raises(ValidationError, match="anwser"):
+        wire.Predict.model_validate({"instruction": "x", "inputs": [own | {"anwser": "a"}]})
