@@ -94,9 +94,7 @@ class BatchTab:
             cards.job(job),
             gr.update(value=shown, visible=True),
             gr.update(value=predicted_plot(table), visible=True),
-            gr.update(
-                value=measured_plot(table), visible=bool(table["accuracy_original"].notna().any())
-            ),
+            gr.update(value=measured_plot(table), visible=bool(len(_measured(table)))),
             gr.update(value=str(path), visible=True),
             gr.Timer(active=False),
         )
@@ -192,9 +190,15 @@ def predicted_plot(table: pd.DataFrame) -> Any:
     return _from_the_top(figure, len(rows))
 
 
+def _measured(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows that were measured on all of a task's inputs: one input is right or wrong."""
+    kept = table["accuracy_original"].notna()
+    return table[kept & table["input"].isna()] if "input" in table else table[kept]
+
+
 def measured_plot(table: pd.DataFrame) -> Any:
     """Measured accuracy of the original and the aligned model, row by row."""
-    rows = table[table["accuracy_original"].notna()].copy()
+    rows = _measured(table).copy()
     rows["row"] = _labels(rows)
     models = {"accuracy_original": "original", "accuracy_aligned": "aligned"}
     long = rows.melt("row", list(models), "model", "accuracy").dropna(subset="accuracy")

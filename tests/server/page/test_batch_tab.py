@@ -71,6 +71,9 @@ def test_plots_leave_out_rows_without_a_number() -> None:
     assert list(points.y) == ["1: first", "3: third"]
     assert list(points.error_x.array) == [6.0, 3.0]
     assert list(points.error_x.arrayminus) == [2.0, 3.0]
+    table["input"] = [None, None, "one sentence"]
+    assert list(measured_plot(table).data[0].x) == [50.0]
+    table["input"] = None
     original, aligned = measured_plot(table).data
     assert list(original.x) == [50.0, 75.0]
     assert list(aligned.x) == [60.0]
