@@ -36,9 +36,11 @@ class Recipe:
     """Share of stories that tell everything of two people, so that two facts must be bound."""
     initial_scale: float
     """Standard deviation of the first weights, times the square root of the width."""
+    identity_width: int
+    """Dimensions of the first embeddings that are drawn at random, so that words of the same
+    contexts (all names, all colours) can be told apart and copied; PPMI + SVD fills the others."""
     identity_scale: float
-    """Standard deviation of what is drawn onto each first embedding, so that words of the same
-    contexts (all names, all colours) can be told apart and copied."""
+    """Standard deviation of what is drawn there."""
     learning_rate: float
     embedding_rate: float
     """Peak learning rate of the embedding table, lower because it starts from PPMI + SVD."""

@@ -137,10 +137,12 @@ def prepare(recipe: Recipe, nltk_data: Path | None) -> tuple[Mixture, LlamaForCa
     torch.manual_seed(recipe.seed)
     model = _model(recipe, words)
     encoded = words(texts, add_special_tokens=False)["input_ids"]
-    table = embeddings.ppmi_svd(encoded, len(words), recipe.hidden, window=5, seed=recipe.seed)
+    width = recipe.hidden - recipe.identity_width
+    table = embeddings.ppmi_svd(encoded, len(words), width, window=5, seed=recipe.seed)
     with torch.no_grad():
         first = model.get_input_embeddings().weight
-        first.copy_(torch.from_numpy(table) + recipe.identity_scale * torch.randn_like(first))
+        first[:, :width] = torch.from_numpy(table)
+        first[:, width:].normal_(std=recipe.identity_scale)
     held_out = {next(iter(e.fields.values())) for t in data.shipped_tasks() for e in t.examples}
     mixture = Mixture(
         recipe=recipe,
