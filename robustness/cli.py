@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from robustness import (
     advice,
+    budget,
     checkpoint,
     instructions,
     measured,
@@ -88,6 +89,11 @@ def _tasks(files: Sequence[Path] | None) -> list[Task]:
     if files:
         return [tasks.read(file) for file in files]
     return [tasks.builtin(name) for name in tasks.builtin_names()]
+
+
+def _task_of(name: str) -> Task:
+    known = name in tasks.builtin_names() or not Path(name).is_file()
+    return tasks.builtin(name) if known else tasks.read(Path(name))
 
 
 @contextmanager
@@ -166,6 +172,49 @@ def advise(
     rows = advice.rewordings(workbench, text, task=task, model=chosen)
     phrases = advice.moved(workbench, text, task=task, model=chosen)
     _print({"rewordings": rows, "phrases": phrases}, as_json, show.advised(rows, phrases))
+
+
+@app.command()
+def quantiles(
+    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    instruction_table: Annotated[
+        Path | None,
+        typer.Option(
+            "--instructions",
+            help="Table with `instruction`; by default the shipped observed and "
+            "unobserved-development instructions of the task.",
+        ),
+    ] = None,
+    paraphrases: Annotated[
+        int, typer.Option(min=0, help="Automatic paraphrases of each, besides.")
+    ] = 0,
+    share: Annotated[
+        float, typer.Option("--budget", help="Share of all cells that may be asked.")
+    ] = 0.1,
+    width: Annotated[
+        float | None, typer.Option(help="Points: stop where no interval is wider.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="File that keeps answers; with it nothing is asked twice.")
+    ] = None,
+    seed: int = 0,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    as_json: Json = False,
+) -> None:
+    """Quantiles of accuracy over many instructions, from a part of the cells (PromptEval)."""
+    chosen = _task_of(task)
+    pool, left = budget.pool(chosen, instruction_table, paraphrases=paraphrases, seed=seed)
+    for text, reason in left.items():
+        typer.echo(f"left out {text!r}: {reason}", err=True)
+    engine = _engine(model, prefix or [])
+    with _bar("cell") as report:
+        made = budget.measure(
+            engine, engine.models()[-1 if prefix else 0].id, pool, chosen, share=share,
+            width=width, journal=journal, seed=seed,
+            on_round=lambda q: report(f"widest {q.width:.1f}", q.asked, q.cells),
+        )
+    _print(made, as_json, show.budget(made))
 
 
 @app.command()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from robustness import tasks
 from robustness.advice import Phrase, Rewording
 from robustness.backbone.train import Progress
+from robustness.budget import BudgetReport
 from robustness.degradation import HeldOut, Skill
 from robustness.scoring import Summary
 from robustness.types import Comparison, Prediction
@@ -56,6 +57,33 @@ def advised(rows: Sequence[Rewording], phrases: Sequence[Phrase]) -> str:
     if phrases:
         lines.append("Distance to the nearest observed with each phrase minus without it:")
         lines += [f"  {p.moved:+.2f}  {_short(p.text)}" for p in phrases]
+    return "\n".join(lines)
+
+
+_STOPPED = {
+    "width": "every interval is as narrow as asked",
+    "budget": "the budget is spent",
+    "complete": "every cell was asked",
+}
+
+
+def budget(made: BudgetReport) -> str:
+    """Quantiles of accuracy over instructions, the worst instruction and the best."""
+    q = made.found
+    lines = [
+        f"{made.task}, {made.model}: {len(made.instructions)} instructions, {made.inputs} inputs",
+        f"{q.asked} of {q.cells} cells asked ({100 * q.asked / q.cells:.0f}%), {made.called} of "
+        f"them now: {_STOPPED.get(q.stopped, q.stopped)}",
+        f"Accuracy over instructions, {100 * q.coverage:.0f}% intervals:",
+    ]
+    lines += [
+        f"  {100 * row.level:.0f}%: {row.value:.1f} [{row.low:.1f}, {row.high:.1f}]"
+        for row in q.quantiles
+    ]
+    lines.append(f"  mean: {q.mean.value:.1f} [{q.mean.low:.1f}, {q.mean.high:.1f}]")
+    ordered = sorted(zip(q.accuracies, made.instructions, strict=True))
+    lines += [f"  lowest, {a:.1f}: {_short(t)}" for a, t in ordered[:3]]
+    lines += [f"  highest, {a:.1f}: {_short(t)}" for a, t in ordered[-3:]]
     return "\n".join(lines)
 
 

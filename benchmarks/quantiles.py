@@ -1,0 +1,130 @@
+"""Quantiles of accuracy over instructions from a part of the cells, beside full evaluation.
+
+`python benchmarks/quantiles.py [--json]`: the embedded backbone answers every cell of six tasks
+(observed and unobserved-development instructions and automatic paraphrases, up to 100, by up to 200
+labelled inputs). At 5, 10 and 20% of the cells, over ten seeds, the quantiles 5, 25, 50, 75 and 95
+of the instructions' accuracies are estimated by this project's model, by a Rasch model (logistic
+regression on one-hot instructions and inputs, as PromptEval's simplest) and by each instruction's
+own average, all on the same cells, and compared with those of full evaluation. The model was chosen
+on four other tasks (subjectivity, place, scene_topic, pros_cons).
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from robustness import threads
+
+threads.settle()
+
+import numpy as np  # noqa: E402
+import numpy.typing as npt  # noqa: E402
+from scipy.special import expit  # noqa: E402
+from sklearn.linear_model import LogisticRegression  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+
+from robustness import evaluation, instructions, irt, paths, quantiles, tasks  # noqa: E402
+from robustness.alignment.paraphrase import paraphrase  # noqa: E402
+from robustness.transformers_engine import TransformersEngine  # noqa: E402
+
+TASKS = ("colour", "giver", "scene_mood", "question_type", "scene_indoors", "polarity")
+SHARES = (0.05, 0.1, 0.2)
+SEEDS = 10
+Floats = npt.NDArray[np.float64]
+Cells = npt.NDArray[np.bool_]
+
+
+def evaluate(engine: TransformersEngine, name: str) -> tuple[list[str], Cells]:
+    """Texts of a task's instructions, and every cell (I, J)."""
+    task = tasks.builtin(name)
+    observed, unobserved = (
+        instructions.for_task(instructions.builtin(pool), name, task.task_type)
+        for pool in (instructions.OBSERVED, instructions.UNOBSERVED_DEVELOPMENT)
+    )
+    made = paraphrase(observed, 0, per_instruction=8)
+    chosen = [*observed, *unobserved, *made][:100]
+    examples = [e for e in task.examples if e.answer is not None][:200]
+    records = evaluation.evaluate(engine, engine.models()[0].id, chosen, examples)
+    cells = evaluation.correctness(records).reshape(len(chosen), len(examples))
+    return [i.text for i in chosen], cells
+
+
+def rasch(asked: Cells, correct: Cells) -> Floats:
+    """(I,) accuracies, what was not asked filled by a Rasch model."""
+    rows, columns = np.nonzero(asked)
+    one_hot = np.zeros((len(rows), sum(asked.shape)))
+    one_hot[np.arange(len(rows)), rows] = 1
+    one_hot[np.arange(len(rows)), len(asked) + columns] = 1
+    fitted = LogisticRegression(max_iter=1000).fit(one_hot, correct[rows, columns])
+    theta, beta = np.split(fitted.coef_[0], [len(asked)])
+    filled = expit(theta[:, None] + beta + fitted.intercept_[0])
+    return np.asarray(np.where(asked, correct, filled).mean(1))
+
+
+def compare(texts: list[str], cells: Cells, share: float, seed: int) -> dict[str, float]:
+    """Errors of the quantiles in points, coverage and width of the intervals."""
+    rng = np.random.default_rng(seed)
+    asked = np.zeros_like(cells)
+    for row, column in quantiles.allocate(asked, round(share * cells.size), rng):
+        asked[row, column] = True
+    truth = 100 * np.quantile(cells.mean(1), quantiles.LEVELS)
+    made = quantiles.estimate(irt.text_features(texts), asked, cells, rng=rng).quantiles
+    value, low, high = (np.array([getattr(q, f) for q in made]) for f in ("value", "low", "high"))
+    own = (asked & cells).sum(1) / asked.sum(1)
+
+    def error(accuracies: Floats) -> float:
+        return float(np.abs(100 * np.quantile(accuracies, quantiles.LEVELS) - truth).mean())
+
+    return {
+        "error": float(np.abs(value - truth).mean()),
+        "error_rasch": error(rasch(asked, cells)),
+        "error_average": error(own),
+        "coverage90": float(((low <= truth + 1e-9) & (truth <= high + 1e-9)).mean()),
+        "width90": float((high - low).mean()),
+    }
+
+
+def main() -> None:
+    """Prints a row a share of the cells, over all tasks and by task."""
+    parser = argparse.ArgumentParser(description="Quantiles of accuracy under a budget")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    as_json = parser.parse_args().json
+    engine = TransformersEngine(str(paths.BACKBONE))
+    rows: dict[float, dict[str, list[dict[str, float]]]] = {s: {} for s in SHARES}
+    shapes = {}
+    for name in tqdm(TASKS, unit="task", disable=None):
+        texts, cells = evaluate(engine, name)
+        shapes[name] = list(cells.shape)
+        for share in SHARES:
+            rows[share][name] = [compare(texts, cells, share, seed) for seed in range(SEEDS)]
+
+    def mean(found: list[dict[str, float]]) -> dict[str, float]:
+        made = {k: float(np.mean([row[k] for row in found])) for k in found[0]}
+        return made | {
+            "ratio_to_rasch": made["error"] / made["error_rasch"],
+            "ratio_to_average": made["error"] / made["error_average"],
+        }
+
+    document = {
+        "cells": shapes,
+        "by_share": {
+            str(share): mean([row for task in by_task.values() for row in task])
+            | {"by_task": {name: mean(task) for name, task in by_task.items()}}
+            for share, by_task in rows.items()
+        },
+    }
+    if as_json:
+        print(json.dumps(document, indent=1))
+        return
+    for share, found in document["by_share"].items():
+        print(f"{100 * float(share):.0f}% of the cells")
+        for name, row in {"all": found, **found["by_task"]}.items():
+            shown = ", ".join(f"{k} {v:.2f}" for k, v in row.items() if k != "by_task")
+            print(f"  {name}: {shown}")
+
+
+if __name__ == "__main__":
+    main()
