@@ -30,9 +30,10 @@ from robustness.alignment import train as alignment
 from robustness.alignment.recipe import AlignRecipe
 from robustness.backbone import recipe
 from robustness.backbone import train as backbone
-from robustness.errors import RobustnessError
+from robustness.errors import InputError, RobustnessError
 from robustness.tasks import Task
 from robustness.transformers_engine import TransformersEngine
+from robustness.types import Prediction
 from robustness.upkeep import Report
 from robustness.workbench import Workbench
 
@@ -133,6 +134,12 @@ def predict(
     labelled: Annotated[
         int, typer.Option(min=0, help="Labelled inputs to read: 16, 32 or 64.")
     ] = 0,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure", help="Go through every tier of evidence up to all labelled inputs."
+        ),
+    ] = False,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
@@ -147,6 +154,12 @@ def predict(
     workbench = _workbench(model, prefix or [], indexes)
     examples = None if inputs is None else scoring.read_inputs(workbench, inputs)
     chosen = workbench.aligned[0] if prefix else workbench.original
+    if measure:
+        if task is None:
+            raise InputError("--measure needs --task: only a task has inputs to measure on")
+        made = _climb(workbench, text, task, chosen, neighbours)
+        _print(made, as_json, show.prediction(made))
+        return
     if probe or labelled:
         calls = workbench.planned(task, model=chosen, probe=probe, labelled=labelled)
         typer.echo(f"reading {calls} prompts", err=True)
@@ -155,6 +168,17 @@ def predict(
         labelled=labelled,
     )
     _print(made, as_json, show.prediction(made))
+
+
+def _climb(workbench: Workbench, text: str, task: str, model: str, k: int) -> Prediction:
+    """The best evidenced prediction; what came before it goes to stderr as it comes."""
+    plan = workbench.plan(task, model=model)
+    typer.echo(f"reading up to {max(plan.values())} prompts", err=True)
+    rungs = []
+    for rung in workbench.ladder(text, task=task, model=model, k=k):
+        rungs.append(rung)
+        typer.echo(show.rung(rung), err=True)
+    return rungs[-1].prediction
 
 
 @app.command()

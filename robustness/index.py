@@ -251,13 +251,13 @@ def build(
         inputs, labelled = probes_of(task, recipe), measured_of(task, recipe)
         if chosen and inputs:
             readings = representations.read_on(
-                engine, model, chosen, inputs, mean_over=recipe.inputs, should_stop=should_stop
+                engine, model, chosen, inputs, should_stop=should_stop
             )
             records = evaluate(
                 engine, model, chosen if own else [], labelled, should_stop=should_stop
             )
             built[task.id] = TaskIndex(
-                space=space([i.id for i in chosen], readings.vectors),
+                space=space([i.id for i in chosen], readings.mean(recipe.inputs)),
                 example_ids=tuple(e.id for e in labelled) if own else (),
                 correct=correctness(records).reshape(len(chosen), -1),
                 own=own,

@@ -3,18 +3,21 @@
 Refuses to load or to remember anything: `workbench.py` brings the index and the calibration.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from robustness import conflicts, representations, statistics
-from robustness.degradation import Calibration, Estimated, Evidence, evidence, probes
-from robustness.degradation.calibration import deficit_at_home, right_options
+from robustness.degradation import Calibration, Estimated, Evidence, evidence, own, probes
+from robustness.degradation.calibration import right_options
+from robustness.degradation.own import OwnInputs
 from robustness.degradation.probes import Probe
 from robustness.degradation.skill import Skill
 from robustness.engine import Engine
 from robustness.errors import InputError
 from robustness.index import ObservedIndex, Space, inputs_of, known_probes
+from robustness.representations import Readings
 from robustness.tasks import Task
 from robustness.types import (
     Conflict,
@@ -30,6 +33,17 @@ from robustness.types import (
 NOMINAL = 0.9
 """Coverage named where nothing was calibrated."""
 _SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One step of evidence."""
+
+    prediction: Prediction
+    calls: int
+    """Prompts read so far."""
+    next_calls: int
+    """Prompts that the next step reads besides."""
 
 
 class Predictor:
@@ -77,10 +91,59 @@ class Predictor:
         inputs = inputs_of(task, self._index.recipe)
         known = known_probes(task, self._index.recipe, part)
         read = known[: max(len(inputs), probe, labelled)] or inputs
-        readings = representations.read_on(
-            self._engine, self._model, [instruction], read, mean_over=len(inputs)
-        )
-        near = part.space.search(readings.vectors, max(self._k, probes.NEIGHBOURS))
+        readings = self._read(instruction, read)
+        return self._on_task(instruction, task, readings, labelled)
+
+    def _read(self, instruction: Instruction, inputs: Sequence[Example]) -> Readings:
+        return representations.read_on(self._engine, self._model, [instruction], inputs)
+
+    def ladder(self, instruction: Instruction, task: Task) -> Iterator[Rung]:
+        """The same with more and more evidence: distance, unlabelled inputs, labelled inputs.
+
+        An observed instruction, or one without a number, has one rung.
+
+        Raises: As `on_task`.
+        """
+        part = self._index.tasks[task.id]
+        inputs = inputs_of(task, self._index.recipe)
+        known = known_probes(task, self._index.recipe, part)
+        readings = self._read(instruction, inputs)
+        later = known[len(inputs) :]
+        first = self._on_task(instruction, task, readings, 0, probed=False)
+        if first.tier is Tier.MEASURED or first.degradation is None or not known:
+            yield Rung(prediction=first, calls=len(inputs), next_calls=0)
+            return
+        yield Rung(prediction=first, calls=len(inputs), next_calls=0)
+        probed = self._on_task(instruction, task, readings, 0)
+        if probed.tier is Tier.PROBES:
+            yield Rung(prediction=probed, calls=len(inputs), next_calls=len(later))
+        if later:
+            readings = readings.then(self._read(instruction, later))
+            probed = self._on_task(instruction, task, readings, 0)
+            yield Rung(prediction=probed, calls=len(known), next_calls=0)
+        if right_options(known):
+            yield Rung(
+                prediction=self._on_task(instruction, task, readings, len(known)),
+                calls=len(known), next_calls=0,
+            )
+
+    def _on_task(
+        self, instruction: Instruction, task: Task, readings: Readings, labelled: int,
+        *, probed: bool = True,
+    ) -> Prediction:
+        """From what was read on the task's first inputs.
+
+        Args:
+            instruction: What they typed.
+            task: With its inputs.
+            readings: I = 1.
+            labelled: Of them, how many labels may be looked at.
+            probed: Whether the answers may be looked at, not the representation alone.
+        """
+        part = self._index.tasks[task.id]
+        inputs = inputs_of(task, self._index.recipe)
+        known = known_probes(task, self._index.recipe, part)
+        near = part.space.search(readings.mean(len(inputs)), max(self._k, probes.NEIGHBOURS))
         rows = [part.space.ids.index(i) for i in near.ids[0]]
         near = Neighbours(
             ids=(near.ids[0][: self._k],), distances=near.distances[:, : self._k]
@@ -99,29 +162,28 @@ class Predictor:
             )
         seen = probes.probe(
             readings.option_logprobs[0, : len(known)], part.probed, rows,
-            float(part.correct.mean()), right_options(read[:labelled]),
-        )
+            float(part.correct.mean()), right_options(known[:labelled]),
+        ) if probed else None
         return self._estimated(instruction, task.id, TaskSource.GIVEN, clues, nearest, found, seen)
 
-    def on_inputs(
-        self, instruction: Instruction, inputs: Sequence[Example], space: Space
-    ) -> Prediction:
-        """For somebody's own inputs.
+    def on_inputs(self, instruction: Instruction, inputs: OwnInputs) -> Prediction:
+        """For somebody's own inputs; with their answers where they are labelled.
 
         Args:
             instruction: What they typed.
-            inputs: Of one shape.
-            space: All observed instructions on these inputs.
+            inputs: The observed instructions on these inputs.
 
         Raises: As `on_task`.
         """
-        vector = representations.on_inputs(self._engine, self._model, [instruction], inputs)
-        near = space.search(vector, self._k)
-        found = conflicts.find(instruction, inputs[0].options)
-        nearest = self._nearest(space, near, self._at_home(near), None)
-        clues = evidence(space, near, deficit_at_home(self._index, near.ids[0][0]), found)
+        readings = self._read(instruction, inputs.examples)
+        found = conflicts.find(instruction, inputs.examples[0].options)
+        k = len(inputs.examples)
+        clue = own.clue(self._index, inputs, readings, k, found, neighbours=self._k)
+        near = clue.neighbours
+        nearest = self._nearest(inputs.space(k), near, self._at_home(near), None)
         return self._estimated(
-            instruction, inputs[0].task, TaskSource.INPUTS, clues, nearest, found
+            instruction, inputs.examples[0].task, TaskSource.INPUTS, clue.evidence, nearest, found,
+            clue.probe,
         )
 
     def inferred(self, instruction: Instruction) -> Prediction:
@@ -137,7 +199,7 @@ class Predictor:
         first = near.ids[0][0]
         task = self._index.home(first) or self._index.instructions[first].task or ""
         nearest = self._nearest(space, near, self._at_home(near), None)
-        clues = evidence(space, near, deficit_at_home(self._index, near.ids[0][0]), ())
+        clues = evidence(space, near, own.home_deficit(self._index, near.ids[0][0]), ())
         return self._estimated(instruction, task, TaskSource.INFERRED, clues, nearest, ())
 
     def _fitting(self, instruction: Instruction, near: Neighbours) -> Neighbours:
@@ -157,10 +219,7 @@ class Predictor:
         )
 
     def _at_home(self, near: Neighbours) -> list[float | None]:
-        homes = [(i, self._index.home(i)) for i in near.ids[0]]
-        return [
-            None if home is None else self._index.tasks[home].accuracy(i) for i, home in homes
-        ]
+        return [own.home_accuracy(self._index, i) for i in near.ids[0]]
 
     def _nearest(
         self, space: Space, near: Neighbours, accuracies: Sequence[float | None], task: str | None
@@ -187,16 +246,16 @@ class Predictor:
         found: tuple[Conflict, ...],
     ) -> Prediction:
         part = self._index.tasks[task]
-        own = part.correct[part.space.ids.index(instruction.id)]
+        correct = part.correct[part.space.ids.index(instruction.id)]
         loss = statistics.paired_bootstrap(
-            part.correct, own[None, :], rng=np.random.default_rng(_SEED), coverage=NOMINAL
+            part.correct, correct[None, :], rng=np.random.default_rng(_SEED), coverage=NOMINAL
         )
         return Prediction(
             instruction_id=instruction.id, task=task, task_source=TaskSource.GIVEN,
             degradation=loss.value * 100.0, low=loss.low * 100.0, high=loss.high * 100.0,
             coverage=NOMINAL, tier=Tier.MEASURED, in_support=True, nearest=nearest,
             conflicts=found,
-            basis=f"This is an observed instruction: it was measured on {len(own)} inputs.",
+            basis=f"This is an observed instruction: it was measured on {len(correct)} inputs.",
         )
 
     def _without_number(

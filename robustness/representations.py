@@ -69,10 +69,22 @@ def alone(engine: Engine, model: str, instructions: Sequence[Instruction]) -> Fl
 class Readings:
     """What instructions give on the same inputs."""
 
-    vectors: FloatArray
-    """(I, D) float32: mean representations."""
+    each: FloatArray
+    """(I, N, D) float32: representations."""
     option_logprobs: FloatArray
     """(I, N, C) float32, nats; NaN where an input has fewer options."""
+
+    def mean(self, over: int | None = None) -> FloatArray:
+        """(I, D) float32: mean representations over the first inputs; None: over all."""
+        made: FloatArray = self.each[:, :over].mean(axis=1, dtype=np.float64).astype(np.float32)
+        return made
+
+    def then(self, more: "Readings") -> "Readings":
+        """These and the same instructions' on further inputs of as many options at the most."""
+        return Readings(
+            np.concatenate([self.each, more.each], axis=1),
+            np.concatenate([self.option_logprobs, more.option_logprobs], axis=1),
+        )
 
 
 def read_on(
@@ -81,7 +93,6 @@ def read_on(
     instructions: Sequence[Instruction],
     examples: Sequence[Example],
     *,
-    mean_over: int | None = None,
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Readings:
@@ -92,7 +103,6 @@ def read_on(
         model: A served model id.
         instructions: I of them.
         examples: N of them.
-        mean_over: How many of the first examples a mean representation is taken over; None: all.
         on_progress: Called with (done, total) prompts.
         should_stop: Asked between chunks.
 
@@ -109,9 +119,10 @@ def read_on(
     for row, cell in enumerate(cells):
         vectors.append(cell.reading.representation)
         scores[row, : len(cell.reading.option_logprobs)] = cell.reading.option_logprobs
-    grouped = np.stack(vectors).reshape(len(instructions), len(examples), -1)[:, :mean_over]
-    means: FloatArray = grouped.mean(axis=1, dtype=np.float64).astype(np.float32)
-    return Readings(means, scores.reshape(len(instructions), len(examples), width))
+    return Readings(
+        np.stack(vectors).reshape(len(instructions), len(examples), -1),
+        scores.reshape(len(instructions), len(examples), width),
+    )
 
 
 def on_inputs(
@@ -130,7 +141,7 @@ def on_inputs(
     """
     return read_on(
         engine, model, instructions, examples, on_progress=on_progress, should_stop=should_stop
-    ).vectors
+    ).mean()
 
 
 def fields_of(instruction: Instruction) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from robustness import evaluation, statistics
-from robustness.degradation.calibration import OWN_INPUTS
+from robustness.degradation import own
 from robustness.errors import CancelledError, EngineError, InputError, RobustnessError
 from robustness.journal import Journal
 from robustness.tables import INSTRUCTION, ROW_ERRORS, csv_bytes, read_table, write_table
@@ -177,9 +177,8 @@ def _calls(workbench: Workbench, row: Row) -> int:
     if row.task is None:
         return 1
     chosen = workbench.task(row.task)
-    inputs = (
-        workbench.index().recipe.inputs if chosen.id in workbench.index().tasks else OWN_INPUTS
-    )
+    known = chosen.id in workbench.index().tasks
+    inputs = workbench.index().recipe.inputs if known else max(own.STEPS)
     return inputs + models * len(workbench.labelled(chosen))
 
 

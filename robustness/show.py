@@ -10,6 +10,7 @@ from robustness.advice import Phrase, Rewording
 from robustness.backbone.train import Progress
 from robustness.budget import BudgetReport
 from robustness.degradation import HeldOut, Skill
+from robustness.predictions import Rung
 from robustness.scoring import Summary
 from robustness.types import Comparison, Prediction
 from robustness.upkeep import IndexCard
@@ -43,6 +44,17 @@ def prediction(made: Prediction) -> str:
         for n in made.nearest
     ]
     return "\n".join(lines)
+
+
+def rung(made: Rung) -> str:
+    """One step of evidence in a line."""
+    p = made.prediction
+    if p.degradation is None:
+        return f"{p.tier}, {made.calls} prompts: no number"
+    return (
+        f"{p.tier}, {made.calls} prompts: {p.degradation:.1f} points, "
+        f"{p.coverage * 100:.0f}% interval [{p.low:.1f}, {p.high:.1f}]"
+    )
 
 
 def advised(rows: Sequence[Rewording], phrases: Sequence[Phrase]) -> str:

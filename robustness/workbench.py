@@ -5,7 +5,7 @@ Refuses to know who asks: it gives values, in points where people read them.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +14,14 @@ import numpy as np
 from robustness import degradation as predictors
 from robustness import evaluation, paths, prompts, representations, statistics, tasks, typed
 from robustness import index as indexes_
-from robustness.degradation import Calibration, HeldOut
-from robustness.degradation.calibration import OWN_INPUTS, space_on
+from robustness.degradation import Calibration, HeldOut, own
+from robustness.degradation.own import OwnInputs
+from robustness.degradation.probes import STEPS
 from robustness.engine import Engine
 from robustness.errors import InputError, NotFoundError
 from robustness.evaluation import Progress, ShouldStop
-from robustness.index import ObservedIndex, Space
-from robustness.predictions import Predictor
+from robustness.index import ObservedIndex
+from robustness.predictions import Predictor, Rung
 from robustness.tasks import Task
 from robustness.types import (
     Comparison,
@@ -32,10 +33,13 @@ from robustness.types import (
     Prediction,
     Prompt,
     TaskType,
+    Tier,
 )
 
 _REMEMBERED = 16
 _SEED = 0
+_MEASURED_COVERAGE = 0.95
+"""Of `statistics.paired_bootstrap`'s intervals."""
 
 
 class Workbench:
@@ -59,7 +63,7 @@ class Workbench:
         self._task_files = task_files
         self._indexes: dict[str, ObservedIndex] = {}
         self._calibrations: dict[str, Calibration | None] = {}
-        self._spaces: OrderedDict[tuple[str, ...], Space] = OrderedDict()
+        self._spaces: OrderedDict[tuple[str, ...], OwnInputs] = OrderedDict()
         self._lock = threading.Lock()
 
     def tasks(self) -> list[Task]:
@@ -173,9 +177,56 @@ class Workbench:
             instruction = typed.instruction(text, typed.type_of(inputs), None, label_words)
         else:
             return predictor.inferred(typed.instruction(text, TaskType.QA, None, label_words))
-        inputs = inputs[:OWN_INPUTS]
-        space = self._space(model, index, inputs)
-        return predictor.on_inputs(instruction, inputs, space)
+        return predictor.on_inputs(instruction, self._own(model, index, inputs))
+
+    def ladder(
+        self,
+        text: str,
+        *,
+        task: str,
+        label_words: Mapping[str, str] | None = None,
+        model: str | None = None,
+        k: int = 5,
+        on_progress: Progress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Iterator[Rung]:
+        """The prediction as evidence arrives: distance, inputs without labels, with, everything.
+
+        The last rung is measured on all labelled test inputs, where the task has a baseline.
+
+        Raises: As `predict` and `measure`.
+        """
+        model = model or self.original
+        index, chosen = self.index(model), self.task(task)
+        if chosen.id not in index.tasks:
+            made = self.predict(text, task=task, label_words=label_words, model=model, k=k)
+            yield Rung(prediction=made, calls=self.planned(task, model=model), next_calls=0)
+            return
+        predictor = Predictor(self.engine, model, index, self._calibrations[model], k)
+        instruction = self.instruction(text, chosen, label_words)
+        everything = self._measured(model, task) or 0
+        last = None
+        for last in predictor.ladder(instruction, chosen):
+            more = last.next_calls or (0 if last.prediction.tier is Tier.MEASURED else everything)
+            yield replace(last, next_calls=more)
+        if last is None or last.prediction.tier is Tier.MEASURED or not everything:
+            return
+        measured = self.measure(
+            text, task=task, model=model, label_words=label_words, on_progress=on_progress,
+            should_stop=should_stop,
+        )
+        yield Rung(
+            prediction=replace(
+                last.prediction, degradation=measured.degradation, low=measured.low,
+                high=measured.high, coverage=_MEASURED_COVERAGE, tier=Tier.MEASURED,
+                in_support=True,
+                basis=f"Measured on all {measured.n} labelled inputs: accuracy "
+                f"{measured.accuracy:.1f} [{measured.accuracy_low:.1f}, "
+                f"{measured.accuracy_high:.1f}] against {measured.observed_accuracy:.1f} under "
+                "the observed instructions.",
+            ),
+            calls=last.calls + measured.n, next_calls=0,
+        )
 
     def planned(
         self, task: str | None, *, model: str | None = None, probe: int = 0, labelled: int = 0
@@ -190,9 +241,27 @@ class Workbench:
             return 1
         chosen = self.task(task)
         if chosen.id not in index.tasks:
-            return OWN_INPUTS
-        available = len(indexes_.probes_of(chosen, index.recipe))
-        return min(available, max(index.recipe.inputs, probe, labelled))
+            return max(own.STEPS)
+        part = index.tasks[chosen.id]
+        inputs = len(indexes_.inputs_of(chosen, index.recipe))
+        known = len(indexes_.known_probes(chosen, index.recipe, part))
+        return min(known, max(inputs, probe, labelled)) or inputs
+
+    def plan(self, task: str, *, model: str | None = None) -> dict[Tier, int]:
+        """Prompts that each tier of evidence takes on a task, those of the tiers before included.
+
+        Raises:
+            NotFoundError, MismatchError, CorruptFileError: As `predict`.
+        """
+        model = model or self.original
+        first = self.planned(task, model=model)
+        if self.task(task).id not in self.index(model).tasks:
+            return {Tier.DISTANCE: first}
+        most = self.planned(task, model=model, probe=max(STEPS))
+        return {
+            Tier.DISTANCE: first, Tier.PROBES: most, Tier.LABELLED: most,
+            Tier.MEASURED: most + (self._measured(model, task) or 0),
+        }
 
     def prompt(
         self,
@@ -327,15 +396,16 @@ class Workbench:
             high=None if loss is None else loss.high * 100,
         )
 
-    def _space(self, model: str, index: ObservedIndex, inputs: Sequence[Example]) -> Space:
+    def _own(self, model: str, index: ObservedIndex, inputs: Sequence[Example]) -> OwnInputs:
         """The observed instructions on somebody's own inputs; the last few are remembered."""
-        key = (model, *(e.id for e in inputs))
+        kept = inputs[: own.step(len(inputs))]
+        key = (model, *(f"{e.id} {e.answer}" for e in kept))
         with self._lock:
             known = self._spaces.get(key)
             if known is not None:
                 self._spaces.move_to_end(key)
                 return known
-        made = space_on(self.engine, model, index, inputs)
+        made = own.read(self.engine, model, index, inputs)
         with self._lock:
             self._spaces[key] = made
             while len(self._spaces) > _REMEMBERED:

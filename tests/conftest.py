@@ -127,7 +127,7 @@ def indexes(
 ) -> Path:
     """A folder with the tiny model's index and calibration."""
     root = tmp_path_factory.mktemp("indexes")
-    recipe = IndexRecipe(inputs=3, measured=8)
+    recipe = IndexRecipe(inputs=4, measured=8)
     upkeep.build(tiny_engine, root, observed, [places, topics], recipe=recipe)
     pool = [
         Instruction(

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from robustness import index, representations
-from robustness.degradation import calibration
+from robustness.degradation import calibration, own
 from robustness.errors import CancelledError, InputError
 from robustness.evaluation import accuracy, evaluate
 from robustness.tasks import Task
@@ -31,10 +31,10 @@ def test_what_is_measured_is_what_the_instruction_loses_in_points(
 ) -> None:
     asked = phrasing("Find the subject of the sentence.", topics)
     (point,) = calibration.measure(tiny_engine, MODEL, loaded, [asked], [places, topics])
-    own = accuracy(evaluate(tiny_engine, MODEL, [asked], topics.split("test")))
+    alone = accuracy(evaluate(tiny_engine, MODEL, [asked], topics.split("test")))
     part = loaded.tasks[topics.id]
     assert (point.task, point.instruction_id, point.text) == (topics.id, asked.id, asked.text)
-    assert point.degradation == pytest.approx(100 * (part.correct.mean() - own))
+    assert point.degradation == pytest.approx(100 * (part.correct.mean() - alone))
 
 
 def test_the_evidence_is_the_distance_in_each_sources_own_space(
@@ -45,14 +45,18 @@ def test_the_evidence_is_the_distance_in_each_sources_own_space(
     inputs = topics.split("dev")[: loaded.recipe.inputs]
     given = representations.on_inputs(tiny_engine, MODEL, [asked], inputs)
     near = loaded.tasks[topics.id].space.search(given, 1)
+    few = own.read(tiny_engine, MODEL, loaded, inputs)
+    near_own = few.space(len(few.examples)).search(
+        representations.on_inputs(tiny_engine, MODEL, [asked], few.examples), 1
+    )
     alone = loaded.alone.search(representations.alone(tiny_engine, MODEL, [asked]), 1)
     distances = {source: clue.distance for source, clue in point.evidence.items()}
     assert distances == {
         TaskSource.GIVEN: pytest.approx(near.distances[0, 0], rel=1e-3),
-        TaskSource.INPUTS: pytest.approx(near.distances[0, 0], rel=1e-3),
+        TaskSource.INPUTS: pytest.approx(near_own.distances[0, 0], rel=1e-3),
         TaskSource.INFERRED: pytest.approx(alone.distances[0, 0], rel=1e-3),
     }
-    deficit = calibration.deficit_at_home(loaded, near.ids[0][0])
+    deficit = own.home_deficit(loaded, near.ids[0][0])
     assert deficit is not None
     assert point.evidence[TaskSource.GIVEN].deficit == pytest.approx(100 * deficit)
 
@@ -100,15 +104,13 @@ def test_too_few_measured_instructions_are_no_calibration(
 def test_own_inputs_are_compared_with_the_phrasings_that_fit_them(
     tiny_engine: TransformersEngine, loaded: index.ObservedIndex
 ) -> None:
-    own = Example(task="own", fields={"text": "The soup was cold."}, options=("good", "bad"))
-    made = calibration.space_on(tiny_engine, MODEL, loaded, [own])
+    example = Example(task="own", fields={"text": "The soup was cold."}, options=("good", "bad"))
+    made = own.read(tiny_engine, MODEL, loaded, [example])
     fitting = {i.id for i in loaded.instructions.values() if "{story}" not in i.text}
     assert set(made.ids) == fitting < set(loaded.instructions)
     stories = {i: v for i, v in loaded.instructions.items() if i not in fitting}
     with pytest.raises(InputError, match="at least one observed"):
-        calibration.space_on(
-            tiny_engine, MODEL, replace(loaded, instructions=stories), [own]
-        )
+        own.read(tiny_engine, MODEL, replace(loaded, instructions=stories), [example]).space(1)
 
 
 def test_right_options_end_at_the_first_unlabelled_input() -> None:
@@ -126,6 +128,23 @@ def test_a_deficit_is_what_one_lacks_against_its_peers_at_home(
     part = loaded.tasks["scene_topic"]
     for row, name in enumerate(part.space.ids):
         lacks = part.correct.mean() - part.correct[row].mean()
-        assert calibration.deficit_at_home(loaded, name) == pytest.approx(lacks)
+        assert own.home_deficit(loaded, name) == pytest.approx(lacks)
     homeless = replace(loaded, tasks={})
-    assert calibration.deficit_at_home(homeless, part.space.ids[0]) is None
+    assert own.home_deficit(homeless, part.space.ids[0]) is None
+
+
+def test_own_inputs_are_probed_step_by_step_on_the_first_of_them(
+    tiny_engine: TransformersEngine, loaded: index.ObservedIndex, topics: Task
+) -> None:
+    asked = phrasing("Find the subject of the sentence.", topics)
+    (point,) = calibration.measure(tiny_engine, MODEL, loaded, [asked], [topics])
+    inputs = topics.split("dev")[: loaded.recipe.inputs]
+    steps = [k for k in own.STEPS if k <= len(inputs)]
+    assert list(point.own_evidence) == list(point.own_probe.features) == steps
+    assert list(point.own_probe.losses) == [k for k in steps if k in own.LABELLED]
+    few = own.read(tiny_engine, MODEL, loaded, inputs[:3])
+    assert len(few.examples) == 2
+    readings = representations.read_on(tiny_engine, MODEL, [asked], few.examples)
+    made = own.clue(loaded, few, readings, 2, ())
+    assert made.evidence.distance == pytest.approx(point.own_evidence[2].distance, rel=1e-3)
+    assert made.probe.features[2] == pytest.approx(point.own_probe.features[2], abs=1e-4)

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from robustness.degradation.calibration import space_on
+from robustness.degradation import own
 from robustness.predictions import Predictor
 from robustness.transformers_engine import TransformersEngine
 from robustness.typed import instruction
@@ -29,13 +29,11 @@ def test_a_conflict_is_reported_on_own_inputs(
 ) -> None:
     workbench = Workbench(tiny_engine, indexes=indexes)
     inputs = [Example(task="own", fields={"text": "x"}, options=("good", "bad"))]
-    space = space_on(tiny_engine, workbench.original, workbench.index(), inputs)
+    read = own.read(tiny_engine, workbench.original, workbench.index(), inputs)
     predictor = Predictor(
         tiny_engine, workbench.original, workbench.index(), workbench.calibration(), 2
     )
-    made = predictor.on_inputs(
-        instruction("Answer yes or no.", TaskType.BC, None), inputs, space
-    )
+    made = predictor.on_inputs(instruction("Answer yes or no.", TaskType.BC, None), read)
     assert made.task_source is TaskSource.INPUTS
     assert made.conflicts[0].asked == ("yes", "no")
     assert all(near.task == "scene_topic" for near in made.nearest)

@@ -58,7 +58,7 @@ def test_outputs_and_accuracies_follow_the_contract(
 def test_the_plan_counts_prompts_and_bad_rows(table: pd.DataFrame, workbench: Workbench) -> None:
     made = scoring.plan(table, workbench)
     assert (made.rows, made.bad_rows) == (11, 7)
-    assert made.calls == (3 + 1) + (3 + 256) + (1 + 1) + 1
+    assert made.calls == (4 + 1) + (4 + 256) + (1 + 1) + 1
 
 
 def test_an_interrupted_run_goes_on(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from robustness.transformers_engine import TransformersEngine
 from robustness.types import Example, Instruction, TaskSource, Tier
 from robustness.workbench import Workbench
 
+NEAR = "Name what the text is about, please."
 OWN = [
     Example(task="own", fields={"text": "The soup was cold."}, options=("good", "bad")),
     Example(task="own", fields={"text": "A fine evening."}, options=("good", "bad")),
@@ -124,3 +127,42 @@ def test_without_a_limit_the_inputs_of_the_baseline_are_measured(workbench: Work
     made = workbench.measure("Which topic?", task="scene_topic")
     assert made.n == measured
     assert made.degradation is not None
+
+
+def test_a_ladder_ends_with_what_measuring_gives(workbench: Workbench) -> None:
+    """The index has few inputs, so that tier 1 comes with the second reading."""
+    rungs = list(workbench.ladder(NEAR, task="scene_topic"))
+    tiers = [r.prediction.tier for r in rungs]
+    assert tiers[0] is Tier.DISTANCE
+    assert tiers[1] is Tier.PROBES
+    assert tiers[-2:] == [Tier.LABELLED, Tier.MEASURED]
+    calls = [r.calls for r in rungs]
+    assert calls == sorted(calls)
+    plan = workbench.plan("scene_topic")
+    assert (calls[0], calls[-2], calls[-1]) == (
+        plan[Tier.DISTANCE], plan[Tier.LABELLED], plan[Tier.MEASURED]
+    )
+    assert all(a.calls + a.next_calls >= b.calls for a, b in pairwise(rungs))
+    made = workbench.measure(NEAR, task="scene_topic")
+    last = rungs[-1].prediction
+    assert (last.degradation, last.low, last.high) == (made.degradation, made.low, made.high)
+    alone = workbench.predict(NEAR, task="scene_topic", probe=64)
+    assert rungs[1].prediction == alone
+
+
+def test_an_observed_instruction_is_measured_already(workbench: Workbench) -> None:
+    known = next(i for i in workbench.index().instructions.values() if i.task == "scene_topic")
+    (rung,) = workbench.ladder(known.text, task="scene_topic")
+    assert rung.prediction.tier is Tier.MEASURED
+    assert rung.next_calls == 0
+
+
+def test_own_inputs_with_answers_are_a_tier_of_their_own(workbench: Workbench) -> None:
+    rows = workbench.task("scene_topic").split("dev")[:4]
+    named = workbench.predict("Which topic?", inputs=[replace(e, answer=None) for e in rows])
+    labelled = workbench.predict("Which topic?", inputs=rows)
+    assert named.task_source is labelled.task_source is TaskSource.INPUTS
+    assert named.tier is Tier.PROBES
+    assert labelled.tier is Tier.LABELLED
+    one = workbench.predict("Which topic?", inputs=rows[:1])
+    assert one.tier is Tier.PROBES

@@ -6,52 +6,18 @@ Refuses to look at unobserved-test: whoever calls gives the instructions.
 from collections.abc import Sequence
 from itertools import takewhile
 
-import numpy as np
-
 from robustness import conflicts, representations
 from robustness import instructions as collections
-from robustness.degradation import probes
+from robustness.degradation import own, probes
 from robustness.degradation.distance import evidence
+from robustness.degradation.own import OwnInputs
 from robustness.degradation.predictor import Calibration, Point, fit
+from robustness.degradation.probes import Probe
 from robustness.engine import Engine
 from robustness.evaluation import Progress, ShouldStop, accuracy, evaluate
-from robustness.index import (
-    ObservedIndex,
-    Space,
-    TaskIndex,
-    inputs_of,
-    known_probes,
-    measured_of,
-    space,
-)
+from robustness.index import ObservedIndex, TaskIndex, inputs_of, known_probes, measured_of
 from robustness.tasks import Task
 from robustness.types import Example, Instruction, TaskSource
-
-OWN_INPUTS = 8
-"""Inputs that stand for a task when the user brings their own."""
-
-
-def space_on(
-    engine: Engine,
-    model: str,
-    index: ObservedIndex,
-    examples: Sequence[Example],
-    *,
-    should_stop: ShouldStop | None = None,
-) -> Space:
-    """All observed instructions that fit somebody's own inputs, as points on those inputs.
-
-    Raises:
-        InputError: None fits their fields.
-        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
-    """
-    chosen = [i for i in index.instructions.values() if representations.fits(i, examples[0].fields)]
-    vectors = (
-        representations.on_inputs(engine, model, chosen, examples, should_stop=should_stop)
-        if chosen
-        else np.empty((0, 0), dtype=np.float32)
-    )
-    return space([i.id for i in chosen], vectors)
 
 
 def right_options(examples: Sequence[Example]) -> list[int]:
@@ -60,18 +26,12 @@ def right_options(examples: Sequence[Example]) -> list[int]:
     return [e.options.index(str(e.answer)) for e in known]
 
 
-def deficit_at_home(index: ObservedIndex, instruction_id: str) -> float | None:
-    """Accuracy that an observed instruction lacks on a task that it was measured on."""
-    home = index.home(instruction_id)
-    return None if home is None else index.tasks[home].deficit(instruction_id)
-
-
 def _point(
     engine: Engine,
     model: str,
     index: ObservedIndex,
     task: Task,
-    own_inputs: Space,
+    own_inputs: OwnInputs,
     instruction: Instruction,
 ) -> Point:
     part: TaskIndex = index.tasks[task.id]
@@ -79,22 +39,20 @@ def _point(
     probed = known_probes(task, index.recipe, part)
     labelled = measured_of(task, index.recipe)
     found = conflicts.find(instruction, labelled[0].options)
-    readings = representations.read_on(
-        engine, model, [instruction], probed or inputs, mean_over=len(inputs)
-    )
-    given = readings.vectors
-    own = representations.on_inputs(engine, model, [instruction], inputs[:OWN_INPUTS])
-    near = part.space.search(given, probes.NEIGHBOURS)
-    near_own = own_inputs.search(own, 1)
+    readings = representations.read_on(engine, model, [instruction], probed or inputs)
+    near = part.space.search(readings.mean(len(inputs)), probes.NEIGHBOURS)
     near_alone = index.alone.search(representations.alone(engine, model, [instruction]), 1)
     measured = accuracy(evaluate(engine, model, [instruction], labelled))
     # `calibrate` takes only tasks whose observed instructions were measured.
     baseline = float(part.correct.mean())
-    rows = [part.space.ids.index(i) for i in near.ids[0]]
     probe = probes.probe(
-        readings.option_logprobs[0, : len(probed)], part.probed, rows, baseline,
-        right_options(probed),
+        readings.option_logprobs[0, : len(probed)], part.probed,
+        [part.space.ids.index(i) for i in near.ids[0]], baseline, right_options(probed),
     )
+    most = len(own_inputs.examples)
+    by_step = {
+        k: own.clue(index, own_inputs, readings, k, found) for k in own.STEPS if k <= most
+    }
     return Point(
         instruction_id=instruction.id,
         text=instruction.text,
@@ -102,14 +60,17 @@ def _point(
         degradation=(baseline - measured) * 100.0,
         evidence={
             TaskSource.GIVEN: evidence(part.space, near, part.deficit(near.ids[0][0]), found),
-            TaskSource.INPUTS: evidence(
-                own_inputs, near_own, deficit_at_home(index, near_own.ids[0][0]), found
-            ),
+            TaskSource.INPUTS: by_step[most].evidence,
             TaskSource.INFERRED: evidence(
-                index.alone, near_alone, deficit_at_home(index, near_alone.ids[0][0]), found
+                index.alone, near_alone, own.home_deficit(index, near_alone.ids[0][0]), found
             ),
         },
         probe=probe,
+        own_evidence={k: c.evidence for k, c in by_step.items()},
+        own_probe=Probe(
+            features={k: f for c in by_step.values() for k, f in c.probe.features.items()},
+            losses={k: loss for c in by_step.values() for k, loss in c.probe.losses.items()},
+        ),
     )
 
 
@@ -153,8 +114,8 @@ def measure(
     for task, chosen in work:
         if not chosen:
             continue
-        inputs = inputs_of(task, index.recipe)[:OWN_INPUTS]
-        own_inputs = space_on(engine, model, index, inputs, should_stop=should_stop)
+        inputs = inputs_of(task, index.recipe)
+        own_inputs = own.read(engine, model, index, inputs, should_stop=should_stop)
         for instruction in chosen:
             points.append(_point(engine, model, index, task, own_inputs, instruction))
             if on_progress is not None:

@@ -26,7 +26,7 @@ from robustness.errors import CorruptFileError, InputError, MismatchError
 from robustness.index import ObservedIndex
 from robustness.types import Provenance, RepresentationSpec, TaskSource, Tier
 
-SCHEMA = 2
+SCHEMA = 3
 FILE = "calibration.json"
 MINIMUM = 10
 """Measured instructions below which nothing is fitted."""
@@ -45,6 +45,10 @@ class Point:
     """Points."""
     evidence: Mapping[TaskSource, Evidence]
     probe: Probe = field(default_factory=Probe)
+    """On the task's inputs."""
+    own_evidence: Mapping[int, Evidence] = field(default_factory=dict)
+    """Number of inputs, taken as somebody's own -> distance among all that fit them."""
+    own_probe: Probe = field(default_factory=Probe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +105,9 @@ class Calibration:
     coverage: float
     lines: Mapping[TaskSource, Line]
     """Tier 0."""
-    probed: Mapping[int, Line]
+    probed: Mapping[TaskSource, Mapping[int, Line]]
     """Tier 1: number of inputs -> regression on `probes.features` and the distance."""
-    labelled: Mapping[int, Shrinkage]
+    labelled: Mapping[TaskSource, Mapping[int, Shrinkage]]
     """Tier 2: number of labelled inputs -> shrinkage towards tier 1 on as many."""
     points: tuple[Point, ...]
     made: Provenance
@@ -114,9 +118,10 @@ class Calibration:
         made: dict[str, Line | Shrinkage] = {
             f"{source}, distance": line for source, line in self.lines.items()
         }
-        given = TaskSource.GIVEN
-        made |= {f"{given}, {k} unlabelled inputs": line for k, line in self.probed.items()}
-        made |= {f"{given}, {k} labelled inputs": s for k, s in self.labelled.items()}
+        for source, lines in self.probed.items():
+            made |= {f"{source}, {k} unlabelled inputs": line for k, line in lines.items()}
+        for source, shrunk in self.labelled.items():
+            made |= {f"{source}, {k} labelled inputs": s for k, s in shrunk.items()}
         return made
 
     def estimates(self, point: Point) -> dict[str, Estimated]:
@@ -125,42 +130,52 @@ class Calibration:
             f"{source}, distance": self.estimate(source, point.evidence[source])
             for source in self.lines
         }
-        given = TaskSource.GIVEN
-        for k in self.probed:
-            seen = Probe(features={k: point.probe.features[k]})
-            name = f"{given}, {k} unlabelled inputs"
-            made[name] = self.estimate(given, point.evidence[given], seen)
-        for k in self.labelled:
-            seen = Probe(
-                features={k: point.probe.features[k]}, losses={k: point.probe.losses[k]}
-            )
-            name = f"{given}, {k} labelled inputs"
-            made[name] = self.estimate(given, point.evidence[given], seen)
+        for source, lines in self.probed.items():
+            for k in lines:
+                seen = Probe(features={k: point_probe(point, source).features[k]})
+                name = f"{source}, {k} unlabelled inputs"
+                made[name] = self.estimate(source, _clues(point, source, k), seen)
+        for source, shrunk in self.labelled.items():
+            for k in shrunk:
+                full = point_probe(point, source)
+                seen = Probe(features={k: full.features[k]}, losses={k: full.losses[k]})
+                name = f"{source}, {k} labelled inputs"
+                made[name] = self.estimate(source, _clues(point, source, k), seen)
         return made
 
     def estimate(
         self, source: TaskSource, evidence: Evidence, probe: Probe | None = None
     ) -> Estimated:
         """A number with its interval from the best evidence, or none where it is out of range."""
-        line = self.lines.get(source)
-        probe = probe or Probe()
-        k = max((k for k in self.probed if k in probe.features), default=0)
-        m = max((m for m in self.labelled if m in probe.losses and m in probe.features), default=0)
-        if line is None or not evidence.usable or evidence.relative > line.largest_relative:
+        line, probe = self.lines.get(source), probe or Probe()
+        lines, shrunk = self.probed.get(source, {}), self.labelled.get(source, {})
+        k = max((k for k in lines if k in probe.features), default=0)
+        m = max((m for m in shrunk if m in probe.losses and m in probe.features), default=0)
+        chosen = lines[m or k] if m or k else line
+        if chosen is None or not evidence.usable or evidence.relative > chosen.largest_relative:
             return Estimated(
                 degradation=None, low=None, high=None, in_support=False, tier=Tier.DISTANCE,
                 inputs=0, skill=None,
             )
+        if not k and not m:
+            return _estimated(
+                chosen.value(features([evidence])[0]), chosen, Tier.DISTANCE, 0
+            )
+        value = chosen.value(_probed_row(evidence, probe.features[m or k]))
         if m:
-            shrunk, prior = self.labelled[m], self.probed[m]
-            start = prior.value(_probed_row(evidence, probe.features[m]))
-            value = start + shrunk.weight * (probe.losses[m] - start)
-            return _estimated(value, shrunk, Tier.LABELLED, m)
-        if k:
-            chosen = self.probed[k]
-            value = chosen.value(_probed_row(evidence, probe.features[k]))
-            return _estimated(value, chosen, Tier.PROBES, k)
-        return _estimated(line.value(features([evidence])[0]), line, Tier.DISTANCE, 0)
+            value += shrunk[m].weight * (probe.losses[m] - value)
+            return _estimated(value, shrunk[m], Tier.LABELLED, m)
+        return _estimated(value, chosen, Tier.PROBES, k)
+
+
+def point_probe(point: Point, source: TaskSource) -> Probe:
+    """What was read of a measured instruction on the inputs of a source."""
+    return point.own_probe if source is TaskSource.INPUTS else point.probe
+
+
+def _clues(point: Point, source: TaskSource, k: int) -> Evidence:
+    own = source is TaskSource.INPUTS
+    return point.own_evidence[k] if own else point.evidence[source]
 
 
 def _estimated(value: float, fitted: Line | Shrinkage, tier: Tier, inputs: int) -> Estimated:
@@ -202,12 +217,12 @@ class _Split:
         return conformal.cross_fit(x, self.y, self.held_out, fit)
 
 
-def _split(points: Sequence[Point], source: TaskSource, seed: int) -> _Split:
+def _split(points: Sequence[Point], clues: Sequence[Evidence], seed: int) -> _Split:
     groups = conformal.clusters([p.text for p in points])
     return _Split(
         tasks=tuple(p.task for p in points),
         y=np.array([p.degradation for p in points]),
-        distances=features([p.evidence[source] for p in points]),
+        distances=features(clues),
         groups=groups,
         held_out=conformal.folds(groups, _FOLDS, np.random.default_rng(seed)),
     )
@@ -274,24 +289,19 @@ def _shrinkage(
 
 
 def _tiers(
-    points: Sequence[Point], split: _Split, coverage: float, seed: int
+    points: Sequence[Point], source: TaskSource, coverage: float, seed: int
 ) -> tuple[dict[int, Line], dict[int, Shrinkage]]:
     """Tiers 1 and 2 for every number of inputs that all points were probed on."""
-    common = set.intersection(*(set(p.probe.features) for p in points))
-    with_labels = set.intersection(*(set(p.probe.losses) for p in points))
+    seen = [point_probe(p, source) for p in points]
+    common = set.intersection(*(set(p.features) for p in seen))
+    with_labels = set.intersection(*(set(p.losses) for p in seen))
     probed, labelled = {}, {}
-    for k in sorted(common | with_labels):
-        if k not in common:
-            continue
-        x = np.stack(
-            [
-                np.concatenate([row, p.probe.features[k]])
-                for row, p in zip(split.distances, points, strict=True)
-            ]
-        )
+    for k in sorted(common):
+        split = _split(points, [_clues(p, source, k) for p in points], seed)
+        x = np.hstack([split.distances, np.array([p.features[k] for p in seen])])
         probed[k], predicted = _fit_line(split, x, coverage, seed)
         if k in with_labels:
-            losses = np.array([p.probe.losses[k] for p in points])
+            losses = np.array([p.losses[k] for p in seen])
             labelled[k] = _shrinkage(split, predicted, losses, coverage, seed)
     return probed, labelled
 
@@ -311,8 +321,8 @@ def fit(
         InputError: Too few points, or too few clusters of them.
     """
     lines: dict[TaskSource, Line] = {}
-    probed: dict[int, Line] = {}
-    labelled: dict[int, Shrinkage] = {}
+    probed: dict[TaskSource, dict[int, Line]] = {}
+    labelled: dict[TaskSource, dict[int, Shrinkage]] = {}
     for source in TaskSource:
         usable = [p for p in points if source in p.evidence and p.evidence[source].usable]
         if len(usable) < MINIMUM:
@@ -320,10 +330,10 @@ def fit(
                 f"calibration needs at least {MINIMUM} measured unobserved instructions with a "
                 f"distance (task {source}), found {len(usable)}"
             )
-        split = _split(usable, source, seed)
+        split = _split(usable, [p.evidence[source] for p in usable], seed)
         lines[source], _ = _fit_line(split, split.distances, coverage, seed)
-        if source is TaskSource.GIVEN:
-            probed, labelled = _tiers(usable, split, coverage, seed)
+        if source is not TaskSource.INFERRED:
+            probed[source], labelled[source] = _tiers(usable, source, coverage, seed)
     return Calibration(
         spec=index.spec, index_digest=index.digest, coverage=coverage, lines=lines, probed=probed,
         labelled=labelled, points=tuple(points), made=provenance.collect(schema=SCHEMA, seed=seed),
@@ -345,8 +355,8 @@ class _Document(BaseModel):
     index_digest: str
     coverage: float
     lines: dict[TaskSource, Line]
-    probed: dict[int, Line]
-    labelled: dict[int, Shrinkage]
+    probed: dict[TaskSource, dict[int, Line]]
+    labelled: dict[TaskSource, dict[int, Shrinkage]]
     points: tuple[Point, ...]
     made: Provenance
 

@@ -97,6 +97,20 @@ def steps(available: int) -> list[int]:
     return [k for k in STEPS if k <= available] or [available]
 
 
+def lost(own: FloatArray, observed: FloatArray, correct: Sequence[int]) -> float:
+    """Points of accuracy that an instruction loses against the observed on labelled inputs.
+
+    Args:
+        own: (N, C) option log-probabilities.
+        observed: (I, N, C).
+        correct: (N,) index of the right options.
+    """
+    right = np.asarray(correct)
+    mine = distributions(own).argmax(-1) == right
+    theirs = distributions(observed).argmax(-1) == right[None]
+    return 100.0 * float(theirs.mean() - mine.mean())
+
+
 def probe(
     own: FloatArray,
     observed: FloatArray,
@@ -122,10 +136,6 @@ def probe(
     }
     losses = {}
     if len(correct):
-        right = np.asarray(correct)
-        m = min(len(right), n)
-        mine = distributions(own[:m]).argmax(-1) == right[:m]
-        theirs = distributions(observed[:, :m]).argmax(-1) == right[None, :m]
-        for k in steps(m):
-            losses[k] = 100.0 * float(theirs[:, :k].mean() - mine[:k].mean())
+        for k in steps(min(len(correct), n)):
+            losses[k] = lost(own[:k], observed[:, :k], correct[:k])
     return Probe(features=label_free, losses=losses)

@@ -3,11 +3,12 @@
 Refuses to compute: numbers are shown as they come, in points.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from robustness.advice import Phrase, Rewording
-from robustness.types import Comparison, Measurement, Nearest, Prediction, Prompt
+from robustness.predictions import Rung
+from robustness.types import Comparison, Measurement, Nearest, Prediction, Prompt, Tier
 from server.jobs import Job
 
 _TIERS = {
@@ -32,9 +33,11 @@ def _signed(value: float) -> str:
     return f"{value:+.1f}".replace("-", "−")
 
 
-def _scale(value: float, low: float, high: float) -> str:
-    """An interval on an axis from -20 to 60 points, wider where the interval is."""
-    left, right = min(-20.0, low), max(60.0, high)
+def _scale(
+    value: float, low: float, high: float, left: float = -20.0, right: float = 60.0
+) -> str:
+    """An interval on an axis, by default from -20 to 60 points; wider where the interval is."""
+    left, right = min(left, low), max(right, high)
 
     def at(x: float) -> float:
         return 100 * (x - left) / (right - left)
@@ -77,6 +80,45 @@ def prediction(made: Prediction) -> str:
         f"Task: {escape(made.task)} ({made.task_source}).</div>"
     )
     return card("Predicted loss of accuracy", body)
+
+
+def ladder(rungs: Sequence[Rung]) -> str:
+    """Predictions as evidence arrived, weakest first, on one axis."""
+    if not rungs:
+        return note("From distance to measurement", "Reading…")
+    made = [r.prediction for r in rungs if r.prediction.low is not None]
+    left = min([-20.0, *(p.low for p in made if p.low is not None)])
+    right = max([60.0, *(p.high for p in made if p.high is not None)])
+    rows = ""
+    for rung in rungs:
+        p = rung.prediction
+        if p.degradation is None or p.low is None or p.high is None:
+            rows += f"<div>{_TIERS[p.tier]}: no number. {escape(p.basis)}</div>"
+            continue
+        rows += (
+            f'<div class="sf-rung"><div><b>{escape(_TIERS[p.tier])}</b>, {rung.calls} prompts: '
+            f"{_signed(p.degradation)} points, {p.coverage * 100:.0f}% interval "
+            f"[{_signed(p.low)}, {_signed(p.high)}], {p.high - p.low:.1f} wide</div>"
+            f"{_scale(p.degradation, p.low, p.high, left, right)}</div>"
+        )
+    last = rungs[-1]
+    if last.next_calls:
+        rows += f'<div class="sf-sub">Next: {last.next_calls} more prompts…</div>'
+    else:
+        rows += f'<div class="sf-sub">{escape(last.prediction.basis)}</div>'
+    return card("From distance to measurement", rows)
+
+
+def planned(plan: Mapping[Tier, int]) -> str:
+    """How many prompts each tier of evidence takes."""
+    live = plan[Tier.DISTANCE]
+    text = f"A live prediction reads {live} prompts of this task"
+    if Tier.MEASURED in plan:
+        text += (
+            f"; <i>Measure it</i> goes on to {plan[Tier.LABELLED]}, and to "
+            f"{plan[Tier.MEASURED]} when everything is measured"
+        )
+    return f'<div class="sf-sub">{text}.</div>'
 
 
 def _accuracy(neighbour: Nearest) -> str:

@@ -11,7 +11,8 @@ import gradio as gr
 
 from robustness import advice, tasks
 from robustness.errors import RobustnessError
-from robustness.types import CompletionChunk, Example, GenerationSettings
+from robustness.predictions import Rung
+from robustness.types import CompletionChunk, Example, GenerationSettings, Tier
 from robustness.workbench import Workbench
 from server.page import cards
 
@@ -200,24 +201,36 @@ class TryTab:
         model: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[str]:
-        """Runs the labelled inputs and shows the measured loss."""
+        """Gathers more and more evidence up to the measured loss; the interval narrows."""
+        title = "From distance to measurement"
         if task == OWN:
-            yield cards.note(
-                "Measured loss of accuracy", "Choose a task: it needs labelled inputs."
-            )
+            yield cards.note(title, "Choose a task: it needs labelled inputs.")
             return
-        yield cards.note("Measured loss of accuracy", "Measuring…")
+        rungs: list[Rung] = []
+        yield cards.ladder(rungs)
         try:
-            made = self._workbench.measure(
+            for rung in self._workbench.ladder(
                 instruction,
                 task=task,
                 model=model,
                 on_progress=lambda done, total: progress((done, total), unit="inputs"),
-            )
+            ):
+                rungs.append(rung)
+                yield cards.ladder(rungs)
+            if rungs[-1].prediction.tier is not Tier.MEASURED:
+                made = self._workbench.measure(instruction, task=task, model=model)
+                yield cards.ladder(rungs) + cards.measurement(made)
         except RobustnessError as error:
-            yield cards.note("Measured loss of accuracy", str(error))
-            return
-        yield cards.measurement(made)
+            yield (cards.ladder(rungs) if rungs else "") + cards.note(title, str(error))
+
+    def planned(self, task: str, model: str) -> str:
+        """How many prompts each tier of evidence takes."""
+        if task == OWN:
+            return cards.planned({Tier.DISTANCE: 1})
+        try:
+            return cards.planned(self._workbench.plan(task, model=model))
+        except RobustnessError as error:
+            return cards.note("Evidence", str(error))
 
     def advise(self, instruction: str, task: str, model: str) -> tuple[str, str]:
         """Rewordings with their predictions, and the words that moved the instruction."""
@@ -286,6 +299,7 @@ class TryTab:
                     measure = gr.Button("Measure it", elem_id="measure")
                     suggest = gr.Button("Suggest rewordings", elem_id="suggest")
                     stop = gr.Button("Stop", variant="stop", elem_id="stop")
+                planned = gr.HTML(self.planned(task_name, bench.original), elem_id="planned")
                 with gr.Accordion("Generation settings", open=False):
                     aligned = gr.Dropdown(
                         list(bench.aligned),
@@ -356,6 +370,14 @@ class TryTab:
             self.predict,
             [*asked, model, evidence],
             shown,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        gr.on(
+            [task.change, model.change],
+            self.planned,
+            [task, model],
+            planned,
             show_progress="hidden",
             api_visibility="private",
         )

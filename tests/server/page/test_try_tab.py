@@ -100,4 +100,6 @@ def test_measuring_ones_own_input_asks_for_a_task(tab: TryTab) -> None:
 
 def test_measuring_shows_an_interval(tab: TryTab) -> None:
     shown = list(tab.measure("Which topic?", "scene_topic", "tiny-llama", lambda *a, **k: None))
-    assert "labelled inputs of scene_topic" in shown[-1]
+    assert "Measured on all 8 labelled inputs" in shown[-1]
+    assert [card.count("sf-rung") for card in shown] == list(range(len(shown)))
+    assert "8 more prompts" in shown[-2]
