@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from robustness import (
     advice,
+    alterations,
     checkpoint,
     instructions,
     measured,
@@ -169,6 +170,30 @@ def advise(
     rows = advice.rewordings(workbench, text, task=task, model=chosen)
     phrases = advice.moved(workbench, text, task=task, model=chosen)
     _print({"rewordings": rows, "phrases": phrases}, as_json, show.advised(rows, phrases))
+
+
+@app.command("alterations")
+def alter(
+    text: Text,
+    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    limit: Annotated[
+        int, typer.Option(min=1, help="Labelled inputs to read for each alteration.")
+    ] = alterations.LIMIT,
+    seed: Annotated[int, typer.Option(help="Of the alterations and the intervals.")] = 0,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """How much a model uses an instruction at all: negated, nonsensical, empty and other forms."""
+    workbench = _workbench(model, prefix or [], indexes)
+    chosen = workbench.aligned[0] if prefix else workbench.original
+    with _bar("prompt") as report:
+        made = alterations.probe(
+            workbench, text, task=task, model=chosen, limit=limit, seed=seed,
+            on_progress=lambda done, total: report("reading", done, total),
+        )
+    _print(made, as_json, show.probes(made))
 
 
 @app.command()
