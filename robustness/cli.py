@@ -15,11 +15,13 @@ from tqdm import tqdm
 
 from robustness import (
     advice,
+    alterations,
     budget,
     checkpoint,
     instructions,
     measured,
     paths,
+    published,
     scoring,
     show,
     storage,
@@ -43,8 +45,10 @@ app = typer.Typer(
 )
 index_app = typer.Typer(no_args_is_help=True, help="The observed index of a model.")
 backbone_app = typer.Typer(no_args_is_help=True, help="How the embedded backbone is made.")
+published_app = typer.Typer(no_args_is_help=True, help="The published results, recomputed.")
 app.add_typer(index_app, name="index")
 app.add_typer(backbone_app, name="backbone")
+app.add_typer(published_app, name="published")
 
 Text = Annotated[str, typer.Argument(help="The instruction, with {placeholders} or without.")]
 Model = Annotated[str, typer.Option(help="A folder with a transformers model, or a hub name.")]
@@ -196,6 +200,30 @@ def advise(
     rows = advice.rewordings(workbench, text, task=task, model=chosen)
     phrases = advice.moved(workbench, text, task=task, model=chosen)
     _print({"rewordings": rows, "phrases": phrases}, as_json, show.advised(rows, phrases))
+
+
+@app.command("alterations")
+def alter(
+    text: Text,
+    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    limit: Annotated[
+        int, typer.Option(min=1, help="Labelled inputs to read for each alteration.")
+    ] = alterations.LIMIT,
+    seed: Annotated[int, typer.Option(help="Of the alterations and the intervals.")] = 0,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """How much a model uses an instruction at all: negated, nonsensical, empty and other forms."""
+    workbench = _workbench(model, prefix or [], indexes)
+    chosen = workbench.aligned[0] if prefix else workbench.original
+    with _bar("prompt") as report:
+        made = alterations.probe(
+            workbench, text, task=task, model=chosen, limit=limit, seed=seed,
+            on_progress=lambda done, total: report("reading", done, total),
+        )
+    _print(made, as_json, show.probes(made))
 
 
 @app.command()
@@ -408,6 +436,37 @@ def backbone_card(
             _engine(model, None), Path(model), _corpora(data), report=report
         )
     _print(card, as_json, f"written: {Path(model) / 'CARD.md'}")
+
+
+def _published(name: str) -> None:
+    """Adds the command of one published table."""
+
+    @published_app.command(name, help=f"{name} of the published study.")
+    def show_table(
+        results: Annotated[
+            Path, typer.Option(help="Accuracies in the shipped layout.")
+        ] = published.SHIPPED,
+        seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+        draws: Annotated[int, typer.Option(min=100, help="Bootstrap samples.")] = published.DRAWS,
+        as_json: Json = False,
+    ) -> None:
+        made = published.table(name, results=results, seed=seed, draws=draws)
+        _print(made, as_json, published.as_text(made))
+
+
+for _name in published.NAMES:
+    _published(_name)
+
+
+@published_app.command("build")
+def published_build(
+    folder: Annotated[Path, typer.Argument(help="InstructionEval's folder with result_csv.")],
+    out: Annotated[Path, typer.Option(help="Where to write.")] = published.SHIPPED,
+    as_json: Json = False,
+) -> None:
+    """Makes the shipped file of accuracies again from the released folder."""
+    written = published.build(folder, out)
+    _print({"accuracy": written}, as_json, f"written: {written}")
 
 
 def _corpora(data: Path | None) -> Path | None:

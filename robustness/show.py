@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from robustness import tasks
 from robustness.advice import Phrase, Rewording
+from robustness.alterations import Difference, Probes
 from robustness.backbone.train import Progress
 from robustness.budget import BudgetReport
 from robustness.degradation import HeldOut, Skill
@@ -111,6 +112,35 @@ def comparison(made: Comparison) -> str:
     if len(made.answers) > 1:
         lines.append("They agree." if made.agree else "They disagree.")
     return "\n".join(lines)
+
+
+def probes(made: Probes) -> str:
+    """Accuracy under every alteration, then how much the model relies on the instruction."""
+    lines = [
+        f"{made.model} on {made.n} labelled inputs of {made.task}; accuracy in points, 95% "
+        f"intervals; a random guess gives {made.random_guess:.1f}",
+    ]
+    lines += [
+        f"  {row.kind:<18} {row.accuracy:5.1f} [{row.accuracy_low:.1f}, {row.accuracy_high:.1f}], "
+        f"lost {row.degradation:.1f} [{row.low:.1f}, {row.high:.1f}]  {_short(row.text, 60)}"
+        for row in made.rows
+    ]
+    lines += [f"  {kind:<18} not made: {why}" for kind, why in made.absent.items()]
+    reliance = made.reliance
+    lines.append("Instruction reliance, accuracy under the given instruction minus accuracy:")
+    lines += [
+        f"  {what}: {_interval(difference)}"
+        for what, difference in (
+            ("with the output space alone (simplified)", reliance.over_simplified),
+            ("with the instruction negated", reliance.over_negated),
+            ("of a random guess", reliance.over_random_guess),
+        )
+    ]
+    return "\n".join(lines)
+
+
+def _interval(made: Difference) -> str:
+    return f"{made.value:+.1f} [{made.low:.1f}, {made.high:.1f}]"
 
 
 def cards(made: Sequence[IndexCard]) -> str:

@@ -35,7 +35,9 @@ def wilson(correct: int, n: int, *, coverage: float = 0.95) -> Estimate:
     if n <= 0:
         raise InputError("the accuracy of no answers is undefined; give labelled inputs")
     low, high = proportion_confint(correct, n, alpha=1.0 - coverage, method="wilson")
-    return Estimate(value=correct / n, low=float(low), high=float(high))
+    value = correct / n
+    # Rounding can leave the end a hair inside of 0 or 1, where the value is.
+    return Estimate(value=value, low=min(float(low), value), high=max(float(high), value))
 
 
 def paired_bootstrap(

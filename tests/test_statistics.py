@@ -12,6 +12,13 @@ def test_wilson_stays_inside_the_unit_interval() -> None:
     assert made.high == pytest.approx(1.0)
 
 
+def test_wilsons_interval_holds_its_value_at_the_ends() -> None:
+    for n in range(1, 200):
+        for correct in (0, n):
+            made = statistics.wilson(correct, n)
+            assert made.low <= made.value <= made.high
+
+
 def test_the_accuracy_of_nothing_is_an_error() -> None:
     with pytest.raises(InputError, match="undefined"):
         statistics.wilson(0, 0)

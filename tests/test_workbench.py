@@ -147,7 +147,8 @@ def test_a_ladder_ends_with_what_measuring_gives(workbench: Workbench) -> None:
     last = rungs[-1].prediction
     assert (last.degradation, last.low, last.high) == (made.degradation, made.low, made.high)
     alone = workbench.predict(NEAR, task="scene_topic", probe=64)
-    assert rungs[1].prediction == alone
+    assert rungs[1].prediction.degradation == pytest.approx(alone.degradation, abs=1e-3)
+    assert rungs[1].prediction.basis == alone.basis
 
 
 def test_an_observed_instruction_is_measured_already(workbench: Workbench) -> None:

@@ -1,0 +1,21 @@
+"""The probe suite of [S1] and [S2] for one instruction: how much a model uses it at all.
+
+Refuses to judge an instruction: it shows what is left when its meaning is taken away.
+"""
+
+from robustness.alterations.kinds import Alteration, Kind, Material, Suite, make
+from robustness.alterations.measure import (
+    LIMIT,
+    Difference,
+    Probed,
+    Probes,
+    Reliance,
+    probe,
+    random_guess,
+)
+from robustness.alterations.negation import negate
+
+__all__ = [
+    "LIMIT", "Alteration", "Difference", "Kind", "Material", "Probed", "Probes", "Reliance",
+    "Suite", "make", "negate", "probe", "random_guess",
+]
