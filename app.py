@@ -17,6 +17,7 @@ import gradio as gr  # noqa: E402
 import uvicorn  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 
+from robustness.alignment.served import ServedParaphraser  # noqa: E402
 from robustness.errors import RobustnessError  # noqa: E402
 from robustness.workbench import Workbench  # noqa: E402
 from server.application import create_app  # noqa: E402
@@ -29,13 +30,15 @@ from server.page.try_tab import TryTab  # noqa: E402
 from server.settings import Settings, settings_from  # noqa: E402
 
 
-def build_page(workbench: Workbench, jobs: Jobs, reason: str) -> gr.Blocks:
+def build_page(
+    workbench: Workbench, jobs: Jobs, reason: str, paraphraser: ServedParaphraser | None = None
+) -> gr.Blocks:
     """The page's tabs."""
     with gr.Blocks(title="Steadfast", analytics_enabled=False) as page:
         gr.Markdown(
             "# Steadfast\nHow much does a model depend on the way an instruction is phrased?"
         )
-        trying = TryTab(workbench)
+        trying = TryTab(workbench, paraphraser)
         with gr.Tab("Try", id="try"):
             trying.build()
         with gr.Tab("Batch", id="batch"):
@@ -57,7 +60,13 @@ def build_app(settings: Settings) -> FastAPI:
     workbench = Workbench(built.engine, indexes=settings.indexes)
     jobs = Jobs(workbench, settings.jobs)
     api = create_app(workbench, settings, reason=built.reason, batch=jobs)
-    page = build_page(workbench, jobs, built.reason)
+    served = None
+    if settings.paraphraser_url is not None:
+        served = ServedParaphraser(
+            url=settings.paraphraser_url, model=settings.paraphraser_model,
+            key=settings.paraphraser_key,
+        )
+    page = build_page(workbench, jobs, built.reason, served)
     return gr.mount_gradio_app(
         api, page, path="/", server_name=settings.host, server_port=settings.port, theme=THEME,
         css_paths=STYLE, footer_links=[], ssr_mode=False, show_error=True,

@@ -4,10 +4,10 @@ Refuses to invent a prediction: every rewording is asked as any instruction is.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robustness.alignment.paraphrase import paraphrase
+from robustness.alignment.served import ServedParaphraser
 from robustness.errors import InputError, RobustnessError
 from robustness.types import Instruction, Prediction
 from robustness.workbench import Workbench
@@ -54,7 +54,7 @@ def rewordings(
     *,
     task: str,
     model: str | None = None,
-    more: Sequence[tuple[str, str]] = (),
+    paraphraser: ServedParaphraser | None = None,
     count: int = SUGGESTIONS,
     seed: int = 0,
 ) -> list[Rewording]:
@@ -65,19 +65,21 @@ def rewordings(
         text: The person's instruction.
         task: A task with observed instructions of its own.
         model: A served model id; by default the original.
-        more: (text, source) of rewordings from elsewhere.
+        paraphraser: A served model that rewords too.
         count: How many.
         seed: Of the automatic paraphrases.
 
     Raises:
         InputError: The text is empty or does not fit the task.
-        NotFoundError, MismatchError, CorruptFileError, EngineError: As `Workbench.predict`.
+        NotFoundError, MismatchError, CorruptFileError: As `Workbench.predict`.
+        EngineError: As there, or the served paraphraser does not answer.
     """
     own = workbench.predict(text, task=task, model=model, k=count)
     given = workbench.instruction(text, workbench.task(task))
     candidates = [(n.text, "observed") for n in own.nearest]
     candidates += [(p.text, "paraphrase") for p in _paraphrases(given, seed)]
-    candidates += list(more)
+    if paraphraser is not None:
+        candidates += [(t, paraphraser.model) for t in paraphraser.reword(given)]
     seen = {" ".join(text.split())}
     rows = []
     for wording, source in candidates:

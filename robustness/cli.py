@@ -30,8 +30,10 @@ from robustness import (
 )
 from robustness.alignment import train as alignment
 from robustness.alignment.recipe import AlignRecipe
+from robustness.alignment.served import ServedParaphraser
 from robustness.backbone import recipe
 from robustness.backbone import train as backbone
+from robustness.encoder import Encoder
 from robustness.errors import InputError, RobustnessError
 from robustness.tasks import Task
 from robustness.transformers_engine import TransformersEngine
@@ -132,6 +134,20 @@ def predict(
         ),
     ] = None,
     of: Annotated[str | None, typer.Option(help="A model of the table of measurements.")] = None,
+    answers: Annotated[
+        str,
+        typer.Option(
+            help="With --measurements: the model's answers to the unlabelled inputs of the "
+            "table's column `answers`, separated by |."
+        ),
+    ] = "",
+    right: Annotated[
+        str, typer.Option(help="With --measurements: labelled inputs answered rightly: 13/16.")
+    ] = "",
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="With --measurements: sentence encoder, a folder or a hub name."),
+    ] = None,
     probe: Annotated[
         int, typer.Option(min=0, help="Unlabelled inputs to read: 32 or 64; 16 are read anyway.")
     ] = 0,
@@ -152,7 +168,12 @@ def predict(
         table = measured.read(measurements)
         for number, problem in table.errors.items():
             typer.echo(f"{measurements}, row {number + 1} left out: {problem}", err=True)
-        found = table.predict(text, task=task, model=of, k=neighbours)
+        found = table.predict(
+            text, task=task, model=of, k=neighbours,
+            answers=measured.answers_of(answers) if answers else (),
+            labelled=measured.share_of(right) if right else None,
+            embed=Encoder(encoder) if encoder else None,
+        )
         _print(found, as_json, show.prediction(found))
         return
     workbench = _workbench(model, prefix or [], indexes)
@@ -192,12 +213,26 @@ def advise(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     indexes: Indexes = paths.INDEXES,
+    paraphraser_url: Annotated[
+        str | None,
+        typer.Option(help="OpenAI-compatible address of a model that rewords too, up to /v1."),
+    ] = None,
+    paraphraser_model: Annotated[str, typer.Option(help="Its name there.")] = "",
+    paraphraser_key: Annotated[
+        str, typer.Option(envvar="STEADFAST_PARAPHRASER_KEY", help="Its key.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Rewordings with their predicted loss, and which words moved the instruction."""
     workbench = _workbench(model, prefix or [], indexes)
     chosen = workbench.aligned[0] if prefix else workbench.original
-    rows = advice.rewordings(workbench, text, task=task, model=chosen)
+    served = None
+    if paraphraser_url is not None:
+        served = ServedParaphraser(
+            url=paraphraser_url, model=paraphraser_model, key=paraphraser_key
+        )
+        typer.echo(f"asking {paraphraser_url} {served.calls} times", err=True)
+    rows = advice.rewordings(workbench, text, task=task, model=chosen, paraphraser=served)
     phrases = advice.moved(workbench, text, task=task, model=chosen)
     _print({"rewordings": rows, "phrases": phrases}, as_json, show.advised(rows, phrases))
 
@@ -293,7 +328,7 @@ def compare(
 
 @app.command()
 def score(
-    table: Annotated[Path, typer.Argument(help=".csv, .jsonl or .parquet with `instruction`.")],
+    table: Annotated[Path, typer.Argument(help=".csv, .json, .jsonl or .parquet.")],
     out: Annotated[Path, typer.Option(help="Where to write; the ending gives the format.")],
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = False,
     model: Model = DEFAULT_MODEL,

@@ -1,4 +1,4 @@
-"""Tables of instructions: CSV, JSON lines and Parquet, read row by row and written whole.
+"""Tables of instructions: CSV, JSON, JSON lines and Parquet, read row by row and written whole.
 
 Refuses to let one broken row cost the others, and knows nothing of models.
 """
@@ -22,7 +22,7 @@ ROW_ERRORS = "row_errors"
 """Key in `DataFrame.attrs`: row number -> what is wrong with how the row is written."""
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_SUFFIXES = (".csv", ".jsonl", ".parquet")
+_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 
 
 def _suffix(name: str) -> str:
@@ -82,6 +82,21 @@ def _jsonl_rows(data: bytes) -> tuple[list[str], list[dict[str, Any]], dict[int,
     return list(columns), rows, errors
 
 
+def _json_rows(
+    data: bytes, name: str
+) -> tuple[list[str], list[dict[str, Any]], dict[int, str]]:
+    try:
+        rows = json.loads(_text(data))
+    except json.JSONDecodeError as error:
+        raise CorruptFileError(f"{name} is not JSON: {error}") from error
+    if not isinstance(rows, list):
+        raise InputError(f"{name} must hold one list of objects, a row each")
+    errors = {n: "the row is not a JSON object" for n, r in enumerate(rows) if type(r) is not dict}
+    kept = [{str(k): v for k, v in r.items()} if n not in errors else {} for n, r in
+            enumerate(rows)]
+    return list(dict.fromkeys(key for row in kept for key in row)), kept, errors
+
+
 def _parquet_rows(data: bytes, name: str) -> tuple[list[str], list[dict[str, Any]], dict[int, str]]:
     try:
         table = pd.read_parquet(io.BytesIO(data))
@@ -125,6 +140,8 @@ def read_table(
         columns, rows, errors = _csv_rows(source, name)
     elif suffix == ".jsonl":
         columns, rows, errors = _jsonl_rows(source)
+    elif suffix == ".json":
+        columns, rows, errors = _json_rows(source, name)
     else:
         columns, rows, errors = _parquet_rows(source, name)
     if required not in columns:
@@ -170,12 +187,15 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Writes CSV, JSON lines or Parquet by the ending, atomically.
+    """Writes CSV, JSON, JSON lines or Parquet by the ending, atomically.
 
     Raises:
         InputError: The ending is unknown.
     """
     suffix = _suffix(path.name)
+    if suffix == ".json":
+        storage.write_json(path, _records(table))
+        return
     if suffix == ".jsonl":
         storage.write_jsonl(path, _records(table))
         return

@@ -31,6 +31,10 @@ class Settings:
     indexes: Path = paths.INDEXES
     jobs: Path = Path("runs/jobs/7860")
     """Folder of the batch jobs; by default one a port, so that no two servers share it."""
+    paraphraser_url: str | None = None
+    """OpenAI-compatible address of a model that rewords too; nothing is sent anywhere without."""
+    paraphraser_model: str = ""
+    paraphraser_key: str = ""
     largest_upload: int = 64 * 1024 * 1024
     """Bytes."""
 
@@ -68,6 +72,12 @@ def parser(prog: str) -> argparse.ArgumentParser:
         "--indexes", type=Path, default=paths.INDEXES, help="folder of the observed indexes"
     )
     made.add_argument(
+        "--paraphraser-url",
+        help="OpenAI-compatible address (up to /v1) of a model that suggests rewordings too; "
+        "its key is read from $STEADFAST_PARAPHRASER_KEY",
+    )
+    made.add_argument("--paraphraser-model", default="", help="its name there")
+    made.add_argument(
         "--jobs",
         type=Path,
         help="folder of the batch jobs (default: $STEADFAST_JOBS or runs/jobs/PORT)",
@@ -94,4 +104,7 @@ def settings_from(
         port=given.port,
         indexes=given.indexes,
         jobs=given.jobs or Path(jobs),
+        paraphraser_url=given.paraphraser_url,
+        paraphraser_model=given.paraphraser_model,
+        paraphraser_key=environment.get("STEADFAST_PARAPHRASER_KEY", ""),
     )

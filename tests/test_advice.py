@@ -20,17 +20,6 @@ def test_rewordings_are_predicted_and_ranked_without_repeating_the_person(
         assert row.prediction.degradation == again.degradation
 
 
-def test_a_models_rewording_enters_and_one_that_does_not_fit_is_left_out(
-    workbench: Workbench,
-) -> None:
-    more = [("Which topic has this?\n{text}", "gpt"), ("Broken {nonsense}", "gpt")]
-    rows = advice.rewordings(
-        workbench, "Name the topic.", task="scene_topic", more=more, count=50
-    )
-    assert "Which topic has this?\n{text}" in [r.text for r in rows if r.source == "gpt"]
-    assert "Broken {nonsense}" not in [r.text for r in rows]
-
-
 def test_an_empty_instruction_is_refused(workbench: Workbench) -> None:
     with pytest.raises(InputError, match="empty"):
         advice.rewordings(workbench, " ", task="scene_topic")

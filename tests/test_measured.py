@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from robustness import cli, measured
+from robustness.encoder import Encoder
 from robustness.errors import InputError, NotFoundError
 
 ASKS = ("Is it good", "Does the critic like it", "Judge the film", "Rate this review",
@@ -77,3 +78,102 @@ def test_the_command_line_predicts_from_a_table(
     out, err = capsys.readouterr()
     assert json.loads(out)["degradation"] > 5
     assert "row 49 left out" in err
+
+
+@pytest.fixture
+def answered(tmp_path: Path) -> Path:
+    """A hidden habit costs 40 points and shows in the answers, not in the text."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for ask in ASKS:
+        for end in ("?", ".", ":"):
+            works = bool(rng.random() < 0.6)
+            answers = ["yes", "no"] * 10 if works else ["no"] * 20
+            rows.append(
+                {
+                    "instruction": f"{ask}{end}", "task": "films", "model": "a",
+                    "accuracy": 85.0 if works else 45.0, "n": 100, "answers": answers,
+                }
+            )
+    path = tmp_path / "answered.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    return path
+
+
+def test_answers_to_unlabelled_inputs_narrow_the_interval(answered: Path) -> None:
+    known = measured.read(answered)
+    text = known.predict("Would you say so;", task="films")
+    bad = known.predict("Would you say so;", task="films", answers=("no",) * 20)
+    good = known.predict("Would you say so;", task="films", answers=("yes", "no") * 10)
+    assert (text.tier, bad.tier) == ("distance", "probes")
+    assert bad.degradation > good.degradation + 30
+    assert bad.high - bad.low < (text.high - text.low) / 2
+    assert "20 unlabelled inputs" in bad.basis
+    with pytest.raises(InputError, match="same 3 inputs"):
+        known.predict("Would you say so;", task="films", answers=("no",) * 3)
+
+
+def test_labelled_inputs_are_drawn_towards_the_text(answered: Path) -> None:
+    known = measured.read(answered)
+    mean = float(known.tables["films"]["a"].mean())
+    text = known.predict("Would you say so;", task="films")
+    few = known.predict("Would you say so;", task="films", labelled=(0, 2))
+    many = known.predict("Would you say so;", task="films", labelled=(0, 200))
+    assert few.tier == many.tier == "labelled"
+    assert text.degradation < few.degradation < many.degradation
+    assert many.degradation == pytest.approx(mean, abs=3)
+    assert many.high - many.low < few.high - few.low
+    with pytest.raises(InputError, match="no share"):
+        known.predict("Would you say so;", task="films", labelled=(5, 2))
+    with pytest.raises(InputError, match="13/16"):
+        measured.share_of("13 of 16")
+    assert measured.share_of("13/16") == (13, 16)
+
+
+def test_a_measured_row_with_its_number_of_inputs_has_an_interval(answered: Path) -> None:
+    known = measured.read(answered)
+    made = known.predict("Is it good?", task="films")
+    assert made.tier == "measured"
+    assert made.low < made.degradation < made.high
+    assert made.high - made.low == pytest.approx(12, abs=5)
+
+
+def test_what_other_models_reach_enters_where_it_is_known(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    lines = ["instruction,task,model,accuracy"]
+    for ask in ASKS:
+        for end in ("?", ".", ":"):
+            value = rng.uniform(20, 90)
+            lines += [f"{ask}{end},t,{m},{value + rng.normal(0, 1):.1f}" for m in ("a", "b")]
+    lines += ["Would you say so;,t,b,25", "Might you say so;,t,b,85"]
+    path = tmp_path / "m.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    known = measured.read(path)
+    low = known.predict("Would you say so;", task="t", model="a")
+    high = known.predict("Might you say so;", task="t", model="a")
+    assert low.degradation > high.degradation + 30
+    assert "other models" in low.basis
+
+
+def test_a_sentence_encoder_is_one_view_more(table: Path, tiny_llama: Path, tiny_t5: Path) -> None:
+    known = measured.read(table)
+    plain = known.predict("Would you recommend it:", task="films", model="a")
+    for folder in (tiny_llama, tiny_t5):
+        embed = Encoder(str(folder))
+        vectors = embed(["Is it good?", "Is it good?", "Rate this review."])
+        assert vectors.shape[0] == 3
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx(1)
+        assert vectors[0] == pytest.approx(vectors[1])
+        made = known.predict("Would you recommend it:", task="films", model="a", embed=embed)
+        assert made.degradation != plain.degradation
+        assert made.low < made.degradation < made.high
+    with pytest.raises(NotFoundError, match="no encoder"):
+        Encoder(str(table.parent / "nowhere"))
+
+
+def test_a_bad_number_of_inputs_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text("instruction,task,model,accuracy,n\nGood?,t,a,50,many\nBad?,t,a,60,10\n")
+    assert measured.read(path).errors == {
+        0: "n is 'many', not the number of inputs that it was measured on"
+    }

@@ -35,7 +35,7 @@ def test_spreadsheets_of_other_countries_are_read() -> None:
     assert tables.read_table(data[1:].encode("utf-16"), "x.csv")["task"][0] == "place"
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl", ".parquet"])
 def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     table = pd.DataFrame(
@@ -54,3 +54,15 @@ def test_no_spreadsheet_runs_a_cell(start: str) -> None:
     text = tables.csv_bytes(table).decode()
     assert f"'{start}1+1" in text
     assert ",-3.0" in text
+
+
+def test_a_json_list_keeps_its_good_rows() -> None:
+    rows = b'[{"instruction": "a"}, 3, {"instruction": "b", "x": [1, 2]}]'
+    table = tables.read_table(rows, "m.json")
+    assert table["instruction"].tolist() == ["a", "", "b"]
+    assert table["x"].tolist()[2] == "1|2"
+    assert table.attrs[tables.ROW_ERRORS] == {1: "the row is not a JSON object"}
+    with pytest.raises(InputError, match="one list"):
+        tables.read_table(b'{"instruction": "a"}', "m.json")
+    with pytest.raises(CorruptFileError, match="not JSON"):
+        tables.read_table(b'[{"instruction"', "m.json")

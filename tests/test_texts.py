@@ -33,7 +33,7 @@ def test_a_learned_cue_beats_the_mean_on_new_wordings() -> None:
 def test_what_is_left_out_equals_a_fit_without_it() -> None:
     texts, accuracies = _measured()
     made = TextPredictor(texts, accuracies)
-    rows = made._groups != made._groups[0]
+    rows = made.groups != made.groups[0]
     covariance = made._covariance[np.ix_(rows, rows)] + made._weights[-1] * np.eye(rows.sum())
     y = made._standard[:, 0]
     cross = made._covariance[np.ix_(~rows, rows)]

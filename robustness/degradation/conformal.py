@@ -15,7 +15,8 @@ from robustness.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-Fit = Callable[[Floats, Floats], Callable[[Floats], Floats]]
+Fitted = Callable[[Floats], Floats]
+Fit = Callable[[Floats, Floats], Fitted]
 """(X, y) -> (X -> y): a regression."""
 
 LIMIT = 100.0

@@ -9,17 +9,19 @@ Refuses to know models and tasks: one task's texts and accuracies come in.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
+from scipy.spatial.distance import cdist, pdist
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from robustness.degradation import conformal
 from robustness.errors import InputError
+from robustness.types import FloatArray
 
 Floats = npt.NDArray[np.float64]
 MINIMUM = 8
@@ -81,15 +83,24 @@ def format_features(texts: Sequence[str]) -> Floats:
     return np.array(rows, dtype=np.float64)
 
 
+Embed = Callable[[Sequence[str]], FloatArray]
+"""Texts -> (N, D) sentence embeddings."""
+
+
 class Views:
     """Similarities between instructions, each in [0, 1], fitted on the measured ones."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], embed: Embed | None = None) -> None:
         """Learns vocabularies and scales.
 
         Args:
             texts: Measured instructions.
+            embed: A sentence encoder, for one view more.
         """
+        self._embed = embed
+        if embed is not None:
+            apart = pdist(embed(texts))
+            self._width = float(np.median(apart)) if len(apart) and np.median(apart) > 0 else 1.0
         self._texts = [
             (
                 TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True),
@@ -123,7 +134,11 @@ class Views:
             np.clip((format_features(t) - self._centre) / self._scale, -4, 4) for t in (left, right)
         )
         squared = ((a[:, None, :] - b[None, :, :]) ** 2).mean(-1)
-        return np.array([*views, np.exp(-squared / 2)])
+        views.append(np.exp(-squared / 2))
+        if self._embed is not None:
+            apart = cdist(self._embed(left), self._embed(right)) / self._width
+            views.append(np.exp(-(apart**2) / 2))
+        return np.array(views)
 
 
 def _objective(theta: Floats, start: Floats, views: Floats, y: Floats) -> tuple[float, Floats]:
@@ -168,13 +183,21 @@ def _left_out(
 class TextPredictor:
     """Predicts accuracies on one task from instructions that were measured on it."""
 
-    def __init__(self, texts: Sequence[str], accuracies: Floats, *, coverage: float = 0.9) -> None:
+    def __init__(
+        self,
+        texts: Sequence[str],
+        accuracies: Floats,
+        *,
+        coverage: float = 0.9,
+        embed: Embed | None = None,
+    ) -> None:
         """Fits.
 
         Args:
             texts: (N,) measured instructions of one task.
             accuracies: (N, M) in points, NaN where a model was not measured.
             coverage: Nominal, of the intervals.
+            embed: A sentence encoder, for one view more.
 
         Raises:
             InputError: Fewer than `MINIMUM` instructions, fewer than two clusters of them, or a
@@ -189,8 +212,9 @@ class TextPredictor:
         if np.isnan(accuracies).all(0).any():
             raise InputError("a model has no measurement at all on this task")
         self._known = list(texts)
-        self._groups = conformal.clusters(texts)
-        if len(np.unique(self._groups)) < 2:
+        # (N,) clusters of near-duplicates.
+        self.groups = conformal.clusters(texts)
+        if len(np.unique(self.groups)) < 2:
             raise InputError(
                 "all measured instructions are near-duplicates of one another: there is nothing "
                 "to calibrate intervals on"
@@ -200,9 +224,9 @@ class TextPredictor:
         spread = np.nanstd(accuracies, 0)
         self._scale = np.where(spread > 0, spread, 1.0)
         self._standard = (accuracies - self._mean) / self._scale
-        self._views = Views(texts)
+        self._views = Views(texts, embed)
         similarity = self._views.similarity(texts, texts)
-        outside = self._groups[:, None] != self._groups[None, :]
+        outside = self.groups[:, None] != self.groups[None, :]
         self._farthest = float(1.0 - np.where(outside, similarity[0], 0.0).max(1).min())
         other = similarity[0] - np.eye(len(similarity[0]))
         self.apart: Floats = 1.0 - other.max(1)
@@ -226,7 +250,7 @@ class TextPredictor:
                 done[rows.tobytes()] = cho_solve(cho_factor(noisy), np.eye(len(noisy)))
             inverse = done[rows.tobytes()]
             alpha = inverse @ self._standard[rows, model]
-            residuals, deviations = _left_out(inverse, alpha, self._groups[rows])
+            residuals, deviations = _left_out(inverse, alpha, self.groups[rows])
             self._inverses.append(inverse)
             self._residuals[rows, model] = residuals
             self._deviations[rows, model] = deviations
@@ -237,6 +261,11 @@ class TextPredictor:
         return np.asarray(self._mean)
 
     @property
+    def left_out(self) -> Floats:
+        """(N, M) estimates of the measured accuracies, each without its cluster, in points."""
+        return np.asarray((self._standard - self._residuals) * self._scale + self._mean)
+
+    @property
     def left_out_error(self) -> float:
         """Mean absolute error in points with each row's whole cluster left out."""
         return float(np.nanmean(np.abs(self._residuals) * self._scale))
@@ -245,8 +274,8 @@ class TextPredictor:
     def left_out_error_mean(self) -> float:
         """The same of predicting the mean of the other clusters."""
         errors = []
-        for name in np.unique(self._groups):
-            inside = self._groups == name
+        for name in np.unique(self.groups):
+            inside = self.groups == name
             mean = np.nanmean(self._standard[~inside], 0)
             errors.append(np.abs(self._standard[inside] - mean) * self._scale)
         return float(np.nanmean(np.concatenate(errors)))
@@ -300,7 +329,7 @@ class TextPredictor:
         """
         rows = ~np.isnan(residuals)
         scores = np.abs(residuals[rows]) / deviations[rows]
-        clusters = len(np.unique(self._groups[rows]))
+        clusters = len(np.unique(self.groups[rows]))
         level = min(1.0, self._coverage * (1.0 + 1.0 / clusters))
         return float(np.quantile(scores, level, method="higher"))
 
@@ -310,7 +339,7 @@ class TextPredictor:
         Returns:
             (K, M) to add to the estimates, and (N, M) residuals after it, cross-fitted by cluster.
         """
-        held_out = conformal.folds(self._groups, 10, np.random.default_rng(0))
+        held_out = conformal.folds(self.groups, 10, np.random.default_rng(0))
         known = np.nan_to_num(self._residuals)
         penalties = len(known) * np.array([0.1, 0.3, 1.0, 3.0, 10.0, 30.0, np.inf])
         fitted = [_departures(known, held_out, p) for p in penalties]

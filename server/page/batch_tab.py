@@ -113,7 +113,7 @@ class BatchTab:
             with gr.Column(min_width=320):
                 file = gr.File(
                     label="CSV, JSON lines or Parquet with a column `instruction`",
-                    file_types=[".csv", ".jsonl", ".parquet"],
+                    file_types=[".csv", ".json", ".jsonl", ".parquet"],
                     elem_id="upload",
                 )
                 gr.DownloadButton(

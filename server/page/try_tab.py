@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from robustness import advice, tasks
+from robustness.alignment.served import ServedParaphraser
 from robustness.errors import RobustnessError
 from robustness.predictions import Rung
 from robustness.types import CompletionChunk, Example, GenerationSettings, Tier
@@ -82,8 +83,11 @@ async def side_by_side(
 class TryTab:
     """Layout and handlers on one workbench."""
 
-    def __init__(self, workbench: Workbench) -> None:
+    def __init__(
+        self, workbench: Workbench, paraphraser: ServedParaphraser | None = None
+    ) -> None:
         self._workbench = workbench
+        self._paraphraser = paraphraser
         self._names = [t.id for t in workbench.tasks()]
 
     def _inputs(self, task: str) -> list[tuple[str, str]]:
@@ -239,7 +243,13 @@ class TryTab:
                 "What to ask instead", "Choose a task: rewordings are predicted on its inputs."
             ), ""
         try:
-            rows = advice.rewordings(self._workbench, instruction, task=task, model=model)
+            rows = advice.rewordings(
+                self._workbench,
+                instruction,
+                task=task,
+                model=model,
+                paraphraser=self._paraphraser,
+            )
             phrases = advice.moved(self._workbench, instruction, task=task, model=model)
         except RobustnessError as error:
             return cards.note("What to ask instead", str(error)), ""
