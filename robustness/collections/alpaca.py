@@ -33,6 +33,7 @@ _PICKS = re.compile(
     r"option (?:letter|number)|passage index)\b",
     re.IGNORECASE,
 )
+_LETTER = re.compile(r"\(?[a-h]\)?(?:[.:)]\s*.*)?|\d(?:[.:)]\s*.*)?")
 _YES_NO = frozenset({"yes", "no", "true", "false"})
 
 
@@ -115,9 +116,13 @@ def _answers(row: Mapping[str, Any], pairs: list[tuple[str, str]]) -> Answers:
     outputs = [output.strip(" .\n").casefold() for _, output in pairs if output]
     short = bool(outputs) and all(len(o.split()) <= _LABEL_WORDS for o in outputs)
     labelled = row.get("is_classification")
-    letter = bool(outputs) and all(re.fullmatch(r"\(?[a-h]\)?|\d", o) for o in outputs)
-    if _PICKS.search(text) or (letter and any(_LISTED.search(given) for given, _ in pairs)):
-        return Answers(words=("A", "B") if letter and not outputs[0].isdigit() else (), vary=True)
+    letter = bool(outputs) and all(_LETTER.fullmatch(o) for o in outputs)
+    # The instruction may hold its options itself, the input may, or there is one text of both.
+    listed = any(_LISTED.search(f"{text}\n{given}") for given, _ in pairs)
+    if _PICKS.search(text) or (letter and listed):
+        return Answers(
+            words=("A", "B") if letter and not outputs[0][0].isdigit() else (), vary=True
+        )
     if labelled is False or (labelled is None and not short):
         return Answers()
     yes_no = bool(outputs) and set(outputs) <= _YES_NO

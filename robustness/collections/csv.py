@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from robustness import prompts, tables, tasks
 from robustness.collections import folders, kinds, wording
 from robustness.collections.imported import Change, Draft, Gathering, Imported, place
@@ -26,6 +28,10 @@ COLUMNS = (
 EXPECTED = (
     f"a table with a column {', '.join(TEXT_COLUMNS[:-1])} or {TEXT_COLUMNS[-1]}; further columns "
     f"may be {', '.join(COLUMNS)}"
+)
+UNTYPED = (
+    "nothing says what its answers are; fill a column task_type, options or label_words, or give "
+    "--task-type qa, mc or bc"
 )
 _TRUE = frozenset({"true", "yes", "1", "y"})
 _FALSE = frozenset({"false", "no", "0", "n", ""})
@@ -46,18 +52,7 @@ def read(path: Path, task_type: TaskType | None = None) -> Imported:
 
 
 def _read(path: Path, gathered: Gathering) -> None:
-    # read_table wants one column by name: the first of ours that it does not miss.
-    table = None
-    for name in TEXT_COLUMNS:
-        try:
-            table = tables.read_table(path, required=name)
-            break
-        except InputError as error:
-            if "has no column" not in str(error):
-                raise InputError(f"{error}; expected {EXPECTED}") from error
-            missing = str(error).partition("; found: ")[2]
-    if table is None:
-        raise InputError(f"{path} has no column with the text (found: {missing}); {EXPECTED}")
+    table, name = _table(path)
     broken = table.attrs[ROW_ERRORS]
     unknown = [c for c in table.columns if c not in (name, *COLUMNS)]
     if unknown:
@@ -73,6 +68,25 @@ def _read(path: Path, gathered: Gathering) -> None:
             gathered.leave(where, str(error))
 
 
+def _table(path: Path) -> tuple[pd.DataFrame, str]:
+    """The table, its columns in small letters, and the name of the column with the text."""
+    wanted = TEXT_COLUMNS[0]
+    try:
+        table = tables.read_table(path, required=wanted)
+    except InputError as error:
+        listed = str(error).partition("has no column")[2].partition("; found: ")[2]
+        columns = [c.strip() for c in listed.split(",")]
+        known = [c for t in TEXT_COLUMNS for c in columns if c.casefold() == t]
+        if not known:
+            raise InputError(f"{error}; expected {EXPECTED}") from error
+        wanted = known[0]
+        table = tables.read_table(path, required=wanted)
+    broken = table.attrs[ROW_ERRORS]
+    table = table.rename(columns={c: c.casefold().replace(" ", "_") for c in table.columns})
+    table.attrs[ROW_ERRORS] = broken
+    return table, wanted.casefold()
+
+
 def _cell(row: Mapping[str, Any], name: str) -> str:
     return str(row.get(name, "")).strip()
 
@@ -84,8 +98,11 @@ def _observed(row: Mapping[str, Any]) -> bool:
     return found in _TRUE
 
 
-def _labels(text: str) -> dict[str, str]:
+def _labels(found: object) -> dict[str, str]:
     """`{"positive": "yes"}` or `positive=yes|negative=no`."""
+    if isinstance(found, dict):
+        return {str(k): str(v) for k, v in found.items()}
+    text = str(found).strip()
     if not text:
         return {}
     if text.startswith("{"):
@@ -115,7 +132,7 @@ def _take(
     text, task = _cell(row, column), _cell(row, "task")
     names = prompts.placeholders(text)
     options = tuple(o.strip() for o in _cell(row, "options").split("|") if o.strip())
-    labels = _labels(_cell(row, "label_words"))
+    labels = _labels(row.get("label_words", ""))
     style = _cell(row, "option_format")
     words = tuple(labels.values()) or options
     answers = Answers(
@@ -131,7 +148,7 @@ def _take(
     draft = Draft(
         text=text, answers=answers, collection=_cell(row, "collection") or stem,
         task=task or None, observed=_observed(row), option_format=style, label_words=labels,
-        source=_cell(row, "source") or f"{stem}, {where.rpartition(', ')[2]}",
+        untyped=UNTYPED, source=_cell(row, "source") or f"{stem}, {where.rpartition(', ')[2]}",
     )
     if odd := [n for n in _braced(text) if n not in names]:
         changes.append(f"{{{odd[0]}}} is no placeholder (small letters and _ only); left as text")

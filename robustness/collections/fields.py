@@ -45,6 +45,8 @@ class Field:
         return str(self)
 
     def _part(self, key: object) -> "Field":
+        if isinstance(key, slice):
+            return self
         tail = key._name if isinstance(key, Field) else str(key)
         if tail.startswith("_"):
             raise UnreadableError(f"it asks a field for {tail}, which no input has")
@@ -63,7 +65,7 @@ class Field:
         """A method of the field's value: what it would do to the text is not known."""
         method = self._name.rpartition(".")[2]
         if self._parent is None:
-            return self
+            raise UnreadableError(f"it calls {self._name}(), which templates do not have")
         if method == "get" and arguments:
             return self._parent._part(arguments[0])
         if method in ("items", "keys", "values"):

@@ -70,6 +70,8 @@ class Draft:
     option_format: str = ""
     label_words: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
+    untyped: str = kinds.FREE_TEXT
+    """Why it is left out where no type can be inferred."""
 
 
 class Gathering:
@@ -111,7 +113,7 @@ class Gathering:
         """
         found = self._task_type or kinds.infer(draft.answers)
         if found is None:
-            self.leave(where, kinds.FREE_TEXT)
+            self.leave(where, draft.untyped)
             return
         row = {
             "text": draft.text.strip(), "collection": draft.collection, "task_type": found,

@@ -25,7 +25,8 @@ from robustness.types import TaskType
 
 SOURCE = "instructioneval"
 EXPECTED = (
-    "InstructionEval's folder (with configs/), its configs, or one of their Python files: classes "
+    "InstructionEval's folder (a clone of https://github.com/jiudingsun01/InstructionEval, with "
+    "configs/), its configs, or one of their Python files: classes "
     'with self.instr2preprocessor["NIV2/QA/1"] = self.a_method'
 )
 OPTIONS = 4

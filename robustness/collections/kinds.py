@@ -42,6 +42,8 @@ _ALTERNATIVES = re.compile(
     r"\s*,\s*)*[\w'-]+(?: [\w'-]+)?\s*,?\s*(?:\bor\b|\band\b|/)\s*[\w'-]+)",
     re.IGNORECASE,
 )
+_ENDING = re.compile(r"((?:[\w-]+, )*[\w-]+,? or [\w-]+)\s*(?:[?.:]|$)", re.IGNORECASE)
+"""`... good, bad or neither?`: alternatives at the end of a sentence."""
 _PAIRS = re.compile(
     r"\b(?:yes(?:\s*or\s*|\s*/\s*)no|true(?:\s*or\s*|\s*/\s*)false|or not\b|"
     r"positive(?:\s*or\s*|\s*/\s*)negative)", re.IGNORECASE,
@@ -82,7 +84,7 @@ def infer(answers: Answers) -> TaskType | None:
         return answers.stated
     if references(answers.words):
         return TaskType.QA
-    size = len(dict.fromkeys(w.strip().casefold() for w in answers.words)) or answers.count
+    size = max(len({w.strip().casefold() for w in answers.words}), answers.count)
     if size >= 2:
         return TaskType.BC if size == 2 else TaskType.MC
     return TaskType.QA if answers.vary or answers.asks else None
@@ -110,7 +112,7 @@ def named(text: str) -> int:
     quoted = list(dict.fromkeys(w.strip().casefold() for w in _QUOTED.findall(text)))
     if len(quoted) > 1:
         return len(quoted)
-    for match in _ALTERNATIVES.finditer(text):
+    for match in (*_ALTERNATIVES.finditer(text), *_ENDING.finditer(text)):
         parts = re.split(r"\s*(?:,|/|\bor\b|\band\b)\s*", match[1], flags=re.IGNORECASE)
         words = [w for w in dict.fromkeys(p.strip().casefold() for p in parts) if w]
         if "not" in words:

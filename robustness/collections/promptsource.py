@@ -196,15 +196,18 @@ def _walks(source: str, choices: str) -> list[_Walk]:
     until = time.monotonic() + MAX_SECONDS
     waiting: deque[tuple[bool, ...]] = deque([()])
     found: list[_Walk] = []
+    rows = _Rows(_FILTERS, runtime.Undefined)
+    names = {text: _names(rows, text) for text in (source, choices)}
     for _ in range(MAX_BRANCHES):
         if not waiting or time.monotonic() > until:
             break
         given = waiting.popleft()
         script = Script(given)
-        rows = _Rows(_FILTERS, runtime.Undefined)
-        words = [w.strip() for w in _run(rows, choices, script, []).split(SEPARATOR)]
-        words = [w for w in words if w]
-        parts = _run(rows, source, script, words).split(SEPARATOR)
+        fields = {text: {n: Field(n, script) for n in names[text]} for text in names}
+        listed = rows.rendered(choices, fields[choices]).split(SEPARATOR)
+        words = [w.strip() for w in listed if w.strip()]
+        values = {**fields[source], "answer_choices": words}
+        parts = rows.rendered(source, values).split(SEPARATOR)
         if len(parts) < 2 and any(p.strip() for p in parts):
             raise UnreadableError(f"it has no {SEPARATOR} between the prompt and the answer")
         if parts[0].strip():
@@ -215,10 +218,10 @@ def _walks(source: str, choices: str) -> list[_Walk]:
     return found
 
 
-def _run(rows: Sandbox, source: str, script: Script, choices: list[str]) -> str:
+def _names(rows: Sandbox, source: str) -> list[str]:
+    """Names that a template takes from its input."""
     try:
         names = meta.find_undeclared_variables(rows.parse(source))
     except (TemplateError, RecursionError) as error:
         raise UnreadableError(f"its Jinja cannot be read: {error}") from error
-    values: dict[str, Any] = {n: Field(n, script) for n in names if n not in rows.globals}
-    return rows.rendered(source, {**values, "answer_choices": choices})
+    return sorted(name for name in names if name not in rows.globals)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from jinja2 import TemplateError, nodes, runtime
+from jinja2 import Template, TemplateError, nodes, runtime
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
@@ -21,7 +21,7 @@ MAX_TEXT = 50_000
 """Characters of any text made on the way, and items of any list."""
 MAX_STEPS = 5_000
 """Steps of all loops together."""
-MAX_SECONDS = 2.0
+MAX_SECONDS = 5.0
 
 _FILTERS = frozenset(
     {"abs", "capitalize", "default", "d", "first", "float", "int", "join", "last", "length",
@@ -132,6 +132,7 @@ class Sandbox(SandboxedEnvironment):
     ) -> None:
         super().__init__(undefined=undefined, autoescape=False, finalize=_measured)
         self._bounds = _Bounds()
+        self._templates: dict[str, Template] = {}
         known = {name: f for name, f in self.filters.items() if name in _FILTERS}
         self.filters = {
             **known, "replace": _replace, "join": _join, **filters,
@@ -195,16 +196,10 @@ class Sandbox(SandboxedEnvironment):
         Raises:
             UnreadableError: It cannot be parsed or rendered, or it leaves its bounds.
         """
-        if len(source) > MAX_SOURCE:
-            raise UnreadableError(f"its template is longer than {MAX_SOURCE} characters")
+        self._bounds = _Bounds()
         try:
-            tree = self.parse(source)
-            for kind, name in _REFUSED.items():
-                if tree.find(kind) is not None:
-                    raise UnreadableError(f"it uses {name}, which are not read")
-            template = self.from_string(_Bounded().visit(tree))
             made: list[str] = []
-            for piece in template.generate(**values):
+            for piece in self._template(source).generate(**values):
                 made.append(piece)
                 self._bounds.step()
                 _checked(sum(map(len, made)) if len(made) % 50 == 0 else len(piece))
@@ -218,3 +213,15 @@ class Sandbox(SandboxedEnvironment):
             MemoryError, SyntaxError,
         ) as error:
             raise UnreadableError(f"its Jinja fails: {error}") from error
+
+    def _template(self, source: str) -> Template:
+        """The compiled template; one is rendered once for each way through its conditions."""
+        if source not in self._templates:
+            if len(source) > MAX_SOURCE:
+                raise UnreadableError(f"its template is longer than {MAX_SOURCE} characters")
+            tree = self.parse(source)
+            for kind, name in _REFUSED.items():
+                if tree.find(kind) is not None:
+                    raise UnreadableError(f"it uses {name}, which are not read")
+            self._templates[source] = self.from_string(_Bounded().visit(tree))
+        return self._templates[source]

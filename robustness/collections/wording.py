@@ -13,6 +13,8 @@ from robustness import prompts
 
 OPEN, CLOSE = "\x02", "\x03"
 MARK = re.compile(f"{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}")
+_NUMBERS = "numbers"
+"""Options listed by number: no format of the library, so only kept where the text is answered."""
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _NUMBERED = re.compile(r"(.*?)[._]?(\d+|(?<=[a-z_.])[A-H])")
 _OPTION_STEMS = frozenset(
@@ -87,12 +89,16 @@ def finish(text: str, *, options: Sequence[str] = (), lettered: bool | None = No
         folded = _fold(text, names)
         if folded is None:
             continue
-        text, style, changed = folded
-        if style.startswith("letters_") and lettered is False:
-            style, changed = "dashes", "its options had letters but are answered by their text"
+        listed, style, changed = folded
+        if style.startswith(("letters_", _NUMBERS)) and lettered is False:
+            style, changed = "dashes", "its options had letters or numbers but are answered by text"
+        if style == _NUMBERS:
+            continue  # The library has no such list; the options stay fields of their own.
+        text = listed
         if changed:
             changes.append(f"{changed}; {{options}} lists them as `{style}`")
         break
+    style = "" if style == _NUMBERS else style
     if braced := re.search(r"\{([a-z_]+)\}", MARK.sub("", text)):
         raise UnreadableError(f"{braced[0]} in its text would be read as a placeholder")
     names = list(dict.fromkeys(MARK.findall(text)))
@@ -133,6 +139,7 @@ def _leads(i: int) -> dict[str, tuple[str, str]]:
         rf"(?:[-*+•][ \t]*)?{letter}[ \t]*[:-][ \t]*":
             ("letters_dot", "its options were lettered `A:`"),
         rf"[-*+•][ \t]*{letter}\.[ \t]*": ("letters_dot", "its options were lettered `- A.`"),
+        rf"\(?{i + 1}[.):]+[ \t]*": (_NUMBERS, ""),
         r"-[ \t]*": ("dashes", ""),
         r"\*[ \t]*": ("stars", ""),
         r"(?:[+•]|--|\[[+-]\])[ \t]*": ("dashes", "its options had another bullet"),
@@ -167,6 +174,8 @@ def _fold(text: str, names: Sequence[str]) -> tuple[str, str, str] | None:
 def _replaced(
     text: str, found: re.Match[str], names: Sequence[str], style: str, changed: str
 ) -> tuple[str, str, str]:
+    if style == _NUMBERS:
+        return text[: found.start()] + mark("options") + text[found.end() :], style, changed
     written = prompts.OPTION_FORMATS[style]([mark(name) for name in names])
     if not changed and found[0] != written:
         changed = "its options were laid out otherwise"

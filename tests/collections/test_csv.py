@@ -45,6 +45,14 @@ def test_the_type_comes_from_the_table_the_task_or_the_words(tmp_path: Path) -> 
     assert {i.task_type for i in forced.instructions} == {TaskType.BC}
 
 
+def test_columns_are_found_in_any_case_and_label_words_as_json(tmp_path: Path) -> None:
+    made = csv.read(written(tmp_path, "Task Type,Prompt\nBC,Is it so?\n,Good or bad?\n"))
+    assert [i.task_type for i in made.instructions] == [TaskType.BC, TaskType.BC]
+    row = '{"instruction": "Is it?", "label_words": {"glad": "yes", "sad": "no"}}\n'
+    (found,) = csv.read(written(tmp_path, row, "mine.jsonl")).instructions
+    assert (found.task_type, found.label_words) == (TaskType.BC, {"glad": "yes", "sad": "no"})
+
+
 def test_a_bad_row_is_named_and_unknown_columns_are_said(tmp_path: Path) -> None:
     made = csv.read(written(tmp_path, (
         "text,task_type,label_words,observed,note\n"

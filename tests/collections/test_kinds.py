@@ -34,6 +34,7 @@ def test_the_rule(answers: Answers, expected: TaskType | None) -> None:
         ("Is it so? Yes or no?", 2),
         ("Is the behaviour ethical or not", 2),
         ("Topic candidates include: politics, sports, health, and business.", 4),
+        ("Is this review good, bad or neither?", 3),
         ("Write a poem.", 0),
     ],
 )
@@ -57,6 +58,14 @@ def test_a_list_of_options_is_recognised_by_its_form(shape: str, style: str) -> 
     assert made.option_format == style
     assert made.text.endswith("{options}\nAnswer:")
     assert made.fields == ("question",)
+
+
+def test_a_numbered_list_is_kept_unless_its_options_are_the_answers() -> None:
+    text = f"{mark('question')}\n1. {mark('choice0')}\n2. {mark('choice1')}"
+    assert wording.finish(text).text == "{question}\n1. {choice_zero}\n2. {choice_one}"
+    made = wording.finish(text, lettered=False)
+    assert (made.text, made.option_format) == ("{question}\n{options}", "dashes")
+    assert "letters or numbers" in made.changes[0]
 
 
 def test_numbered_fields_that_are_no_options_stay_fields() -> None:
