@@ -64,7 +64,10 @@ def _called(row: object) -> bool:
 
 
 def _read(path: Path, gathered: Gathering) -> None:
-    names = literals.tables(literals.module(path, EXPECTED))
+    try:
+        names = literals.tables(literals.module(path, EXPECTED))
+    except RecursionError as error:
+        raise InputError(f"{path} is nested too deeply; expected {EXPECTED}") from error
     found = {name: table for name, table in names.items() if _is_table(table)}
     if not found:
         raise InputError(f"{path} has no table of patterns; expected {EXPECTED}")

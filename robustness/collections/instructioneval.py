@@ -110,6 +110,9 @@ def _class(
             _take(where, entry, task, file, lineage, configs, gathered)
         except UnreadableError as error:
             gathered.leave(where, str(error))
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+            # Code that would fail in Python fails here alike; it is the entry's, not ours.
+            gathered.leave(where, f"its code cannot be followed ({type(error).__name__}: {error})")
     return len(entries)
 
 

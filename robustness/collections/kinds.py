@@ -32,6 +32,8 @@ KNOWN: dict[str, int] = {
 }
 """Public datasets with a fixed set of answers -> its size, for formats that do not say it."""
 
+MAX_TEXT = 4_000
+"""Characters in which alternatives are looked for."""
 _LETTER = re.compile(r"[(\[]?([A-Za-z])[)\].:]*")
 _NUMBERED = re.compile(r"(?:option|choice|answer|ending|solution|sentence)\s*\(?\d+\)?", re.I)
 _QUOTED = re.compile(r"[\"'“‘`]([^\"'“”‘’`\n]{1,30})[\"'”’`]")
@@ -109,6 +111,7 @@ def named(text: str) -> int:
 
     `as positive, negative or mixed` are three, `"true" or "false"` two, `whether it is spam` two.
     """
+    text = text[:MAX_TEXT]
     quoted = list(dict.fromkeys(w.strip().casefold() for w in _QUOTED.findall(text)))
     if len(quoted) > 1:
         return len(quoted)

@@ -13,6 +13,9 @@ from robustness.collections import folders
 from robustness.collections.wording import UnreadableError
 from robustness.errors import InputError
 
+MAX_SOURCE = 8_000_000
+"""Characters of a Python file; its syntax tree takes many times as much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -38,8 +41,11 @@ def module(path: Path, expected: str) -> ast.Module:
         InputError: It is not Python.
         NotFoundError: There is no such file.
     """
+    text = folders.text_of(path)
+    if len(text) > MAX_SOURCE:
+        raise InputError(f"{path} is longer than {MAX_SOURCE} characters; expected {expected}")
     try:
-        return ast.parse(folders.text_of(path))
+        return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         where = f", line {line}" if line else ""

@@ -44,6 +44,14 @@ class _Refused:
 class _Loader(yaml.SafeLoader):
     """Plain data only; `!Template` and other tags of an application are mappings."""
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Refuses `<<`: merged often enough, a few lines become gigabytes."""
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, "merge keys (<<) are not read", key.start_mark
+                )
+
 
 def _plain(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.MappingNode):
@@ -124,7 +132,8 @@ def _read(path: Path, gathered: Gathering) -> None:
     templates = document.get("templates") if isinstance(document, dict) else None
     if not isinstance(templates, (dict, list)) or not templates:
         raise InputError(f"{path} has no templates; expected {EXPECTED}")
-    names = [str(document[k]) for k in ("dataset", "subset") if document.get(k)]
+    named = [document.get(key) for key in ("dataset", "subset")]
+    names = [name for name in named if isinstance(name, str) and name]
     task = "_".join(names).replace("/", "_") or path.stem
     listed = templates.items() if isinstance(templates, dict) else enumerate(templates, start=1)
     for key, entry in listed:

@@ -48,7 +48,17 @@ def _named(what: str) -> str:
 
 def joined(separator: str, parts: Sequence[Any]) -> str:
     """`separator.join(parts)`."""
-    return str(bounded(separator.join(text(part) for part in parts)))
+    pieces: list[str] = []
+    for part in parts:
+        pieces += [separator, text(part)] if pieces else [text(part)]
+    return _together(pieces)
+
+
+def _together(pieces: Sequence[str]) -> str:
+    """The pieces as one text; how long it gets is checked first."""
+    if sum(map(len, pieces)) > MAX_SIZE:
+        raise UnreadableError("it makes text or lists that are too long")
+    return "".join(pieces)
 
 
 def percent(template: str, values: Any) -> str:
@@ -63,7 +73,7 @@ def percent(template: str, values: Any) -> str:
             made.append(text(values[name] if isinstance(values, dict) else Unknown(name)))
         elif spec:
             made.append(text(given.pop(0) if given else Unknown("text")))
-    return "".join(made)
+    return _together(made)
 
 
 def changed(
@@ -80,6 +90,10 @@ def changed(
         return getattr(owner, name)(*arguments)
     if name in ("lower", "upper", "title", "capitalize", "replace"):
         # Only the text between the fields is known, so only that is changed.
+        if name == "replace" and len(arguments) > 1:
+            old, new = str(arguments[0]), str(arguments[1])
+            if (owner.count(old) if old else len(owner) + 1) * len(new) > MAX_SIZE:
+                raise UnreadableError("it makes text or lists that are too long")
         pieces = re.split(f"({MARK.pattern.replace('(', '(?:', 1)})", owner)
         return bounded("".join(
             p if MARK.fullmatch(p) else str(getattr(p, name)(*arguments)) for p in pieces
@@ -108,4 +122,4 @@ def _formatted(template: str, arguments: Sequence[Any], named: Mapping[str, Any]
                 raise UnreadableError(f"its text has {{{name}}}, which nothing fills")
     except ValueError as error:
         raise UnreadableError(f"its braces do not match ({error})") from error
-    return str(bounded("".join(made)))
+    return _together(made)

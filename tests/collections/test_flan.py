@@ -86,7 +86,9 @@ def test_a_bad_pattern_costs_no_other(tmp_path: Path) -> None:
     assert "braces do not match" in made.left[0].reason
 
 
-@pytest.mark.parametrize("text", ["PATTERNS = ", "x = 1", "", '{"a": 1}'])
+@pytest.mark.parametrize(
+    "text", ["PATTERNS = ", "x = 1", "", '{"a": 1}', "x = " + "+".join(["'a'"] * 9000)]
+)
 def test_another_file_is_refused_with_what_was_expected(text: str, tmp_path: Path) -> None:
     path = tmp_path / "templates.py"
     path.write_text(text)

@@ -83,6 +83,8 @@ class KindPreprocessor(Preprocessor):
         self.instr2preprocessor["BBL/Unobserved/3"] = self.broken
         self.instr2preprocessor["BBL/Unobserved/4"] = self.endless
         self.instr2preprocessor["BBL/Unobserved/5"] = self.nowhere
+        self.instr2preprocessor["BBL/Unobserved/6"] = self.swelling
+        self.instr2preprocessor["BBL/Unobserved/7"] = self.failing
 
     def unobserved_template(self, item, template):
         context, claim = item["question"].split("\\nClaim:")
@@ -103,6 +105,16 @@ class KindPreprocessor(Preprocessor):
     def broken(self, item):
         return self.unobserved_template(item, "{missing}")
 
+    def swelling(self, item):
+        text = "aaaaaaaaaa"
+        for a in range(9):
+            text = text.replace("a", text)
+        return {"input_text": text, "label_space": []}
+
+    def failing(self, item):
+        first, second = 7
+        return {}
+
     def endless(self, item):
         for a in range(90000):
             for b in range(90000):
@@ -119,7 +131,7 @@ def repository(tmp_path: Path) -> Path:
         "instructions.json": json.dumps({"Kind": [
             "NIV2/QA/1", "T0/QA/1", "BBL/Default/1", "BBL/Unobserved/1", "BBL/Unobserved/2",
             "Alpaca/Unobserved/1", "BBL/Unobserved/3", "BBL/Unobserved/4", "BBL/Unobserved/5",
-            "FLAN/QA/7",
+            "BBL/Unobserved/6", "BBL/Unobserved/7", "FLAN/QA/7",
         ]}),
     }
     for name, text in files.items():
@@ -149,12 +161,14 @@ def test_the_four_ways_of_holding_templates_are_read(repository: Path) -> None:
 
 def test_every_key_is_taken_or_left_with_its_reason(repository: Path) -> None:
     made = instructioneval.read(repository)
-    assert made.entries == 10
+    assert made.entries == 12
     reasons = {left.where.rpartition(", ")[2]: left.reason for left in made.left}
     assert "no task.json of Kind" in reasons["BBL/Default/1"]
     assert "{missing}, which nothing fills" in reasons["BBL/Unobserved/3"]
     assert "too long" in reasons["BBL/Unobserved/4"]
     assert "not among the classes" in reasons["BBL/Unobserved/5"]
+    assert "too long" in reasons["BBL/Unobserved/6"]
+    assert "cannot be followed" in reasons["BBL/Unobserved/7"]
     assert "no class has it" in reasons["FLAN/QA/7"]
 
 

@@ -166,6 +166,7 @@ def test_free_text_is_left_out_unless_a_type_is_given(tmp_path: Path) -> None:
         ("- 1", "no templates"),
         ("", "no templates"),
         ("a: &x [*x]\nb: !!nope 1", "expected promptsource YAML"),
+        ("a: &a {x: 1}\nb: {<<: [*a, *a]}", "merge keys"),
     ],
 )
 def test_another_file_is_refused_with_what_was_expected(
