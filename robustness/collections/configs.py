@@ -129,6 +129,11 @@ class Configs:
         found = self._folders.get(f"{file.name}/{file.parent.name}")
         return found[0] if found else file.stem
 
+    def benchmark_name(self, dataset: str) -> str:
+        """The name of a dataset's data folder, which its task goes by; else the dataset's."""
+        found = [f.name for name, f in self._folders.values() if name == dataset]
+        return (found[0] if found else dataset).lower()
+
     def keys(self, dataset: str) -> list[str] | None:
         """The keys of a dataset by instructions.json; None: it says nothing about it."""
         found = self._keys.get(dataset)

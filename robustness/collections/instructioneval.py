@@ -161,7 +161,7 @@ def _take(
     fixed = not by_text and not any(MARK.search(w) for w in words)
     single = all(len(w.strip("()[]. \n")) == 1 for w in words)
     draft = Draft(
-        text=worded.text, collection=SOURCE, task=task.lower(),
+        text=worded.text, collection=SOURCE, task=configs.benchmark_name(task),
         observed=not any(group in entry.key.split("/") for group in _UNSEEN),
         answers=Answers(stated=stated, words=words if fixed else (), vary=by_text),
         option_format=worded.option_format,

@@ -132,7 +132,7 @@ def _leads(i: int) -> dict[str, tuple[str, str]]:
     return {
         rf"\({letter}\)[ \t]*": ("letters_paren", ""),
         rf"{letter}\.[ \t]*": ("letters_dot", ""),
-        rf"{letter}\)[ \t]*": ("letters_paren", "its options were lettered `A)`"),
+        rf"{letter}[ \t]?\)[ \t]*": ("letters_paren", "its options were lettered `A)`"),
         rf"\[{letter}\][.:]?[ \t]*": ("letters_paren", "its options were lettered `[A]`"),
         rf"\({letter}\)[.:][ \t]*": ("letters_paren", "its options were lettered `(A).`"),
         rf"{letter}\)\.[ \t]*": ("letters_paren", "its options were lettered `A).`"),

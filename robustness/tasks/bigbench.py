@@ -34,11 +34,12 @@ class _File:
     document: Mapping[str, Any]
 
 
-def read(path: Path) -> Task:
+def read(path: Path, field: str = FIELD) -> Task:
     """Reads a task; sub-tasks in folders are joined into one.
 
     Args:
         path: A `task.json`, or a folder with one (its sub-tasks below it).
+        field: What the input's field is called: InstructionEval's templates say `question`.
 
     Returns:
         The task; its inputs are dealt into dev and test.
@@ -49,15 +50,16 @@ def read(path: Path) -> Task:
     """
     top, files = _files(path)
     name = _name(top, path)
-    examples = [example for file in files for example in _examples(file, name)]
-    return _task(name, top, examples)
+    examples = [example for file in files for example in _examples(file, name, field)]
+    return _task(name, top, examples, field)
 
 
-def subtasks(path: Path) -> list[Task]:
+def subtasks(path: Path, field: str = FIELD) -> list[Task]:
     """Reads each sub-task as a task of its own.
 
     Args:
         path: As in `read`.
+        field: As in `read`.
 
     Raises:
         InputError: One of them is not of the format, or its answers are free text.
@@ -69,12 +71,13 @@ def subtasks(path: Path) -> list[Task]:
     for file in files:
         own = str(file.document.get("name") or file.path.parent.name)
         name = parent if len(files) == 1 else f"{parent}_{own}"
-        made.append(_task(name, file.document, _examples(file, name)))
+        examples = _examples(file, name, field)
+        made.append(_task(name, file.document, examples, field))
     return made
 
 
 def designed(path: Path) -> Instruction:
-    """The task designer's own prompt, as a template.
+    """The task designer's own prompt, as a template for the field `input`.
 
     Args:
         path: As in `read`; of sub-tasks the first one's.
@@ -97,7 +100,7 @@ def designed(path: Path) -> Instruction:
     options = "\n{options}" if listed else ""
     return Instruction(
         text=_braceless(before) + _braceless(asked, keep=FIELD) + options + _braceless(after),
-        collection=COLLECTION, task_type=_task(name, top, _examples(files[0], name)).task_type,
+        collection=COLLECTION, task_type=read(path).task_type,
         task=name, option_format=style, source=f"BIG-bench {name}",
     )
 
@@ -151,7 +154,7 @@ def _has_scores(document: Mapping[str, Any]) -> bool:
     )
 
 
-def _examples(file: _File, task: str) -> list[Example]:
+def _examples(file: _File, task: str, field: str) -> list[Example]:
     rows = file.document["examples"]
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{file.path}: `examples` is no list, or empty")
@@ -163,7 +166,7 @@ def _examples(file: _File, task: str) -> list[Example]:
             raise InputError(f"{where}: no `input` text")
         options, answer = _options(row, targets, where)
         made.append(
-            Example(task=task, fields={FIELD: row["input"]}, options=options, answer=answer)
+            Example(task=task, fields={field: row["input"]}, options=options, answer=answer)
         )
     return made
 
@@ -205,7 +208,9 @@ def _options(
     return targets, answer
 
 
-def _task(name: str, document: Mapping[str, Any], examples: Sequence[Example]) -> Task:
+def _task(
+    name: str, document: Mapping[str, Any], examples: Sequence[Example], field: str
+) -> Task:
     spaces = {frozenset(e.options) for e in examples}
     common = examples[0].options if len(spaces) == 1 else ()
     kind = TaskType.QA if not common else TaskType.BC if len(common) == 2 else TaskType.MC
@@ -214,7 +219,7 @@ def _task(name: str, document: Mapping[str, Any], examples: Sequence[Example]) -
         title=name.replace("_", " "),
         task_type=kind,
         description=str(document.get("description") or document.get("task_prefix") or name).strip(),
-        fields=(FIELD,),
+        fields=(field,),
         options=common,
         source=f"BIG-bench {name}",
         trained=False,

@@ -36,6 +36,7 @@ def test_scores_give_options_and_the_answer(tmp_path: Path) -> None:
     assert [e.answer for e in task.examples] == ["Yes", "No", None]
     assert task.examples[0].fields == {"input": "At -5?"}
     assert {e.split for e in task.examples} == {"dev", "test"}
+    assert bigbench.read(tmp_path, field="question").fields == ("question",)
 
 
 def test_a_target_without_scores_gives_the_answers_that_come_up(tmp_path: Path) -> None:
