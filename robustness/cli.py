@@ -33,6 +33,7 @@ from robustness.alignment.recipe import AlignRecipe
 from robustness.alignment.served import ServedParaphraser
 from robustness.backbone import recipe
 from robustness.backbone import train as backbone
+from robustness.collections import sources
 from robustness.encoder import Encoder
 from robustness.errors import InputError, RobustnessError
 from robustness.tasks import Task
@@ -376,6 +377,21 @@ def index_info(
     """What the index of the model and of each prefix holds, and how good its calibration is."""
     cards = upkeep.info(_engine(model, prefix), indexes)
     _print(cards, as_json, show.cards(cards))
+
+
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(help=f"The format: {', '.join(sources.SOURCES)}.")],
+    path: Annotated[Path, typer.Argument(help="A file of the format, or a folder of them.")],
+    out: Annotated[Path, typer.Option(help="Collection file to write, JSON lines.")],
+    task_type: Annotated[
+        str | None, typer.Option(help="qa, mc or bc for all entries; by default inferred.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Takes instructions from a public collection; what is left out is named with its reason."""
+    made = sources.take(source, path, out, task_type)
+    _print(made, as_json, show.imported(made))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from robustness.advice import Phrase, Rewording
 from robustness.alterations import Difference, Probes
 from robustness.backbone.train import Progress
 from robustness.budget import BudgetReport
+from robustness.collections.sources import Receipt
 from robustness.degradation import HeldOut, Skill
 from robustness.predictions import Rung
 from robustness.scoring import Summary
@@ -196,6 +197,15 @@ def _number(value: float | None) -> str:
 def summary(made: Summary) -> str:
     """What became of a table."""
     return f"{made.out}: {made.rows} rows, {made.errors} of them with an error"
+
+
+def imported(made: Receipt) -> str:
+    """What an import took, and every entry that it left out."""
+    types = ", ".join(f"{count} {name}" for name, count in made.by_type.items())
+    lines = [f"{made.out}: {made.taken} of {made.entries} entries taken ({types or 'none'})"]
+    lines += [f"  left out: {entry.where}: {entry.reason}" for entry in made.left]
+    lines += [f"  changed: {entry.where}: {entry.what}" for entry in made.changes]
+    return "\n".join(lines)
 
 
 def training(made: Progress) -> str:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from robustness import cli
+from robustness import cli, instructions
 
 
 def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -113,3 +113,38 @@ def test_advice_ranks_rewordings_by_predicted_loss(
     assert [text[p["start"] : p["end"]] for p in made["phrases"]] == [
         p["text"] for p in made["phrases"]
     ]
+
+
+def test_import_writes_a_collection_and_names_what_it_left_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    source, target = tmp_path / "mine.csv", tmp_path / "out.jsonl"
+    source.write_text("instruction,task_type\nIs it so?,bc\n,bc\nTell a story.,\n")
+    code, out, _ = run("import", "csv", str(source), "--out", str(target), "--json", capsys=capsys)
+    made = json.loads(out)
+    assert code == 0
+    assert (made["entries"], made["taken"], made["by_type"]) == (3, 1, {"BC": 1})
+    assert [entry["where"] for entry in made["left"]] == [f"{source}, row 2", f"{source}, row 3"]
+    assert [i.text for i in instructions.read(target)] == ["Is it so?"]
+    _, out, _ = run(
+        "import", "csv", str(source), "--out", str(target), "--task-type", "QA", capsys=capsys
+    )
+    assert f"{target}: 2 of 3 entries taken (2 QA)" in out
+    assert f"left out: {source}, row 2: its text is empty" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nope", "x.csv"], "no source 'nope'; choose one of promptsource"),
+        (["csv", "missing.csv"], "missing.csv does not exist"),
+        (["csv", "missing.csv", "--task-type", "xy"], "no task type 'xy'; choose qa, mc or bc"),
+    ],
+)
+def test_a_mistake_in_an_import_is_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out, err = run("import", *arguments, "--out", str(tmp_path / "o.jsonl"), capsys=capsys)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert len(err.splitlines()) == 1

@@ -1,0 +1,132 @@
+"""Which task type an imported entry is of: one rule for every source.
+
+Refuses to know formats: importers say what they know of an entry's answers.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from robustness.types import TaskType
+
+RULE = (
+    "The source's own word goes first (a column task_type, a key such as NIV2/BC/1). Otherwise an "
+    "entry with a fixed set of answers is BC with two of them and MC with more (or where it sorts "
+    "into classes and nobody says how many); one whose options change from input to input "
+    "(letters stand for such options), or that asks a {question}, is QA. What is left answers in "
+    "free text: it is left out, unless a type is given."
+)
+"""The rule, for people."""
+
+FREE_TEXT = (
+    "its answer is free text, not one of a set of options; --task-type qa, mc or bc takes it all "
+    "the same"
+)
+
+KNOWN: dict[str, int] = {
+    "ag_news": 4, "ag_news_subset": 4, "anli": 3, "bool_q": 2, "boolq": 2, "cb": 3, "cola": 2,
+    "glue_mrpc": 2, "glue_qqp": 2, "imdb": 2, "imdb_reviews": 2, "mnli": 3, "mnli_matched": 3,
+    "mnli_mismatched": 3, "mrpc": 2, "multirc": 2, "paws": 2, "paws_wiki": 2, "qnli": 2, "qqp": 2,
+    "rte": 2, "sentiment140": 2, "snli": 3, "sst2": 2, "stsb": 6, "trec": 6, "wic": 2, "wnli": 2,
+    "wsc": 2, "yelp_polarity_reviews": 2,
+}
+"""Public datasets with a fixed set of answers -> its size, for formats that do not say it."""
+
+MAX_TEXT = 4_000
+"""Characters in which alternatives are looked for."""
+_LETTER = re.compile(r"[(\[]?([A-Za-z])[)\].:]*")
+_NUMBERED = re.compile(r"(?:option|choice|answer|ending|solution|sentence)\s*\(?\d+\)?", re.I)
+_QUOTED = re.compile(r"[\"'“‘`]([^\"'“”‘’`\n]{1,30})[\"'”’`]")
+_ALTERNATIVES = re.compile(
+    r"\b(?:into|as|either|between|output|answer|respond|reply|print|return|say|choose|candidates"
+    r"(?: include| are)?|categories(?: include| are)?|options(?: include| are)?|labels(?: include"
+    r"| are)?|classes(?: include| are)?|is|are|belongs to|:)[\s:]*((?:[\w'-]+(?: [\w'-]+)?"
+    r"\s*,\s*)*[\w'-]+(?: [\w'-]+)?\s*,?\s*(?:\bor\b|\band\b|/)\s*[\w'-]+)",
+    re.IGNORECASE,
+)
+_ENDING = re.compile(r"((?:[\w-]+, )*[\w-]+,? or [\w-]+)\s*(?:[?.:]|$)", re.IGNORECASE)
+"""`... good, bad or neither?`: alternatives at the end of a sentence."""
+_PAIRS = re.compile(
+    r"\b(?:yes(?:\s*or\s*|\s*/\s*)no|true(?:\s*or\s*|\s*/\s*)false|or not\b|"
+    r"positive(?:\s*or\s*|\s*/\s*)negative)", re.IGNORECASE,
+)
+_CLASSIFIES = re.compile(
+    r"\b(?:classif\w+|categori[sz]\w+|label|detect|determine|decide|identify|predict|tell|judge|"
+    r"check|verify|evaluate|assess)\b", re.IGNORECASE,
+)
+_WHETHER = re.compile(r"\b(?:whether|if)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a source tells about an entry's answers."""
+
+    stated: TaskType | None = None
+    """The source says the type."""
+    words: tuple[str, ...] = ()
+    """The fixed set of answers."""
+    count: int = 0
+    """Size of the fixed set, where its words are not known."""
+    vary: bool = False
+    """Options come with each input."""
+    asks: bool = False
+    """The entry asks a {question}."""
+
+
+def references(words: Sequence[str]) -> bool:
+    """Whether the words only point at options that each input brings: A, B, C; Ending 1."""
+    letters = [m[1].upper() if (m := _LETTER.fullmatch(w.strip())) else "" for w in words]
+    pointing = letters == [chr(ord("A") + i) for i in range(len(words))]
+    return len(words) > 1 and (pointing or all(_NUMBERED.fullmatch(w.strip()) for w in words))
+
+
+def infer(answers: Answers) -> TaskType | None:
+    """The task type by `RULE`; None: the answer is free text."""
+    if answers.stated is not None:
+        return answers.stated
+    if references(answers.words):
+        return TaskType.QA
+    size = max(len({w.strip().casefold() for w in answers.words}), answers.count)
+    if size >= 2:
+        return TaskType.BC if size == 2 else TaskType.MC
+    return TaskType.QA if answers.vary or answers.asks else None
+
+
+def parse(name: str) -> TaskType | None:
+    """A task type by its name in any case; None: there is none of that name."""
+    try:
+        return TaskType(name.strip().upper())
+    except ValueError:
+        return None
+
+
+def dataset(name: str) -> int:
+    """How many answers a public dataset has; 0: not known, or they change with the input."""
+    folded = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return KNOWN.get(folded, 0)
+
+
+def named(text: str) -> int:
+    """How many alternatives an instruction names in its own words; 0: none.
+
+    `as positive, negative or mixed` are three, `"true" or "false"` two, `whether it is spam` two.
+    """
+    text = text[:MAX_TEXT]
+    quoted = list(dict.fromkeys(w.strip().casefold() for w in _QUOTED.findall(text)))
+    if len(quoted) > 1:
+        return len(quoted)
+    for match in (*_ALTERNATIVES.finditer(text), *_ENDING.finditer(text)):
+        parts = re.split(r"\s*(?:,|/|\bor\b|\band\b)\s*", match[1], flags=re.IGNORECASE)
+        words = [w for w in dict.fromkeys(p.strip().casefold() for p in parts) if w]
+        if "not" in words:
+            return 2
+        if len(words) > 1:
+            return len(words)
+    if _PAIRS.search(text):
+        return 2
+    return 2 if _CLASSIFIES.search(text) and _WHETHER.search(text) else 0
+
+
+def classifies(text: str) -> bool:
+    """Whether an instruction asks to sort its input into classes."""
+    return _CLASSIFIES.search(text) is not None
