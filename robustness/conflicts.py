@@ -5,7 +5,7 @@ Refuses to predict: a conflict is a warning, some models shrug it off (PAPER, ho
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from robustness import prompts
 from robustness.types import Conflict, Instruction
@@ -32,6 +32,14 @@ _EXPLAIN = re.compile(
     r"\bwrite (?:a |one )?(?:paragraph|essay|summary)\b)",
     re.IGNORECASE,
 )
+_EXPLAINING = re.compile(
+    # A sentence of its own goes whole; of a longer one, the clause that asks for it.
+    rf"(?P<before>^|[.!?\n])[ \t]*(?:(?:and|then|please|also|briefly)\s+)*(?:{_EXPLAIN.pattern})"
+    rf"[^.!?\n{{]*[.!?]?|[ \t,;:]*(?:\b(?:and|then|please|also|briefly)\s+)*(?:{_EXPLAIN.pattern})"
+    r"[^.!?\n{]*",
+    re.IGNORECASE,
+)
+_OF_OPTION = r"(?:\s+of (?:the|your) (?:(?:correct|right|best) )?(?:option|answer|choice)s?)?"
 _NEGATED = re.compile(
     r"\b(?:not|don't|never|without|instead of|no|rather than)\b[^.!?\n]{0,30}$", re.IGNORECASE
 )
@@ -111,31 +119,53 @@ def _template_text(instruction: Instruction) -> str:
     return re.sub(r"\{[a-z_]+\}", "\N{HORIZONTAL ELLIPSIS}", instruction.text)
 
 
+def _fixed(text: str, ask: _Ask, read: Sequence[str]) -> str:
+    """The text asking for what is read where it asked for something else."""
+    if ask.span:
+        # What closes behind the words was opened before them.
+        return text.replace(ask.span.rstrip(" \"'`)"), _listed(read))
+    if ask.words == ("a free explanation",):
+        made = _EXPLAINING.sub(lambda m: m["before"] or "", text).strip()
+        return made if made and made != text else text
+    pattern = _LETTER if ask.words == ("the letter of an option",) else _NUMBER
+    return re.sub(rf"(?i:{pattern.pattern}){_OF_OPTION}", _listed(read), text)
+
+
 def find(instruction: Instruction, options: Sequence[str]) -> tuple[Conflict, ...]:
     """Conflicts between what the phrasing asks for and what the scorer reads.
 
     Args:
         instruction: With its label words and option format.
         options: Canonical options of the input.
+
+    Returns:
+        One for each set of words that is asked for and not read; they share one suggestion, the
+        instruction rewritten so that none of them is left, where that can be done.
     """
     if not options:
         return ()
     read = prompts.label_words(instruction, options)
-    found: dict[tuple[str, ...], Conflict] = {}
+    unread: dict[tuple[str, ...], _Ask] = {}
     asks = _asks(_template_text(instruction))
     satisfied = any(_is_read(ask, read) for ask in asks)
     for ask in asks:
         # "Is it yes or no? Give the letter" asks for what is read, and names the options beside it.
         named = satisfied and _folded(ask.words) <= _folded(options)
-        if named or _is_read(ask, read) or ask.words in found:
-            continue
-        rewritten = None
-        if ask.span and ask.span in instruction.text:
-            rewritten = instruction.text.replace(ask.span.rstrip(), _listed(read))
-        found[ask.words] = Conflict(
+        if not named and not _is_read(ask, read):
+            unread.setdefault(ask.words, ask)
+    rewritten = instruction.text
+    for ask in unread.values():
+        rewritten = _fixed(rewritten, ask, read)
+    clean = rewritten != instruction.text and not any(
+        not _is_read(ask, read) for ask in _asks(_template_text(replace(instruction, id="",
+        text=rewritten)))
+    )
+    return tuple(
+        Conflict(
             asked=ask.words,
             read=read,
             message=f"It asks for {_listed(ask.words)}, but what is scored is {_listed(read)}.",
-            suggestion=rewritten,
+            suggestion=rewritten if clean else None,
         )
-    return tuple(found.values())
+        for ask in unread.values()
+    )

@@ -77,3 +77,25 @@ def test_label_words_are_what_is_read() -> None:
     text = "Did they like it? Answer yes or no."
     made = instruction(text, positive="yes", negative="no")
     assert conflicts.find(made, ("positive", "negative")) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "rewritten"),
+    [
+        ("Is it good? Answer yes or no.", "Is it good? Answer positive or negative."),
+        (
+            "Classify the review. Explain your answer.\n{text}\nLabel:",
+            "Classify the review.\n{text}\nLabel:",
+        ),
+        ("Classify the review and explain why.", "Classify the review."),
+        ("Which is it? Write the correct letter.", "Which is it? Write positive or negative."),
+        ("Give the letter of the right option.", "Give positive or negative."),
+        ("Good? Answer \"yes\" or \"no\".", "Good? Answer \"positive or negative\"."),
+        ("Is it good (yes/no)? Give a reason.", "Is it good (positive or negative)?"),
+    ],
+)
+def test_the_rewriting_asks_for_what_is_read(text: str, rewritten: str) -> None:
+    found = conflicts.find(instruction(text), ("positive", "negative"))
+    assert found
+    assert {c.suggestion for c in found} == {rewritten}
+    assert conflicts.find(instruction(rewritten), ("positive", "negative")) == ()
