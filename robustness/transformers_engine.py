@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jinja2 import TemplateError
 
 from robustness import checkpoint as checkpoints
+from robustness import formats
 from robustness.batches import Item, Read, embedded
 from robustness.checkpoint import Checkpoint, SoftPrefix
 from robustness.decoding import Decoding
@@ -44,6 +44,7 @@ class TransformersEngine:
         layer: int = -2,
         name: str | None = None,
         share_starts: bool = True,
+        prompt_format: str = formats.NONE,
     ) -> None:
         """Loads the model and its prefixes.
 
@@ -57,12 +58,14 @@ class TransformersEngine:
             layer: Index into `hidden_states` that representations are taken from.
             name: The served id; by default the folder's or the hub's name.
             share_starts: Whether the common start of prompts is computed once.
+            prompt_format: What stands around prompts that are read: see `formats.choose`.
 
         Raises:
             NotFoundError, CorruptFileError, MismatchError, InputError: See `checkpoint.load` and
-                `checkpoint.load_prefix`.
+                `checkpoint.load_prefix` and `formats.choose`.
         """
         self._checkpoint = checkpoints.load(model, revision=revision, device=device, name=name)
+        self._format = formats.choose(prompt_format, str(model), self._checkpoint.tokenizer)
         self._prefixes: dict[str, SoftPrefix | None] = {self._checkpoint.id: None}
         for prefix_name, folder in (prefixes or {}).items():
             served = f"{self._checkpoint.id}+{prefix_name}"
@@ -91,6 +94,7 @@ class TransformersEngine:
                     revision=self._checkpoint.revision,
                     prefix=None if prefix is None else f"{prefix.name}@{prefix.digest}",
                     layer=self._layer,
+                    prompt_format=self._format.name,
                 ),
                 context=self._checkpoint.context,
             )
@@ -100,7 +104,10 @@ class TransformersEngine:
     def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
         """Option log-probabilities and representations: see `Engine.read`."""
         prefix = self._prefix(model)
-        items = [self._item(n, p.text, p.options, prefix) for n, p in enumerate(prompts)]
+        items = [
+            self._item(n, self._format.wrap(p.text) if p.text else "", p.options, prefix)
+            for n, p in enumerate(prompts)
+        ]
         scores = [np.empty(len(p.options), dtype=np.float32) for p in prompts]
         vectors: dict[int, FloatArray] = {}
         for done in self._steps(items, prefix):
@@ -161,27 +168,11 @@ class TransformersEngine:
     def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
         """The text that the model reads for a conversation: see `Engine.chat_prompt`.
 
-        A tokenizer without a chat template gets the messages' texts, one a line.
+        A tokenizer without a chat template gets the messages' texts, one a line, in the engine's
+        format.
         """
         self._prefix(model)
-        tokenizer = self._checkpoint.tokenizer
-        if not tokenizer.chat_template:
-            return "\n".join(m["content"] for m in messages)
-        try:
-            text = str(
-                tokenizer.apply_chat_template(
-                    list(messages), tokenize=False, add_generation_prompt=True
-                )
-            )
-        except TemplateError as error:
-            raise InputError(
-                f"messages: the model's chat template refuses them: {error}"
-            ) from error
-        # Many templates write the first token that the tokenizer puts there by itself.
-        first = tokenizer.bos_token
-        if first and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]:
-            text = text.removeprefix(first)
-        return text
+        return self._format.conversation(messages)
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as a prompt: see `Engine.count_tokens`."""
