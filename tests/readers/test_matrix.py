@@ -22,6 +22,7 @@ from robustness.types import Prompt
 from tests.conftest import make_tokenizer
 from tests.test_transformers_engine import alone, make_prefix
 
+REAL_PASS_TOKENS = matrix.pass_tokens
 RULE = "Read the story and say where the person is; answer with one of the options. Story: "
 STORIES = ["Anna is in the kitchen.", "Ben gave Anna a lamp. " * 9, "x", "", "The lamp is red."]
 OPTIONS = ("the kitchen", "A", "in the house")
@@ -58,6 +59,12 @@ def save(family: str, folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save("llama", tmp_path_factory.mktemp("matrix") / "llama")
+
+
+@pytest.fixture(autouse=True)
+def cheap_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else so small a model would share next to nothing."""
+    monkeypatch.setattr(matrix, "pass_tokens", lambda checkpoint: 8.0)
 
 
 @pytest.mark.parametrize("prefixed", [False, True])
@@ -140,7 +147,6 @@ def test_a_shared_start_is_computed_once(llama: Path, monkeypatch: pytest.Monkey
         for n in range(10)
     ]
     length = engine.count_tokens("llama", [RULE])[0]
-    monkeypatch.setattr(matrix, "OVERHEAD", {"cpu": 1.0})
     monkeypatch.setattr(engine.checkpoint.model, "forward", counted)
     engine.read("llama", asked)
     assert tokens <= length + 10 * 4
@@ -162,3 +168,8 @@ def test_more_options_than_fit_a_row_are_read_in_parts(
         np.testing.assert_allclose(
             one.option_logprobs, other.option_logprobs, rtol=0, atol=1e-5
         )
+
+
+def test_a_pass_weighs_more_on_a_thin_model(llama: Path, backbone: Path) -> None:
+    thin, wider = (REAL_PASS_TOKENS(load(m, device="cpu")) for m in (llama, backbone))
+    assert thin > wider > 20
