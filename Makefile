@@ -4,6 +4,7 @@ HOST ?= 127.0.0.1
 PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 # requirements.txt names vllm, which needs a GPU.
 REQUIREMENTS ?= $(if $(shell command -v nvidia-smi),requirements.txt,requirements-cpu.txt)
 
@@ -47,8 +48,15 @@ check: lint test
 # Folder with LMentry and BBH of Mizrahi et al. (2024).
 MULTI_PROMPT ?= $(STEADFAST_DATA)/multi_prompt
 
-bench: setup
+# The peer that scoring is measured beside, in an environment of its own; the benchmark says so
+# and goes on where it cannot be installed.
+$(BENCH)/.installed: requirements-bench.txt
+	@if $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python -m pip install --quiet -r $<; \
+	then touch $@; else echo "lm-eval could not be installed into $(BENCH)" >&2; fi
+
+bench: setup $(BENCH)/.installed
 	$(BIN)/python benchmarks/prediction.py $(MULTI_PROMPT)
+	$(BIN)/python benchmarks/scoring.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """The page and the API on one port: layout and wiring only.
 
-`python app.py [--model M] [--prefix P] [--backend URL] [--host H] [--port P]`
+`python app.py [--model M] [--prefix P] [--prompt-format F] [--backend URL] [--host H] [--port P]`
 """
 
 import os

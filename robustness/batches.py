@@ -3,7 +3,7 @@
 Refuses to know models: ids and embeddings in, batches out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +19,8 @@ class Item:
     ids: list[int]
     options: list[list[int]]
     """Token ids of each option, the end of text included."""
+    first: int = 0
+    """Which of the prompt's options is `options[0]`, where the options are read in parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +37,39 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What one batch gave: per prompt, option log-probabilities and the representation."""
+    """What one batch gave."""
 
+    items: Sequence[Item]
     logprobs: list[list[float]]
+    """Per item, one for each of its options, nats."""
     representations: FloatArray
+    """(B, D) float32."""
 
 
-def grouped(items: Sequence[Item], virtual: int, budget: int) -> Iterator[list[Item]]:
+def text_length(item: Item) -> int:
+    """Tokens of the prompt alone."""
+    return len(item.ids)
+
+
+def grouped(
+    items: Sequence[Item], virtual: int, budget: int, length: Callable[[Item], int] = text_length
+) -> Iterator[list[Item]]:
     """Prompts of similar length together, within a budget of padded tokens.
 
     Args:
         items: In any order.
-        virtual: Virtual tokens in front of each.
+        virtual: Tokens in front of each.
         budget: Padded tokens a group; a single longer prompt is a group of its own.
+        length: Tokens of one prompt.
     """
     group: list[Item] = []
-    for item in sorted(items, key=lambda i: len(i.ids), reverse=True):
-        longest = virtual + len(group[0].ids) if group else 0
+    longest = 0
+    for item in sorted(items, key=length, reverse=True):
         if group and longest * (len(group) + 1) > budget:
             yield group
             group = []
+        if not group:
+            longest = virtual + length(item)
         group.append(item)
     if group:
         yield group
@@ -69,3 +84,23 @@ def padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         ids[number, : len(row)] = torch.tensor(row)
         mask[number, : len(row)] = 1
     return ids, mask
+
+
+def embedded(
+    items: Sequence[Item], lookup: torch.nn.Module, table: torch.Tensor | None, device: torch.device
+) -> Batch:
+    """Whole prompts with the soft prefix in front.
+
+    Args:
+        items: B prompts.
+        lookup: The model's input embeddings.
+        table: (n, D), the prefix; None for the original model.
+        device: Where the model lies.
+    """
+    ids, mask = padded([item.ids for item in items])
+    embeds, mask = lookup(ids.to(device)), mask.to(device)
+    if table is not None:
+        virtual = table.expand(len(items), -1, -1)
+        embeds = torch.cat([virtual, embeds], dim=1)
+        mask = torch.cat([mask.new_ones(virtual.shape[:2]), mask], dim=1)
+    return Batch(embeds, mask, mask.sum(dim=1))

@@ -36,6 +36,7 @@ from robustness.backbone import train as backbone
 from robustness.collections import sources
 from robustness.encoder import Encoder
 from robustness.errors import InputError, RobustnessError
+from robustness.formats import PromptFormat
 from robustness.tasks import Task
 from robustness.transformers_engine import TransformersEngine
 from robustness.types import Prediction
@@ -59,6 +60,13 @@ Prefixes = Annotated[
     list[Path] | None,
     typer.Option("--prefix", help="Soft prefix: a PEFT adapter folder, or a shipped name."),
 ]
+Format = Annotated[
+    PromptFormat,
+    typer.Option(
+        "--prompt-format",
+        help="What stands around a prompt; auto: the chat template, or by the model's name.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Indexes = Annotated[Path, typer.Option(help="Folder of the observed indexes.")]
 TaskName = Annotated[str | None, typer.Option("--task", help="A built-in task, or a task file.")]
@@ -81,12 +89,19 @@ def _folders(prefixes: Sequence[Path] | None, model: str) -> Mapping[str, Path]:
     return {p.name: shipped.get(str(p), p) for p in prefixes}
 
 
-def _engine(model: str, prefixes: Sequence[Path] | None) -> TransformersEngine:
-    return TransformersEngine(model, prefixes=_folders(prefixes, model))
+def _engine(
+    model: str, prefixes: Sequence[Path] | None, prompt_format: PromptFormat
+) -> TransformersEngine:
+    return TransformersEngine(
+        model, prefixes=_folders(prefixes, model), prompt_format=prompt_format
+    )
 
 
-def _workbench(model: str, prefixes: Sequence[Path] | None, indexes: Path) -> Workbench:
-    return Workbench(_engine(model, prefixes), indexes=indexes, task_files=True)
+def _workbench(
+    model: str, prefixes: Sequence[Path] | None, indexes: Path, prompt_format: PromptFormat
+) -> Workbench:
+    engine = _engine(model, prefixes, prompt_format)
+    return Workbench(engine, indexes=indexes, task_files=True)
 
 
 def _print(document: object, as_json: bool, shown: str) -> None:
@@ -126,6 +141,7 @@ def predict(
     ] = None,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
     neighbours: Annotated[int, typer.Option("-k", help="Neighbours to show.")] = 5,
     measurements: Annotated[
         Path | None,
@@ -177,7 +193,7 @@ def predict(
         )
         _print(found, as_json, show.prediction(found))
         return
-    workbench = _workbench(model, prefix or [], indexes)
+    workbench = _workbench(model, prefix or [], indexes, prompt_format)
     examples = None if inputs is None else scoring.read_inputs(workbench, inputs)
     chosen = workbench.aligned[0] if prefix else workbench.original
     if measure:
@@ -213,6 +229,7 @@ def advise(
     task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
     indexes: Indexes = paths.INDEXES,
     paraphraser_url: Annotated[
         str | None,
@@ -225,7 +242,7 @@ def advise(
     as_json: Json = False,
 ) -> None:
     """Rewordings with their predicted loss, and which words moved the instruction."""
-    workbench = _workbench(model, prefix or [], indexes)
+    workbench = _workbench(model, prefix or [], indexes, prompt_format)
     chosen = workbench.aligned[0] if prefix else workbench.original
     served = None
     if paraphraser_url is not None:
@@ -248,11 +265,12 @@ def alter(
     seed: Annotated[int, typer.Option(help="Of the alterations and the intervals.")] = 0,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """How much a model uses an instruction at all: negated, nonsensical, empty and other forms."""
-    workbench = _workbench(model, prefix or [], indexes)
+    workbench = _workbench(model, prefix or [], indexes, prompt_format)
     chosen = workbench.aligned[0] if prefix else workbench.original
     with _bar("prompt") as report:
         made = alterations.probe(
@@ -288,6 +306,7 @@ def quantiles(
     seed: int = 0,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
     as_json: Json = False,
 ) -> None:
     """Quantiles of accuracy over many instructions, from a part of the cells (PromptEval)."""
@@ -295,7 +314,7 @@ def quantiles(
     pool, left = budget.pool(chosen, instruction_table, paraphrases=paraphrases, seed=seed)
     for text, reason in left.items():
         typer.echo(f"left out {text!r}: {reason}", err=True)
-    engine = _engine(model, prefix or [])
+    engine = _engine(model, prefix or [], prompt_format)
     with _bar("cell") as report:
         made = budget.measure(
             engine, engine.models()[-1 if prefix else 0].id, pool, chosen, share=share,
@@ -315,11 +334,12 @@ def compare(
     options: Annotated[str, typer.Option(help="Own options, separated by |.")] = "",
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Both models' answers to the same prompt, with option probabilities."""
-    workbench = _workbench(model, prefix, indexes)
+    workbench = _workbench(model, prefix, indexes, prompt_format)
     example = scoring.example_of(workbench, task, input_text, options, "") if input_text else None
     made = workbench.compare(
         text, task=task, example=example, models=(workbench.original, *workbench.aligned)
@@ -334,11 +354,12 @@ def score(
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = False,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Scores a table of instructions; a bad row says so itself and never costs the others."""
-    workbench = _workbench(model, prefix, indexes)
+    workbench = _workbench(model, prefix, indexes, prompt_format)
     with _bar("row") as report:
         scored = scoring.score_file(
             table, out, workbench, resume=resume,
@@ -356,12 +377,13 @@ def index_build(
     task_files: TaskFiles = None,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Reads the observed instructions and saves the index of the model and of each prefix."""
     known = instructions.read(observed) if observed else instructions.builtin(instructions.OBSERVED)
-    engine = _engine(model, prefix)
+    engine = _engine(model, prefix, prompt_format)
     with _bar("task") as report:
         cards = upkeep.build(engine, indexes, known, _tasks(task_files), report=report)
     _print(cards, as_json, show.cards(cards))
@@ -371,11 +393,12 @@ def index_build(
 def index_info(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """What the index of the model and of each prefix holds, and how good its calibration is."""
-    cards = upkeep.info(_engine(model, prefix), indexes)
+    cards = upkeep.info(_engine(model, prefix, prompt_format), indexes)
     _print(cards, as_json, show.cards(cards))
 
 
@@ -412,6 +435,7 @@ def calibrate(
     ] = False,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
@@ -420,7 +444,7 @@ def calibrate(
         instructions.UNOBSERVED_TEST if held_out else instructions.UNOBSERVED_DEVELOPMENT
     )
     pool = instructions.read(unobserved) if unobserved else instructions.builtin(shipped)
-    engine = _engine(model, prefix)
+    engine = _engine(model, prefix, prompt_format)
     if held_out:
         with _bar("instruction") as report:
             made = upkeep.held_out(engine, indexes, pool, _tasks(task_files), report=report)
@@ -479,12 +503,15 @@ def backbone_train(
 
 @backbone_app.command("card")
 def backbone_card(
-    model: Model = DEFAULT_MODEL, data: Data = None, as_json: Json = False
+    model: Model = DEFAULT_MODEL,
+    prompt_format: Format = PromptFormat.AUTO,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """Measures the backbone, and what alignment gains, by set of instructions; writes its card."""
     with _bar("task") as report:
         card = upkeep.describe_backbone(
-            _engine(model, None), Path(model), _corpora(data), report=report
+            _engine(model, None, prompt_format), Path(model), _corpora(data), report=report
         )
     _print(card, as_json, f"written: {Path(model) / 'CARD.md'}")
 

@@ -364,7 +364,8 @@ def load(folder: Path, spec: RepresentationSpec) -> ObservedIndex:
 
     Raises:
         NotFoundError: It was not built yet.
-        MismatchError: It was built with another model, revision, prefix, layer or schema.
+        MismatchError: It was built with another model, revision, prefix, layer, prompt format or
+            schema.
         CorruptFileError: A file is missing or was changed.
     """
     path = folder / MANIFEST
@@ -381,7 +382,7 @@ def load(folder: Path, spec: RepresentationSpec) -> ObservedIndex:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise CorruptFileError(f"{path}: {key}: {first['msg']}") from error
-    for name in ("model", "revision", "prefix", "layer", "position"):
+    for name in ("model", "revision", "prefix", "layer", "position", "prompt_format"):
         built, asked = getattr(manifest.spec, name), getattr(spec, name)
         if built != asked:
             raise MismatchError(

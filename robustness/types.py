@@ -182,6 +182,8 @@ class RepresentationSpec:
     layer: int = -2
     """Index into transformers' `hidden_states`; -2 is the penultimate (PAPER: Words)."""
     position: str = "first_decoded"
+    prompt_format: str = "none"
+    """What stands around a prompt: see `formats.Format.name`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robustness import paths
+from robustness.formats import PromptFormat
 
 ENGINES = ("auto", "transformers")
 _DESCRIPTION = "Serves the API: OpenAI's endpoints under /v1, this project's under /robustness/v1."
@@ -24,6 +25,8 @@ class Settings:
     prefixes: tuple[str, ...] = ()
     """Shipped names or PEFT adapter folders; empty: those that ship for the model."""
     engine: str = "auto"
+    prompt_format: str = PromptFormat.AUTO
+    """What stands around a prompt: see `formats.choose`."""
     backend: str | None = None
     """URL of another Steadfast server that answers instead of an engine in this process."""
     host: str = "127.0.0.1"
@@ -64,6 +67,12 @@ def parser(prog: str) -> argparse.ArgumentParser:
         "--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)"
     )
     made.add_argument(
+        "--prompt-format",
+        choices=[str(name) for name in PromptFormat],
+        default=str(PromptFormat.AUTO),
+        help="around a prompt (default: auto: the chat template, or by the model's name)",
+    )
+    made.add_argument(
         "--backend", help="URL of another Steadfast server, which then runs the models"
     )
     made.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
@@ -99,6 +108,7 @@ def settings_from(
         model=given.model,
         prefixes=tuple(given.prefix),
         engine=given.engine,
+        prompt_format=given.prompt_format,
         backend=given.backend,
         host=given.host,
         port=given.port,

@@ -87,18 +87,6 @@ def test_small_batches_change_nothing(tiny_llama: Path, tiny_engine: Transformer
         np.testing.assert_allclose(one.option_logprobs, other.option_logprobs, rtol=1e-4)
 
 
-def test_models_without_a_copyable_cache_give_the_same_sums(
-    tiny_llama: Path, tiny_engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = TransformersEngine(tiny_llama, device="cpu")
-    monkeypatch.setattr("robustness.transformers_engine.DynamicLayer", type(None))
-    model = whole.models()[0].id
-    seen = [r.option_logprobs for r in whole.read(model, PROMPTS)]
-    monkeypatch.undo()
-    for one, other in zip(seen, tiny_engine.read(model, PROMPTS), strict=True):
-        np.testing.assert_allclose(one, other.option_logprobs, rtol=1e-4)
-
-
 def test_a_bare_text_is_represented_as_in_a_reading(tiny_engine: TransformersEngine) -> None:
     model = tiny_engine.models()[0].id
     vector = tiny_engine.represent(model, [PROMPTS[0].text])[0]

@@ -35,6 +35,7 @@ def build_engine(settings: Settings) -> Built:
     shipped = checkpoint.shipped_prefixes(settings.model)
     chosen = {Path(p).name: shipped.get(p, Path(p)) for p in settings.prefixes} or shipped
     reason = "asked for" if settings.engine == "transformers" else "the engine of this version"
-    return Built(
-        engine=TransformersEngine(settings.model, prefixes=chosen), reason=reason
+    engine = TransformersEngine(
+        settings.model, prefixes=chosen, prompt_format=settings.prompt_format
     )
+    return Built(engine=engine, reason=reason)
