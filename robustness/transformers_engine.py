@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from jinja2 import TemplateError
 from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -22,14 +21,14 @@ from robustness.batches import Batch, Item, Read, grouped, padded
 from robustness.checkpoint import Checkpoint, SoftPrefix
 from robustness.decoding import Decoding
 from robustness.engine import ModelInfo
-from robustness.errors import EngineError, InputError, ModelNotFoundError
+from robustness.errors import EngineError
+from robustness.served import Served
 from robustness.types import (
     CompletionChunk,
     FloatArray,
     GenerationSettings,
     Prompt,
     Reading,
-    RepresentationSpec,
 )
 
 
@@ -64,10 +63,7 @@ class TransformersEngine:
                 `checkpoint.load_prefix`.
         """
         self._checkpoint = checkpoints.load(model, revision=revision, device=device, name=name)
-        self._prefixes: dict[str, SoftPrefix | None] = {self._checkpoint.id: None}
-        for prefix_name, folder in (prefixes or {}).items():
-            served = f"{self._checkpoint.id}+{prefix_name}"
-            self._prefixes[served] = checkpoints.load_prefix(prefix_name, folder, self._checkpoint)
+        self._served = Served(self._checkpoint, prefixes, layer=layer)
         on_cpu = self._checkpoint.device.type == "cpu"
         self._batch_tokens = batch_tokens or (1024 if on_cpu else 16384)
         self._layer = layer
@@ -82,24 +78,12 @@ class TransformersEngine:
 
     def models(self) -> list[ModelInfo]:
         """The served models, the original first."""
-        return [
-            ModelInfo(
-                id=served,
-                spec=RepresentationSpec(
-                    model=self._checkpoint.id,
-                    revision=self._checkpoint.revision,
-                    prefix=None if prefix is None else f"{prefix.name}@{prefix.digest}",
-                    layer=self._layer,
-                ),
-                context=self._checkpoint.context,
-            )
-            for served, prefix in self._prefixes.items()
-        ]
+        return self._served.models()
 
     def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
         """Option log-probabilities and representations: see `Engine.read`."""
-        prefix = self._prefix(model)
-        items = [self._item(n, p.text, p.options, prefix) for n, p in enumerate(prompts)]
+        prefix = self._served.prefix(model)
+        items = [self._served.item(n, p.text, p.options, prefix) for n, p in enumerate(prompts)]
         readings: list[Reading | None] = [None] * len(items)
         virtual = 0 if prefix is None else prefix.table.shape[0]
         for batch in grouped(items, virtual, self._batch_tokens):
@@ -125,8 +109,8 @@ class TransformersEngine:
         self, model: str, prompt: str, settings: GenerationSettings
     ) -> AsyncIterator[CompletionChunk]:
         """Generates text, piece by piece: see `Engine.stream`."""
-        prefix = self._prefix(model)
-        item = self._item(0, prompt, (), prefix)
+        prefix = self._served.prefix(model)
+        item = self._served.item(0, prompt, (), prefix)
         embeds = self._embed([item], prefix).embeds
         decoding = Decoding(self._checkpoint, embeds, len(item.ids), settings, self._lock)
         loop = asyncio.get_running_loop()
@@ -158,70 +142,18 @@ class TransformersEngine:
             stopped.set()
 
     def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
-        """The text that the model reads for a conversation: see `Engine.chat_prompt`.
-
-        A tokenizer without a chat template gets the messages' texts, one a line.
-        """
-        self._prefix(model)
-        tokenizer = self._checkpoint.tokenizer
-        if not tokenizer.chat_template:
-            return "\n".join(m["content"] for m in messages)
-        try:
-            text = str(
-                tokenizer.apply_chat_template(
-                    list(messages), tokenize=False, add_generation_prompt=True
-                )
-            )
-        except TemplateError as error:
-            raise InputError(
-                f"messages: the model's chat template refuses them: {error}"
-            ) from error
-        # Many templates write the first token that the tokenizer puts there by itself.
-        first = tokenizer.bos_token
-        if first and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]:
-            text = text.removeprefix(first)
-        return text
+        """The text that the model reads for a conversation: see `Served.chat_prompt`."""
+        return self._served.chat_prompt(model, messages)
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as a prompt: see `Engine.count_tokens`."""
-        self._prefix(model)
-        tokenizer = self._checkpoint.tokenizer
-        return [len(tokenizer(text, verbose=False).input_ids) for text in texts]
+        return self._served.count_tokens(model, texts)
 
     def close(self) -> None:
         """Frees the model; nothing can be asked afterwards."""
         with self._lock:
-            self._prefixes.clear()
+            self._served.clear()
             self._checkpoint.model.to("meta")
-
-    def _prefix(self, model: str) -> SoftPrefix | None:
-        if model not in self._prefixes:
-            known = ", ".join(self._prefixes)
-            raise ModelNotFoundError(f"no model {model!r}; there are {known}")
-        return self._prefixes[model]
-
-    def _item(
-        self, position: int, text: str, options: Sequence[str], prefix: SoftPrefix | None
-    ) -> Item:
-        tokenizer = self._checkpoint.tokenizer
-        ids: list[int] = tokenizer(text, verbose=False).input_ids
-        if not ids:
-            raise InputError("the prompt is empty; write an instruction")
-        scored = [
-            [*tokenizer(option, add_special_tokens=False).input_ids, self._checkpoint.end]
-            for option in options
-        ]
-        virtual = 0 if prefix is None else prefix.table.shape[0]
-        # An encoder-decoder model reads the options in its decoder.
-        own = 0 if self._checkpoint.encoder_decoder else max(map(len, scored), default=0)
-        total = virtual + len(ids) + own
-        if total > self._checkpoint.context:
-            raise InputError(
-                f"the prompt has {total} tokens ({len(ids)} of text, {virtual} virtual, {own} of "
-                f"the longest option), the model {self._checkpoint.id} reads at the most "
-                f"{self._checkpoint.context}; shorten the input"
-            )
-        return Item(position, ids, scored)
 
     @torch.inference_mode()
     def _embed(self, batch: Sequence[Item], prefix: SoftPrefix | None) -> Batch:
