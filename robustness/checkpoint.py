@@ -79,6 +79,14 @@ def shipped_prefixes(model: str | Path) -> dict[str, Path]:
     return {config.parent.name: config.parent for config in found}
 
 
+def is_encoder_decoder(model: str | Path) -> bool:
+    """Whether a model is of that family; False where its configuration cannot be read."""
+    try:
+        return bool(AutoConfig.from_pretrained(str(model)).is_encoder_decoder)
+    except (OSError, ValueError):
+        return False
+
+
 def weights_digest(folder: Path) -> str:
     """SHA-256 over the weight files of a local model, 16 hexadecimal digits.
 
