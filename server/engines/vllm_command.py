@@ -122,6 +122,7 @@ def launch(
         # Scheduler and worker in one process: see vllm_connector.py.
         "--distributed-executor-backend", "uni", "--no-async-scheduling",
         "--disable-uvicorn-access-log",
+        "--scheduler-cls", "vllm_scheduler.WithoutDrafts",
         "--speculative-config", json.dumps(extraction),
         "--kv-transfer-config", json.dumps(connector),
     ]  # fmt: skip
