@@ -15,6 +15,7 @@ from pathlib import Path
 from robustness import paths
 
 _HERE = Path(__file__).resolve().parent
+_LARGEST_BATCH = 256
 _EXTRACTION = "v1/spec_decode/extract_hidden_states.py"
 
 
@@ -102,6 +103,8 @@ def launch(
     extraction = {
         "method": "extract_hidden_states",
         "num_speculative_tokens": 1,
+        # Always one: a schedule keeps the scheduler from padding with drafts (vllm_scheduler.py).
+        "num_speculative_tokens_per_batch_size": [[1, _LARGEST_BATCH, 1]],
         "draft_model_config": {"hf_config": taken},
     }
     connector = {
@@ -120,6 +123,7 @@ def launch(
         "--chat-template", str(_HERE / "vllm_passthrough.jinja"),
         "--chat-template-content-format", "string",
         # Scheduler and worker in one process: see vllm_connector.py.
+        "--max-num-seqs", str(_LARGEST_BATCH),
         "--distributed-executor-backend", "uni", "--no-async-scheduling",
         "--disable-uvicorn-access-log",
         "--scheduler-cls", "vllm_scheduler.WithoutDrafts",
