@@ -20,6 +20,7 @@ from server.application import create_app
 from server.engines.vllm_client import Row, _prompt
 
 TEXT = "Anna is in the kitchen. Where is Anna? Answer:"
+STORY = "Once upon a time"
 
 
 @contextmanager
@@ -40,23 +41,28 @@ def test_embeddings_are_never_given_to_completions(vllm) -> None:
     assert _prompt(Row(ids=(1, 2)))[1] == {"prompt": [1, 2]}
 
 
-def test_a_client_that_leaves_frees_its_slot(vllm, counter, until) -> None:
-    def aborted() -> float:
-        return counter("vllm:request_success_total", 'finished_reason="abort"')
+def test_a_client_that_leaves_frees_its_slot(vllm, gather, counter, until) -> None:
+    # The aligned model's texts are longer: there is a middle to leave them in.
+    model = vllm.models()[1].id
 
-    async def leave(model: str, seed: int) -> None:
-        settings = GenerationSettings(max_tokens=250, temperature=2.0, seed=seed)
-        stream = vllm.stream(model, "Once upon a time", settings)
+    def hot(seed: int) -> GenerationSettings:
+        return GenerationSettings(max_tokens=250, temperature=2.0, seed=seed)
+
+    def tokens() -> float:
+        until(lambda: counter("vllm:num_requests_running") == 0)
+        return counter("vllm:generation_tokens_total")
+
+    async def leave(seed: int) -> None:
+        stream = vllm.stream(model, STORY, hot(seed))
         await anext(stream)
         await stream.aclose()
 
-    for model in vllm.models():
-        before = aborted()
-        for seed in range(12):
-            asyncio.run(leave(model.id, seed))
-        until(lambda: counter("vllm:num_requests_running") == 0)
-        # Some texts are too short to be left in the middle.
-        assert aborted() - before >= 3
+    lengths = [gather(vllm, model, STORY, hot(seed))[-1].completion_tokens for seed in range(20)]
+    assert max(lengths) > 40
+    before = tokens()
+    asyncio.run(leave(lengths.index(max(lengths))))
+    time.sleep(1)
+    assert tokens() - before < max(lengths) / 2
 
 
 def test_one_that_does_not_answer_is_an_engine_error(attach) -> None:
