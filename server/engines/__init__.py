@@ -93,8 +93,9 @@ def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) ->
         model=settings.model, name=ends.id, layers=ends.layers, context=ends.context,
         port=port, key=key, gpu=machine.gpu,
     )  # fmt: skip
-    hint = f"start it with: {launch.shown()}"
+    hint = "this server's log has the command that starts the right one"
     if settings.vllm_url:
+        _log.info("a vLLM that serves this model is started with: %s", launch.shown())
         client = VllmClient(settings.vllm_url, key, timeout=settings.vllm_timeout)
         return VllmEngine(served, client, name=f"vLLM at {client.url}", hint=hint)
     url = f"http://127.0.0.1:{port}"
