@@ -149,5 +149,9 @@ def launch(
             # Otherwise a CPU's worker gets a process of its own all the same.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             "TORCH_COMPILE_DISABLE": "1",
+            # Its threads spin while they wait, unless each of their libraries is told not to.
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "GOMP_SPINCOUNT": "0",
+            "KMP_BLOCKTIME": "0",
         }
     return Launch(arguments=tuple(arguments), environment=environment)

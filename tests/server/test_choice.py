@@ -90,6 +90,7 @@ def test_the_command_extracts_the_penultimate_and_the_last_layer_on_loopback() -
     assert words[words.index("--dtype") + 1] == "float32"
     assert '"eagle_aux_hidden_state_layer_ids": [3, 4]' in " ".join(words)
     assert made.environment["VLLM_API_KEY"] == "secret"
+    assert made.environment["OMP_WAIT_POLICY"] == "PASSIVE"
     assert "--dtype" not in launched(gpu=True).arguments
 
 

@@ -57,12 +57,14 @@ def test_a_client_that_leaves_frees_its_slot(vllm, gather, counter, until) -> No
         await anext(stream)
         await stream.aclose()
 
-    lengths = [gather(vllm, model, STORY, hot(seed))[-1].completion_tokens for seed in range(20)]
-    assert max(lengths) > 40
+    def length(seed: int) -> int:
+        return gather(vllm, model, STORY, hot(seed))[-1].completion_tokens
+
+    long = next(seed for seed in range(60) if length(seed) > 60)
     before = tokens()
-    asyncio.run(leave(lengths.index(max(lengths))))
+    asyncio.run(leave(long))
     time.sleep(1)
-    assert tokens() - before < max(lengths) / 2
+    assert tokens() - before < 30
 
 
 def test_one_that_does_not_answer_is_an_engine_error(attach) -> None:
