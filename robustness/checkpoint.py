@@ -3,8 +3,10 @@
 Refuses to know prompts, batches and options: `transformers_engine.py` reads with it.
 """
 
+import contextlib
+import copy
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,7 @@ class Checkpoint:
     revision: str
     """Hash of the weights (first 16 digits), or the hub's commit."""
     model: Any
+    """In transformers' form; only its two ends where `load` was asked for them."""
     tokenizer: Any
     device: torch.device
     context: int
@@ -55,6 +58,8 @@ class Checkpoint:
     """Id of the end-of-text token."""
     stops: frozenset[int]
     """Ids that end a generation."""
+    layers: int
+    """Hidden layers, also where they are not loaded."""
 
 
 def model_id(model: str | Path) -> str:
@@ -72,6 +77,14 @@ def shipped_prefixes(model: str | Path) -> dict[str, Path]:
         return {}
     found = sorted(paths.PREFIXES.glob("*/adapter_config.json"))
     return {config.parent.name: config.parent for config in found}
+
+
+def is_encoder_decoder(model: str | Path) -> bool:
+    """Whether a model is of that family; False where its configuration cannot be read."""
+    try:
+        return bool(AutoConfig.from_pretrained(str(model)).is_encoder_decoder)
+    except (OSError, ValueError):
+        return False
 
 
 def weights_digest(folder: Path) -> str:
@@ -115,8 +128,34 @@ def _first_finite_fault(parameters: Iterable[tuple[str, torch.Tensor]]) -> str |
     return next((name for name, p in parameters if not bool(torch.isfinite(p).all())), None)
 
 
+@contextlib.contextmanager
+def _without_warnings(quiet: bool) -> Iterator[None]:
+    """Keeps transformers from listing each layer that was left out on purpose."""
+    before = transformers_logging.get_verbosity()
+    if quiet:
+        transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
+
+
+def _without_layers(config: Any) -> Any:
+    """The same model with nothing between its embedding table and its final norm."""
+    bare = copy.deepcopy(config)
+    bare.num_hidden_layers = 0
+    if getattr(bare, "layer_types", None):
+        bare.layer_types = []
+    return bare
+
+
 def load(
-    model: str | Path, *, revision: str | None = None, device: str = "auto", name: str | None = None
+    model: str | Path,
+    *,
+    revision: str | None = None,
+    device: str = "auto",
+    name: str | None = None,
+    ends_only: bool = False,
 ) -> Checkpoint:
     """Loads a decoder-only or encoder-decoder model in evaluation mode.
 
@@ -125,11 +164,13 @@ def load(
         revision: The hub's branch, tag or commit.
         device: `auto`, `cpu`, `cuda`, `cuda:1`...
         name: The served id; by default `model_id(model)`.
+        ends_only: Loads a decoder-only model's embedding table, final norm and output head alone,
+            for an engine that leaves the layers between them to somebody else.
 
     Raises:
         NotFoundError: Neither a folder nor a hub name that can be reached.
         CorruptFileError: The files cannot be read, or weights are not finite.
-        InputError: The tokenizer has no end-of-text token.
+        InputError: The tokenizer has no end-of-text token, or an encoder-decoder model has no ends.
     """
     where = pick_device(device)
     transformers_logging.disable_progress_bar()
@@ -140,7 +181,13 @@ def load(
         family: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         # bf16 products reach 1% of fp32's rate on a CPU.
         dtype = torch.float32 if where.type == "cpu" else "auto"
-        loaded = family.from_pretrained(str(model), dtype=dtype, **options)
+        taken = config
+        if ends_only:
+            if config.is_encoder_decoder:
+                raise InputError(f"{model} is an encoder-decoder model; only decoders have ends")
+            taken = _without_layers(config)
+        with _without_warnings(ends_only):
+            loaded = family.from_pretrained(str(model), config=taken, dtype=dtype, **options)
     except (SafetensorError, EOFError, RuntimeError) as error:
         raise CorruptFileError(f"the model {model} cannot be read: {error}") from error
     except (OSError, ValueError) as error:
@@ -164,6 +211,7 @@ def load(
         encoder_decoder=bool(config.is_encoder_decoder),
         end=int(end),
         stops=frozenset({int(end)} | _ids(loaded.generation_config.eos_token_id)),
+        layers=int(getattr(config, "num_hidden_layers", 0)),
     )
 
 

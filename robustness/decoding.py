@@ -1,4 +1,4 @@
-"""Text from a model, token by token: sampling, stop strings, log-probabilities.
+"""Tokens from a model, one by one: sampling and log-probabilities.
 
 Refuses to know who listens; `transformers_engine.py` runs it in a worker thread.
 """
@@ -12,6 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from robustness.checkpoint import Checkpoint
 from robustness.errors import EngineError
+from robustness.transcript import Transcript
 from robustness.types import CompletionChunk, GenerationSettings, TokenLogprob
 
 
@@ -34,17 +35,6 @@ def sample(
     if float(ordered.sum()) == 0.0:
         return int(ids[0])
     return int(ids[torch.multinomial(ordered, 1, generator=generator)])
-
-
-def held_back(text: str, stops: tuple[str, ...]) -> int:
-    """Number of final characters that may be the beginning of a stop string."""
-    longest = 0
-    for stop in stops:
-        for size in range(min(len(stop) - 1, len(text)), longest, -1):
-            if text.endswith(stop[:size]):
-                longest = size
-                break
-    return longest
 
 
 class Decoding:
@@ -88,48 +78,22 @@ class Decoding:
         room = self._checkpoint.context - self._embeds.shape[1]
         if self._checkpoint.encoder_decoder:
             room = self._checkpoint.context
-        limit = min(self._settings.max_tokens, room)
-        sent = 0
-        waiting: list[TokenLogprob] = []
-        finish = "length"
-        text = ""
+        transcript = Transcript(self._checkpoint.tokenizer, self._prompt_tokens, self._settings)
+        self._ids = transcript.ids
         steps = self._steps()
-        for _ in range(limit):
+        for _ in range(min(self._settings.max_tokens, room)):
             logits = next(steps)
             token = sample(logits, self._settings, self._generator)
             if token in self._checkpoint.stops:
-                finish = "stop"
-                break
-            self._ids.append(token)
-            if self._settings.logprobs is not None:
-                waiting.append(self._logprob(logits, token, self._settings.logprobs))
-            text = self._text()
-            cut = min((text.find(s) for s in self._settings.stop if s and s in text), default=-1)
-            if cut >= 0:
-                text, finish = text[:cut], "stop"
-                break
-            ready = len(text) - held_back(text, self._settings.stop)
-            if text.endswith("\N{REPLACEMENT CHARACTER}"):
-                # A character of several bytes is not whole yet.
-                ready = min(ready, len(text.rstrip("\N{REPLACEMENT CHARACTER}")))
-            if ready > sent:
-                yield self._chunk(text[sent:ready], waiting, None)
-                sent, waiting = ready, []
-        yield self._chunk(text[sent:], waiting, finish)
-
-    def _chunk(
-        self, text: str, logprobs: list[TokenLogprob], finish: str | None
-    ) -> CompletionChunk:
-        return CompletionChunk(
-            text=text, logprobs=tuple(logprobs), finish_reason=finish,
-            prompt_tokens=self._prompt_tokens, completion_tokens=len(self._ids),
-        )
-
-    def _text(self) -> str:
-        decoded: str = self._checkpoint.tokenizer.decode(
-            self._ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
-        return decoded
+                yield transcript.end("stop")
+                return
+            wanted = self._settings.logprobs
+            logprob = None if wanted is None else self._logprob(logits, token, wanted)
+            if (piece := transcript.add(token, logprob)) is not None:
+                yield piece
+            if transcript.stopped:
+                return
+        yield transcript.end("length")
 
     def _logprob(self, logits: torch.Tensor, token: int, alternatives: int) -> TokenLogprob:
         scores = logits.log_softmax(-1)

@@ -18,15 +18,15 @@ from robustness.batches import Item, Read, embedded
 from robustness.checkpoint import Checkpoint, SoftPrefix
 from robustness.decoding import Decoding
 from robustness.engine import ModelInfo
-from robustness.errors import EngineError, InputError, ModelNotFoundError
+from robustness.errors import EngineError
 from robustness.readers import reader_of
+from robustness.served import Served
 from robustness.types import (
     CompletionChunk,
     FloatArray,
     GenerationSettings,
     Prompt,
     Reading,
-    RepresentationSpec,
 )
 
 
@@ -65,13 +65,10 @@ class TransformersEngine:
                 `checkpoint.load_prefix` and `formats.choose`.
         """
         self._checkpoint = checkpoints.load(model, revision=revision, device=device, name=name)
-        self._format = formats.choose(prompt_format, str(model), self._checkpoint.tokenizer)
-        self._prefixes: dict[str, SoftPrefix | None] = {self._checkpoint.id: None}
-        for prefix_name, folder in (prefixes or {}).items():
-            served = f"{self._checkpoint.id}+{prefix_name}"
-            self._prefixes[served] = checkpoints.load_prefix(prefix_name, folder, self._checkpoint)
+        self._served = Served(
+            self._checkpoint, prefixes, layer=layer, model=str(model), prompt_format=prompt_format
+        )
         on_cpu = self._checkpoint.device.type == "cpu"
-        self._layer = layer
         self._lock = threading.Lock()
         self._reader = reader_of(
             self._checkpoint, layer=layer, share_starts=share_starts,
@@ -86,28 +83,12 @@ class TransformersEngine:
 
     def models(self) -> list[ModelInfo]:
         """The served models, the original first."""
-        return [
-            ModelInfo(
-                id=served,
-                spec=RepresentationSpec(
-                    model=self._checkpoint.id,
-                    revision=self._checkpoint.revision,
-                    prefix=None if prefix is None else f"{prefix.name}@{prefix.digest}",
-                    layer=self._layer,
-                    prompt_format=self._format.name,
-                ),
-                context=self._checkpoint.context,
-            )
-            for served, prefix in self._prefixes.items()
-        ]
+        return self._served.models()
 
     def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
         """Option log-probabilities and representations: see `Engine.read`."""
-        prefix = self._prefix(model)
-        items = [
-            self._item(n, self._format.wrap(p.text) if p.text else "", p.options, prefix)
-            for n, p in enumerate(prompts)
-        ]
+        prefix = self._served.prefix(model)
+        items = [self._served.reading(n, p, prefix) for n, p in enumerate(prompts)]
         scores = [np.empty(len(p.options), dtype=np.float32) for p in prompts]
         vectors: dict[int, FloatArray] = {}
         for done in self._steps(items, prefix):
@@ -132,8 +113,8 @@ class TransformersEngine:
         self, model: str, prompt: str, settings: GenerationSettings
     ) -> AsyncIterator[CompletionChunk]:
         """Generates text, piece by piece: see `Engine.stream`."""
-        prefix = self._prefix(model)
-        item = self._item(0, prompt, (), prefix)
+        prefix = self._served.prefix(model)
+        item = self._served.item(0, prompt, (), prefix)
         decoding = Decoding(
             self._checkpoint, self._embeds(item, prefix), len(item.ids), settings, self._lock
         )
@@ -166,54 +147,18 @@ class TransformersEngine:
             stopped.set()
 
     def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
-        """The text that the model reads for a conversation: see `Engine.chat_prompt`.
-
-        A tokenizer without a chat template gets the messages' texts, one a line, in the engine's
-        format.
-        """
-        self._prefix(model)
-        return self._format.conversation(messages)
+        """The text that the model reads for a conversation: see `Served.chat_prompt`."""
+        return self._served.chat_prompt(model, messages)
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as a prompt: see `Engine.count_tokens`."""
-        self._prefix(model)
-        tokenizer = self._checkpoint.tokenizer
-        return [len(tokenizer(text, verbose=False).input_ids) for text in texts]
+        return self._served.count_tokens(model, texts)
 
     def close(self) -> None:
         """Frees the model; nothing can be asked afterwards."""
         with self._lock:
-            self._prefixes.clear()
+            self._served.clear()
             self._checkpoint.model.to("meta")
-
-    def _prefix(self, model: str) -> SoftPrefix | None:
-        if model not in self._prefixes:
-            known = ", ".join(self._prefixes)
-            raise ModelNotFoundError(f"no model {model!r}; there are {known}")
-        return self._prefixes[model]
-
-    def _item(
-        self, position: int, text: str, options: Sequence[str], prefix: SoftPrefix | None
-    ) -> Item:
-        tokenizer = self._checkpoint.tokenizer
-        ids: list[int] = tokenizer(text, verbose=False).input_ids
-        if not ids:
-            raise InputError("the prompt is empty; write an instruction")
-        scored = [
-            [*tokenizer(option, add_special_tokens=False).input_ids, self._checkpoint.end]
-            for option in options
-        ]
-        virtual = 0 if prefix is None else prefix.table.shape[0]
-        # An encoder-decoder model reads the options in its decoder.
-        own = 0 if self._checkpoint.encoder_decoder else max(map(len, scored), default=0)
-        total = virtual + len(ids) + own
-        if total > self._checkpoint.context:
-            raise InputError(
-                f"the prompt has {total} tokens ({len(ids)} of text, {virtual} virtual, {own} of "
-                f"the longest option), the model {self._checkpoint.id} reads at the most "
-                f"{self._checkpoint.context}; shorten the input"
-            )
-        return Item(position, ids, scored)
 
     @torch.inference_mode()
     def _embeds(self, item: Item, prefix: SoftPrefix | None) -> torch.Tensor:

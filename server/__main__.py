@@ -17,6 +17,7 @@ import uvicorn  # noqa: E402
 
 from robustness.errors import RobustnessError  # noqa: E402
 from robustness.workbench import Workbench  # noqa: E402
+from server import logs  # noqa: E402
 from server.application import create_app  # noqa: E402
 from server.engines import build_engine  # noqa: E402
 from server.settings import settings_from  # noqa: E402
@@ -27,6 +28,7 @@ _GRACE_SECONDS = 5
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serves the API until interrupted."""
+    logs.settle()
     settings = settings_from(arguments)
     built = build_engine(settings)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from robustness import paths
 from robustness.formats import PromptFormat
 
-ENGINES = ("auto", "transformers")
+ENGINES = ("auto", "transformers", "vllm")
 _DESCRIPTION = "Serves the API: OpenAI's endpoints under /v1, this project's under /robustness/v1."
 
 
@@ -29,6 +29,14 @@ class Settings:
     """What stands around a prompt: see `formats.choose`."""
     backend: str | None = None
     """URL of another Steadfast server that answers instead of an engine in this process."""
+    vllm_url: str | None = None
+    """Of a vLLM that runs already; None: one is started where the engine needs it."""
+    vllm_key: str = ""
+    """What that vLLM wants to be shown, from `$VLLM_API_KEY`."""
+    vllm_timeout: float = 120.0
+    """Seconds that vLLM may be silent."""
+    vllm_log: Path = Path("runs/vllm/7860.log")
+    """What a vLLM that is started here prints; one a port."""
     host: str = "127.0.0.1"
     port: int = 7860
     indexes: Path = paths.INDEXES
@@ -64,8 +72,12 @@ def parser(prog: str) -> argparse.ArgumentParser:
         help="soft prefix: a shipped name or a PEFT adapter folder; repeatable",
     )
     made.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)"
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="what runs the model (default: auto, vllm where it is installed with a GPU)",
     )
+    made.add_argument("--vllm-url", help="URL of a vLLM that runs already")
     made.add_argument(
         "--prompt-format",
         choices=[str(name) for name in PromptFormat],
@@ -110,6 +122,9 @@ def settings_from(
         engine=given.engine,
         prompt_format=given.prompt_format,
         backend=given.backend,
+        vllm_url=given.vllm_url,
+        vllm_key=environment.get("VLLM_API_KEY", ""),
+        vllm_log=Path("runs/vllm", f"{given.port}.log"),
         host=given.host,
         port=given.port,
         indexes=given.indexes,

@@ -1,10 +1,17 @@
-"""Tiny random models of both families, made once a session, and the embedded backbone."""
+"""Tiny random models of both families, made once a session, the embedded backbone, and servers."""
 
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import uvicorn
+from fastapi import FastAPI
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     LlamaConfig,
@@ -149,3 +156,43 @@ def indexes(
 def workbench(tiny_engine: TransformersEngine, indexes: Path) -> Workbench:
     """A workbench on the tiny model."""
     return Workbench(tiny_engine, indexes=indexes, task_files=True)
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The address of a server that runs the application in a thread."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_level="warning", ws="none",
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[FastAPI], object]:
+    return serving
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Callable[[], bool]], None]:
+    """Waits for a condition."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        limit = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < limit, "it did not happen within 30 seconds"
+            time.sleep(0.02)
+
+    return wait

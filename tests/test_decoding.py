@@ -1,6 +1,6 @@
 import torch
 
-from robustness.decoding import held_back, sample
+from robustness.decoding import sample
 from robustness.types import GenerationSettings
 
 
@@ -16,9 +16,3 @@ def test_top_p_leaves_the_tail_out() -> None:
     assert {sample(logits, settings, generator) for _ in range(200)} == {0, 1}
     narrow = GenerationSettings(temperature=1.0, top_p=0.0)
     assert {sample(logits, narrow, generator) for _ in range(50)} == {0}
-
-
-def test_the_beginning_of_a_stop_string_is_held_back() -> None:
-    assert held_back("yes\n", ("\n\n",)) == 1
-    assert held_back("yes", ("\n\n", "s!")) == 1
-    assert held_back("yes", ()) == 0

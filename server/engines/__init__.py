@@ -3,14 +3,30 @@
 Refuses to know what is asked of it.
 """
 
+import logging
+import secrets
+import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from robustness import checkpoint
 from robustness.client import RemoteEngine
 from robustness.engine import Engine
+from robustness.errors import EngineError
+from robustness.served import Served
 from robustness.transformers_engine import TransformersEngine
+from server.engines import vllm_command
+from server.engines.choice import Choice, Machine, choose
+from server.engines.vllm_client import VllmClient
+from server.engines.vllm_engine import VllmEngine
+from server.engines.vllm_process import VllmProcess
 from server.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_NO_INSTALLATION = vllm_command.Installation(python=Path("python"), version="", extracts=True)
+"""Stands in a command that is only shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,17 +41,78 @@ def build_engine(settings: Settings) -> Built:
     """The engine that the settings ask for.
 
     Raises:
-        NotFoundError, CorruptFileError, MismatchError, InputError: See `TransformersEngine`.
-        EngineError: The other server does not answer.
+        NotFoundError, CorruptFileError, MismatchError, InputError: See `checkpoint.load`,
+            `Served` and `choose`.
+        EngineError: The other server does not answer, or vLLM does not start.
     """
+    built = _built(settings)
+    _log.info("engine: %s (%s)", built.engine.name, built.reason)
+    return built
+
+
+def _built(settings: Settings) -> Built:
     if settings.backend:
         return Built(
             engine=RemoteEngine(settings.backend), reason=f"--backend {settings.backend}"
         )
     shipped = checkpoint.shipped_prefixes(settings.model)
     chosen = {Path(p).name: shipped.get(p, Path(p)) for p in settings.prefixes} or shipped
-    reason = "asked for" if settings.engine == "transformers" else "the engine of this version"
+    machine = Machine(
+        vllm=vllm_command.installed(),
+        gpu=vllm_command.has_gpu(),
+        encoder_decoder=checkpoint.is_encoder_decoder(settings.model),
+    )
+    choice = choose(settings.engine, settings.vllm_url, machine)
+    if choice.engine == "vllm":
+        try:
+            return Built(engine=_vllm(settings, chosen, machine), reason=choice.reason)
+        except EngineError as error:
+            if settings.engine != "auto" or settings.vllm_url:
+                raise
+            _log.warning("%s", error)
+            choice = Choice(engine="transformers", reason="vLLM did not start: see the log")
     engine = TransformersEngine(
         settings.model, prefixes=chosen, prompt_format=settings.prompt_format
     )
-    return Built(engine=engine, reason=reason)
+    return Built(engine=engine, reason=choice.reason)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) -> VllmEngine:
+    """An engine on a running vLLM, or on one that is started here."""
+    ends = checkpoint.load(settings.model, device="cpu", ends_only=True)
+    served = Served(
+        ends, prefixes, model=settings.model, prompt_format=settings.prompt_format
+    )
+    port = 8000 if settings.vllm_url else _free_port()
+    key = settings.vllm_key if settings.vllm_url else secrets.token_urlsafe()
+    launch = vllm_command.launch(
+        machine.vllm or _NO_INSTALLATION,
+        model=settings.model, name=ends.id, layers=ends.layers, context=ends.context,
+        port=port, key=key, gpu=machine.gpu,
+    )  # fmt: skip
+    hint = "this server's log has the command that starts the right one"
+    if settings.vllm_url:
+        _log.info("a vLLM that serves this model is started with: %s", launch.shown())
+        client = VllmClient(settings.vllm_url, key, timeout=settings.vllm_timeout)
+        return VllmEngine(served, client, name=f"vLLM at {client.url}", hint=hint)
+    url = f"http://127.0.0.1:{port}"
+    client = VllmClient(url, key, timeout=settings.vllm_timeout)
+    process = VllmProcess(launch, url, settings.vllm_log)
+    version = machine.vllm.version if machine.vllm else ""
+    name = f"vLLM {version} on {'a GPU' if machine.gpu else 'cpu'}"
+    engine = VllmEngine(served, client, name=name, process=process, hint=hint)
+    try:
+        _log.info("starting vLLM: %s", launch.shown())
+        process.start()
+        engine.check()
+    except BaseException:
+        engine.close()
+        raise
+    return engine

@@ -2,19 +2,13 @@
 
 import asyncio
 import json
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 import torch
-import uvicorn
-from fastapi import FastAPI
 from openai import OpenAI
 from safetensors.torch import save_file
 
@@ -93,46 +87,6 @@ class FakeEngine:
         pass
 
 
-@contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """The address of a server that runs the application in a thread."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_level="warning", ws="none",
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=20)
-
-
-@pytest.fixture(scope="session")
-def serve() -> Callable[[FastAPI], object]:
-    return serving
-
-
-@pytest.fixture(scope="session")
-def until() -> Callable[[Callable[[], bool]], None]:
-    """Waits for a condition."""
-
-    def wait(condition: Callable[[], bool]) -> None:
-        limit = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < limit, "it did not happen within 30 seconds"
-            time.sleep(0.02)
-
-    return wait
-
-
 @pytest.fixture(scope="session")
 def aligned_engine(
     tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory
@@ -149,12 +103,13 @@ def aligned_engine(
 
 @pytest.fixture(scope="session")
 def url(
-    aligned_engine: TransformersEngine, indexes: Path, tmp_path_factory: pytest.TempPathFactory
+    aligned_engine: TransformersEngine, indexes: Path, tmp_path_factory: pytest.TempPathFactory,
+    serve,
 ) -> Iterator[str]:
     """Address of a server on the tiny model."""
     settings = Settings(jobs=tmp_path_factory.mktemp("jobs"), largest_upload=100_000)
     app = create_app(Workbench(aligned_engine, indexes=indexes), settings, reason="a test")
-    with serving(app) as address:
+    with serve(app) as address:
         yield address
 
 
@@ -176,10 +131,10 @@ def fake() -> FakeEngine:
 
 
 @pytest.fixture
-def fake_url(fake: FakeEngine, tmp_path: Path) -> Iterator[str]:
+def fake_url(fake: FakeEngine, tmp_path: Path, serve) -> Iterator[str]:
     """Address of a server on the fake engine."""
     app = create_app(Workbench(fake, indexes=tmp_path), Settings(jobs=tmp_path / "jobs"))
-    with serving(app) as address:
+    with serve(app) as address:
         yield address
 
 

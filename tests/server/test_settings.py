@@ -37,3 +37,12 @@ def test_a_bad_argument_exits_with_status_two(arguments, capsys) -> None:
         settings_from(arguments, environment={})
     assert caught.value.code == 2
     assert arguments[-1] in capsys.readouterr().err
+
+
+def test_a_vllm_is_named_by_its_address_and_its_key_by_the_environment() -> None:
+    made = settings_from(
+        ["--engine", "vllm", "--vllm-url", "http://127.0.0.1:8000", "--port", "7861"],
+        environment={"VLLM_API_KEY": "key"},
+    )
+    assert (made.engine, made.vllm_url, made.vllm_key) == ("vllm", "http://127.0.0.1:8000", "key")
+    assert made.vllm_log != settings_from([], environment={}).vllm_log

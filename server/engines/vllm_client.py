@@ -1,0 +1,266 @@
+"""What is said to vLLM over HTTP: prompts in, hidden states and tokens out.
+
+Refuses to know texts, options and prefixes. A prompt is token ids, or embeddings in a chat message:
+embeddings given to vLLM's completions end a vLLM that extracts hidden states, so no code here can
+write such a request.
+"""
+
+import base64
+import io
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import numpy as np
+import torch
+
+from robustness.errors import EngineError, InputError, RobustnessError
+from robustness.types import FloatArray, GenerationSettings
+
+_CONNECT_SECONDS = 5.0
+_TOKEN = "token_id:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One prompt as vLLM reads it: token ids, or their embeddings."""
+
+    ids: tuple[int, ...] = ()
+    embeds: torch.Tensor | None = None
+    """(T, D) float, finite."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """One generated token."""
+
+    id: int
+    logprob: float | None = None
+    """Nats."""
+    top: tuple[tuple[int, float], ...] = ()
+    """Most probable first."""
+
+
+def _prompt(row: Row) -> tuple[str, dict[str, Any]]:
+    """Path and part of the body: the only place where a prompt is written."""
+    if row.embeds is None:
+        return "/v1/completions", {"prompt": list(row.ids)}
+    buffer = io.BytesIO()
+    # A slice would be saved with all that it was sliced from.
+    torch.save(row.embeds.clone(), buffer)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    content = [{"type": "prompt_embeds", "data": data}]
+    return "/v1/chat/completions", {"messages": [{"role": "user", "content": content}]}
+
+
+def _logprob_fields(row: Row, alternatives: int | None) -> dict[str, Any]:
+    if alternatives is None:
+        return {}
+    ids = {"return_tokens_as_token_ids": True}
+    if row.embeds is None:
+        return {"logprobs": alternatives} | ids
+    return {"logprobs": True, "top_logprobs": alternatives} | ids
+
+
+def _number(name: str) -> int:
+    return int(name.removeprefix(_TOKEN))
+
+
+def _scored(logprobs: Mapping[str, Any]) -> list[Token]:
+    """Tokens with their alternatives, from either endpoint's form."""
+    if "content" in logprobs:
+        rows = [
+            (e["token"], e["logprob"], [(t["token"], t["logprob"]) for t in e["top_logprobs"]])
+            for e in logprobs["content"] or []
+        ]
+    else:
+        tops = logprobs["top_logprobs"] or [{}] * len(logprobs["tokens"])
+        rows = [
+            (token, value, list((top or {}).items()))
+            for token, value, top in zip(
+                logprobs["tokens"], logprobs["token_logprobs"], tops, strict=True
+            )
+        ]
+    return [
+        Token(
+            id=_number(token),
+            logprob=float(value),
+            top=tuple((_number(t), float(v)) for t, v in sorted(top, key=lambda pair: -pair[1])),
+        )
+        for token, value, top in rows
+    ]
+
+
+def _tokens(choice: Mapping[str, Any]) -> list[Token]:
+    if choice.get("logprobs"):
+        return _scored(choice["logprobs"])
+    return [Token(id=int(number)) for number in choice.get("token_ids") or []]
+
+
+class VllmClient:
+    """One vLLM's address. Safe to share among threads."""
+
+    def __init__(self, url: str, key: str, *, timeout: float) -> None:
+        """Asks nothing yet.
+
+        Args:
+            url: Where vLLM listens.
+            key: What it wants to be shown; empty: nothing.
+            timeout: Seconds that it may be silent.
+
+        Raises:
+            InputError: The address is malformed.
+        """
+        self.url = url.rstrip("/")
+        self.model = ""
+        """The id that vLLM serves the model under, known after `describe`."""
+        self._options: dict[str, Any] = {
+            "base_url": self.url,
+            "timeout": httpx.Timeout(timeout, connect=_CONNECT_SECONDS),
+            # Proxies of the environment are not for a server that was named by its address.
+            "trust_env": False,
+            "headers": {"Authorization": f"Bearer {key}"} if key else {},
+        }
+        try:
+            self._http = httpx.Client(
+                **self._options, limits=httpx.Limits(max_connections=None)
+            )
+        except httpx.InvalidURL as error:
+            raise InputError(f"{url!r} is not an address: {error}") from error
+
+    def describe(self) -> tuple[str, int]:
+        """The version and the tokens that fit; learns the served id.
+
+        Raises:
+            EngineError: It does not answer, or is no vLLM.
+        """
+        try:
+            version = str(self._ask("GET", "/version")["version"])
+            first = self._ask("GET", "/v1/models")["data"][0]
+            self.model, context = str(first["id"]), int(first["max_model_len"])
+        except (KeyError, IndexError, TypeError, InputError) as error:
+            raise EngineError(f"{self.url} is not a vLLM server") from error
+        return version, context
+
+    def ping(self) -> None:
+        """Looks that it answers.
+
+        Raises:
+            EngineError: It does not.
+        """
+        try:
+            reply = self._http.get("/health")
+        except httpx.HTTPError as error:
+            raise self._lost(error) from error
+        if reply.is_error:
+            raise EngineError(f"vLLM at {self.url} is not well: status {reply.status_code}")
+
+    def states(self, row: Row, last: int) -> FloatArray | None:
+        """Hidden states (last, 2, D) float32 at the prompt's last positions; None: it gives none.
+
+        The two are the penultimate layer's and the last one's before the final norm.
+        """
+        path, prompt = _prompt(row)
+        body = prompt | {
+            "model": self.model, "max_tokens": 1, "temperature": 0,
+            "kv_transfer_params": {"last": last},
+        }  # fmt: skip
+        given = self._ask("POST", path, body).get("kv_transfer_params") or {}
+        if "hidden_states" not in given:
+            return None
+        flat = np.frombuffer(base64.b64decode(given["hidden_states"]), dtype=np.float32)
+        states: FloatArray = flat.reshape(given["shape"])
+        return states
+
+    def first(self, row: Row, alternatives: int) -> Token:
+        """The most probable next token with its alternatives."""
+        path, prompt = _prompt(row)
+        body = prompt | {"model": self.model, "max_tokens": 1, "temperature": 0}
+        reply = self._ask("POST", path, body | _logprob_fields(row, alternatives))
+        return _tokens(reply["choices"][0])[0]
+
+    async def generate(
+        self, row: Row, settings: GenerationSettings, limit: int, stops: frozenset[int]
+    ) -> AsyncGenerator[Token]:
+        """Tokens as they come, the one that ends the text included; closing stops vLLM.
+
+        Args:
+            row: The prompt.
+            settings: How to sample; stop strings are the caller's.
+            limit: Tokens at the most.
+            stops: Ids that end the text.
+
+        Raises:
+            EngineError: It does not answer, or broke off.
+            InputError: It refuses the prompt.
+        """
+        path, prompt = _prompt(row)
+        body = prompt | _logprob_fields(row, settings.logprobs) | {
+            "model": self.model, "stream": True, "return_token_ids": True,
+            "max_tokens": limit, "stop_token_ids": sorted(stops),
+            "temperature": settings.temperature, "top_p": settings.top_p, "seed": settings.seed,
+        }  # fmt: skip
+        try:
+            async with (
+                httpx.AsyncClient(**self._options) as http,
+                http.stream("POST", path, json=body) as reply,
+            ):
+                if reply.is_error:
+                    await reply.aread()
+                    raise self._refused(reply)
+                async with aclosing(self._events(reply)) as events:
+                    async for event in events:
+                        for choice in event["choices"]:
+                            for token in _tokens(choice):
+                                yield token
+        except httpx.HTTPError as error:
+            raise self._lost(error) from error
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    async def _events(self, reply: httpx.Response) -> AsyncGenerator[dict[str, Any]]:
+        async for line in reply.aiter_lines():
+            if line == "data: [DONE]":
+                return
+            if line.startswith("data: "):
+                event: dict[str, Any] = json.loads(line.removeprefix("data: "))
+                if "error" in event:
+                    raise EngineError(f"vLLM broke off: {event['error'].get('message')}")
+                yield event
+        raise EngineError("vLLM broke off in the middle of the text")
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        try:
+            reply = self._http.request(method, path, json=body)
+        except httpx.UnsupportedProtocol as error:
+            raise InputError(f"{self.url!r} is not an address: {error}") from error
+        except httpx.HTTPError as error:
+            raise self._lost(error) from error
+        if reply.is_error:
+            raise self._refused(reply)
+        try:
+            return reply.json()
+        except ValueError as error:
+            raise EngineError(f"{self.url} is not a vLLM server: {path} is no JSON") from error
+
+    def _lost(self, error: httpx.HTTPError) -> EngineError:
+        if isinstance(error, httpx.ReadTimeout):
+            return EngineError(f"vLLM at {self.url} is too slow: it was silent for too long")
+        why = str(error) or type(error).__name__
+        return EngineError(f"vLLM at {self.url} does not answer ({why})")
+
+    def _refused(self, reply: httpx.Response) -> RobustnessError:
+        try:
+            message = str(reply.json()["error"]["message"])
+        except (ValueError, KeyError, TypeError):
+            message = reply.text[:200]
+        if reply.status_code == 400:
+            return InputError(f"vLLM refuses the prompt: {message}")
+        if reply.status_code == 401:
+            return EngineError(f"vLLM at {self.url} wants another key; set VLLM_API_KEY to it")
+        return EngineError(f"vLLM answered with status {reply.status_code}: {message}")

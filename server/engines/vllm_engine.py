@@ -1,0 +1,310 @@
+"""The engine's Protocol on a vLLM: one serves the original and, by embeddings, its aligned forms.
+
+Refuses to know HTTP and processes. This process holds the checkpoint's embedding table, final norm
+and output head alone; the layers between them are vLLM's.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, contextmanager
+
+import numpy as np
+import torch
+
+from robustness.batches import Item
+from robustness.checkpoint import SoftPrefix
+from robustness.engine import ModelInfo
+from robustness.errors import EngineError, InputError
+from robustness.served import Served
+from robustness.transcript import Transcript
+from robustness.types import (
+    CompletionChunk,
+    FloatArray,
+    GenerationSettings,
+    Prompt,
+    Reading,
+    TokenLogprob,
+)
+from server.engines.vllm_client import Row, Token, VllmClient
+from server.engines.vllm_process import VllmProcess
+
+_log = logging.getLogger(__name__)
+
+_AT_ONCE = 16
+"""Requests under way; vLLM puts them into batches."""
+_SCORED_AT_ONCE = 256
+"""Positions that go through the output head together."""
+_PROBE = "Is the sky blue? Answer:"
+_ALTERNATIVES = 5
+_STATES_TOLERANCE = 0.1
+"""Relative: above what bf16 rounds, below what other weights differ by."""
+_SCORES_TOLERANCE = 0.5
+"""Nats; logits of 16 to 32 have steps of an eighth in bf16."""
+
+
+class VllmEngine:
+    """Implements `robustness.engine.Engine` for decoder-only models."""
+
+    def __init__(
+        self,
+        served: Served,
+        client: VllmClient,
+        *,
+        name: str,
+        process: VllmProcess | None = None,
+        hint: str = "",
+    ) -> None:
+        """Asks vLLM nothing yet.
+
+        Args:
+            served: The ends of the checkpoint, and its prefixes.
+            client: Where vLLM is.
+            name: For the footer.
+            process: Where this engine's maker started it; closed with the engine.
+            hint: How to start a vLLM that can do what is needed.
+        """
+        self.name = name
+        self._served = served
+        self._checkpoint = served.checkpoint
+        self._client = client
+        self._process = process
+        self._hint = hint
+        self._trusted = False
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="steadfast-vllm")
+
+    def check(self) -> None:
+        """Looks that vLLM can do what is needed.
+
+        Raises:
+            EngineError: It does not answer, gives no hidden states, or has another model.
+        """
+        self._ready()
+
+    def models(self) -> list[ModelInfo]:
+        """The served models, the original first."""
+        return self._served.models()
+
+    def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
+        """Option log-probabilities and representations: see `Engine.read`.
+
+        A request an option, teacher-forced: vLLM computes their shared start once.
+        """
+        prefix = self._served.prefix(model)
+        items = [self._served.reading(n, p, prefix) for n, p in enumerate(prompts)]
+        if not items:
+            return []
+        self._ready()
+        tails = [(item, option) for item in items for option in item.options or [[]]]
+        with self._watched():
+            asked = [self._pool.submit(self._states, *tail, prefix) for tail in tails]
+            try:
+                states = [one.result() for one in asked]
+            finally:
+                for one in asked:
+                    one.cancel()
+        return self._readings(prompts, tails, states)
+
+    def represent(self, model: str, texts: Sequence[str]) -> list[FloatArray]:
+        """Representations (D,) float32 of bare texts: see `Engine.represent`."""
+        prompts = [Prompt(instruction_id="", example_id="", text=t, options=()) for t in texts]
+        return [reading.representation for reading in self.read(model, prompts)]
+
+    async def stream(
+        self, model: str, prompt: str, settings: GenerationSettings
+    ) -> AsyncGenerator[CompletionChunk]:
+        """Generates text, piece by piece: see `Engine.stream`."""
+        prefix = self._served.prefix(model)
+        item = self._served.item(0, prompt, (), prefix)
+        transcript = Transcript(self._checkpoint.tokenizer, len(item.ids), settings)
+        row = self._row(item.ids, prefix)
+        taken = len(item.ids) + (0 if prefix is None else prefix.table.shape[0])
+        limit = min(settings.max_tokens, self._checkpoint.context - taken)
+        if limit > 0:
+            await asyncio.to_thread(self._ready)
+            tokens = self._client.generate(row, settings, limit, self._checkpoint.stops)
+            with self._watched():
+                async with aclosing(tokens):
+                    async for token in tokens:
+                        if token.id in self._checkpoint.stops:
+                            yield transcript.end("stop")
+                            return
+                        piece = transcript.add(token.id, self._logprob(token, settings.logprobs))
+                        if piece is not None:
+                            yield piece
+                        if transcript.stopped:
+                            return
+        yield transcript.end("length")
+
+    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
+        """The text that the model reads for a conversation: see `Served.chat_prompt`."""
+        return self._served.chat_prompt(model, messages)
+
+    def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as a prompt: see `Engine.count_tokens`."""
+        counts = self._served.count_tokens(model, texts)
+        # The tokenizer is here; that vLLM answers is asked all the same: see `/readyz`.
+        self._ready()
+        with self._watched():
+            self._client.ping()
+        return counts
+
+    def close(self) -> None:
+        """Ends vLLM where it was started here."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+        if self._process is not None:
+            self._process.close()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """After a failure the next question looks again at who answers."""
+        try:
+            yield
+        except EngineError:
+            self._trusted = False
+            raise
+
+    def _ready(self) -> None:
+        """Looks that the right vLLM answers, where that is not known.
+
+        Raises:
+            EngineError: It does not, or it gives no hidden states, or has another model.
+        """
+        problem = None if self._process is None else self._process.problem()
+        if problem is not None:
+            self._trusted = False
+            raise EngineError(f"vLLM {problem}; try again later")
+        if self._trusted:
+            return
+        with self._lock:
+            if not self._trusted:
+                self._check()
+                self._trusted = True
+
+    def _check(self) -> None:
+        version, context = self._client.describe()
+        ids = self._checkpoint.tokenizer(_PROBE).input_ids
+        row = Row(ids=tuple(ids))
+        states = self._client.states(row, 1)
+        if states is None:
+            raise EngineError(
+                f"vLLM {version} at {self._client.url} gives no hidden states, which "
+                f"representations and option scores are made of; {self._hint}"
+            )
+        width = self._checkpoint.model.get_input_embeddings().weight.shape[1]
+        other = EngineError(
+            f"vLLM at {self._client.url} has another model than {self._checkpoint.id} "
+            f"({self._client.model}); {self._hint}"
+        )
+        if states.shape[1:] != (2, width):
+            raise other
+        scores = self._scores(torch.from_numpy(states[:, 1].copy()))[0]
+        top = self._client.first(row, _ALTERNATIVES).top
+        if any(abs(float(scores[token]) - value) > _SCORES_TOLERANCE for token, value in top):
+            raise other
+        if len(self._served.models()) > 1:
+            self._check_embeddings(ids, states)
+        _log.info("vLLM %s answers at %s, %d tokens fit", version, self._client.url, context)
+
+    def _check_embeddings(self, ids: list[int], states: FloatArray) -> None:
+        try:
+            again = self._client.states(Row(embeds=self._embeddings(ids)), 1)
+        except InputError as error:
+            raise EngineError(f"{error}; {self._hint}") from error
+        if again is None or _apart(again, states) > _STATES_TOLERANCE:
+            raise EngineError(
+                f"{self._checkpoint.id} does not read embeddings in vLLM as it reads its own "
+                "tokens, so no prefix can be put in front of it there; use --engine transformers"
+            )
+
+    def _embeddings(self, ids: Sequence[int]) -> torch.Tensor:
+        with torch.inference_mode():
+            embedded: torch.Tensor = self._checkpoint.model.get_input_embeddings()(
+                torch.tensor(ids)
+            )
+        return embedded
+
+    def _row(self, ids: Sequence[int], prefix: SoftPrefix | None) -> Row:
+        if prefix is None:
+            return Row(ids=tuple(ids))
+        return Row(embeds=torch.cat([prefix.table, self._embeddings(ids)]))
+
+    def _states(self, item: Item, option: list[int], prefix: SoftPrefix | None) -> FloatArray:
+        """(positions, 2, D): where the option's tokens are predicted, the prompt's end first."""
+        positions = max(1, len(option))
+        states = self._client.states(self._row([*item.ids, *option[:-1]], prefix), positions)
+        if states is None or states.shape[0] != positions:
+            raise EngineError("vLLM gave no hidden states for a prompt")
+        if not np.isfinite(states).all():
+            raise EngineError(
+                f"the model {self._checkpoint.id} gave values that are not numbers; its weights "
+                "or their precision are at fault"
+            )
+        return states
+
+    @torch.inference_mode()
+    def _scores(self, last: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities (N, V) of the next token, nats, from the last layer's (N, D)."""
+        # A model without layers is its final norm and its output head.
+        logits = self._checkpoint.model(inputs_embeds=last[None], use_cache=False).logits[0]
+        scores: torch.Tensor = logits.float().log_softmax(-1)
+        return scores
+
+    def _sums(
+        self, tails: Sequence[tuple[Item, list[int]]], states: Sequence[FloatArray]
+    ) -> list[float]:
+        """Each option's log-probability, nats."""
+        last = torch.from_numpy(np.concatenate([rows[:, 1] for rows in states]))
+        # A prompt without options has a position too, whose score nobody asks for.
+        own = [token for _, option in tails for token in option or [self._checkpoint.end]]
+        parts = zip(
+            torch.split(last, _SCORED_AT_ONCE),
+            torch.split(torch.tensor(own), _SCORED_AT_ONCE),
+            strict=True,
+        )
+        scores = torch.cat([self._scores(h).gather(1, ids[:, None])[:, 0] for h, ids in parts])
+        lengths = [len(rows) for rows in states]
+        return [float(part.sum()) for part in torch.split(scores, lengths)]
+
+    def _readings(
+        self,
+        prompts: Sequence[Prompt],
+        tails: Sequence[tuple[Item, list[int]]],
+        states: Sequence[FloatArray],
+    ) -> list[Reading]:
+        logprobs: list[list[float]] = [[] for _ in prompts]
+        vectors: dict[int, FloatArray] = {}
+        for (item, option), rows, value in zip(
+            tails, states, self._sums(tails, states), strict=True
+        ):
+            vectors.setdefault(item.position, rows[0, 0])
+            if option:
+                logprobs[item.position].append(value)
+        return [
+            Reading(
+                prompt_id=prompt.id,
+                option_logprobs=np.asarray(logprobs[number], dtype=np.float32),
+                representation=vectors[number],
+            )
+            for number, prompt in enumerate(prompts)
+        ]
+
+    def _logprob(self, token: Token, alternatives: int | None) -> TokenLogprob | None:
+        if token.logprob is None or alternatives is None:
+            return None
+        decode = self._checkpoint.tokenizer.decode
+        return TokenLogprob(
+            token=decode([token.id]),
+            logprob=token.logprob,
+            # vLLM adds the token itself where it is not among the most probable.
+            top=tuple((decode([i]), v) for i, v in token.top[:alternatives]),
+        )
+
+
+def _apart(one: FloatArray, other: FloatArray) -> float:
+    """Relative distance of the penultimate layer's states."""
+    return float(np.linalg.norm(one[:, 0] - other[:, 0]) / np.linalg.norm(other[:, 0]))
