@@ -116,4 +116,5 @@ def test_it_ends_with_the_server_that_started_it(until) -> None:
         until(lambda: not guarded.is_running() or guarded.status() == psutil.STATUS_ZOMBIE)
     finally:
         server.kill()
-        server.communicate()
+        server.wait()
+        server.stdout.close()
