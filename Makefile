@@ -76,6 +76,7 @@ $(BENCH)/.installed: requirements-bench.txt
 
 bench: setup $(BENCH)/.installed
 	$(BIN)/python benchmarks/prediction.py $(MULTI_PROMPT)
+	$(BIN)/python benchmarks/quantiles.py
 	$(BIN)/python benchmarks/scoring.py
 
 clean:

@@ -21,7 +21,12 @@ MINIMUM = 10
 """Measured instructions with answers below which nothing is fitted."""
 NEIGHBOURS = 5
 _STRENGTHS = (0.1, 1.0, 10.0, 100.0)
-_DRAWS = 20
+_DRAWS = 5
+_GRID = np.linspace(0.0, 100.0, 401)
+_BANDWIDTH = 3.0
+"""Points: how far an error of the tier below speaks for errors near it."""
+_ANYTHING = 0.05
+"""Prior share of accuracies that no error so far speaks for."""
 Answers = tuple[str, ...]
 """To the same unlabelled inputs, in the same order."""
 
@@ -123,9 +128,9 @@ def with_labels(
 ) -> Refined:
     """Adds accuracy on a few labelled inputs, drawn towards the tier below (tier 2).
 
-    Empirical Bayes: the weight of the labelled inputs is that of the prior's error against the
-    binomial's. The interval is conformal on draws of as many labelled inputs from every measured
-    accuracy.
+    Empirical Bayes: the prior is the tier below with the errors that it made on measured
+    instructions, and a little of everything, since no list of errors is complete; the likelihood is
+    binomial; the interval is the posterior's.
 
     Args:
         estimate: Of the tier below, in points.
@@ -135,22 +140,48 @@ def with_labels(
         left_out: (N,) estimates of the tier below, each without its cluster.
         rows: (N,) which measured instructions these are.
         coverage: Nominal, of the interval.
-        seed: Of the draws.
+        seed: Of the draws that `error` is the mean over.
 
     Raises:
         InputError: More are right than were asked, or none was asked.
     """
     if asked < 1 or not 0 <= right <= asked:
         raise InputError(f"{right} of {asked} labelled inputs is no share: give e.g. 13 of 16")
+    errors = accuracies - left_out
+    tail = (1.0 - coverage) / 2.0
+    value, low, high = _posterior(estimate, errors, right, asked, tail)
     share = np.clip(accuracies / 100.0, 0.0, 1.0)
-    noise = float((1e4 * share * (1.0 - share) / asked).mean())
-    prior = float(((accuracies - left_out) ** 2).mean())
-    weight = prior / (prior + noise) if prior + noise > 0 else 1.0
     drawn = np.random.default_rng(seed).binomial(asked, share, (_DRAWS, len(share)))
-    said = left_out + weight * (100.0 * drawn / asked - left_out)
-    band = conformal.band((accuracies - said).ravel(), coverage)
-    value = estimate + weight * (100.0 * right / asked - estimate)
-    return _refined(value, band, said.mean(0), rows, accuracies, np.abs(accuracies - said).mean())
+    said = np.array(
+        [
+            [
+                _posterior(at, np.delete(errors, n), int(k), asked, tail)[0]
+                for n, (at, k) in enumerate(zip(left_out, row, strict=True))
+            ]
+            for row in drawn
+        ]
+    )
+    return Refined(
+        value=value, low=low, high=high, left_out=said.mean(0), rows=rows,
+        error=float(np.abs(accuracies - said).mean()),
+    )
+
+
+def _posterior(
+    estimate: float, errors: Floats, right: int, asked: int, tail: float
+) -> tuple[float, float, float]:
+    """Mean and two quantiles of an accuracy in points."""
+    centres = np.clip(estimate + errors, 0.0, 100.0)
+    prior = np.exp(-0.5 * ((_GRID[:, None] - centres) / _BANDWIDTH) ** 2).mean(1)
+    prior = (1.0 - _ANYTHING) * prior / prior.sum() + _ANYTHING / len(_GRID)
+    chance = np.clip(_GRID / 100.0, 1e-9, 1.0 - 1e-9)
+    weight = np.log(prior) + right * np.log(chance) + (asked - right) * np.log1p(-chance)
+    weight = np.exp(weight - weight.max())
+    mass = weight.cumsum() / weight.sum()
+    return (
+        float(_GRID @ weight / weight.sum()), float(_GRID[np.searchsorted(mass, tail)]),
+        float(_GRID[np.searchsorted(mass, 1.0 - tail)]),
+    )
 
 
 def _refined(
@@ -159,11 +190,9 @@ def _refined(
     left_out: Floats,
     rows: npt.NDArray[np.intp],
     accuracies: Floats,
-    error: float | None = None,
 ) -> Refined:
     value, low, high = np.clip([value, value + band.low, value + band.high], 0.0, 100.0)
-    own = float(np.abs(accuracies - left_out).mean()) if error is None else float(error)
     return Refined(
         value=float(value), low=float(low), high=float(high), left_out=left_out, rows=rows,
-        error=own,
+        error=float(np.abs(accuracies - left_out).mean()),
     )
