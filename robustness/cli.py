@@ -461,7 +461,7 @@ def calibrate(
 def align(
     out: Annotated[Path, typer.Option(help="Folder of the result; its name is the prefix's.")],
     method: Annotated[str, typer.Option(help="pt+kl, pt, ft+kl or ft.")] = "pt+kl",
-    steps: Annotated[int, typer.Option(help="Updates at the most.")] = 300,
+    steps: Annotated[int, typer.Option(help="Updates at the most.")] = 1000,
     virtual_tokens: Annotated[int, typer.Option(help="Rows of the prefix.")] = 20,
     lambda_: Annotated[float, typer.Option("--lambda", help="Weight of the divergence.")] = 0.8,
     seed: int = 1,

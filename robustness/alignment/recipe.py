@@ -10,7 +10,7 @@ from typing import Any
 from robustness.errors import InputError
 
 METHODS = ("pt+kl", "pt", "ft+kl", "ft")
-_RATES = {"pt+kl": 3e-3, "pt": 3e-3, "ft+kl": 3e-4, "ft": 3e-4}
+_RATES = {"pt+kl": 1e-3, "pt": 1e-3, "ft+kl": 3e-4, "ft": 3e-4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class AlignRecipe:
     """Width inside the prefix's MLP; None: the backbone's."""
     lambda_: float = 0.8
     """Weight of the divergence from the reference instruction; used by the methods with `+kl`."""
-    steps: int = 300
+    steps: int = 1000
     """Updates at the most; early stopping may end it sooner."""
     instances: int = 4
     """Groups (inputs) an update."""
@@ -37,7 +37,7 @@ class AlignRecipe:
     rows_per_pass: int = 32
     """Prompts in one forward and backward pass; an update accumulates over its passes."""
     learning_rate: float | None = None
-    """Peak; None: 3e-3 for a prefix, 3e-4 for all weights."""
+    """Peak; None: 1e-3 for a prefix, 3e-4 for all weights."""
     weight_decay: float = 0.0
     """AdamW's."""
     warmup: int = 20
@@ -48,11 +48,11 @@ class AlignRecipe:
     """Computes activations again in the backward pass: slower, for models that barely fit."""
     held_out: float = 0.15
     """Share of each task's paraphrases that are kept for the development set."""
-    eval_every: int = 50
+    eval_every: int = 100
     """Updates between evaluations, each of which writes a checkpoint."""
-    eval_cells: int = 192
+    eval_cells: int = 768
     """(instruction, input) pairs in each evaluation set."""
-    patience: int = 4
+    patience: int = 8
     """Evaluations without a better score after which the training stops."""
     seed: int = 1
     """Of the prefix's first values, the groups, and the evaluation sets."""
