@@ -11,7 +11,7 @@ from robustness.errors import InputError
 from robustness.transformers_engine import TransformersEngine
 from robustness.workbench import Workbench
 
-TEXT = "Where is {name}? {story}"
+TEXT = "Who gave it to {name}? {story}"
 LIMIT = 48
 
 
@@ -22,7 +22,7 @@ def embedded(backbone: Path) -> Workbench:
 
 @pytest.fixture(scope="module")
 def made(embedded: Workbench) -> Probes:
-    return alterations.probe(embedded, TEXT, task="place", limit=LIMIT)
+    return alterations.probe(embedded, TEXT, task="giver", limit=LIMIT)
 
 
 def test_every_alteration_is_measured_on_the_same_inputs(made: Probes) -> None:
@@ -60,12 +60,12 @@ def test_reliance_is_the_given_accuracy_minus_the_others(made: Probes) -> None:
 
 
 def test_equal_seeds_give_equal_probes(embedded: Workbench, made: Probes) -> None:
-    assert alterations.probe(embedded, TEXT, task="place", limit=LIMIT) == made
+    assert alterations.probe(embedded, TEXT, task="giver", limit=LIMIT) == made
 
 
 def test_an_observed_instruction_is_not_its_own_nearest(embedded: Workbench) -> None:
-    observed = next(i for i in embedded.index().instructions.values() if i.task == "place")
-    suite = alterations.probe(embedded, observed.text, task="place", limit=2)
+    observed = next(i for i in embedded.index().instructions.values() if i.task == "giver")
+    suite = alterations.probe(embedded, observed.text, task="giver", limit=2)
     by_kind = {row.kind: row for row in suite.rows}
     assert by_kind[Kind.GIVEN].instruction_id == observed.id
     assert by_kind[Kind.CLOSEST].text != observed.text
@@ -75,22 +75,22 @@ def test_a_model_without_an_index_has_no_closest(
     tiny_engine: TransformersEngine, tmp_path: Path
 ) -> None:
     suite = alterations.probe(
-        Workbench(tiny_engine, indexes=tmp_path), TEXT, task="place", limit=2
+        Workbench(tiny_engine, indexes=tmp_path), TEXT, task="giver", limit=2
     )
     assert set(suite.absent) == {Kind.CLOSEST}
 
 
 def test_a_strange_placeholder_and_an_empty_text_are_refused(embedded: Workbench) -> None:
     with pytest.raises(InputError, match=r"\{nothing\}"):
-        alterations.probe(embedded, "Read {nothing}", task="place", limit=2)
+        alterations.probe(embedded, "Read {nothing}", task="giver", limit=2)
     with pytest.raises(InputError, match="empty"):
-        alterations.probe(embedded, " ", task="place", limit=2)
+        alterations.probe(embedded, " ", task="giver", limit=2)
 
 
 def test_the_command_prints_one_json_document_or_text(
     backbone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["alterations", TEXT, "--task", "place", "--limit", "2", "--model", str(backbone)]
+    command = ["alterations", TEXT, "--task", "giver", "--limit", "2", "--model", str(backbone)]
     with pytest.raises(SystemExit) as ended:
         cli.main([*command, "--json"])
     assert not ended.value.code
