@@ -315,11 +315,11 @@ class Measurement:
     accuracy: float
     accuracy_low: float
     accuracy_high: float
-    """Wilson, 95%."""
+    """Wilson, 95% unless asked for otherwise."""
     observed_accuracy: float | None
     """Mean over the task's observed instructions on the same inputs; None: none was measured."""
     degradation: float | None
     """Observed accuracy minus accuracy; positive is worse."""
     low: float | None
     high: float | None
-    """95%, from resampling observed instructions and inputs together."""
+    """95% unless asked for otherwise, from resampling observed instructions and inputs together."""

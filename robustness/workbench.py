@@ -38,8 +38,6 @@ from robustness.types import (
 
 _REMEMBERED = 16
 _SEED = 0
-_MEASURED_COVERAGE = 0.95
-"""Of `statistics.paired_bootstrap`'s intervals."""
 
 
 class Workbench:
@@ -212,14 +210,13 @@ class Workbench:
         if last is None or last.prediction.tier is Tier.MEASURED or not everything:
             return
         measured = self.measure(
-            text, task=task, model=model, label_words=label_words, on_progress=on_progress,
-            should_stop=should_stop,
+            text, task=task, model=model, label_words=label_words,
+            coverage=last.prediction.coverage, on_progress=on_progress, should_stop=should_stop,
         )
         yield Rung(
             prediction=replace(
                 last.prediction, degradation=measured.degradation, low=measured.low,
-                high=measured.high, coverage=_MEASURED_COVERAGE, tier=Tier.MEASURED,
-                in_support=True,
+                high=measured.high, tier=Tier.MEASURED, in_support=True,
                 basis=f"Measured on all {measured.n} labelled inputs: accuracy "
                 f"{measured.accuracy:.1f} [{measured.accuracy_low:.1f}, "
                 f"{measured.accuracy_high:.1f}] against {measured.observed_accuracy:.1f} under "
@@ -361,10 +358,21 @@ class Workbench:
         model: str | None = None,
         label_words: Mapping[str, str] | None = None,
         limit: int | None = None,
+        coverage: float = 0.95,
         on_progress: Progress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Measurement:
         """Accuracy of an instruction, and what it loses against the observed ones.
+
+        Args:
+            text: The instruction.
+            task: A task with labelled inputs.
+            model: A served model id; by default the original.
+            label_words: Canonical option -> the word that the text asks for.
+            limit: Labelled inputs at the most.
+            coverage: Nominal, of both intervals.
+            on_progress: Called with (done, total) inputs.
+            should_stop: Asked between chunks.
 
         Raises:
             As `records`; MismatchError, CorruptFileError: See `index`.
@@ -380,12 +388,12 @@ class Workbench:
             on_progress=on_progress, should_stop=should_stop,
         )
         correct = evaluation.correctness(done)
-        own = statistics.wilson(int(correct.sum()), len(correct))
+        own = statistics.wilson(int(correct.sum()), len(correct), coverage=coverage)
         observed = self._observed_cells(model, done)
         loss = None
         if observed is not None:
             loss = statistics.paired_bootstrap(
-                observed, correct[None, :], rng=np.random.default_rng(_SEED)
+                observed, correct[None, :], rng=np.random.default_rng(_SEED), coverage=coverage
             )
         return Measurement(
             instruction_id=done[0].instruction_id, task=done[0].task, model=model, n=len(correct),

@@ -143,7 +143,8 @@ def test_a_ladder_ends_with_what_measuring_gives(workbench: Workbench) -> None:
         plan[Tier.DISTANCE], plan[Tier.LABELLED], plan[Tier.MEASURED]
     )
     assert all(a.calls + a.next_calls >= b.calls for a, b in pairwise(rungs))
-    made = workbench.measure(NEAR, task="scene_topic")
+    made = workbench.measure(NEAR, task="scene_topic", coverage=0.9)
+    assert {r.prediction.coverage for r in rungs} == {0.9}
     last = rungs[-1].prediction
     assert (last.degradation, last.low, last.high) == (made.degradation, made.low, made.high)
     alone = workbench.predict(NEAR, task="scene_topic", probe=64)

@@ -93,7 +93,7 @@ def test_an_example_runs_with_one_click(page: Page) -> None:
 
 def test_measuring_shows_what_was_measured_beside_the_prediction(page: Page) -> None:
     page.click("#measure")
-    expect(page.locator("#measured")).to_contain_text("95% interval", timeout=120_000)
+    expect(page.locator("#measured")).to_contain_text("Measured on all", timeout=120_000)
 
 
 def test_rewordings_come_with_predictions_and_the_words_that_moved_it(page: Page) -> None:
