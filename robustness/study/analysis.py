@@ -30,14 +30,18 @@ def nothing() -> BoolArray:
 
 
 def members(cells: Cells) -> dict[str, list[int]]:
-    """Set -> positions of its instructions: all, observed, unobserved, then collections."""
+    """Set -> positions of its instructions: all, observed, unobserved, then collections.
+
+    A collection that is one of those whole is not named again.
+    """
     sets: dict[str, list[int]] = {ALL: list(range(len(cells.instructions)))}
     for position, instruction in enumerate(cells.instructions):
         side = OBSERVED if instruction.observed else UNOBSERVED
         for name in dict.fromkeys((side, instruction.collection)):
             sets.setdefault(name, []).append(position)
     head = [name for name in (ALL, OBSERVED, UNOBSERVED) if name in sets]
-    return {name: sets[name] for name in [*head, *(n for n in sets if n not in head)]}
+    more = [n for n in sets if n not in head and sets[n] not in [sets[h] for h in head]]
+    return {name: sets[name] for name in [*head, *more]}
 
 
 def instruction_rows(cells: Cells, near: Nearest, *, seed: int) -> list[InstructionRow]:

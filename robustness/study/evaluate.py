@@ -61,8 +61,10 @@ def evaluate(
     Raises:
         CancelledError: `should_stop` said so; the same call goes on later.
         EngineError: The engine cannot answer now; likewise.
-        InputError: No prompt at all could be read.
+        InputError: The folder is a file, or no prompt at all could be read.
     """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; name a folder for the results")
     run = Run(engine, plan, out)
     known = run.known()
     if on_start is not None:

@@ -231,6 +231,8 @@ def _maps(study: Study) -> Plot:
                     )
 
     figure = _drawn(list(known), draw, figure, _by_model)
+    # Above the names of the two maps.
+    figure.update_layout(legend={"y": 1.1})
     figure.update_xaxes(showticklabels=False)
     figure.update_yaxes(showticklabels=False)
     return Plot(

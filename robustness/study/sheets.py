@@ -152,16 +152,16 @@ def _instructions(study: Study) -> Sheet:
         "same inputs; p: exact McNemar, after Holm over all tasks and instructions of the model "
         "and condition. A conflict is a warning, never a prediction.",
         columns=(
-            "model", "task", "condition", "collection", "observed", "inputs", "accuracy",
-            "degradation", "distance", "difference", "p", "p (Holm)", "unparsed", "conflict",
-            "instruction",
+            "instruction", "model", "task", "condition", "collection", "observed", "inputs",
+            "accuracy", "degradation", "distance", "difference", "p", "p (Holm)", "unparsed",
+            "conflict",
         ),
         rows=tuple(
-            (r.model, r.task, r.condition, r.collection, "yes" if r.observed else "no",
+            (r.text, r.model, r.task, r.condition, r.collection, "yes" if r.observed else "no",
              str(r.inputs), interval(r.accuracy), interval(r.degradation, signed=True),
              number(r.distance, 2), interval(r.difference, signed=True), p_value(r.p),
              p_value(r.p_holm), NONE if r.unparsed is None else str(r.unparsed),
-             r.conflict or "", r.text)
+             r.conflict or "")
             for r in study.instructions
         ),
     )
