@@ -111,8 +111,9 @@ def _sets(study: Study) -> Sheet:
         "instructions. Worst case: inputs that every instruction gets right. Consistency: share of "
         "unordered pairs of instructions that answer an input alike. PSS (ProSA): mean pairwise "
         "difference in being right, 0 to 1. POSIX: nats a token, of the chosen options' words; "
-        "label-free, 0 is insensitive. An unparsed generated answer is counted, and is no right "
-        "one.",
+        "label-free, 0 is insensitive; instructions that ask for different words (letters, texts) "
+        "move it even where their answers agree. An unparsed generated answer is counted, and is "
+        "no right one.",
         columns=(*columns, *(("generated", "unparsed") if free else ())), rows=tuple(rows),
     )
 
