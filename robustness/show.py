@@ -14,6 +14,7 @@ from robustness.collections.sources import Receipt
 from robustness.degradation import HeldOut, Skill
 from robustness.predictions import Rung
 from robustness.scoring import Summary
+from robustness.study import Left, Outcome, Plan
 from robustness.types import Comparison, Prediction
 from robustness.upkeep import IndexCard
 
@@ -220,3 +221,44 @@ def training(made: Progress) -> str:
         f"step {made.step} of {made.steps}: loss {made.loss:.3f}, "
         f"{made.tokens_per_second:.0f} tokens/s; accuracy {by_type} ({by_group})"
     )
+
+
+def _left(rows: Sequence[Left], where: str) -> list[str]:
+    """The first few things that were left out."""
+    lines = [f"  left out: {row.what} {_short(row.name)}: {row.reason}" for row in rows[:10]]
+    more = len(rows) - len(lines)
+    return [*lines, f"  ... and {more} more, see {where}"] if more > 0 else lines
+
+
+def plan(made: Plan, *, models: int) -> str:
+    """What an evaluation would ask."""
+    lines = [
+        f"{made.calls(models)} prompts: {len(made.parts)} tasks and conditions, {models} models"
+    ]
+    lines += [
+        f"  {part.task.id}, {part.condition.label}: {len(part.instructions)} instructions x "
+        f"{len(part.examples)} inputs"
+        for part in made.parts
+    ]
+    return "\n".join([*lines, *_left(made.left, "summary.json")])
+
+
+def outcome(made: Outcome) -> str:
+    """What an evaluation found, by group of tasks, and where it lies."""
+    lines = [f"{made.calls} prompts read now, {made.known} known from before"]
+    for row in made.study.groups:
+        sides = [
+            f"{name} {side.value:.1f} [{side.low:.1f}, {side.high:.1f}]"
+            for name, side in (("observed", row.observed), ("unobserved", row.unobserved))
+            if side is not None
+        ]
+        lines.append(
+            f"  {row.model}, {row.condition}, {row.group} ({row.tasks} tasks): {', '.join(sides)}"
+        )
+    lines += [
+        f"  {row.model} minus {made.study.models[0]}, {row.condition}, {row.task}, {row.set}: "
+        f"{row.difference.value:+.1f} [{row.difference.low:.1f}, {row.difference.high:.1f}]"
+        for row in made.study.differences if row.task == "all"
+    ]
+    lines += _left(made.study.left, "summary.json")
+    return "\n".join([*lines, *(f"written: {made.folder}/{name}" for name in made.files)])

@@ -140,3 +140,47 @@ def holm(p_values: Sequence[float]) -> list[float]:
     if not p_values:
         return []
     return [float(p) for p in multipletests(list(p_values), method="holm")[1]]
+
+
+def gap_mean(
+    pairs: Sequence[tuple[BoolArray, BoolArray]],
+    *,
+    rng: np.random.Generator,
+    draws: int = 2000,
+    coverage: float = 0.95,
+) -> Estimate:
+    """Mean over tasks of first minus second, where the two hold different instructions.
+
+    Args:
+        pairs: A (first, second) a task, (I, N) and (J, N) bool on the same N inputs. Inputs are
+            drawn again together, the instructions of each side apart; the tasks are fixed.
+        rng: Where chance comes from.
+        draws: Bootstrap samples.
+        coverage: Of the percentile interval.
+
+    Raises:
+        InputError: There are no tasks or no cells, or the inputs of a task differ in number.
+    """
+    if not pairs:
+        raise InputError("the mean difference over no tasks is undefined")
+    values, samples = [], []
+    for first, second in pairs:
+        if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
+            raise InputError(
+                f"two sets of instructions need the same inputs, found {first.shape} and "
+                f"{second.shape}"
+            )
+        if not first.size or not second.size:
+            raise InputError("a set without instructions or inputs has no accuracy to compare")
+        n = first.shape[1]
+        columns = rng.multinomial(n, np.full(n, 1.0 / n), size=draws) / n
+        sides = []
+        for side in (first, second):
+            i = len(side)
+            rows = rng.multinomial(i, np.full(i, 1.0 / i), size=draws) / i
+            sides.append(((rows @ side.astype(np.float64)) * columns).sum(axis=1))
+        samples.append(sides[0] - sides[1])
+        values.append(float(first.mean()) - float(second.mean()))
+    tail = (1.0 - coverage) / 2.0
+    low, high = np.quantile(np.mean(samples, axis=0), [tail, 1.0 - tail])
+    return Estimate(value=float(np.mean(values)), low=float(low), high=float(high))

@@ -1,0 +1,28 @@
+"""Tables of a study as Markdown files.
+
+Refuses to know what is in them.
+"""
+
+from robustness.study.sheets import Sheet, sheets
+from robustness.study.values import Study
+
+FOLDER = "tables"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())
+
+
+def _text(sheet: Sheet) -> str:
+    lines = [
+        f"# {sheet.title}", "", sheet.note, "",
+        "| " + " | ".join(_cell(c) for c in sheet.columns) + " |",
+        "|" + " --- |" * len(sheet.columns),
+        *("| " + " | ".join(_cell(c) for c in row) + " |" for row in sheet.rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def tables(study: Study) -> dict[str, str]:
+    """File name, below the results' folder -> Markdown."""
+    return {f"{FOLDER}/{sheet.name}.md": _text(sheet) for sheet in sheets(study)}
