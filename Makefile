@@ -77,6 +77,7 @@ $(BENCH)/.installed: requirements-bench.txt
 bench: setup $(BENCH)/.installed
 	$(BIN)/python benchmarks/prediction.py $(MULTI_PROMPT)
 	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/index.py
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache

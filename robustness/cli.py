@@ -389,6 +389,43 @@ def index_build(
     _print(cards, as_json, show.cards(cards))
 
 
+@index_app.command("add")
+def index_add(
+    collection: Annotated[Path, typer.Argument(help="Collection file of observed instructions.")],
+    task_files: TaskFiles = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Puts observed instructions into a saved index: only they are read and measured."""
+    engine = _engine(model, prefix, prompt_format)
+    new = instructions.read(collection)
+    with _bar("task") as report:
+        cards = upkeep.add(engine, indexes, new, _tasks(task_files), report=report)
+    typer.echo(show.RECALIBRATE, err=True)
+    _print(cards, as_json, show.cards(cards))
+
+
+@index_app.command("remove")
+def index_remove(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of instructions.")],
+    task_files: TaskFiles = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Takes observed instructions out of a saved index."""
+    engine = _engine(model, prefix, prompt_format)
+    with _bar("task") as report:
+        cards = upkeep.remove(engine, indexes, ids, _tasks(task_files), report=report)
+    typer.echo(show.RECALIBRATE, err=True)
+    _print(cards, as_json, show.cards(cards))
+
+
 @index_app.command("info")
 def index_info(
     model: Model = DEFAULT_MODEL,
