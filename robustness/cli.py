@@ -18,6 +18,7 @@ from robustness import (
     alterations,
     budget,
     checkpoint,
+    cluster,
     instructions,
     measured,
     paths,
@@ -352,6 +353,17 @@ def score(
     table: Annotated[Path, typer.Argument(help=".csv, .json, .jsonl or .parquet.")],
     out: Annotated[Path, typer.Option(help="Where to write; the ending gives the format.")],
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Score on a Ray cluster: HOST:PORT, auto, or alone for one on this machine.",
+        ),
+    ] = None,
+    ray_workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --ray: workers; by default one a GPU, or one a core."),
+    ] = None,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -359,12 +371,24 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Scores a table of instructions; a bad row says so itself and never costs the others."""
-    workbench = _workbench(model, prefix, indexes, prompt_format)
     with _bar("row") as report:
-        scored = scoring.score_file(
-            table, out, workbench, resume=resume,
-            on_progress=lambda done, total: report("scoring", done, total),
-        )
+        def on_progress(done: int, total: int) -> None:
+            report("scoring", done, total)
+
+        if ray is not None:
+            scored = cluster.ray_cluster().score_file(
+                table, out,
+                cluster.Setup(
+                    model=model, prefixes=_folders(prefix, model), indexes=indexes,
+                    prompt_format=prompt_format,
+                ),
+                address=ray, workers=ray_workers, resume=resume, on_progress=on_progress,
+            )
+        else:
+            scored = scoring.score_file(
+                table, out, _workbench(model, prefix, indexes, prompt_format), resume=resume,
+                on_progress=on_progress,
+            )
     summary = scoring.summary(scored, out)
     _print(summary, as_json, show.summary(summary))
 
@@ -591,7 +615,7 @@ def _corpora(data: Path | None) -> Path | None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command; what a user can fix is one line on stderr and exit status 2."""
     try:
-        app(args=None if arguments is None else list(arguments))
+        app(args=cluster.with_address(sys.argv[1:] if arguments is None else arguments))
     except RobustnessError as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(2) from None
