@@ -36,7 +36,7 @@ $(VENV)/.installed: requirements.txt requirements-cpu.txt | $(VENV)/bin/python
 
 setup-dev: $(VENV)/.installed-dev
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+$(VENV)/.installed-dev: requirements-dev.txt requirements-ray.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	touch $@
 
@@ -78,6 +78,7 @@ bench: setup $(BENCH)/.installed
 	$(BIN)/python benchmarks/prediction.py $(MULTI_PROMPT)
 	$(BIN)/python benchmarks/quantiles.py
 	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/index.py
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache

@@ -18,6 +18,7 @@ from robustness import (
     alterations,
     budget,
     checkpoint,
+    cluster,
     instructions,
     measured,
     paths,
@@ -353,6 +354,17 @@ def score(
     table: Annotated[Path, typer.Argument(help=".csv, .json, .jsonl or .parquet.")],
     out: Annotated[Path, typer.Option(help="Where to write; the ending gives the format.")],
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Score on a Ray cluster: HOST:PORT, auto, or alone for one on this machine.",
+        ),
+    ] = None,
+    ray_workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --ray: workers; by default one a GPU, or one a core."),
+    ] = None,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -360,12 +372,24 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Scores a table of instructions; a bad row says so itself and never costs the others."""
-    workbench = _workbench(model, prefix, indexes, prompt_format)
     with _bar("row") as report:
-        scored = scoring.score_file(
-            table, out, workbench, resume=resume,
-            on_progress=lambda done, total: report("scoring", done, total),
-        )
+        def on_progress(done: int, total: int) -> None:
+            report("scoring", done, total)
+
+        if ray is not None:
+            scored = cluster.ray_cluster().score_file(
+                table, out,
+                cluster.Setup(
+                    model=model, prefixes=_folders(prefix, model), indexes=indexes,
+                    prompt_format=prompt_format,
+                ),
+                address=ray, workers=ray_workers, resume=resume, on_progress=on_progress,
+            )
+        else:
+            scored = scoring.score_file(
+                table, out, _workbench(model, prefix, indexes, prompt_format), resume=resume,
+                on_progress=on_progress,
+            )
     summary = scoring.summary(scored, out)
     _print(summary, as_json, show.summary(summary))
 
@@ -453,6 +477,43 @@ def index_build(
     engine = _engine(model, prefix, prompt_format)
     with _bar("task") as report:
         cards = upkeep.build(engine, indexes, known, _tasks(task_files), report=report)
+    _print(cards, as_json, show.cards(cards))
+
+
+@index_app.command("add")
+def index_add(
+    collection: Annotated[Path, typer.Argument(help="Collection file of observed instructions.")],
+    task_files: TaskFiles = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Puts observed instructions into a saved index: only they are read and measured."""
+    engine = _engine(model, prefix, prompt_format)
+    new = instructions.read(collection)
+    with _bar("task") as report:
+        cards = upkeep.add(engine, indexes, new, _tasks(task_files), report=report)
+    typer.echo(show.RECALIBRATE, err=True)
+    _print(cards, as_json, show.cards(cards))
+
+
+@index_app.command("remove")
+def index_remove(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of instructions.")],
+    task_files: TaskFiles = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Takes observed instructions out of a saved index."""
+    engine = _engine(model, prefix, prompt_format)
+    with _bar("task") as report:
+        cards = upkeep.remove(engine, indexes, ids, _tasks(task_files), report=report)
+    typer.echo(show.RECALIBRATE, err=True)
     _print(cards, as_json, show.cards(cards))
 
 
@@ -621,7 +682,7 @@ def _corpora(data: Path | None) -> Path | None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command; what a user can fix is one line on stderr and exit status 2."""
     try:
-        app(args=None if arguments is None else list(arguments))
+        app(args=cluster.with_address(sys.argv[1:] if arguments is None else arguments))
     except RobustnessError as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(2) from None

@@ -3,29 +3,30 @@
 Refuses to serve another backbone, revision, prefix or layer, and knows nothing of predictions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import load_file, save_file
 
 from robustness import instructions as collections
-from robustness import paths, provenance, representations, storage
+from robustness import paths, provenance, representations, searchers, storage
 from robustness.engine import Engine
 from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
 from robustness.evaluation import Progress, ShouldStop, correctness, evaluate
+from robustness.generations import Generation
+from robustness.searchers import Choice
+from robustness.space import PAIRWISE, Space, left_out, space
 from robustness.statistics import BoolArray
 from robustness.tasks import Task
 from robustness.types import (
     Example,
     FloatArray,
     Instruction,
-    Neighbours,
     Provenance,
     RepresentationSpec,
 )
@@ -35,6 +36,7 @@ ORIGINAL = "original"
 MANIFEST = "manifest.json"
 _ALONE = "instructions"
 _PROBED = "probes.safetensors"
+_LEFT_OUT = "left_out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,52 +49,6 @@ class IndexRecipe:
     """Development inputs of each task on which observed instructions' answers are kept."""
     measured: int = 128
     """Test inputs of each task that observed instructions are measured on."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Space:
-    """Observed instructions as points, in exact L2 distance."""
-
-    ids: tuple[str, ...]
-    vectors: FloatArray
-    """(I, D) float32."""
-    left_out: FloatArray
-    """(I,) float32: each one's distance to its nearest other; empty for fewer than two."""
-
-    def search(self, queries: FloatArray, k: int) -> Neighbours:
-        """The k nearest of each query.
-
-        Args:
-            queries: (N, D) float32.
-            k: At the most; fewer where there are fewer.
-
-        Raises:
-            MismatchError: The queries have another width.
-        """
-        if queries.ndim != 2 or queries.shape[1] != self.vectors.shape[1]:
-            raise MismatchError(
-                f"queries have shape {queries.shape}, the index holds vectors of width "
-                f"{self.vectors.shape[1]}"
-            )
-        squared, rows = flat(self.vectors).search(
-            np.ascontiguousarray(queries, dtype=np.float32), min(k, len(self.ids))
-        )
-        return Neighbours(
-            ids=tuple(tuple(self.ids[r] for r in row) for row in rows),
-            distances=np.sqrt(np.maximum(squared, 0.0)).astype(np.float32),
-        )
-
-    def percentile(self, distance: float) -> float:
-        """Share (0 to 100) of the leave-one-out distances that are smaller; NaN without any."""
-        if not self.left_out.size:
-            return float("nan")
-        return float(np.mean(self.left_out < distance) * 100.0)
-
-    @property
-    def scale(self) -> float:
-        """Median leave-one-out distance: the unit of relative distances; NaN where undefined."""
-        median = float(np.median(self.left_out)) if self.left_out.size else float("nan")
-        return median if median > 0 else float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,7 +73,7 @@ class TaskIndex:
         """Measured accuracy in [0, 1] of one; None where it is no baseline."""
         if not self.own or not self.correct.shape[1]:
             return None
-        return float(self.correct[self.space.ids.index(instruction_id)].mean())
+        return float(self.correct[self.space.rows[instruction_id]].mean())
 
     def deficit(self, instruction_id: str) -> float | None:
         """Mean accuracy minus that of one, in [-1, 1]; positive: worse than its peers."""
@@ -149,30 +105,8 @@ class ObservedIndex:
         if asked in self.tasks:
             return asked
         return next(
-            (n for n, t in self.tasks.items() if t.own and instruction_id in t.space.ids), None
+            (n for n, t in self.tasks.items() if t.own and instruction_id in t.space.rows), None
         )
-
-
-def flat(vectors: FloatArray) -> Any:
-    """A FAISS flat L2 index of (I, D) float32 vectors."""
-    made = faiss.IndexFlatL2(vectors.shape[1])
-    made.add(np.ascontiguousarray(vectors, dtype=np.float32))
-    return made
-
-
-def space(ids: Sequence[str], vectors: FloatArray) -> Space:
-    """Points with their leave-one-out distances.
-
-    Raises:
-        InputError: There are no points.
-    """
-    if not len(ids):
-        raise InputError("an index needs at least one observed instruction")
-    if len(ids) < 2:
-        return Space(tuple(ids), vectors, np.empty(0, dtype=np.float32))
-    gaps = np.linalg.norm(vectors[:, None, :] - vectors[None, :, :], axis=2)
-    np.fill_diagonal(gaps, np.inf)
-    return Space(tuple(ids), vectors, gaps.min(axis=1).astype(np.float32))
 
 
 def folder_of(spec: RepresentationSpec, root: Path = paths.INDEXES) -> Path:
@@ -248,22 +182,8 @@ def build(
     built: dict[str, TaskIndex] = {}
     for number, task in enumerate(tasks, start=1):
         chosen, own = observed_for(task, observed)
-        inputs, labelled = probes_of(task, recipe), measured_of(task, recipe)
-        if chosen and inputs:
-            readings = representations.read_on(
-                engine, model, chosen, inputs, should_stop=should_stop
-            )
-            records = evaluate(
-                engine, model, chosen if own else [], labelled, should_stop=should_stop
-            )
-            built[task.id] = TaskIndex(
-                space=space([i.id for i in chosen], readings.mean(recipe.inputs)),
-                example_ids=tuple(e.id for e in labelled) if own else (),
-                correct=correctness(records).reshape(len(chosen), -1),
-                own=own,
-                probe_ids=tuple(e.id for e in inputs),
-                probed=readings.option_logprobs,
-            )
+        if chosen and probes_of(task, recipe):
+            built[task.id] = read_task(engine, model, recipe, task, chosen, own, should_stop)
         if on_progress is not None:
             on_progress(number, len(tasks))
     alone = representations.alone(engine, model, observed)
@@ -274,28 +194,79 @@ def build(
     )
 
 
-def save(index: ObservedIndex, folder: Path) -> ObservedIndex:
-    """Writes the FAISS files and, last, the manifest that vouches for them."""
-    files = {}
-    for name, part in [(_ALONE, index.alone), *((t, i.space) for t, i in index.tasks.items())]:
-        path = folder / f"{name}.faiss"
-        with storage.atomic_path(path) as temporary:
-            faiss.write_index(flat(part.vectors), str(temporary))
-        files[name] = storage.file_hash(path)
-    with storage.atomic_path(folder / _PROBED) as temporary:
-        save_file({name: np.ascontiguousarray(t.probed) for name, t in index.tasks.items()},
-                  temporary)
+def read_task(
+    engine: Engine,
+    model: str,
+    recipe: IndexRecipe,
+    task: Task,
+    chosen: Sequence[Instruction],
+    own: bool,
+    should_stop: ShouldStop | None,
+) -> TaskIndex:
+    """One task's part of an index: instructions read, and measured where they are its own.
+
+    Args:
+        engine: Where the model runs.
+        model: A served model id.
+        recipe: How many inputs.
+        task: With its examples; it has development inputs.
+        chosen: At least one.
+        own: See `observed_for`.
+        should_stop: Asked between chunks.
+
+    Raises:
+        NotFoundError, EngineError, CancelledError: See `evaluation.read_cells`.
+    """
+    inputs, labelled = probes_of(task, recipe), measured_of(task, recipe)
+    readings = representations.read_on(engine, model, chosen, inputs, should_stop=should_stop)
+    records = evaluate(engine, model, chosen if own else [], labelled, should_stop=should_stop)
+    return TaskIndex(
+        space=space([i.id for i in chosen], readings.mean(recipe.inputs)),
+        example_ids=tuple(e.id for e in labelled) if own else (),
+        correct=correctness(records).reshape(len(chosen), -1),
+        own=own,
+        probe_ids=tuple(e.id for e in inputs),
+        probed=readings.option_logprobs,
+    )
+
+
+def save(index: ObservedIndex, folder: Path, *, onto: str | None = None) -> ObservedIndex:
+    """Writes the FAISS files and, last, the manifest that vouches for them.
+
+    Args:
+        index: To be written.
+        folder: See `folder_of`.
+        onto: Digest of the index there that this one comes from. Its files are left as they are
+            until the new manifest stands in its place, so that whoever reads meanwhile finds one
+            index or the other.
+
+    Raises:
+        MismatchError: The index there is another by now.
+    """
+    before: Sequence[str] = ()
+    if onto is not None:
+        if storage.file_hash(folder / MANIFEST) != onto:
+            raise MismatchError(f"the index at {folder} was changed meanwhile; run this again")
+        before = _manifest(folder / MANIFEST).files()
+    made = Generation(folder, before)
+    probed, probed_hash = made.write(
+        _PROBED,
+        lambda path: save_file(
+            {name: np.ascontiguousarray(t.probed) for name, t in index.tasks.items()}, path
+        ),
+    )
     document = {
         "schema": SCHEMA,
         "spec": index.spec,
         "recipe": index.recipe,
-        "probes_sha256": storage.file_hash(folder / _PROBED),
+        "probes_sha256": probed_hash,
+        **({} if probed == _PROBED else {"probes_file": probed}),
         "instructions": list(index.instructions.values()),
-        "alone": {"ids": index.alone.ids, "sha256": files[_ALONE]},
+        "alone": {"ids": index.alone.ids, **_saved(made, _ALONE, index.alone)},
         "tasks": {
             name: {
                 "ids": part.space.ids,
-                "sha256": files[name],
+                **_saved(made, name, part.space),
                 "own": part.own,
                 "accuracy": {i: part.accuracy(i) for i in part.space.ids},
                 "example_ids": part.example_ids,
@@ -307,16 +278,50 @@ def save(index: ObservedIndex, folder: Path) -> ObservedIndex:
         "provenance": index.made,
     }
     storage.write_json(folder / MANIFEST, document)
-    return replace(index, digest=storage.file_hash(folder / MANIFEST))
+    digest = storage.file_hash(folder / MANIFEST)
+    made.settle()
+    return replace(index, digest=digest)
+
+
+def _saved(made: Generation, name: str, points: Space) -> dict[str, object]:
+    """Writes points; what the manifest says of them, the usual left out."""
+    usual = f"{name}.faiss"
+    file, sha256 = made.write(usual, points.searcher.write)
+    row: dict[str, object] = {"sha256": sha256}
+    if file != usual:
+        row["file"] = file
+    if points.searcher.choice is not None:
+        row["search"] = points.searcher.choice
+    if len(points.ids) > PAIRWISE:
+        gaps, gaps_hash = made.write(
+            f"{name}.left-out.safetensors",
+            lambda path: save_file({_LEFT_OUT: points.left_out}, path),
+        )
+        row["left_out"] = {"file": gaps, "sha256": gaps_hash}
+    return row
 
 
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
+class _File(_Row):
+    file: str
+    sha256: str
+
+
 class _Points(_Row):
     ids: tuple[str, ...]
     sha256: str
+    file: str | None = None
+    search: Choice | None = None
+    left_out: _File | None = None
+
+    def files(self, name: str) -> Iterator[str]:
+        """Their names."""
+        yield self.file or f"{name}.faiss"
+        if self.left_out is not None:
+            yield self.left_out.file
 
 
 class _TaskRow(_Points):
@@ -332,10 +337,26 @@ class _Manifest(_Row):
     spec: RepresentationSpec
     recipe: IndexRecipe
     probes_sha256: str
+    probes_file: str = _PROBED
     instructions: list[dict[str, Any]]
     alone: _Points
     tasks: dict[str, _TaskRow]
     provenance: Provenance
+
+    def files(self) -> list[str]:
+        """Names of all files that it vouches for."""
+        parts = {_ALONE: self.alone, **self.tasks}
+        return [self.probes_file, *(f for name, row in parts.items() for f in row.files(name))]
+
+
+def _manifest(path: Path) -> _Manifest:
+    document = storage.read_json(path, schema=SCHEMA)
+    try:
+        return _Manifest.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise CorruptFileError(f"{path}: {key}: {first['msg']}") from error
 
 
 def _vouched(path: Path, sha256: str) -> Path:
@@ -347,20 +368,26 @@ def _vouched(path: Path, sha256: str) -> Path:
     return path
 
 
-def _points(folder: Path, name: str, row: _Points) -> Space:
-    path = _vouched(folder / f"{name}.faiss", row.sha256)
-    read = faiss.read_index(str(path))
-    if read.ntotal != len(row.ids):
-        raise CorruptFileError(f"{path} holds {read.ntotal} points, the manifest {len(row.ids)}")
-    return space(row.ids, np.asarray(read.reconstruct_n(0, read.ntotal), dtype=np.float32))
+def _points(folder: Path, name: str, row: _Points, mapped: bool) -> Space:
+    path = _vouched(folder / (row.file or f"{name}.faiss"), row.sha256)
+    read = searchers.read(path, len(row.ids), row.search, mapped=mapped)
+    if len(read) != len(row.ids):
+        raise CorruptFileError(f"{path} holds {len(read)} points, the manifest {len(row.ids)}")
+    if row.left_out is None:
+        return Space(row.ids, read, left_out(read, read.vectors()))
+    kept = load_file(_vouched(folder / row.left_out.file, row.left_out.sha256))
+    return Space(row.ids, read, kept[_LEFT_OUT])
 
 
-def load(folder: Path, spec: RepresentationSpec) -> ObservedIndex:
+def load(
+    folder: Path, spec: RepresentationSpec, *, mapped: bool = True
+) -> ObservedIndex:
     """Reads the index of one model.
 
     Args:
         folder: See `folder_of`.
         spec: Of the model that will be asked.
+        mapped: Whether large files may stay on the disk; they cannot be changed then.
 
     Raises:
         NotFoundError: It was not built yet.
@@ -370,18 +397,25 @@ def load(folder: Path, spec: RepresentationSpec) -> ObservedIndex:
     """
     path = folder / MANIFEST
     try:
-        document = storage.read_json(path, schema=SCHEMA)
-    except NotFoundError:
+        digest = storage.file_hash(path)
+        return _load(folder, spec, digest, mapped)
+    except CorruptFileError:
+        # Another process may have put a new manifest there and taken its old files away.
+        if storage.file_hash(path) == digest:
+            raise
+        return _load(folder, spec, storage.file_hash(path), mapped)
+    except (FileNotFoundError, NotFoundError):
         raise NotFoundError(
             f"the model {spec.model} has no observed index at {folder}; build it with: "
             "python -m robustness index build --model MODEL"
         ) from None
-    try:
-        manifest = _Manifest.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise CorruptFileError(f"{path}: {key}: {first['msg']}") from error
+
+
+def _load(
+    folder: Path, spec: RepresentationSpec, digest: str, mapped: bool
+) -> ObservedIndex:
+    path = folder / MANIFEST
+    manifest = _manifest(path)
     for name in ("model", "revision", "prefix", "layer", "position", "prompt_format"):
         built, asked = getattr(manifest.spec, name), getattr(spec, name)
         if built != asked:
@@ -390,24 +424,27 @@ def load(folder: Path, spec: RepresentationSpec) -> ObservedIndex:
                 f"{asked!r}; build it again with: python -m robustness index build"
             )
     known = [collections.parse(row, str(path)) for row in manifest.instructions]
-    probed = load_file(_vouched(folder / _PROBED, manifest.probes_sha256))
+    probed = load_file(_vouched(folder / manifest.probes_file, manifest.probes_sha256))
     return ObservedIndex(
         spec=manifest.spec,
         recipe=manifest.recipe,
         instructions={i.id: i for i in known},
         tasks={
-            name: _task(folder, name, row, probed[name]) for name, row in manifest.tasks.items()
+            name: _task(folder, name, row, probed[name], mapped)
+            for name, row in manifest.tasks.items()
         },
-        alone=_points(folder, _ALONE, manifest.alone),
-        digest=storage.file_hash(path),
+        alone=_points(folder, _ALONE, manifest.alone, mapped),
+        digest=digest,
         made=manifest.provenance,
     )
 
 
-def _task(folder: Path, name: str, row: _TaskRow, probed: FloatArray) -> TaskIndex:
+def _task(
+    folder: Path, name: str, row: _TaskRow, probed: FloatArray, mapped: bool
+) -> TaskIndex:
     bits = np.array([[c == "1" for c in line] for line in row.correct], dtype=np.bool_)
     return TaskIndex(
-        space=_points(folder, name, row),
+        space=_points(folder, name, row, mapped),
         example_ids=row.example_ids,
         correct=bits.reshape(len(row.ids), -1),
         own=row.own,

@@ -16,12 +16,14 @@ from robustness.degradation.probes import Probe
 from robustness.degradation.skill import Skill
 from robustness.engine import Engine
 from robustness.errors import InputError
-from robustness.index import ObservedIndex, Space, inputs_of, known_probes
+from robustness.index import ObservedIndex, inputs_of, known_probes
 from robustness.representations import Readings
+from robustness.space import Space
 from robustness.tasks import Task
 from robustness.types import (
     Conflict,
     Example,
+    FloatArray,
     Instruction,
     Nearest,
     Neighbours,
@@ -33,6 +35,8 @@ from robustness.types import (
 NOMINAL = 0.9
 """Coverage named where nothing was calibrated."""
 _SEED = 0
+_FIRST_LOOK = 1024
+"""Neighbours among which those that fit are looked for, before more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,14 +148,14 @@ class Predictor:
         inputs = inputs_of(task, self._index.recipe)
         known = known_probes(task, self._index.recipe, part)
         near = part.space.search(readings.mean(len(inputs)), max(self._k, probes.NEIGHBOURS))
-        rows = [part.space.ids.index(i) for i in near.ids[0]]
+        rows = [part.space.rows[i] for i in near.ids[0]]
         near = Neighbours(
             ids=(near.ids[0][: self._k],), distances=near.distances[:, : self._k]
         )
         found = conflicts.find(instruction, inputs[0].options)
         accuracies = [part.accuracy(i) for i in near.ids[0]]
         nearest = self._nearest(part.space, near, accuracies, task.id)
-        if part.own and instruction.id in part.space.ids:
+        if part.own and instruction.id in part.space.rows:
             return self._measured(instruction, task.id, nearest, found)
         clues = evidence(part.space, near, part.deficit(near.ids[0][0]), found)
         if not part.own:
@@ -195,19 +199,33 @@ class Predictor:
         """
         space = self._index.alone
         vector = representations.alone(self._engine, self._model, [instruction])
-        near = self._fitting(instruction, space.search(vector, len(space.ids)))
+        near = self._fitting(instruction, space, vector)
         first = near.ids[0][0]
         task = self._index.home(first) or self._index.instructions[first].task or ""
         nearest = self._nearest(space, near, self._at_home(near), None)
         clues = evidence(space, near, own.home_deficit(self._index, near.ids[0][0]), ())
         return self._estimated(instruction, task, TaskSource.INFERRED, clues, nearest, ())
 
-    def _fitting(self, instruction: Instruction, near: Neighbours) -> Neighbours:
-        """The first k whose templates name the fields that the instruction names."""
-        kept = [
-            (number, i) for number, i in enumerate(near.ids[0])
-            if representations.shares_fields(instruction, self._index.instructions[i])
-        ][: self._k]
+    def _fitting(
+        self, instruction: Instruction, space: Space, vector: FloatArray
+    ) -> Neighbours:
+        """The first k whose templates name the fields that the instruction names.
+
+        Args:
+            instruction: What they typed.
+            space: Of the observed instructions alone.
+            vector: (1, D) float32.
+        """
+        most = _FIRST_LOOK
+        while True:
+            near = space.search(vector, most)
+            kept = [
+                (number, i) for number, i in enumerate(near.ids[0])
+                if representations.shares_fields(instruction, self._index.instructions[i])
+            ][: self._k]
+            if len(kept) == self._k or most >= len(space.ids):
+                break
+            most *= 8
         if not kept:
             raise InputError(
                 "no observed instruction has the placeholders of this one "
@@ -246,7 +264,7 @@ class Predictor:
         found: tuple[Conflict, ...],
     ) -> Prediction:
         part = self._index.tasks[task]
-        correct = part.correct[part.space.ids.index(instruction.id)]
+        correct = part.correct[part.space.rows[instruction.id]]
         loss = statistics.paired_bootstrap(
             part.correct, correct[None, :], rng=np.random.default_rng(_SEED), coverage=NOMINAL
         )

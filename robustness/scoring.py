@@ -4,7 +4,7 @@ Refuses to know files' formats (`tables.py`) and to let one bad row cost the oth
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -305,29 +305,76 @@ def score(
         EngineError: The engine stopped answering.
     """
     kept = Journal(journal, resume=resume)
-    identity = [workbench.index().digest, *(str(m.spec) for m in workbench.engine.models())]
-    broken = table.attrs.get(ROW_ERRORS, {})
+    told = identity(workbench)
     results: list[dict[str, Any]] = []
-    rows = _rows(table)
-    for number, cells in enumerate(rows):
+    rows = asked(table)
+    for row in rows:
         if should_stop is not None and should_stop():
-            raise CancelledError(f"stopped after {number} of {len(rows)} rows")
-        key = f"{number}:{content_id(cells, identity)}"
+            raise CancelledError(f"stopped after {row.number} of {len(rows)} rows")
+        key = row.key(told)
         done = kept.get(key)
         if done is None:
-            try:
-                done = _score_row(
-                    workbench, check(workbench, cells, broken.get(number)), should_stop
-                )
-            except (CancelledError, EngineError):
-                raise
-            except RobustnessError as error:
-                done = {"status": "error", "error": str(error)}
+            done = result(workbench, row, should_stop)
             kept.keep(key, done)
         results.append(done)
         if on_progress is not None:
-            on_progress(number + 1, len(rows))
+            on_progress(row.number + 1, len(rows))
+    return joined(table, results)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One row of the table as it stands there."""
+
+    number: int
+    cells: Mapping[str, Any]
+    broken: str | None
+    """How it is written wrongly."""
+
+    def key(self, told: Sequence[str]) -> str:
+        """Under which its result is kept: see `identity`."""
+        return f"{self.number}:{content_id(self.cells, told)}"
+
+
+def identity(workbench: Workbench) -> list[str]:
+    """What a row's result depends on besides the row: the index and the served models.
+
+    Raises:
+        NotFoundError, MismatchError, CorruptFileError: See `Workbench.index`.
+    """
+    return [workbench.index().digest, *(str(m.spec) for m in workbench.engine.models())]
+
+
+def asked(table: pd.DataFrame) -> list[Asked]:
+    """The rows of a table as `read_table` gives it."""
+    broken = table.attrs.get(ROW_ERRORS, {})
+    return [
+        Asked(number=number, cells=cells, broken=broken.get(number))
+        for number, cells in enumerate(_rows(table))
+    ]
+
+
+def result(
+    workbench: Workbench, row: Asked, should_stop: Callable[[], bool] | None = None
+) -> dict[str, Any]:
+    """What is added to one row; a bad one says what is wrong with it.
+
+    Raises:
+        CancelledError: `should_stop` said so.
+        EngineError: The engine stopped answering.
+    """
+    try:
+        return _score_row(workbench, check(workbench, row.cells, row.broken), should_stop)
+    except (CancelledError, EngineError):
+        raise
+    except RobustnessError as error:
+        return {"status": "error", "error": str(error)}
+
+
+def joined(table: pd.DataFrame, results: list[dict[str, Any]]) -> pd.DataFrame:
+    """The table with its rows' results, in order, and what only all of them together give."""
     _adjust(results)
+    rows = _rows(table)
     own = [str(c) for c in table.columns if c not in COLUMNS]
     joined = [
         {c: cells[c] for c in own} | {c: made.get(c) for c in COLUMNS}

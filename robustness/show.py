@@ -18,6 +18,11 @@ from robustness.study import Left, Outcome, Plan
 from robustness.types import Comparison, Prediction
 from robustness.upkeep import IndexCard
 
+RECALIBRATE = (
+    "a calibration measured with the index before is refused from now on; calibrate again with: "
+    "python -m robustness calibrate"
+)
+
 
 def _short(text: str, width: int = 72) -> str:
     line = " ".join(text.split())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robustness import degradation
+from robustness import degradation, growth
 from robustness import index as indexes_
 from robustness.backbone import card
 from robustness.degradation import HeldOut, Skill
@@ -37,8 +37,11 @@ class IndexCard:
     created: str
 
 
-def _card(model: str, folder: Path, index: indexes_.ObservedIndex) -> IndexCard:
-    calibration = degradation.load(folder, index)
+def _card(
+    model: str, folder: Path, index: indexes_.ObservedIndex, *, changed: bool = False
+) -> IndexCard:
+    # A calibration beside a changed index is that of the index before.
+    calibration = None if changed else degradation.load(folder, index)
     means = {name: part.mean_accuracy for name, part in index.tasks.items()}
     return IndexCard(
         model=model,
@@ -80,6 +83,94 @@ def build(
         (folder / degradation.FILE).unlink(missing_ok=True)
         cards.append(_card(info.id, folder, indexes_.save(made, folder)))
     return cards
+
+
+def add(
+    engine: Engine,
+    root: Path,
+    new: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    report: Report | None = None,
+) -> list[IndexCard]:
+    """Puts observed instructions into the index of every served model; only they are read.
+
+    A calibration of the index before is refused from then on.
+
+    Raises:
+        InputError: All of them are there already, or see `growth.update`.
+        MismatchError: A task has other inputs by now, or the index changed meanwhile.
+        NotFoundError, CorruptFileError, EngineError: See `index.load` and `growth.update`.
+    """
+    def added(known: Mapping[str, Instruction]) -> list[Instruction]:
+        return list((dict(known) | {i.id: i for i in new if i.id not in known}).values())
+
+    return _changed(
+        engine, root, added, tasks, report,
+        unchanged="every instruction of the file is in the index already",
+    )
+
+
+def remove(
+    engine: Engine,
+    root: Path,
+    ids: Sequence[str],
+    tasks: Sequence[Task],
+    *,
+    report: Report | None = None,
+) -> list[IndexCard]:
+    """Takes observed instructions out of the index of every served model.
+
+    A calibration of the index before is refused from then on.
+
+    Raises:
+        InputError: None of them is there, or nothing would be left.
+        MismatchError, NotFoundError, CorruptFileError, EngineError: As `add`.
+    """
+    gone = frozenset(ids)
+
+    def left(known: Mapping[str, Instruction]) -> list[Instruction]:
+        return [i for i in known.values() if i.id not in gone]
+
+    return _changed(
+        engine, root, left, tasks, report,
+        unchanged=f"no index holds an instruction with the id {' or '.join(ids)}; "
+        "they are the ids of its manifest",
+    )
+
+
+def _changed(
+    engine: Engine,
+    root: Path,
+    observed: Callable[[Mapping[str, Instruction]], list[Instruction]],
+    tasks: Sequence[Task],
+    report: Report | None,
+    *,
+    unchanged: str,
+) -> list[IndexCard]:
+    """Every served model's index with other observed instructions, all read before any is saved."""
+    made: list[tuple[str, Path, indexes_.ObservedIndex, indexes_.ObservedIndex]] = []
+    for served in engine.models():
+        folder = indexes_.folder_of(served.spec, root)
+        loaded = indexes_.load(folder, served.spec, mapped=False)
+        wanted = observed(loaded.instructions)
+        if len(wanted) == len(loaded.instructions):
+            continue
+
+        def progress(done: int, total: int, model: str = served.id) -> None:
+            if report is not None:
+                report(model, done, total)
+
+        updated = growth.update(
+            engine, served.id, loaded, wanted, tasks, on_progress=progress
+        )
+        made.append((served.id, folder, loaded, updated))
+    if not made:
+        raise InputError(unchanged)
+    return [
+        _card(model, folder, indexes_.save(updated, folder, onto=loaded.digest), changed=True)
+        for model, folder, loaded, updated in made
+    ]
 
 
 def info(engine: Engine, root: Path) -> list[IndexCard]:

@@ -1,9 +1,12 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from robustness import cli, instructions
+from robustness.tasks import Task
+from robustness.types import Instruction
 
 
 def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -49,6 +52,28 @@ def test_index_info_describes_index_and_calibration(
     assert {"given, distance", "inputs, distance", "given, 8 labelled inputs"} <= set(
         card["calibrated"]
     )
+
+
+def test_index_add_and_remove_change_a_saved_index(
+    tiny_llama: Path, indexes: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, topics: Task, places: Task,
+) -> None:
+    monkeypatch.setattr(cli, "_tasks", lambda _: [topics, places])
+    shutil.copytree(indexes, tmp_path / "indexes")
+    where = ["--json", "--model", str(tiny_llama), "--indexes", str(tmp_path / "indexes")]
+    new = Instruction(
+        text="Say what it is about.", collection="observed", task_type=topics.task_type,
+        task=topics.id, observed=True,
+    )
+    instructions.write(tmp_path / "new.jsonl", [new])
+    _, out, err = run("index", "add", str(tmp_path / "new.jsonl"), *where, capsys=capsys)
+    more = json.loads(out)[0]
+    assert "calibrate again" in err
+    _, out, _ = run("index", "remove", new.id, *where, capsys=capsys)
+    assert json.loads(out)[0]["instructions"] == more["instructions"] - 1
+    code, _, err = run("index", "remove", new.id, *where, capsys=capsys)
+    assert code == 2
+    assert new.id in err
 
 
 def test_score_writes_the_file(

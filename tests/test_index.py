@@ -1,13 +1,14 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from robustness import index
+from robustness import index, paths
 from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
 from robustness.transformers_engine import TransformersEngine
-from robustness.types import Instruction
+from robustness.types import Instruction, RepresentationSpec
 
 
 @pytest.fixture
@@ -75,3 +76,19 @@ def test_a_missing_index_says_how_to_build_it(
 def test_an_index_of_nothing_is_refused(tiny_engine: TransformersEngine, topics) -> None:
     with pytest.raises(InputError, match="at least one"):
         index.build(tiny_engine, "tiny-llama", [], [topics])
+
+
+@pytest.mark.parametrize("name", ["original", "pt-kl"])
+def test_a_shipped_index_is_read_and_written_without_a_change(tmp_path: Path, name: str) -> None:
+    folder = paths.INDEXES / paths.BACKBONE_ID / name
+    if not (folder / index.MANIFEST).is_file():
+        pytest.skip("indexes/ is not there yet")
+    spec = RepresentationSpec(**json.loads((folder / index.MANIFEST).read_text())["spec"])
+    loaded = index.load(folder, spec)
+    assert loaded.alone.searcher.choice is None
+    index.save(loaded, tmp_path)
+    for path in tmp_path.iterdir():
+        if path.suffix != ".json":
+            assert path.read_bytes() == (folder / path.name).read_bytes()
+    written, shipped = (json.loads((f / index.MANIFEST).read_text()) for f in (tmp_path, folder))
+    assert {**written, "spec": None} == {**shipped, "spec": None}

@@ -47,7 +47,7 @@ def _point(
     baseline = float(part.correct.mean())
     probe = probes.probe(
         readings.option_logprobs[0, : len(probed)], part.probed,
-        [part.space.ids.index(i) for i in near.ids[0]], baseline, right_options(probed),
+        [part.space.rows[i] for i in near.ids[0]], baseline, right_options(probed),
     )
     most = len(own_inputs.examples)
     by_step = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from robustness.index import Space
+from robustness.space import Space
 from robustness.types import Conflict, Neighbours
 
 

@@ -14,8 +14,9 @@ from robustness.degradation.distance import Evidence, evidence
 from robustness.degradation.probes import NEIGHBOURS, Probe, features, lost
 from robustness.engine import Engine
 from robustness.evaluation import ShouldStop
-from robustness.index import ObservedIndex, Space, space
+from robustness.index import ObservedIndex
 from robustness.representations import Readings
+from robustness.space import Space, space
 from robustness.types import Conflict, Example, Neighbours
 
 STEPS = (1, 2, 4, 8)

@@ -1,0 +1,211 @@
+"""A big observed index: what a search costs beside raw FAISS, and what it misses beside Flat.
+
+`python benchmarks/index.py [--json] [--vectors N] [--runs N]`
+
+Protocol and figures: benchmarks/README.md. One thread; both sides take turns, and the ratio of
+each run is taken by itself.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+os.environ["OMP_NUM_THREADS"] = "1"  # Read when FAISS is loaded.
+
+import faiss
+import numpy as np
+from tqdm import tqdm
+
+from robustness import searchers, space
+from robustness.searchers import Searcher
+from robustness.space import Space
+from robustness.types import FloatArray
+
+WIDTH, K = 384, 10
+A_CLUSTER = 100
+SPREAD = 0.5
+ONE_BY_ONE, BATCH = 256, 256
+FLAT = 100_000
+NO_BLAS = 128_000
+"""FAISS's own threshold in the packages where a batch is slow."""
+
+
+@dataclass
+class Claim:
+    """One line of the table."""
+
+    claim: str
+    peer: str
+    target: float | None
+    seconds: list[tuple[float, float]] = field(default_factory=list)
+    """(peer, ours), a run each."""
+    values: list[float] = field(default_factory=list)
+    """A run each."""
+
+    def document(self) -> dict[str, object]:
+        """What --json prints."""
+        return asdict(self) | {
+            "ratio": statistics.median(self.values), "low": min(self.values),
+            "high": max(self.values), "runs": len(self.values),
+        }
+
+
+def clustered(count: int, seed: int) -> FloatArray:
+    """(count, WIDTH) float32 around centres that every seed shares, A_CLUSTER of a million each."""
+    centres = np.random.default_rng(0).standard_normal((1_000_000 // A_CLUSTER, WIDTH), np.float32)
+    draw = np.random.default_rng(seed)
+    made = draw.standard_normal((count, WIDTH), dtype=np.float32)
+    made *= SPREAD
+    for start in range(0, count, 10_000):
+        part = made[start : start + 10_000]
+        part += centres[draw.integers(len(centres), size=len(part))]
+    return made
+
+
+def seconds(call: Callable[[], Any]) -> float:
+    """Wall-clock time of a call."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def raw(searcher: Searcher, queries: FloatArray, threshold: int) -> Any:
+    """FAISS's own search, without anything around it."""
+    faiss.cvar.distance_compute_blas_threshold = threshold
+    return searcher.index.search(queries, K)
+
+
+def one_by_one(claim: Claim, points: Space, runs: int) -> Claim:
+    """Queries alone, raw FAISS and ours in turns; the shortest of three for each; ours / raw."""
+    for run in range(runs):
+        queries = clustered(ONE_BY_ONE, 100 + run)
+        spent = [0.0, 0.0]
+        for n in range(ONE_BY_ONE):
+            query = queries[n : n + 1]
+            calls = [
+                lambda q=query: raw(points.searcher, q, searchers.BLAS_BATCH),
+                lambda q=query: points.search(q, K),
+            ]
+            # Neither side pays for lists that are not in the cache yet.
+            calls[0]()
+            shortest = [min(pair) for pair in zip(
+                *([seconds(call) for call in calls] for _ in range(3)), strict=True
+            )]
+            spent = [a + b for a, b in zip(spent, shortest, strict=True)]
+        claim.seconds.append((spent[0], spent[1]))
+        claim.values.append(spent[1] / spent[0])
+    return claim
+
+
+def batches(
+    claim: Claim, points: Space, runs: int, threshold: int, *, inverse: bool = False
+) -> Claim:
+    """A batch, raw FAISS at a threshold and ours in turns; ours / raw, or raw / ours."""
+    points.search(clustered(BATCH, 7), K)
+    for run in range(runs):
+        queries = clustered(BATCH, 200 + run)
+        theirs = seconds(lambda q=queries: raw(points.searcher, q, threshold))
+        ours = seconds(lambda q=queries: points.search(q, K))
+        claim.seconds.append((theirs, ours))
+        claim.values.append(theirs / ours if inverse else ours / theirs)
+    return claim
+
+
+def recalls(claim: Claim, points: Space, vectors: FloatArray, runs: int) -> Claim:
+    """Share of the ten nearest of fresh queries that are found."""
+    for run in range(runs):
+        queries = clustered(BATCH, 300 + run)
+        faiss.cvar.distance_compute_blas_threshold = searchers.BLAS_BATCH
+        began = time.perf_counter()
+        _, truth = faiss.knn(queries, vectors, K)
+        between = time.perf_counter()
+        _, found = points.searcher.search(queries, K)
+        claim.seconds.append((between - began, time.perf_counter() - between))
+        claim.values.append(float((found[:, :, None] == truth[:, None, :]).any(axis=2).mean()))
+    return claim
+
+
+def measured(count: int, runs: int, folder: Path) -> tuple[list[Claim], dict[str, object]]:
+    """All claims, and what the big index is."""
+    vectors = clustered(count, 1)
+    built: list[Searcher] = []
+    facts: dict[str, object] = {"vectors": count, "width": WIDTH, "runs": runs}
+    facts["seconds_to_choose_and_build"] = seconds(lambda: built.append(searchers.choose(vectors)))
+    choice = built[0].choice
+    gaps: list[FloatArray] = []
+    facts["seconds_for_leave_one_out"] = seconds(
+        lambda: gaps.append(space.left_out(built[0], vectors))
+    )
+    built.pop().write(folder / "big.faiss")
+    facts["choice"] = choice and asdict(choice)
+    facts["file_megabytes"] = (folder / "big.faiss").stat().st_size / 1e6
+    facts["seconds_to_read"] = seconds(
+        lambda: built.append(searchers.read(folder / "big.faiss", count, choice))
+    )
+    tqdm.write(json.dumps(facts), file=sys.stderr)
+    points = Space(tuple(f"{n:016x}" for n in range(count)), built.pop(), gaps.pop())
+    flat = space.space([f"{n:016x}" for n in range(min(count, FLAT))], vectors[:FLAT])
+    kind = choice.kind if choice else "flat"
+    on = f"{count:,} vectors ({kind})"
+    claims = []
+    for claim in (
+        lambda: one_by_one(
+            Claim(f"one query, {on}: ours / peer", "raw FAISS, same index", 1.1), points, runs
+        ),
+        lambda: batches(
+            Claim(f"batch of {BATCH}, {on}: ours / peer", "raw FAISS, same index", 1.1),
+            points, runs, searchers.BLAS_BATCH,
+        ),
+        lambda: recalls(Claim(f"recall@10, {on}", "Flat, exact", 0.98), points, vectors, runs),
+        lambda: batches(
+            Claim(
+                f"batch of {BATCH}, {len(flat.ids):,} vectors (flat): peer / ours",
+                f"raw FAISS, BLAS from {NO_BLAS:,} queries on", None,
+            ),
+            flat, runs, NO_BLAS, inverse=True,
+        ),
+        lambda: batches(
+            Claim(
+                f"batch of {BATCH}, {len(flat.ids):,} vectors (flat): ours / peer",
+                f"raw FAISS, BLAS from {searchers.BLAS_BATCH} queries on", 1.1,
+            ),
+            flat, runs, searchers.BLAS_BATCH,
+        ),
+    ):
+        claims.append(claim())
+        tqdm.write(json.dumps(claims[-1].document()), file=sys.stderr)
+    return claims, facts
+
+
+def main() -> None:
+    """Prints one table, or one JSON document."""
+    parser = argparse.ArgumentParser(description="A big index beside raw FAISS and beside Flat")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.add_argument("--vectors", type=int, default=1_000_000, help="default: 1,000,000")
+    parser.add_argument("--runs", type=int, default=5, help="default: 5")
+    arguments = parser.parse_args()
+    faiss.omp_set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        claims, facts = measured(arguments.vectors, arguments.runs, Path(folder))
+    if arguments.json:
+        print(json.dumps(facts | {"claims": [claim.document() for claim in claims]}, indent=1))
+        return
+    print(f"{'claim':<56} {'ratio':>7} {'peer':<38} {'spread':>15} {'runs':>4}")
+    for claim in claims:
+        print(
+            f"{claim.claim:<56} {statistics.median(claim.values):7.3f} {claim.peer:<38} "
+            f"{min(claim.values):7.3f}-{max(claim.values):<7.3f} {len(claim.values):>4}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+import os
+import sys
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from robustness import cli, cluster, scoring
+from robustness.errors import EngineError, InputError, NotFoundError
+from robustness.workbench import Workbench
+
+try:
+    import ray
+except ModuleNotFoundError:
+    if os.environ.get("STEADFAST_REQUIRE_RAY"):
+        raise
+    ray = None
+
+needs_ray = pytest.mark.skipif(ray is None, reason="needs Ray: pip install -r requirements-ray.txt")
+# Ray leaves sockets and processes to the interpreter's end.
+quiet = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (["score", "a.csv", "--ray"], ["score", "a.csv", "--ray", "local"]),
+        (["--ray", "--out", "x"], ["--ray", "local", "--out", "x"]),
+        (["score", "--ray", "a.csv"], ["score", "--ray", "local", "a.csv"]),
+        (["--ray", "auto", "a.csv"], ["--ray", "auto", "a.csv"]),
+        (["--ray", "head:6379"], ["--ray", "head:6379"]),
+        (["--ray=ray://head:1"], ["--ray=ray://head:1"]),
+    ],
+)
+def test_the_address_may_be_left_out(given: list[str], wanted: list[str]) -> None:
+    assert cluster.with_address(given) == wanted
+
+
+def test_without_ray_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "robustness.ray_cluster", raising=False)
+    with pytest.raises(InputError, match=r"pip install -r requirements-ray\.txt"):
+        cluster.ray_cluster()
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["score", "in.csv", "--out", str(tmp_path / "out.csv"), "--ray"])
+    assert ended.value.code == 2
+    assert "requirements-ray.txt" in capsys.readouterr().err
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Rows of every kind, more than the workers take at once."""
+    rows = [
+        {"instruction": f"Which topic is number {n}?", "task": "", "input": "", "options": ""}
+        for n in range(40)
+    ]
+    rows[3] |= {"task": "scene_topic"}
+    rows[8] |= {"task": "place"}
+    rows[5] |= {"input": "A fine evening.", "options": "good|bad"}
+    rows[30] |= {"instruction": ""}
+    rows[31] |= {"task": "unknown"}
+    path = tmp_path / "in.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def setup(tiny_llama: Path, indexes: Path) -> cluster.Setup:
+    return cluster.Setup(model=str(tiny_llama), prefixes={}, indexes=indexes)
+
+
+def workers() -> list[psutil.Process]:
+    """The processes that hold an engine."""
+    found = psutil.Process().children(recursive=True)
+    return [p for p in found if "ray::Worker" in " ".join(p.cmdline())]
+
+
+@needs_ray
+@quiet
+def test_two_workers_of_which_one_is_killed_give_what_one_process_gives(
+    source: Path, setup: cluster.Setup, workbench: Workbench, tmp_path: Path
+) -> None:
+    killed: list[int] = []
+
+    def kill_one(done: int, total: int) -> None:
+        running = workers()
+        if not killed and len(running) == 2:
+            killed.append(running[0].pid)
+            running[0].kill()
+        if done == total:
+            assert not {p.pid for p in running} & set(killed)
+
+    there = tmp_path / "there.csv"
+    cluster.ray_cluster().score_file(
+        source, there, setup, address="local", workers=2, on_progress=kill_one
+    )
+    here = tmp_path / "here.csv"
+    scoring.score_file(source, here, workbench)
+    assert killed
+    assert there.read_bytes() == here.read_bytes()
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert sorted(p.name for p in tmp_path.iterdir() if p.suffix != ".csv") == []
+
+
+@needs_ray
+@quiet
+def test_rows_that_kill_every_worker_end_the_run_and_the_rest_is_kept(
+    source: Path, setup: cluster.Setup, workbench: Workbench, tmp_path: Path
+) -> None:
+    done_before: list[int] = []
+
+    def kill_all(done: int, total: int) -> None:
+        done_before.append(done)
+        for process in workers():
+            process.kill()
+
+    target = tmp_path / "out.csv"
+    ray_cluster = cluster.ray_cluster()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ray_cluster, "ATTEMPTS", 1)
+        with pytest.raises(EngineError, match="died 1 times"):
+            ray_cluster.score_file(
+                source, target, setup, address="local", workers=1, on_progress=kill_all
+            )
+    assert not target.exists()
+    resumed: list[int] = []
+    scoring.score_file(
+        source, target, workbench, resume=True,
+        on_progress=lambda done, total: resumed.append(done),
+    )
+    plain = tmp_path / "plain.csv"
+    scoring.score_file(source, plain, workbench)
+    assert target.read_bytes() == plain.read_bytes()
+
+
+@needs_ray
+@quiet
+def test_what_a_worker_cannot_load_is_said_in_the_familys_words(
+    source: Path, setup: cluster.Setup, tmp_path: Path
+) -> None:
+    lost = cluster.Setup(model=setup.model, prefixes={}, indexes=tmp_path / "none")
+    with pytest.raises(NotFoundError, match="index build"):
+        cluster.ray_cluster().score_file(
+            source, tmp_path / "out.csv", lost, address="local", workers=1
+        )
