@@ -35,7 +35,9 @@ def _signed(value: float) -> str:
 
 
 def _interval(made: Difference | Probed, value: float) -> str:
-    return f"{_signed(value)} [{_signed(made.low)}, {_signed(made.high)}]"
+    return (
+        f'{_signed(value)} <span class="sf-keep">[{_signed(made.low)}, {_signed(made.high)}]</span>'
+    )
 
 
 def _row(row: Probed) -> str:
@@ -43,8 +45,9 @@ def _row(row: Probed) -> str:
     # Its own difference from itself is no result.
     lost = "" if not row.paper else _interval(row, row.degradation)
     return (
-        f"<tr><td>{escape(row.kind + paper)}</td><td>{row.accuracy:.1f} [{row.accuracy_low:.1f}, "
-        f"{row.accuracy_high:.1f}]</td><td>{lost}</td>"
+        f"<tr><td>{escape(row.kind + paper)}</td><td>{row.accuracy:.1f} "
+        f'<span class="sf-keep">[{row.accuracy_low:.1f}, {row.accuracy_high:.1f}]</span></td>'
+        f"<td>{lost}</td>"
         f'<td><div class="sf-altered">{escape(row.text)}</div></td></tr>'
     )
 
@@ -52,7 +55,7 @@ def _row(row: Probed) -> str:
 def _bars(made: Probes) -> str:
     """Accuracy under each alteration, with its interval and the random guess marked."""
     lines = "".join(
-        f'<div class="sf-row"><span class="name">{escape(row.kind)}</span>'
+        f'<div class="sf-row sf-whole"><span class="name">{escape(row.kind)}</span>'
         '<span class="sf-scale sf-line"><span class="sf-axis"></span>'
         f'<span class="sf-band" style="left:{row.accuracy_low:.1f}%;'
         f'width:{row.accuracy_high - row.accuracy_low:.1f}%"></span>'
@@ -79,10 +82,11 @@ def card(made: Probes) -> str:
     missing = f'<div class="sf-sub">Not made:<ul>{absent}</ul></div>' if absent else ""
     return cards.card(
         "Instruction reliance",
-        f"<div>Accuracy under your instruction, in points, 95% intervals</div>"
+        "<div>Accuracy under your instruction, in points, 95% intervals</div>"
         f"<table><tbody>{reliance}</tbody></table>"
-        '<div class="sf-sub">Near zero, or an interval that holds 0: no sign that the instruction '
-        f"is used. {escape(made.model)} on {made.n} labelled inputs of {escape(made.task)}, seed "
+        '<div class="sf-sub">Above zero, the interval too: the model uses the instruction. Below '
+        "zero: it answers better without. An interval that holds 0 shows neither. "
+        f"{escape(made.model)} on {made.n} labelled inputs of {escape(made.task)}, seed "
         f"{made.seed}.</div>",
     ) + cards.card(
         "Accuracy under altered instructions",
