@@ -24,7 +24,7 @@ from server import logs  # noqa: E402
 from server.application import create_app  # noqa: E402
 from server.engines import Built, build_engine  # noqa: E402
 from server.jobs import Jobs  # noqa: E402
-from server.page import about_tab  # noqa: E402
+from server.page import about_tab, findings_tab  # noqa: E402
 from server.page.batch_tab import BatchTab  # noqa: E402
 from server.page.look import STYLE, THEME  # noqa: E402
 from server.page.try_tab import TryTab  # noqa: E402
@@ -44,6 +44,8 @@ def build_page(
             trying.build()
         with gr.Tab("Batch", id="batch"):
             BatchTab(workbench, jobs).build(page)
+        with gr.Tab("Findings", id="findings") as findings:
+            findings_tab.build(workbench, findings)
         with gr.Tab("About", id="about"):
             about_tab.build(workbench)
         gr.Markdown(

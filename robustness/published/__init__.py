@@ -13,6 +13,7 @@ from robustness.published import (
     printed_tables,
     released,
 )
+from robustness.published.frames import complete, frame, pick, sets_of
 from robustness.published.means import DRAWS
 from robustness.published.released import SHIPPED
 from robustness.published.text import table as as_text
@@ -64,5 +65,6 @@ def build(folder: Path, out: Path = SHIPPED) -> Path:
 
 
 __all__ = [
-    "DRAWS", "NAMES", "SHIPPED", "Figure", "PublishedTable", "Row", "as_text", "build", "table",
+    "DRAWS", "NAMES", "SHIPPED", "Figure", "PublishedTable", "Row", "as_text", "build", "complete",
+    "frame", "pick", "sets_of", "table",
 ]

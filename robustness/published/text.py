@@ -26,7 +26,8 @@ def _figure(figure: Figure | None, decimals: int) -> str:
     return made
 
 
-def _cells(row: Row, made: PublishedTable) -> list[str]:
+def cells(row: Row, made: PublishedTable) -> list[str]:
+    """One line: name with its marks, group, and every column as the table shows it."""
     marks = "".join(f"[{number}]" for number in row.notes)
     name = f"{row.name} {marks}".strip()
     return [name, row.group, *(_figure(row.figures.get(c), made.decimals) for c in made.columns)]
@@ -35,7 +36,7 @@ def _cells(row: Row, made: PublishedTable) -> list[str]:
 def table(made: PublishedTable) -> str:
     """The table with its intervals and footnotes."""
     head = ["", "", *(c.replace("_", " ") for c in made.columns)]
-    lines = [head, *(_cells(row, made) for row in made.rows)]
+    lines = [head, *(cells(row, made) for row in made.rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     shown = [f"{made.source}. {made.title}, in {made.unit}."]
     shown += [

@@ -16,6 +16,7 @@ from robustness.predictions import Rung
 from robustness.types import CompletionChunk, Example, GenerationSettings, Tier
 from robustness.workbench import Workbench
 from server.page import cards
+from server.page.alterations_panel import AlterationsPanel
 
 OWN = "my own input"
 GUIDED = (
@@ -89,6 +90,7 @@ class TryTab:
         self._workbench = workbench
         self._paraphraser = paraphraser
         self._names = [t.id for t in workbench.tasks()]
+        self._alterations = AlterationsPanel(workbench)
 
     def _inputs(self, task: str) -> list[tuple[str, str]]:
         if task == OWN:
@@ -346,6 +348,7 @@ class TryTab:
                 )
         agreement = gr.HTML(elem_id="agreement")
         prompt = gr.HTML(elem_id="prompt")
+        altering = self._alterations.build(instruction, task, model)
         history = gr.HTML(cards.history([]), elem_id="history")
 
         asked = [instruction, task, chosen, text, options]
@@ -408,7 +411,8 @@ class TryTab:
             api_visibility="private",
         )
         stop.click(
-            None, None, None, cancels=[running, measuring, advising], api_visibility="private"
+            None, None, None, cancels=[running, measuring, advising, altering],
+            api_visibility="private",
         )
         kept = [g for g in GUIDED if g[1] in self._names]
         for button, (words, name) in zip(guided, kept, strict=True):

@@ -1,0 +1,147 @@
+"""The *Try* tab's panel of altered instructions: does the model use the instruction at all?
+
+Refuses to compute: `robustness.alterations` measures, this shows.
+"""
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from robustness import alterations
+from robustness.alterations import Difference, Probed, Probes
+from robustness.errors import RobustnessError
+from robustness.workbench import Workbench
+from server.page import cards
+
+TITLE = "Does the model use the instruction at all?"
+_MOST = 512
+_EXPLAINED = (
+    "The instruction is answered beside altered ones on the same labelled inputs: an opposite, "
+    "random words, the output space alone, nothing, wrong worked examples. Where accuracy stays, "
+    "the model answers from the input and hardly reads the instruction. [S1] is Sun, Shaib and "
+    "Wallace, [S2] Kung and Peng."
+)
+_RELIANCE = (
+    ("over_simplified", "minus the output space alone (simplified)"),
+    ("over_negated", "minus the instruction negated"),
+    ("over_random_guess", "minus a random guess"),
+)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def _interval(made: Difference | Probed, value: float) -> str:
+    return (
+        f'{_signed(value)} <span class="sf-keep">[{_signed(made.low)}, {_signed(made.high)}]</span>'
+    )
+
+
+def _row(row: Probed) -> str:
+    paper = f" [{row.paper}]" if row.paper else ""
+    # Its own difference from itself is no result.
+    lost = "" if not row.paper else _interval(row, row.degradation)
+    return (
+        f"<tr><td>{escape(row.kind + paper)}</td><td>{row.accuracy:.1f} "
+        f'<span class="sf-keep">[{row.accuracy_low:.1f}, {row.accuracy_high:.1f}]</span></td>'
+        f"<td>{lost}</td>"
+        f'<td><div class="sf-altered">{escape(row.text)}</div></td></tr>'
+    )
+
+
+def _bars(made: Probes) -> str:
+    """Accuracy under each alteration, with its interval and the random guess marked."""
+    lines = "".join(
+        f'<div class="sf-row sf-whole"><span class="name">{escape(row.kind)}</span>'
+        '<span class="sf-scale sf-line"><span class="sf-axis"></span>'
+        f'<span class="sf-band" style="left:{row.accuracy_low:.1f}%;'
+        f'width:{row.accuracy_high - row.accuracy_low:.1f}%"></span>'
+        f'<span class="sf-zero" style="left:{made.random_guess:.1f}%"></span>'
+        f'<span class="sf-point" style="left:{row.accuracy:.1f}%"></span></span>'
+        f'<span class="value">{row.accuracy:.1f}</span></div>'
+        for row in made.rows
+    )
+    return (
+        f'{lines}<div class="sf-sub">Accuracy from 0 to 100 points; the line is a random guess, '
+        f"{made.random_guess:.1f}.</div>"
+    )
+
+
+def card(made: Probes) -> str:
+    """Accuracy under every alteration, what could not be made, and the instruction reliance."""
+    reliance = "".join(
+        f"<tr><td>{said}</td><td>{_interval(found, found.value)}</td></tr>"
+        for found, said in ((getattr(made.reliance, key), said) for key, said in _RELIANCE)
+    )
+    absent = "".join(
+        f"<li>{escape(kind)}: {escape(why)}</li>" for kind, why in made.absent.items()
+    )
+    missing = f'<div class="sf-sub">Not made:<ul>{absent}</ul></div>' if absent else ""
+    return cards.card(
+        "Instruction reliance",
+        "<div>Accuracy under your instruction, in points, 95% intervals</div>"
+        f"<table><tbody>{reliance}</tbody></table>"
+        '<div class="sf-sub">Above zero, the interval too: the model uses the instruction. Below '
+        "zero: it answers better without. An interval that holds 0 shows neither. "
+        f"{escape(made.model)} on {made.n} labelled inputs of {escape(made.task)}, seed "
+        f"{made.seed}.</div>",
+    ) + cards.card(
+        "Accuracy under altered instructions",
+        _bars(made)
+        + '<details><summary>numbers and wordings</summary><div class="sf-scroll"><table>'
+        "<thead><tr><th>alteration</th><th>accuracy</th><th>lost</th><th>what is asked</th></tr>"
+        f"</thead><tbody>{''.join(_row(row) for row in made.rows)}</tbody></table></div></details>"
+        + missing,
+    )
+
+
+class AlterationsPanel:
+    """Layout and handler on one workbench."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._workbench = workbench
+        self._names = [t.id for t in workbench.tasks()]
+
+    def probe(
+        self,
+        instruction: str,
+        task: str,
+        model: str,
+        limit: float,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[str]:
+        """The result card, or why there is none."""
+        if not instruction.strip():
+            yield cards.note(TITLE, "Type an instruction.")
+            return
+        if task not in self._names:
+            yield cards.note(TITLE, "Choose a task: it needs labelled inputs.")
+            return
+        yield cards.note(TITLE, "Reading…")
+        try:
+            made = alterations.probe(
+                self._workbench, instruction, task=task, model=model, limit=int(limit),
+                on_progress=lambda done, total: progress((done, total), unit="prompts"),
+            )
+        except RobustnessError as error:
+            yield cards.note(TITLE, str(error))
+            return
+        yield card(made)
+
+    def build(self, instruction: Any, task: Any, model: Any) -> Any:
+        """Lays the panel out; returns its event, for what may cancel it."""
+        with gr.Accordion(TITLE, open=False, elem_id="alterations"):
+            gr.Markdown(_EXPLAINED)
+            with gr.Row():
+                limit = gr.Slider(
+                    16, _MOST, alterations.LIMIT, step=16, elem_id="alterations-limit",
+                    label="Labelled inputs for each alteration, at the most",
+                )
+                run = gr.Button("Alter it and measure", elem_id="alter")
+            result = gr.HTML(elem_id="altered")
+        return run.click(
+            self.probe, [instruction, task, model, limit], result, api_visibility="private"
+        )

@@ -1,0 +1,208 @@
+"""The *Findings* tab: the served backbone's study beside the published one, from files.
+
+Refuses to measure: the published accuracies and the backbone's card are read.
+"""
+
+import hashlib
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from robustness import paths, published, storage
+from robustness.backbone import study
+from robustness.errors import RobustnessError
+from robustness.published import PublishedTable
+from robustness.published.text import cells
+from robustness.workbench import Workbench
+from server.page import cards
+from server.page.findings_plots import draw, shown
+from server.page.findings_views import OWN, PUBLISHED, View
+
+_INTRODUCTION = """
+The study of Sun, Shaib and Wallace, computed again from the accuracies that its authors released,
+beside the same questions asked of the backbone that this page serves. Footnotes name what looks
+like degradation and is not: compare the columns *degradation* and *without artefacts*. Where
+nothing is picked, everything is shown.
+"""
+_OUTPUTS = 7
+"""Three pickers, what is drawn, card, figure, CSV."""
+# The mode bar saves one format; the page's own plotly saves the other.
+_SVG = """() => {
+  const plot = document.querySelector('#%s .js-plotly-plot');
+  if (plot) window.Plotly.downloadImage(plot, {format: 'svg', filename: plot._context
+    .toImageButtonOptions.filename, width: plot.clientWidth, height: plot.clientHeight});
+}"""
+
+
+def _cell(text: str) -> str:
+    """The number, and below it the interval: side by side they are too wide for half a page."""
+    value, _, rest = text.partition(" ")
+    return f'<td>{escape(value)}<div class="sf-interval">{escape(rest)}</div></td>'
+
+
+def table(made: PublishedTable) -> str:
+    """A table with intervals, what they are, and its footnotes, as a card."""
+    # The spreads come last, so that what is compared stands together.
+    ordered = sorted(made.columns, key=lambda c: c.endswith("_std"))
+    made = replace(made, columns=tuple(ordered))
+    head = "".join(f"<th>{escape(c.replace('_', ' '))}</th>" for c in ("", *made.columns))
+    body = "".join(
+        f'<tr><td>{escape(name)}<div class="sf-interval">{escape(group)}</div></td>'
+        f"{''.join(_cell(figure) for figure in figures)}</tr>"
+        for name, group, *figures in (cells(row, made) for row in made.rows)
+    )
+    notes = "".join(f"<li>{escape(note)}</li>" for note in made.footnotes)
+    drawn = f" ({made.draws} draws, seed {made.seed})" if made.draws else ""
+    return cards.card(
+        f"{made.source}. {made.title}, in {made.unit}",
+        '<div class="sf-scroll sf-figures"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="sf-sub">{made.coverage * 100:.0f}% intervals: {escape(made.interval)}'
+        f'{drawn}.<ol class="sf-notes">{notes}</ol></div>',
+    )
+
+
+class StudyColumn:
+    """One study: its chooser, pickers, table, figure and files."""
+
+    def __init__(self, name: str, views: Mapping[str, View]) -> None:
+        self._name = name
+        self._views = views
+        self._folder = Path(tempfile.mkdtemp(prefix="steadfast-findings-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+
+    def _csv(self, made: PublishedTable) -> str:
+        text = published.frame(made).to_csv(index=False)
+        # Two visitors may have picked different parts of one table.
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        path = self._folder / digest / f"{self._name}-{made.name}.csv"
+        with storage.atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def opened(self, name: str) -> tuple[Any, ...]:
+        """The pickers of a table, then what `look` gives of all of it."""
+        view = self._views[name]
+        measures = list(view.measures)
+        try:
+            made = view.table()
+        except RobustnessError:
+            hidden = gr.update(choices=[], value=[], visible=False)
+            pickers = (hidden, hidden, hidden)
+        else:
+            pickers = (
+                _picker(list(dict.fromkeys(r.name for r in made.rows)), view.lines),
+                _picker(list(dict.fromkeys(r.group for r in made.rows)), "Task types"),
+                _picker(list(published.sets_of(made)), "Collections"),
+            )
+        plotted = gr.update(choices=measures, value=measures[0], visible=len(measures) > 1)
+        return (*pickers, plotted, *self.look(name, [], [], [], measures[0]))
+
+    def first(self, filled: bool, name: str) -> tuple[Any, ...]:
+        """What `opened` gives, once a visit: coming back to the tab keeps what was picked."""
+        if filled:
+            return (True, *[gr.skip()] * _OUTPUTS)
+        return (True, *self.opened(name))
+
+    def look(
+        self,
+        name: str,
+        lines: Sequence[str],
+        groups: Sequence[str],
+        sets: Sequence[str],
+        measure: str,
+    ) -> tuple[Any, Any, Any]:
+        """The picked part of a table as card, figure and CSV."""
+        view = self._views[name]
+        try:
+            made = published.pick(view.table(), names=lines, groups=groups, sets=sets)
+        except RobustnessError as error:
+            hidden = gr.update(visible=False)
+            return cards.note(view.title, str(error)), hidden, hidden
+        # A table was changed and its measures come with the same event.
+        drawn = view.measures.get(measure, next(iter(view.measures.values())))
+        figure = shown(draw(made, drawn), f"{self._name}-{made.name}")
+        return (
+            table(made),
+            gr.update(value=figure, visible=figure is not None),
+            gr.update(value=self._csv(made), visible=True),
+        )
+
+    def build(self, tab: gr.Tab) -> None:
+        """Lays the column out; it is filled when the tab is opened."""
+        first = next(iter(self._views))
+        name = self._name
+        chosen = gr.Dropdown(
+            [(view.title, key) for key, view in self._views.items()], value=first,
+            label="Table", elem_id=f"{name}-table",
+        )
+        with gr.Row():
+            pickers = [
+                gr.Dropdown(
+                    [], value=[], multiselect=True, visible=False, min_width=150,
+                    elem_id=f"{name}-{what}",
+                )
+                for what in ("lines", "groups", "sets")
+            ]
+        measure = gr.Radio([], label="Plot", visible=False, elem_id=f"{name}-measure")
+        plot = gr.Plot(show_label=False, elem_id=f"{name}-plot", elem_classes="sf-plot")
+        with gr.Row():
+            csv = gr.DownloadButton("Table as CSV", size="sm", elem_id=f"{name}-csv")
+            svg = gr.Button("Plot as SVG", size="sm", elem_id=f"{name}-svg")
+        shown_table = gr.HTML(elem_id=f"{name}-card")
+        outputs = [shown_table, plot, csv]
+        filled = gr.State(False)
+        tab.select(
+            self.first, [filled, chosen], [filled, *pickers, measure, *outputs],
+            show_progress="hidden", api_visibility="private",
+        )
+        chosen.input(
+            self.opened, chosen, [*pickers, measure, *outputs],
+            show_progress="hidden", api_visibility="private",
+        )
+        gr.on(
+            [*(p.input for p in pickers), measure.input], self.look,
+            [chosen, *pickers, measure], outputs,
+            show_progress="hidden", api_visibility="private",
+        )
+        svg.click(None, None, None, js=_SVG % f"{name}-plot", api_visibility="private")
+
+
+def _picker(choices: list[str], label: str) -> Any:
+    return gr.update(
+        choices=choices, value=[], label=label, visible=len(choices) > 1
+    )
+
+
+def no_study(workbench: Workbench) -> str:
+    """Which command makes a study, where the served model has none here."""
+    return cards.note(
+        "This model's study",
+        f"The study that ships is of {paths.BACKBONE_ID}; this page serves {workbench.original}. "
+        "For a backbone made by `python -m robustness backbone train --out FOLDER`, "
+        f"`{study.COMMAND} --model FOLDER` measures one and writes it to FOLDER/CARD.md; for any "
+        "other model `python -m robustness calibrate --model MODEL` measures the unobserved "
+        "instructions, and the About tab shows what came of it.",
+    )
+
+
+def build(workbench: Workbench, tab: gr.Tab) -> None:
+    """Lays the tab out and wires it."""
+    gr.Markdown(_INTRODUCTION)
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=320):
+            gr.Markdown("## Published")
+            StudyColumn("published", PUBLISHED).build(tab)
+        with gr.Column(min_width=320):
+            gr.Markdown(f"## {workbench.original}")
+            if workbench.original == paths.BACKBONE_ID:
+                StudyColumn("own", OWN).build(tab)
+            else:
+                gr.HTML(no_study(workbench), elem_id="own-card")

@@ -1,0 +1,139 @@
+import json
+from pathlib import Path
+
+import gradio as gr
+import pandas as pd
+import pytest
+
+from robustness import published
+from robustness.errors import NotFoundError
+from robustness.workbench import Workbench
+from server.page import findings_tab
+from server.page.findings_plots import draw
+from server.page.findings_tab import StudyColumn
+from server.page.findings_views import OWN, PUBLISHED
+
+
+@pytest.fixture(scope="module")
+def released() -> StudyColumn:
+    return StudyColumn("published", PUBLISHED)
+
+
+@pytest.fixture(scope="module")
+def own(backbone: Path) -> StudyColumn:
+    return StudyColumn("own", OWN)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_published_table_is_shown_with_notes_plot_and_file(
+    released: StudyColumn, name: str
+) -> None:
+    *_, card, plot, csv = released.opened(name)
+    made = PUBLISHED[name].table()
+    assert "without artefacts" in card
+    assert card.count("<li>") == len(made.footnotes)
+    assert "95% intervals" in card
+    assert plot["visible"]
+    saved = pd.read_csv(csv["value"])
+    assert list(saved["name"]) == [row.name for row in made.rows]
+    assert "without_artefacts" in saved.columns
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_own_table_is_shown_with_notes_plot_and_file(own: StudyColumn, name: str) -> None:
+    *_, card, plot, csv = own.opened(name)
+    assert "This backbone" in card
+    assert "artefacts" in card
+    assert plot["visible"]
+    assert len(pd.read_csv(csv["value"])) == len(OWN[name].table().rows)
+
+
+def test_table_3_offers_models_types_and_collections(released: StudyColumn) -> None:
+    lines, groups, sets, measure, *_ = released.opened("table3")
+    assert "Alpaca-7B" in lines["choices"]
+    assert "BBL-MC" in groups["choices"]
+    assert sets["choices"] == ["observed", "unobserved"]
+    assert measure["choices"] == ["accuracy", "lost accuracy"]
+
+
+def test_what_is_picked_is_what_card_plot_and_file_hold(released: StudyColumn) -> None:
+    card, plot, csv = released.look(
+        "table3", ["Alpaca-7B"], ["BBL-MC", "MMLU"], ["unobserved"], "accuracy"
+    )
+    assert "<td>T0++" not in card
+    assert "15.73" in card
+    assert "-1.83" in card
+    (trace,) = json.loads(plot["value"].plot)["data"]
+    assert trace["name"] == "unobserved"
+    saved = pd.read_csv(csv["value"])
+    assert list(saved["group"]) == ["MMLU", "BBL-MC"]
+    assert "observed" not in saved.columns
+
+
+def test_two_picks_of_one_table_are_two_files(released: StudyColumn) -> None:
+    first = released.look("table3", ["Alpaca-7B"], [], [], "accuracy")[2]["value"]
+    second = released.look("table3", ["Alpaca-13B"], [], [], "accuracy")[2]["value"]
+    assert first != second
+    assert Path(first).name == Path(second).name == "published-table3.csv"
+
+
+def test_an_empty_pick_is_a_message(released: StudyColumn) -> None:
+    card, plot, csv = released.look("table3", ["Alpaca-7B"], ["12 BBL datasets"], [], "accuracy")
+    assert "no line of Alpaca-7B" in card
+    assert not plot["visible"]
+    assert not csv["visible"]
+
+
+def test_intervals_are_drawn_from_the_dots(released: StudyColumn) -> None:
+    view = PUBLISHED["table3"]
+    made = published.pick(view.table(), names=["Alpaca-7B"], groups=["BBL-MC"])
+    figure = draw(made, view.measures["lost accuracy"])
+    assert figure is not None
+    loss = made.rows[0].figures["degradation"]
+    trace = figure.data[0]
+    assert trace.x[0] == loss.value
+    assert trace.x[0] + trace.error_x.array[0] == pytest.approx(loss.high)
+    assert trace.x[0] - trace.error_x.arrayminus[0] == pytest.approx(loss.low)
+
+
+def test_differences_stand_on_an_axis_of_their_own() -> None:
+    view = PUBLISHED["fig3"]
+    accuracies = draw(view.table(), view.measures["accuracy"])
+    differences = draw(view.table(), view.measures["difference"])
+    assert accuracies is not None
+    assert differences is not None
+    assert len(accuracies.data[0].x) == 6
+    assert len(differences.data[0].x) == 2
+
+
+def test_a_plot_says_what_the_browser_may_save(released: StudyColumn) -> None:
+    plot = released.look("fig6", [], [], [], "lost accuracy")[1]["value"]
+    options = json.loads(plot.plot)["config"]["toImageButtonOptions"]
+    assert options["format"] == "png"
+    assert options["filename"] == "published-fig6"
+
+
+def test_coming_back_to_the_tab_keeps_what_was_picked(released: StudyColumn) -> None:
+    filled, *made = released.first(False, "fig6")
+    assert filled
+    filled, *kept = released.first(True, "fig6")
+    assert filled
+    assert len(kept) == len(made)
+    assert all(k == gr.skip() for k in kept)
+
+
+def test_a_card_that_is_not_there_is_a_message(own: StudyColumn, monkeypatch) -> None:
+    def missing(*_: object) -> None:
+        raise NotFoundError("card.json is not there")
+
+    monkeypatch.setattr("server.page.findings_views.study.read", missing)
+    *pickers, _, card, plot, csv = own.opened("types")
+    assert "card.json is not there" in card
+    assert not any(p["visible"] for p in [*pickers, plot, csv])
+
+
+def test_another_model_is_told_which_command_makes_a_study(workbench: Workbench) -> None:
+    text = findings_tab.no_study(workbench)
+    assert "tiny-llama" in text
+    assert "python -m robustness backbone card --model" in text
+    assert "python -m robustness calibrate --model" in text
