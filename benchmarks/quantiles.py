@@ -1,6 +1,6 @@
 """Quantiles of accuracy over instructions from a part of the cells, beside full evaluation.
 
-`python benchmarks/quantiles.py [--json]`: the embedded backbone answers every cell of six tasks
+`python benchmarks/quantiles.py [--json]`: the embedded backbone answers every cell of four tasks
 (observed and unobserved-development instructions and automatic paraphrases, up to 100, by up to 200
 labelled inputs). At 5, 10 and 20% of the cells, over ten seeds, the quantiles 5, 25, 50, 75 and 95
 of the instructions' accuracies are estimated by this project's model, by a Rasch model (logistic
@@ -26,19 +26,19 @@ from scipy.special import expit  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
-from robustness import evaluation, instructions, irt, paths, quantiles, tasks  # noqa: E402
+from robustness import budget, evaluation, instructions, irt, paths, quantiles, tasks  # noqa: E402
 from robustness.alignment.paraphrase import paraphrase  # noqa: E402
 from robustness.transformers_engine import TransformersEngine  # noqa: E402
 
-TASKS = ("colour", "giver", "scene_mood", "question_type", "scene_indoors", "polarity")
+TASKS = ("object", "language", "dialogue_act", "scene_several")
 SHARES = (0.05, 0.1, 0.2)
 SEEDS = 10
 Floats = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.bool_]
 
 
-def evaluate(engine: TransformersEngine, name: str) -> tuple[list[str], Cells]:
-    """Texts of a task's instructions, and every cell (I, J)."""
+def evaluate(engine: TransformersEngine, name: str) -> tuple[list[str], Cells, list[int]]:
+    """Texts of a task's instructions, every cell (I, J), and the inputs' right answers (J,)."""
     task = tasks.builtin(name)
     observed, unobserved = (
         instructions.for_task(instructions.builtin(pool), name, task.task_type)
@@ -49,7 +49,7 @@ def evaluate(engine: TransformersEngine, name: str) -> tuple[list[str], Cells]:
     examples = [e for e in task.examples if e.answer is not None][:200]
     records = evaluation.evaluate(engine, engine.models()[0].id, chosen, examples)
     cells = evaluation.correctness(records).reshape(len(chosen), len(examples))
-    return [i.text for i in chosen], cells
+    return [i.text for i in chosen], cells, budget.right_answers(examples)
 
 
 def rasch(asked: Cells, correct: Cells) -> Floats:
@@ -64,11 +64,13 @@ def rasch(asked: Cells, correct: Cells) -> Floats:
     return np.asarray(np.where(asked, correct, filled).mean(1))
 
 
-def compare(texts: list[str], cells: Cells, share: float, seed: int) -> dict[str, float]:
+def compare(
+    texts: list[str], cells: Cells, strata: list[int], share: float, seed: int
+) -> dict[str, float]:
     """Errors of the quantiles in points, coverage and width of the intervals."""
     rng = np.random.default_rng(seed)
     asked = np.zeros_like(cells)
-    for row, column in quantiles.allocate(asked, round(share * cells.size), rng):
+    for row, column in quantiles.allocate(asked, round(share * cells.size), rng, strata):
         asked[row, column] = True
     truth = 100 * np.quantile(cells.mean(1), quantiles.LEVELS)
     made = quantiles.estimate(irt.text_features(texts), asked, cells, rng=rng).quantiles
@@ -96,10 +98,12 @@ def main() -> None:
     rows: dict[float, dict[str, list[dict[str, float]]]] = {s: {} for s in SHARES}
     shapes = {}
     for name in tqdm(TASKS, unit="task", disable=None):
-        texts, cells = evaluate(engine, name)
+        texts, cells, strata = evaluate(engine, name)
         shapes[name] = list(cells.shape)
         for share in SHARES:
-            rows[share][name] = [compare(texts, cells, share, seed) for seed in range(SEEDS)]
+            rows[share][name] = [
+                compare(texts, cells, strata, share, seed) for seed in range(SEEDS)
+            ]
 
     def mean(found: list[dict[str, float]]) -> dict[str, float]:
         made = {k: float(np.mean([row[k] for row in found])) for k in found[0]}

@@ -131,7 +131,7 @@ def measure(
     found = quantiles.study(
         ask, [i.text for i in chosen], len(examples),
         budget=planned(len(chosen), len(examples), share), width=width,
-        seed=seed, on_round=on_round,
+        strata=right_answers(examples), seed=seed, on_round=on_round,
     )
     return BudgetReport(
         task=task.id, model=model, instructions=tuple(i.text for i in chosen),
@@ -142,6 +142,12 @@ def measure(
 def _labelled(task: Task) -> list[Example]:
     known = [e for e in task.examples if e.answer is not None]
     return [e for e in known if e.split == "test"] or known
+
+
+def right_answers(examples: Sequence[Example]) -> list[int]:
+    """(J,) number of each labelled input's right answer among those of all."""
+    known = sorted({str(e.answer) for e in examples})
+    return [known.index(str(e.answer)) for e in examples]
 
 
 def planned(count: int, inputs: int, share: float) -> int:

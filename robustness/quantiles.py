@@ -21,9 +21,9 @@ LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 MINIMUM = 5
 """Instructions below which a quantile over them says nothing."""
 _DRAWS = 300
-_WIDENING = 1.2
-"""Of the model's own intervals, so that they hold as often as they say on four development tasks of
-the embedded backbone (subjectivity, place, scene_topic, pros_cons; 5, 10 and 20% of the cells)."""
+_WIDENING = 1.4
+"""Of the model's own intervals, so that they hold at least as often as they say on four development
+tasks of the embedded backbone (subjectivity, place, scene_topic, pros_cons)."""
 Cells = list[tuple[int, int]]
 Ask = Callable[[Cells], Sequence[bool]]
 """(instruction, input) numbers -> whether each answer is right."""
@@ -63,7 +63,10 @@ class Quantiles:
 
 
 def allocate(
-    asked: BoolArray, count: int, rng: np.random.Generator
+    asked: BoolArray,
+    count: int,
+    rng: np.random.Generator,
+    strata: Sequence[int] | None = None,
 ) -> Cells:
     """The next cells: from the instructions asked least, on the inputs asked least.
 
@@ -71,16 +74,22 @@ def allocate(
         asked: (I, J) cells that were asked; not changed.
         count: How many; fewer where fewer are left.
         rng: Breaks ties.
+        strata: (J,) kind of each input, evened out within each instruction. Where it is the right
+            answer, an instruction that always draws the same answer is known after a few cells.
     """
     asked = asked.copy()
+    kinds = np.zeros(asked.shape[1], dtype=int) if strata is None else np.asarray(strata)
     by_row, by_column = asked.sum(1), asked.sum(0)
+    by_kind = np.stack([asked[:, kinds == k].sum(1) for k in range(kinds.max() + 1)], axis=1)
     chosen: Cells = []
     for _ in range(min(count, int((~asked).sum()))):
         row = _least(np.where(asked.all(1), np.inf, by_row), rng)
-        column = _least(np.where(asked[row], np.inf, by_column), rng)
+        first = by_kind[row][kinds] * (asked.shape[0] + 1.0) + by_column
+        column = _least(np.where(asked[row], np.inf, first), rng)
         asked[row, column] = True
         by_row[row] += 1
         by_column[column] += 1
+        by_kind[row, kinds[column]] += 1
         chosen.append((row, column))
     return chosen
 
@@ -95,6 +104,7 @@ def study(
     inputs: int,
     *,
     budget: int,
+    strata: Sequence[int] | None = None,
     width: float | None = None,
     rounds: int = 10,
     coverage: float = 0.9,
@@ -108,6 +118,7 @@ def study(
         texts: (I,) instructions.
         inputs: J labelled inputs.
         budget: Cells at the most.
+        strata: See `allocate`.
         width: Points; stop where no interval is wider. None: spend the budget.
         rounds: In which the budget is spent.
         coverage: Nominal, of the intervals.
@@ -136,7 +147,7 @@ def study(
     found: Quantiles | None = None
     while found is None or found.stopped == "running":
         done = int(asked.sum())
-        cells = allocate(asked, min(max(count, -(-budget // rounds)), budget - done), rng)
+        cells = allocate(asked, min(max(count, -(-budget // rounds)), budget - done), rng, strata)
         for (row, column), right in zip(cells, ask(cells), strict=True):
             asked[row, column], correct[row, column] = True, right
         found = estimate(
@@ -173,11 +184,13 @@ def estimate(
         InputError: See `irt.fit`.
     """
     draws = 100.0 * irt.fit(features, asked, correct).accuracies(_DRAWS, rng)
-    tail = (1.0 - coverage) / 2.0
+    tail, step = (1.0 - coverage) / 2.0, 100.0 / asked.shape[1]
 
     def interval(values: npt.NDArray[np.float64]) -> Estimate:
         value = values.mean()
         low, high = value + _WIDENING * (np.quantile(values, [tail, 1.0 - tail]) - value)
+        # An accuracy is a number of right answers: the interval ends at the next one.
+        low, high = np.floor(low / step + 1e-9) * step, np.ceil(high / step - 1e-9) * step
         return Estimate(
             value=float(value), low=float(max(low, 0.0)), high=float(min(high, 100.0))
         )

@@ -41,6 +41,15 @@ def test_cells_are_spread_evenly_and_none_is_asked_twice():
     assert not set(rest) & set(cells)
 
 
+def test_right_answers_are_evened_out_within_an_instruction():
+    strata = [0] * 30 + [1] * 10
+    asked = np.zeros((5, 40), dtype=bool)
+    for row, column in quantiles.allocate(asked, 40, np.random.default_rng(0), strata):
+        asked[row, column] = True
+    assert asked.sum(1).tolist() == [8] * 5
+    assert asked[:, 30:].sum(1).tolist() == [4] * 5
+
+
 def test_every_cell_asked_gives_the_very_quantiles():
     cells = simulated(1)
     ask, asked = answered(cells)
