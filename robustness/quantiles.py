@@ -190,7 +190,8 @@ def estimate(
         value = values.mean()
         low, high = value + _WIDENING * (np.quantile(values, [tail, 1.0 - tail]) - value)
         # An accuracy is a number of right answers: the interval ends at the next one.
-        low, high = np.floor(low / step + 1e-9) * step, np.ceil(high / step - 1e-9) * step
+        if np.ptp(values) > 0:
+            low, high = np.floor(low / step + 1e-9) * step, np.ceil(high / step - 1e-9) * step
         return Estimate(
             value=float(value), low=float(max(low, 0.0)), high=float(min(high, 100.0))
         )
