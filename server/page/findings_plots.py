@@ -20,7 +20,8 @@ _FIRST = "#7b8aa3"
 """Between the themes' greys: seen on white paper and on the dark page alike."""
 _COLOURS: dict[str, str] = {
     "observed": _FIRST, "unobserved": _THIRD, "unobserved_development": ACCENT,
-    "unobserved_test": _THIRD, "without_artefacts": ACCENT,
+    "unobserved_test": _THIRD, "degradation": _THIRD, "released": _THIRD,
+    "without_artefacts": ACCENT,
 }
 _SYMBOLS = ("circle", "diamond", "square")
 _LABEL = 22
@@ -98,8 +99,9 @@ def _listed(measure: Measure, rows: Sequence[Row], columns: Sequence[str]) -> go
         automargin=True, zeroline=False,
     )
     figure.update_xaxes(title_text=measure.title)
-    lines = sum(max(2, label.count("<br>") + 1) for label in labels)
-    figure.update_layout(height=150 + 17 * lines, showlegend=len(columns) > 1)
+    # All lines are equally high: as high as the longest label.
+    high = max(2, *(label.count("<br>") + 1 for label in labels))
+    figure.update_layout(height=150 + 16 * high * len(rows), showlegend=len(columns) > 1)
     return figure
 
 

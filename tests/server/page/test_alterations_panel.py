@@ -29,8 +29,8 @@ def test_the_reliance_is_shown_with_its_intervals(made: Probes) -> None:
     text = alterations_panel.card(made).replace("−", "-")
     reliance = made.reliance
     for found in (reliance.over_simplified, reliance.over_negated, reliance.over_random_guess):
-        shown = f"{found.value:+.1f} <span class=\"sf-keep\">[{found.low:+.1f}, {found.high:+.1f}]"
-        assert shown in text
+        interval = f"[{found.low:+.1f}, {found.high:+.1f}]"
+        assert f'{found.value:+.1f} <span class="sf-keep">{interval}' in text
 
 
 def test_what_could_not_be_made_says_why(made: Probes) -> None:
