@@ -5,6 +5,7 @@ Refuses to know what a row means: a key and a JSON document a line, appended.
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,17 @@ class Journal:
 
     def keep(self, key: str, value: object) -> None:
         """Appends one row, on the disk when this returns."""
-        if self._path is None:
+        self.keep_all({key: value})
+
+    def keep_all(self, rows: Mapping[str, object]) -> None:
+        """Appends rows by their keys, on the disk when this returns."""
+        if self._path is None or not rows:
             return
-        line = json.dumps({"key": key, "value": storage.plain(value)}, ensure_ascii=False)
+        lines = [
+            json.dumps({"key": key, "value": storage.plain(value)}, ensure_ascii=False) + "\n"
+            for key, value in rows.items()
+        ]
         with self._path.open("a", encoding="utf-8") as out:
-            out.write(line + "\n")
+            out.writelines(lines)
             out.flush()
             os.fsync(out.fileno())

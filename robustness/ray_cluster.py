@@ -203,9 +203,10 @@ def _results(
     done = len(rows) - len(left)
     while done < len(rows):
         given, found = crew.step()
-        for row, cells in zip(given, found, strict=True):
-            kept.keep(row.key(told), cells)
-            results[row.number] = cells
+        made = list(zip(given, found, strict=True))
+        # Together: the disk would otherwise be what all workers wait for.
+        kept.keep_all({row.key(told): cells for row, cells in made})
+        results |= {row.number: cells for row, cells in made}
         done += len(given)
         if given and on_progress is not None:
             on_progress(done, len(rows))
