@@ -15,7 +15,7 @@ from robustness.degradation import HeldOut, Skill
 from robustness.predictions import Rung
 from robustness.scoring import Summary
 from robustness.study import Left, Outcome, Plan
-from robustness.types import Comparison, Prediction
+from robustness.types import Comparison, Prediction, Tier
 from robustness.upkeep import IndexCard
 
 RECALIBRATE = (
@@ -40,7 +40,8 @@ def prediction(made: Prediction) -> str:
         lines.append("Predicted degradation: no number")
     else:
         lines.append(
-            f"Predicted degradation: {made.degradation:.1f} points, "
+            f"{'Measured' if made.tier is Tier.MEASURED else 'Predicted'} degradation: "
+            f"{made.degradation:.1f} points, "
             f"{made.coverage * 100:.0f}% interval [{made.low:.1f}, {made.high:.1f}]"
         )
     lines += [f"Evidence: {made.tier}. {made.basis}"]
