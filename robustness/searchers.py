@@ -86,7 +86,8 @@ class Searcher:
         k = min(k, len(self))
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         faiss.cvar.distance_compute_blas_threshold = BLAS_BATCH
-        if self.exact and len(queries) >= BLAS_BATCH:
+        # FAISS may take the product for a few queries as well, once the threshold is lowered.
+        if self.exact:
             squared, rows = self._refined(queries, k)
         else:
             squared, rows = self.index.search(queries, k)
