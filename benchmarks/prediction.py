@@ -32,7 +32,7 @@ from tqdm import tqdm  # noqa: E402
 
 from robustness.degradation import conformal  # noqa: E402
 from robustness.degradation.texts import Estimates, TextPredictor  # noqa: E402
-from robustness.errors import RobustnessError  # noqa: E402
+from robustness.errors import InputError  # noqa: E402
 
 Floats = npt.NDArray[np.float64]
 NEIGHBOURS = 5
@@ -102,9 +102,17 @@ def predict(rows: Rows) -> Predicted:
     for mask in conformal.folds(groups, 10, np.random.default_rng(0)):
         known = [t for t, out in zip(rows.texts, mask, strict=True) if not out]
         asked = [t for t, out in zip(rows.texts, mask, strict=True) if out]
-        predictor = TextPredictor(known, rows.accuracies[~mask])
-        means[mask] = predictor.task_mean
+        mean = np.nanmean(rows.accuracies[~mask], 0)
+        means[mask] = mean
         neighbours[mask] = nearest(known, rows.accuracies[~mask], asked)
+        try:
+            predictor = TextPredictor(known, rows.accuracies[~mask])
+        except InputError:
+            # Too few paraphrases or clusters are left to learn from: the mean, and no interval.
+            for estimates in made.values():
+                estimates.value[mask], estimates.low[mask], estimates.high[mask] = mean, 0.0, 100.0
+                estimates.distance[mask], estimates.in_support[mask] = np.nan, False
+            continue
         for name, others in (("alone", None), ("transfer", rows.accuracies[mask])):
             estimates = predictor.predict(asked, others=others)
             for field in ("value", "low", "high", "distance", "in_support"):
@@ -160,11 +168,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     arguments = parser.parse_args()
     tasks = list(read(arguments.folder))
-    try:
-        predicted = [predict(rows) for rows in tqdm(tasks, unit="task", disable=None)]
-    except RobustnessError as error:
-        sys.exit(f"error: {error}")
-    models = sorted({model for rows in tasks for model in rows.models})
+    predicted = []
+    for rows in tqdm(tasks, unit="task", disable=None):
+        try:
+            predicted.append(predict(rows))
+        except InputError as error:
+            print(f"{rows.name} left out: {error}", file=sys.stderr)
+    if not predicted:
+        sys.exit("error: no task has two clusters of paraphrases to hold one out of")
+    models = sorted({model for p in predicted for model in p.rows.models})
     document = {
         "overall": figures(predicted, None),
         "by_model": {
