@@ -46,6 +46,8 @@ def prediction(made: Prediction) -> str:
         )
     lines += [f"Evidence: {made.tier}. {made.basis}"]
     lines += [f"Conflict: {c.message}" for c in made.conflicts]
+    # Conflicts of one instruction share their rewriting.
+    lines += dict.fromkeys(f"Rewritten: {c.suggestion}" for c in made.conflicts if c.suggestion)
     lines.append("Nearest observed instructions:")
     lines += [
         f"  distance {n.distance:.2f} (percentile {n.percentile:.0f}), accuracy "
