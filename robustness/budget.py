@@ -110,8 +110,8 @@ def measure(
     """
     if not 0.0 < share <= 1.0:
         raise InputError(f"the budget is a share of the cells between 0 and 1, found {share}")
-    examples = _labelled(task)[:limit]
-    spec = next((str(m.spec) for m in engine.models() if m.id == model), model)
+    examples = task.labelled[:limit]
+    spec = str(representations.served(engine, model).spec)
     kept = Journal(journal, resume=True)
     called = 0
 
@@ -137,11 +137,6 @@ def measure(
         task=task.id, model=model, instructions=tuple(i.text for i in chosen),
         inputs=len(examples), called=called, found=found,
     )
-
-
-def _labelled(task: Task) -> list[Example]:
-    known = [e for e in task.examples if e.answer is not None]
-    return [e for e in known if e.split == "test"] or known
 
 
 def right_answers(examples: Sequence[Example]) -> list[int]:

@@ -116,11 +116,6 @@ def _tasks(files: Sequence[Path] | None) -> list[Task]:
     return [tasks.builtin(name) for name in tasks.builtin_names()]
 
 
-def _task_of(name: str) -> Task:
-    known = name in tasks.builtin_names() or not Path(name).is_file()
-    return tasks.builtin(name) if known else tasks.read(Path(name))
-
-
 @contextmanager
 def _bar(unit: str) -> Iterator[Report]:
     """A progress bar on stderr."""
@@ -312,7 +307,7 @@ def quantiles(
     as_json: Json = False,
 ) -> None:
     """Quantiles of accuracy over many instructions, from a part of the cells (PromptEval)."""
-    chosen = _task_of(task)
+    chosen = tasks.find(task)
     pool, left = budget.pool(chosen, instruction_table, paraphrases=paraphrases, seed=seed)
     for text, reason in left.items():
         typer.echo(f"left out {text!r}: {reason}", err=True)

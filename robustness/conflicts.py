@@ -125,8 +125,7 @@ def _fixed(text: str, ask: _Ask, read: Sequence[str]) -> str:
         # What closes behind the words was opened before them.
         return text.replace(ask.span.rstrip(" \"'`)"), _listed(read))
     if ask.words == ("a free explanation",):
-        made = _EXPLAINING.sub(lambda m: m["before"] or "", text).strip()
-        return made if made and made != text else text
+        return _EXPLAINING.sub(lambda m: m["before"] or "", text).strip() or text
     pattern = _LETTER if ask.words == ("the letter of an option",) else _NUMBER
     return re.sub(rf"(?i:{pattern.pattern}){_OF_OPTION}", _listed(read), text)
 

@@ -179,7 +179,7 @@ def _calls(workbench: Workbench, row: Row) -> int:
     chosen = workbench.task(row.task)
     known = chosen.id in workbench.index().tasks
     inputs = workbench.index().recipe.inputs if known else max(own.STEPS)
-    return inputs + models * len(workbench.labelled(chosen))
+    return inputs + models * len(chosen.labelled)
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

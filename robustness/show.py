@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from robustness import tasks
 from robustness.advice import Phrase, Rewording
-from robustness.alterations import Difference, Probes
+from robustness.alterations import Probes
 from robustness.backbone.train import Progress
 from robustness.budget import BudgetReport
 from robustness.collections.sources import Receipt
 from robustness.degradation import HeldOut, Skill
 from robustness.predictions import Rung
 from robustness.scoring import Summary
+from robustness.statistics import Estimate
 from robustness.study import Left, Outcome, Plan
 from robustness.types import Comparison, Prediction, Tier
 from robustness.upkeep import IndexCard
@@ -149,7 +150,7 @@ def probes(made: Probes) -> str:
     return "\n".join(lines)
 
 
-def _interval(made: Difference) -> str:
+def _interval(made: Estimate) -> str:
     return f"{made.value:+.1f} [{made.low:.1f}, {made.high:.1f}]"
 
 

@@ -25,6 +25,11 @@ class Estimate:
     low: float
     high: float
 
+    @property
+    def points(self) -> "Estimate":
+        """A share as points (0 to 100)."""
+        return Estimate(value=self.value * 100, low=self.low * 100, high=self.high * 100)
+
 
 def wilson(correct: int, n: int, *, coverage: float = 0.95) -> Estimate:
     """Accuracy in [0, 1] with Wilson's interval.

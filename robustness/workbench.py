@@ -76,9 +76,7 @@ class Workbench:
             NotFoundError: There is neither.
             InputError, CorruptFileError, MismatchError: See `tasks.read`.
         """
-        if self._task_files and name not in tasks.builtin_names() and Path(name).is_file():
-            return tasks.read(Path(name))
-        return tasks.builtin(name)
+        return tasks.find(name) if self._task_files else tasks.builtin(name)
 
     def index(self, model: str | None = None) -> ObservedIndex:
         """The observed index of a model.
@@ -336,19 +334,13 @@ class Workbench:
             NotFoundError, EngineError, CancelledError: See `evaluation.read_cells`.
         """
         chosen = self.task(task)
-        examples = self.labelled(chosen)[:limit]
+        examples = chosen.labelled[:limit]
         if not examples:
             raise InputError(f"the task {chosen.id} has no labelled inputs to measure on")
         return evaluation.evaluate(
             self.engine, model or self.original, [self.instruction(text, chosen, label_words)],
             examples, on_progress=on_progress, should_stop=should_stop,
         )
-
-    @staticmethod
-    def labelled(task: Task) -> tuple[Example, ...]:
-        """The inputs that a task is measured on: its labelled test inputs."""
-        known = tuple(e for e in task.examples if e.answer is not None)
-        return tuple(e for e in known if e.split == "test") or known
 
     def measure(
         self,

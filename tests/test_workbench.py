@@ -123,7 +123,7 @@ def test_the_prompt_of_a_bare_text_needs_no_input(workbench: Workbench) -> None:
 def test_without_a_limit_the_inputs_of_the_baseline_are_measured(workbench: Workbench) -> None:
     task = tasks.builtin("scene_topic")
     measured = len(workbench.index().tasks["scene_topic"].example_ids)
-    assert measured < len(workbench.labelled(task))
+    assert measured < len(task.labelled)
     made = workbench.measure("Which topic?", task="scene_topic")
     assert made.n == measured
     assert made.degradation is not None

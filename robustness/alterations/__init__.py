@@ -6,7 +6,6 @@ Refuses to judge an instruction: it shows what is left when its meaning is taken
 from robustness.alterations.kinds import Alteration, Kind, Material, Suite, make
 from robustness.alterations.measure import (
     LIMIT,
-    Difference,
     Probed,
     Probes,
     Reliance,
@@ -16,6 +15,6 @@ from robustness.alterations.measure import (
 from robustness.alterations.negation import negate
 
 __all__ = [
-    "LIMIT", "Alteration", "Difference", "Kind", "Material", "Probed", "Probes", "Reliance",
+    "LIMIT", "Alteration", "Kind", "Material", "Probed", "Probes", "Reliance",
     "Suite", "make", "negate", "probe", "random_guess",
 ]

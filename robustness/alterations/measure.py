@@ -43,24 +43,17 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Accuracy under the correct instruction minus something else."""
-
-    value: float
-    low: float
-    high: float
-    """95%."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Reliance:
-    """Instruction reliance (PAPER, 'Kung and Peng'): near zero means that it is hardly used."""
+    """Instruction reliance (PAPER, 'Kung and Peng'): near zero means that it is hardly used.
 
-    over_simplified: Difference
+    Differences of accuracy in points, with 95% intervals.
+    """
+
+    over_simplified: Estimate
     """Correct minus simplified."""
-    over_negated: Difference
+    over_negated: Estimate
     """Correct minus negated."""
-    over_random_guess: Difference
+    over_random_guess: Estimate
     """Correct minus the random guess; its interval is Wilson's, the guess is exact."""
 
 
@@ -111,10 +104,6 @@ def _difference(first: BoolArray, second: BoolArray, seed: int) -> Estimate:
     )
 
 
-def _points(made: Estimate) -> Difference:
-    return Difference(value=made.value * 100, low=made.low * 100, high=made.high * 100)
-
-
 def _reliance(correct: Mapping[Kind, BoolArray], guess: float, seed: int) -> Reliance:
     own = correct[Kind.GIVEN]
     wilson = statistics.wilson(int(own.sum()), len(own))
@@ -122,9 +111,9 @@ def _reliance(correct: Mapping[Kind, BoolArray], guess: float, seed: int) -> Rel
         value=wilson.value - guess, low=wilson.low - guess, high=wilson.high - guess
     )
     return Reliance(
-        over_simplified=_points(_difference(own, correct[Kind.SIMPLIFIED], seed)),
-        over_negated=_points(_difference(own, correct[Kind.NEGATED], seed)),
-        over_random_guess=_points(above),
+        over_simplified=_difference(own, correct[Kind.SIMPLIFIED], seed).points,
+        over_negated=_difference(own, correct[Kind.NEGATED], seed).points,
+        over_random_guess=above.points,
     )
 
 
@@ -160,7 +149,7 @@ def probe(
     """
     model = model or workbench.original
     chosen = workbench.task(task)
-    examples = workbench.labelled(chosen)[:limit]
+    examples = chosen.labelled[:limit]
     if not examples:
         raise InputError(f"the task {chosen.id} has no labelled inputs to measure on")
     given = workbench.instruction(text, chosen, label_words)
@@ -181,7 +170,7 @@ def probe(
     for alteration in suite.alterations:
         own = correct[alteration.kind]
         accuracy = statistics.wilson(int(own.sum()), len(own))
-        loss = _points(_difference(correct[Kind.GIVEN], own, seed))
+        loss = _difference(correct[Kind.GIVEN], own, seed).points
         rows.append(
             Probed(
                 kind=alteration.kind, paper=PAPERS[alteration.kind],

@@ -11,17 +11,12 @@ from robustness import conflicts, sensitivity, statistics
 from robustness.statistics import BoolArray, Estimate
 from robustness.study import distances
 from robustness.study.cells import Cells
-from robustness.study.values import ALL, OBSERVED, UNOBSERVED, InstructionRow, Interval, SetRow
+from robustness.study.values import ALL, OBSERVED, UNOBSERVED, InstructionRow, SetRow
 from robustness.types import Instruction
 
 DRAWS = 1000
 """Bootstrap samples of an interval."""
 Nearest = dict[str, tuple[float, str]]
-
-
-def points(made: Estimate) -> Interval:
-    """An estimate in [-1, 1] as points."""
-    return Interval(value=made.value * 100, low=made.low * 100, high=made.high * 100)
 
 
 def nothing() -> BoolArray:
@@ -63,14 +58,14 @@ def instruction_rows(cells: Cells, near: Nearest, *, seed: int) -> list[Instruct
                 instruction_id=instruction.id, text=instruction.text,
                 collection=instruction.collection, observed=instruction.observed,
                 inputs=len(correct),
-                accuracy=points(statistics.wilson(int(correct.sum()), len(correct))),
+                accuracy=statistics.wilson(int(correct.sum()), len(correct)).points,
                 degradation=_degradation(cells, observed, position, seed),
                 distance=near[instruction.id][0] if instruction.id in near else None,
                 nearest=near[instruction.id][1] if instruction.id in near else None,
                 conflict=_conflict(instruction, cells),
-                free=None if free is None else points(
-                    statistics.wilson(int(free[position].sum()), len(correct))
-                ),
+                free=None if free is None else statistics.wilson(
+                    int(free[position].sum()), len(correct)
+                ).points,
                 unparsed=None if cells.generated is None else int(
                     (cells.generated[position] == sensitivity.UNPARSED).sum()
                 ),
@@ -81,15 +76,13 @@ def instruction_rows(cells: Cells, near: Nearest, *, seed: int) -> list[Instruct
 
 def _degradation(
     cells: Cells, observed: Sequence[int], position: int, seed: int
-) -> Interval | None:
+) -> Estimate | None:
     if not observed:
         return None
-    return points(
-        statistics.paired_bootstrap(
-            cells.rows(observed), cells.rows([position]), rng=np.random.default_rng(seed),
-            draws=DRAWS,
-        )
-    )
+    return statistics.paired_bootstrap(
+        cells.rows(observed), cells.rows([position]), rng=np.random.default_rng(seed),
+        draws=DRAWS,
+    ).points
 
 
 def _conflict(instruction: Instruction, cells: Cells) -> str | None:
@@ -118,11 +111,9 @@ def _set(cells: Cells, name: str, chosen: list[int], seed: int) -> SetRow:
     return SetRow(
         model=cells.model, task=cells.task.id, condition=cells.condition.label, set=name,
         instructions=len(chosen), inputs=len(cells.examples),
-        accuracy=points(
-            statistics.paired_bootstrap(
-                correct, nothing(), rng=np.random.default_rng(seed), draws=DRAWS
-            )
-        ),
+        accuracy=statistics.paired_bootstrap(
+            correct, nothing(), rng=np.random.default_rng(seed), draws=DRAWS
+        ).points,
         chance=100 * float(np.mean([1.0 / len(e.options) for e in cells.examples])),
         std=float(np.std(by_instruction, ddof=1)) if several else None,
         spread=sensitivity.spread(by_instruction) if several else None,

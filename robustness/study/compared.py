@@ -10,8 +10,8 @@ import numpy as np
 
 from robustness import sensitivity, statistics
 from robustness.errors import InputError
-from robustness.statistics import BoolArray
-from robustness.study.analysis import DRAWS, members, nothing, points
+from robustness.statistics import BoolArray, Estimate
+from robustness.study.analysis import DRAWS, members, nothing
 from robustness.study.cells import Cells
 from robustness.study.values import (
     ALL,
@@ -21,7 +21,6 @@ from robustness.study.values import (
     DifferenceRow,
     GroupRow,
     InstructionRow,
-    Interval,
     LineRow,
 )
 from robustness.tasks import Task
@@ -67,11 +66,9 @@ def differences(
                         model=model, task=task, condition=condition, set=name,
                         instructions=sum(len(a) for a, _ in these),
                         inputs=sum(a.shape[1] for a, _ in these),
-                        difference=points(
-                            statistics.paired_bootstrap_mean(
-                                these, rng=np.random.default_rng(seed), draws=DRAWS
-                            )
-                        ),
+                        difference=statistics.paired_bootstrap_mean(
+                            these, rng=np.random.default_rng(seed), draws=DRAWS
+                        ).points,
                     )
                     for task, these in asked
                 ]
@@ -102,7 +99,7 @@ def tested(
         families.setdefault((row.model, row.condition), []).append(len(made))
         made.append(
             replace(
-                row, difference=points(found),
+                row, difference=found.points,
                 p=statistics.mcnemar(mine.correct[place], base.correct[place]),
             )
         )
@@ -146,7 +143,7 @@ def _group(
     difference = None
     if both:
         found = statistics.gap_mean(both, rng=np.random.default_rng(seed), draws=DRAWS)
-        difference = points(found)
+        difference = found.points
     gaps = []
     for one in cells:
         known = near.get((model, one.task.id), {})
@@ -161,14 +158,12 @@ def _group(
     )
 
 
-def _mean(tables: Sequence[BoolArray], seed: int) -> Interval | None:
+def _mean(tables: Sequence[BoolArray], seed: int) -> Estimate | None:
     if not tables:
         return None
-    return points(
-        statistics.paired_bootstrap_mean(
-            [(t, nothing()) for t in tables], rng=np.random.default_rng(seed), draws=DRAWS
-        )
-    )
+    return statistics.paired_bootstrap_mean(
+        [(t, nothing()) for t in tables], rng=np.random.default_rng(seed), draws=DRAWS
+    ).points
 
 
 def _std(tables: Sequence[BoolArray]) -> float | None:

@@ -136,8 +136,7 @@ class Plan:
 
 def inputs(task: Task, limit: int | None) -> tuple[Example, ...]:
     """The labelled test inputs, evenly spaced where there are more than the limit."""
-    known = tuple(e for e in task.examples if e.answer is not None)
-    known = tuple(e for e in known if e.split == "test") or known
+    known = task.labelled
     if limit is None or len(known) <= limit:
         return known
     # Evenly, since benchmarks are often sorted by subject or class.

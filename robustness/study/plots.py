@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from robustness.study.values import ALL, OBSERVED, UNOBSERVED, Interval, Study
+from robustness.statistics import Estimate
+from robustness.study.values import ALL, OBSERVED, UNOBSERVED, Study
 
 _COLOURS = {OBSERVED: "#0072B2", UNOBSERVED: "#D55E00"}
 _SYMBOLS = {OBSERVED: "circle", UNOBSERVED: "diamond"}
@@ -149,12 +150,12 @@ def _overall(study: Study) -> Plot:
     )
 
 
-def _of(row: Any, side: str) -> Interval | None:
-    found: Interval | None = row.observed if side == OBSERVED else row.unobserved
+def _of(row: Any, side: str) -> Estimate | None:
+    found: Estimate | None = row.observed if side == OBSERVED else row.unobserved
     return found
 
 
-def _error(rows: Sequence[Interval]) -> dict[str, Any]:
+def _error(rows: Sequence[Estimate]) -> dict[str, Any]:
     return {
         "type": "data", "symmetric": False, "array": [r.high - r.value for r in rows],
         "arrayminus": [r.value - r.low for r in rows], "color": _GREY,

@@ -6,7 +6,8 @@ Refuses to compute and to mark up. Accuracies in points, 95% intervals in bracke
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robustness.study.values import ALL, Interval, Study
+from robustness.statistics import Estimate
+from robustness.study.values import ALL, Study
 
 NONE = "–"
 
@@ -29,7 +30,7 @@ def number(value: float | None, digits: int = 1) -> str:
     return NONE if value is None else f"{value:.{digits}f}"
 
 
-def interval(made: Interval | None, *, signed: bool = False) -> str:
+def interval(made: Estimate | None, *, signed: bool = False) -> str:
     """A value with its interval."""
     if made is None:
         return NONE
@@ -44,7 +45,7 @@ def p_value(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _with_std(made: Interval | None, std: float | None) -> str:
+def _with_std(made: Estimate | None, std: float | None) -> str:
     return NONE if made is None else f"{interval(made)} ({number(std, 2)})"
 
 

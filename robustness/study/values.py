@@ -7,6 +7,7 @@ Refuses to know how it is computed or shown. Accuracies, differences and degrada
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from robustness.statistics import Estimate
 from robustness.types import Provenance
 
 OBSERVED = "observed"
@@ -42,15 +43,6 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A value with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InstructionRow:
     """One instruction on one task, under one condition and model."""
 
@@ -62,9 +54,9 @@ class InstructionRow:
     collection: str
     observed: bool
     inputs: int
-    accuracy: Interval
+    accuracy: Estimate
     """Wilson."""
-    degradation: Interval | None
+    degradation: Estimate | None
     """Mean of the observed instructions minus this; both drawn again, inputs in pairs. None: no
     observed instruction was measured on the task."""
     distance: float | None
@@ -73,11 +65,11 @@ class InstructionRow:
     """Id of that one."""
     conflict: str | None
     """What it asks for that the scorer does not read; a warning, never a prediction."""
-    free: Interval | None
+    free: Estimate | None
     """Accuracy of the generated answers, an unparsed one being no right one; None: not asked."""
     unparsed: int | None
     """Generated answers that name no option, or several."""
-    difference: Interval | None = None
+    difference: Estimate | None = None
     """Aligned minus original on the same inputs; None for the original."""
     p: float | None = None
     """Exact McNemar against the original."""
@@ -96,7 +88,7 @@ class SetRow:
     """`all`, `observed`, `unobserved`, or a collection's name."""
     instructions: int
     inputs: int
-    accuracy: Interval
+    accuracy: Estimate
     """Mean; instructions and inputs drawn again."""
     chance: float
     """Of a uniform guess among each input's options."""
@@ -134,7 +126,7 @@ class DifferenceRow:
     set: str
     instructions: int
     inputs: int
-    difference: Interval
+    difference: Estimate
     """Instructions and inputs drawn again."""
 
 
@@ -146,13 +138,13 @@ class GroupRow:
     condition: str
     group: str
     tasks: int
-    observed: Interval | None
+    observed: Estimate | None
     """Mean over tasks of the mean over observed instructions; None: none."""
     observed_std: float | None
     """Mean over tasks of the standard deviation over instructions."""
-    unobserved: Interval | None
+    unobserved: Estimate | None
     unobserved_std: float | None
-    difference: Interval | None
+    difference: Estimate | None
     """Unobserved minus observed, over the tasks that have both."""
     distance: float | None
     """Mean over unobserved instructions, then tasks, of the distance to the nearest observed."""

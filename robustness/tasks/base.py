@@ -38,6 +38,12 @@ class Task:
         """The examples of one split."""
         return tuple(e for e in self.examples if e.split == name)
 
+    @property
+    def labelled(self) -> tuple[Example, ...]:
+        """The inputs that the task is measured on: the labelled test inputs, or all labelled."""
+        known = tuple(e for e in self.examples if e.answer is not None)
+        return tuple(e for e in known if e.split == "test") or known
+
     def without_examples(self) -> "Task":
         """The task's description alone."""
         return replace(self, examples=())

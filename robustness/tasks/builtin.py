@@ -1,9 +1,10 @@
-"""The tasks that ship with the product.
+"""The tasks that ship with the product, and a task by its name or file.
 
-Refuses to know files outside `assets/tasks`.
+Refuses to know how a task file is written.
 """
 
 from functools import cache
+from pathlib import Path
 
 from robustness import paths
 from robustness.errors import NotFoundError
@@ -25,3 +26,15 @@ def builtin(task_id: str) -> Task:
     if task_id not in builtin_names():
         raise NotFoundError(f"no task {task_id!r}; there are {', '.join(builtin_names())}")
     return read(paths.TASKS / f"{task_id}.json")
+
+
+def find(name: str) -> Task:
+    """A built-in task, or a task file; a built-in name goes before a file of that name.
+
+    Raises:
+        NotFoundError: There is neither.
+        InputError, CorruptFileError, MismatchError: See `base.read`.
+    """
+    if name not in builtin_names() and Path(name).is_file():
+        return read(Path(name))
+    return builtin(name)

@@ -10,8 +10,9 @@ from typing import Any
 import gradio as gr
 
 from robustness import alterations
-from robustness.alterations import Difference, Probed, Probes
+from robustness.alterations import Probed, Probes
 from robustness.errors import RobustnessError
+from robustness.statistics import Estimate
 from robustness.workbench import Workbench
 from server.page import cards
 
@@ -34,7 +35,7 @@ def _signed(value: float) -> str:
     return f"{value:+.1f}".replace("-", "−")
 
 
-def _interval(made: Difference | Probed, value: float) -> str:
+def _interval(made: Estimate | Probed, value: float) -> str:
     return (
         f'{_signed(value)} <span class="sf-keep">[{_signed(made.low)}, {_signed(made.high)}]</span>'
     )
