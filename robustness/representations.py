@@ -125,25 +125,6 @@ def read_on(
     )
 
 
-def on_inputs(
-    engine: Engine,
-    model: str,
-    instructions: Sequence[Instruction],
-    examples: Sequence[Example],
-    *,
-    on_progress: Progress | None = None,
-    should_stop: ShouldStop | None = None,
-) -> FloatArray:
-    """(I, D) float32: each instruction's mean representation over the examples.
-
-    Raises:
-        As `read_on`.
-    """
-    return read_on(
-        engine, model, instructions, examples, on_progress=on_progress, should_stop=should_stop
-    ).mean()
-
-
 def fields_of(instruction: Instruction) -> tuple[str, ...]:
     """The input fields that a template names."""
     return tuple(n for n in prompts.placeholders(instruction.text) if n != "options")

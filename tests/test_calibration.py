@@ -43,11 +43,11 @@ def test_the_evidence_is_the_distance_in_each_sources_own_space(
     asked = phrasing("Find the subject of the sentence.", topics)
     (point,) = calibration.measure(tiny_engine, MODEL, loaded, [asked], [topics])
     inputs = topics.split("dev")[: loaded.recipe.inputs]
-    given = representations.on_inputs(tiny_engine, MODEL, [asked], inputs)
+    given = representations.read_on(tiny_engine, MODEL, [asked], inputs).mean()
     near = loaded.tasks[topics.id].space.search(given, 1)
     few = own.read(tiny_engine, MODEL, loaded, inputs)
     near_own = few.space(len(few.examples)).search(
-        representations.on_inputs(tiny_engine, MODEL, [asked], few.examples), 1
+        representations.read_on(tiny_engine, MODEL, [asked], few.examples).mean(), 1
     )
     alone = loaded.alone.search(representations.alone(tiny_engine, MODEL, [asked]), 1)
     distances = {source: clue.distance for source, clue in point.evidence.items()}

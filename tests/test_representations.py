@@ -17,7 +17,7 @@ def test_an_instruction_lies_at_the_mean_over_its_inputs(
 ) -> None:
     one = instruction("Which topic?")
     inputs = topics.split("dev")[:3]
-    vector = representations.on_inputs(tiny_engine, "tiny-llama", [one], inputs)
+    vector = representations.read_on(tiny_engine, "tiny-llama", [one], inputs).mean()
     readings = tiny_engine.read("tiny-llama", [prompts.fill(one, e) for e in inputs])
     mean = np.mean([r.representation for r in readings], axis=0)
     assert vector.shape == (1, 32)
@@ -26,7 +26,7 @@ def test_an_instruction_lies_at_the_mean_over_its_inputs(
 
 def test_no_inputs_are_an_error(tiny_engine: TransformersEngine) -> None:
     with pytest.raises(InputError, match="no inputs"):
-        representations.on_inputs(tiny_engine, "tiny-llama", [instruction("Which?")], [])
+        representations.read_on(tiny_engine, "tiny-llama", [instruction("Which?")], [])
     with pytest.raises(NotFoundError):
         representations.served(tiny_engine, "other")
 
