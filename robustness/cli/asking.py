@@ -1,0 +1,292 @@
+"""Commands about instructions: predict, advise, alterations, compare, quantiles, score.
+
+Refuses to compute: each command parses, makes one call into the library, and shows.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustness import advice, alterations, budget, cluster, measured, paths, scoring, show, tasks
+from robustness.alignment.served import ServedParaphraser
+from robustness.cli.options import (
+    DEFAULT_MODEL,
+    Format,
+    Indexes,
+    Json,
+    Model,
+    Prefixes,
+    TaskName,
+    Text,
+    emit,
+    engine_of,
+    folders_of,
+    one_model,
+    progress,
+    workbench_of,
+)
+from robustness.encoder import Encoder
+from robustness.errors import InputError
+from robustness.formats import PromptFormat
+from robustness.types import Prediction
+from robustness.workbench import Workbench
+
+app = typer.Typer()
+
+
+@app.command()
+def predict(
+    text: Text,
+    task: TaskName = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="Own inputs: a table with `input` and `options`.")
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    neighbours: Annotated[int, typer.Option("-k", help="Neighbours to show.")] = 5,
+    measurements: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of instruction, task, model, accuracy: predict from texts alone, for the "
+            "table's model that --of names."
+        ),
+    ] = None,
+    of: Annotated[str | None, typer.Option(help="A model of the table of measurements.")] = None,
+    answers: Annotated[
+        str,
+        typer.Option(
+            help="With --measurements: the model's answers to the unlabelled inputs of the "
+            "table's column `answers`, separated by |."
+        ),
+    ] = "",
+    right: Annotated[
+        str, typer.Option(help="With --measurements: labelled inputs answered rightly: 13/16.")
+    ] = "",
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="With --measurements: sentence encoder, a folder or a hub name."),
+    ] = None,
+    probe: Annotated[
+        int, typer.Option(min=0, help="Unlabelled inputs to read: 32 or 64; 16 are read anyway.")
+    ] = 0,
+    labelled: Annotated[
+        int, typer.Option(min=0, help="Labelled inputs to read: 16, 32 or 64.")
+    ] = 0,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure", help="Go through every tier of evidence up to all labelled inputs."
+        ),
+    ] = False,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Nearest observed instructions, predicted degradation and conflicts of one instruction."""
+    if measurements is not None:
+        table = measured.read(measurements)
+        for number, problem in table.errors.items():
+            typer.echo(f"{measurements}, row {number + 1} left out: {problem}", err=True)
+        found = table.predict(
+            text, task=task, model=of, k=neighbours,
+            answers=measured.answers_of(answers) if answers else (),
+            labelled=measured.share_of(right) if right else None,
+            embed=Encoder(encoder) if encoder else None,
+        )
+        emit(found, as_json, show.prediction(found))
+        return
+    workbench, chosen = one_model(model, prefix, indexes, prompt_format)
+    examples = None if inputs is None else scoring.read_inputs(workbench, inputs)
+    if measure:
+        if task is None:
+            raise InputError("--measure needs --task: only a task has inputs to measure on")
+        made = _climb(workbench, text, task, chosen, neighbours)
+        emit(made, as_json, show.prediction(made))
+        return
+    if probe or labelled:
+        calls = workbench.planned(task, model=chosen, probe=probe, labelled=labelled)
+        typer.echo(f"reading {calls} prompts", err=True)
+    made = workbench.predict(
+        text, task=task, inputs=examples, model=chosen, k=neighbours, probe=probe,
+        labelled=labelled,
+    )
+    emit(made, as_json, show.prediction(made))
+
+
+def _climb(workbench: Workbench, text: str, task: str, model: str, k: int) -> Prediction:
+    """The best evidenced prediction; what came before it goes to stderr as it comes."""
+    plan = workbench.plan(task, model=model)
+    typer.echo(f"reading up to {max(plan.values())} prompts", err=True)
+    rungs = []
+    for rung in workbench.ladder(text, task=task, model=model, k=k):
+        rungs.append(rung)
+        typer.echo(show.rung(rung), err=True)
+    return rungs[-1].prediction
+
+
+@app.command()
+def advise(
+    text: Text,
+    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    paraphraser_url: Annotated[
+        str | None,
+        typer.Option(help="OpenAI-compatible address of a model that rewords too, up to /v1."),
+    ] = None,
+    paraphraser_model: Annotated[str, typer.Option(help="Its name there.")] = "",
+    paraphraser_key: Annotated[
+        str, typer.Option(envvar="STEADFAST_PARAPHRASER_KEY", help="Its key.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Rewordings with their predicted loss, and which words moved the instruction."""
+    workbench, chosen = one_model(model, prefix, indexes, prompt_format)
+    served = None
+    if paraphraser_url is not None:
+        served = ServedParaphraser(
+            url=paraphraser_url, model=paraphraser_model, key=paraphraser_key
+        )
+        typer.echo(f"asking {paraphraser_url} {served.calls} times", err=True)
+    rows = advice.rewordings(workbench, text, task=task, model=chosen, paraphraser=served)
+    phrases = advice.moved(workbench, text, task=task, model=chosen)
+    emit({"rewordings": rows, "phrases": phrases}, as_json, show.advised(rows, phrases))
+
+
+@app.command("alterations")
+def alter(
+    text: Text,
+    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    limit: Annotated[
+        int, typer.Option(min=1, help="Labelled inputs to read for each alteration.")
+    ] = alterations.LIMIT,
+    seed: Annotated[int, typer.Option(help="Of the alterations and the intervals.")] = 0,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """How much a model uses an instruction at all: negated, nonsensical, empty and other forms."""
+    workbench, chosen = one_model(model, prefix, indexes, prompt_format)
+    with progress("prompt") as report:
+        made = alterations.probe(
+            workbench, text, task=task, model=chosen, limit=limit, seed=seed,
+            on_progress=lambda done, total: report("reading", done, total),
+        )
+    emit(made, as_json, show.probes(made))
+
+
+@app.command()
+def compare(
+    text: Text,
+    task: TaskName = None,
+    input_text: Annotated[
+        str, typer.Option("--input", help="The input; by default the task's first test input.")
+    ] = "",
+    options: Annotated[str, typer.Option(help="Own options, separated by |.")] = "",
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Both models' answers to the same prompt, with option probabilities."""
+    workbench = workbench_of(model, prefix, indexes, prompt_format)
+    example = scoring.example_of(workbench, task, input_text, options, "") if input_text else None
+    made = workbench.compare(
+        text, task=task, example=example, models=(workbench.original, *workbench.aligned)
+    )
+    emit(made, as_json, show.comparison(made))
+
+
+@app.command()
+def quantiles(
+    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    instruction_table: Annotated[
+        Path | None,
+        typer.Option(
+            "--instructions",
+            help="Table with `instruction`; by default the shipped observed and "
+            "unobserved-development instructions of the task.",
+        ),
+    ] = None,
+    paraphrases: Annotated[
+        int, typer.Option(min=0, help="Automatic paraphrases of each, besides.")
+    ] = 0,
+    share: Annotated[
+        float, typer.Option("--budget", help="Share of all cells that may be asked.")
+    ] = 0.1,
+    width: Annotated[
+        float | None, typer.Option(help="Points: stop where no interval is wider.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="File that keeps answers; with it nothing is asked twice.")
+    ] = None,
+    seed: int = 0,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    as_json: Json = False,
+) -> None:
+    """Quantiles of accuracy over many instructions, from a part of the cells (PromptEval)."""
+    chosen = tasks.find(task)
+    pool, left = budget.pool(chosen, instruction_table, paraphrases=paraphrases, seed=seed)
+    for text, reason in left.items():
+        typer.echo(f"left out {text!r}: {reason}", err=True)
+    engine = engine_of(model, prefix or [], prompt_format)
+    with progress("cell") as report:
+        made = budget.measure(
+            engine, engine.models()[-1 if prefix else 0].id, pool, chosen, share=share,
+            width=width, journal=journal, seed=seed,
+            on_round=lambda q: report(f"widest {q.width:.1f}", q.asked, q.cells),
+        )
+    emit(made, as_json, show.budget(made))
+
+
+@app.command()
+def score(
+    table: Annotated[Path, typer.Argument(help=".csv, .json, .jsonl or .parquet.")],
+    out: Annotated[Path, typer.Option(help="Where to write; the ending gives the format.")],
+    resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Score on a Ray cluster: HOST:PORT, auto, or alone for one on this machine.",
+        ),
+    ] = None,
+    ray_workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --ray: workers; by default one a GPU, or one a core."),
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Scores a table of instructions; a bad row says so itself and never costs the others."""
+    with progress("row") as report:
+        def on_progress(done: int, total: int) -> None:
+            report("scoring", done, total)
+
+        if ray is not None:
+            scored = cluster.ray_cluster().score_file(
+                table, out,
+                cluster.Setup(
+                    model=model, prefixes=folders_of(prefix, model), indexes=indexes,
+                    prompt_format=prompt_format,
+                ),
+                address=ray, workers=ray_workers, resume=resume, on_progress=on_progress,
+            )
+        else:
+            scored = scoring.score_file(
+                table, out, workbench_of(model, prefix, indexes, prompt_format), resume=resume,
+                on_progress=on_progress,
+            )
+    summary = scoring.summary(scored, out)
+    emit(summary, as_json, show.summary(summary))

@@ -1,0 +1,107 @@
+"""Commands of an evaluation: import, evaluate.
+
+Refuses to compute: each command parses, makes one call into the library, and shows.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustness import show, study
+from robustness.cli.options import (
+    DEFAULT_MODEL,
+    Format,
+    Json,
+    Model,
+    Prefixes,
+    emit,
+    engine_of,
+    folders_of,
+    progress,
+)
+from robustness.collections import sources
+from robustness.formats import PromptFormat
+
+app = typer.Typer()
+
+
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(help=f"The format: {', '.join(sources.SOURCES)}.")],
+    path: Annotated[Path, typer.Argument(help="A file of the format, or a folder of them.")],
+    out: Annotated[Path, typer.Option(help="Collection file to write, JSON lines.")],
+    task_type: Annotated[
+        str | None, typer.Option(help="qa, mc or bc for all entries; by default inferred.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Takes instructions from a public collection; what is left out is named with its reason."""
+    made = sources.take(source, path, out, task_type)
+    emit(made, as_json, show.imported(made))
+
+
+@app.command()
+def evaluate(
+    task_names: Annotated[
+        list[str],
+        typer.Option(
+            "--tasks",
+            help="Built-in names (`builtin`: all), task files, labelled CSV tables, MMLU folders, "
+            "BIG-bench task folders; repeat it or separate by commas.",
+        ),
+    ],
+    collections: Annotated[
+        list[str],
+        typer.Option(
+            "--instructions",
+            help="Shipped collections, and collection files as `import` writes them; repeat it or "
+            "separate by commas.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the results; with the same one, goes on.")],
+    shots: Annotated[
+        list[int] | None,
+        typer.Option(min=0, help="Solved examples in front, besides zero-shot; repeatable."),
+    ] = None,
+    draws: Annotated[
+        int, typer.Option(min=1, help="How often solved examples and their order are drawn.")
+    ] = 1,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Labelled inputs a task at the most; 0: all.")
+    ] = study.LIMIT,
+    free: Annotated[
+        bool, typer.Option("--free", help="Generate answers as well, and count the unparsed.")
+    ] = False,
+    posix: Annotated[
+        bool, typer.Option(help="Score the other instructions' label words too.")
+    ] = True,
+    field: Annotated[
+        str, typer.Option(help="What BIG-bench's input is called in the templates.")
+    ] = study.FIELD,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
+    seed: int = 0,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    as_json: Json = False,
+) -> None:
+    """Tasks x instructions x models: accuracy, statistics, tables and a report; resumes."""
+    planned = study.plan_of(
+        task_names, collections, field=field,
+        recipe=study.Recipe(
+            shots=tuple(shots or ()), draws=draws, limit=limit or None, free=free, posix=posix,
+            seed=seed,
+        ),
+    )
+    shown = show.plan(planned, models=1 + len(folders_of(prefix, model)))
+    if dry_run:
+        emit(planned.summary(1 + len(folders_of(prefix, model))), as_json, shown)
+        return
+    typer.echo(shown, err=True)
+    with progress("prompt") as report:
+        made = study.evaluate(
+            engine_of(model, prefix, prompt_format), planned, out, on_progress=report,
+            on_start=lambda what, known, total: report(f"{what}, {known} known", known, total),
+        )
+    emit(made, as_json, show.outcome(made))

@@ -1,0 +1,139 @@
+"""Commands of the observed index: index build, add, remove and info; calibrate.
+
+Refuses to compute: each command parses, makes one call into the library, and shows.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustness import instructions, paths, show, upkeep
+from robustness.cli.options import (
+    DEFAULT_MODEL,
+    Format,
+    Indexes,
+    Json,
+    Model,
+    Prefixes,
+    TaskFiles,
+    emit,
+    engine_of,
+    progress,
+    tasks_of,
+)
+from robustness.formats import PromptFormat
+
+app = typer.Typer()
+index_app = typer.Typer(no_args_is_help=True, help="The observed index of a model.")
+app.add_typer(index_app, name="index")
+
+
+@index_app.command("build")
+def index_build(
+    observed: Annotated[
+        Path | None, typer.Option(help="Collection file; by default the shipped observed one.")
+    ] = None,
+    task_files: TaskFiles = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Reads the observed instructions and saves the index of the model and of each prefix."""
+    known = instructions.read(observed) if observed else instructions.builtin(instructions.OBSERVED)
+    engine = engine_of(model, prefix, prompt_format)
+    with progress("task") as report:
+        cards = upkeep.build(engine, indexes, known, tasks_of(task_files), report=report)
+    emit(cards, as_json, show.cards(cards))
+
+
+@index_app.command("add")
+def index_add(
+    collection: Annotated[Path, typer.Argument(help="Collection file of observed instructions.")],
+    task_files: TaskFiles = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Puts observed instructions into a saved index: only they are read and measured."""
+    engine = engine_of(model, prefix, prompt_format)
+    new = instructions.read(collection)
+    with progress("task") as report:
+        cards = upkeep.add(engine, indexes, new, tasks_of(task_files), report=report)
+    typer.echo(show.RECALIBRATE, err=True)
+    emit(cards, as_json, show.cards(cards))
+
+
+@index_app.command("remove")
+def index_remove(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of instructions.")],
+    task_files: TaskFiles = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Takes observed instructions out of a saved index."""
+    engine = engine_of(model, prefix, prompt_format)
+    with progress("task") as report:
+        cards = upkeep.remove(engine, indexes, ids, tasks_of(task_files), report=report)
+    typer.echo(show.RECALIBRATE, err=True)
+    emit(cards, as_json, show.cards(cards))
+
+
+@index_app.command("info")
+def index_info(
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """What the index of the model and of each prefix holds, and how good its calibration is."""
+    cards = upkeep.info(engine_of(model, prefix, prompt_format), indexes)
+    emit(cards, as_json, show.cards(cards))
+
+
+@app.command()
+def calibrate(
+    unobserved: Annotated[
+        Path | None,
+        typer.Option(help="Collection file; by default the shipped unobserved-development one."),
+    ] = None,
+    task_files: TaskFiles = None,
+    coverage: Annotated[float, typer.Option(min=0.5, max=0.99)] = 0.9,
+    seed: int = 0,
+    held_out: Annotated[
+        bool,
+        typer.Option(
+            "--held-out",
+            help="Fit nothing: compare the calibration with unobserved-test, or the given file.",
+        ),
+    ] = False,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Measures unobserved instructions and fits the predictor of the model and of each prefix."""
+    shipped = (
+        instructions.UNOBSERVED_TEST if held_out else instructions.UNOBSERVED_DEVELOPMENT
+    )
+    pool = instructions.read(unobserved) if unobserved else instructions.builtin(shipped)
+    engine = engine_of(model, prefix, prompt_format)
+    if held_out:
+        with progress("instruction") as report:
+            made = upkeep.held_out(engine, indexes, pool, tasks_of(task_files), report=report)
+        emit(made, as_json, show.held_out(made))
+        return
+    with progress("instruction") as report:
+        cards = upkeep.calibrate(
+            engine, indexes, pool, tasks_of(task_files), coverage=coverage, seed=seed, report=report
+        )
+    emit(cards, as_json, show.cards(cards))
