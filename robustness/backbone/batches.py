@@ -17,6 +17,9 @@ from robustness.backbone.recipe import Recipe
 from robustness.types import Example, Instruction
 
 IGNORED = -100
+RUNNING = "running"
+RUNNING_SENTENCES = 3
+RUNNING_TOKENS = 96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Mixture:
     """Task -> its observed instructions."""
     real: Mapping[str, Sequence[Example]]
     """Real-text task -> its training examples."""
+    running_text: Sequence[str]
+    """Sentences in order, for the language-model loss; may be empty where the recipe asks none."""
     held_out: frozenset[str]
     """Texts of the shipped inputs, never trained on."""
 
@@ -120,7 +125,18 @@ class Mixture:
             made.append(self._deleted(rng.choice(self.observed[example.task]), example, rng))
         return made
 
-    def step(self, number: int) -> tuple[list[TrainingSequence], list[TrainingSequence]]:
-        """Both parts of step `number`."""
+    def running(self, rng: random.Random) -> list[TrainingSequence]:
+        """The running text of a step: every token is to be predicted."""
+        made = []
+        for _ in range(self.recipe.batch_running):
+            start = rng.randrange(len(self.running_text))
+            text = "\n".join(self.running_text[start : start + RUNNING_SENTENCES])
+            ids = [self.tokenizer.bos_token_id, *self._ids(text)][:RUNNING_TOKENS]
+            made.append(TrainingSequence(task=RUNNING, ids=tuple(ids), labels=tuple(ids)))
+        return made
+
+    def step(self, number: int) -> tuple[list[TrainingSequence], ...]:
+        """The parts of step `number`, each with a loss of its own: stories, texts, running text."""
         rng = random.Random(f"{self.recipe.seed}-{number}")
-        return self.stories(rng), self.texts(rng)
+        parts = self.stories(rng), self.texts(rng), self.running(rng)
+        return tuple(part for part in parts if part)

@@ -30,6 +30,10 @@ class Recipe:
     """QA sequences a step."""
     batch_texts: int
     """MC and BC sequences a step."""
+    batch_running: int
+    """Sequences of running text a step, for a language-model loss."""
+    running_weight: float
+    """Weight of that loss beside those of the answers."""
     dense_share: float
     """Share of generated sequences that are the curriculum (every fact by a bare key)."""
     bound_share: float
@@ -64,6 +68,10 @@ class Recipe:
     """Words of unlabelled text for the tokenizer and the first embeddings."""
     seed: int
     checkpoint_every: int
+    device: str
+    """`cpu` in float32, or `cuda` in bfloat16 with float32 weights."""
+    workers: int
+    """Processes that make batches; 0: the training's own."""
     threads: int
 
 

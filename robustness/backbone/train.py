@@ -6,20 +6,24 @@ Refuses to know the server. `python -m robustness backbone train --preset cpu` c
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
+from torch.utils.data import DataLoader, Dataset
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from robustness import instructions, provenance, storage
 from robustness.backbone import corpora, data, embeddings, tokenizer
-from robustness.backbone.batches import IGNORED, Mixture, TrainingSequence
+from robustness.backbone.batches import IGNORED, RUNNING, Mixture, TrainingSequence
 from robustness.backbone.recipe import Recipe
-from robustness.errors import MismatchError
+from robustness.errors import InputError, MismatchError
 from robustness.types import Example, Provenance
 
 SCHEMA = 1
+
+_Part = tuple[Sequence[TrainingSequence], torch.Tensor, torch.Tensor]
+"""Sequences with one loss, and their padded ids and labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +134,8 @@ def prepare(recipe: Recipe, nltk_data: Path | None) -> tuple[Mixture, LlamaForCa
     """
     corpora.use(nltk_data)
     real = [e for e in corpora.labelled() if e.split == "train"]
-    texts = _texts(recipe.seed, real, corpora.running(recipe.running_words))
+    running = corpora.running(recipe.running_words)
+    texts = _texts(recipe.seed, real, running)
     words = tokenizer.train(texts, recipe.vocabulary, recipe.context)
     observed = instructions.builtin(instructions.OBSERVED)
     tasks = {i.task for i in observed if i.task}
@@ -149,13 +154,64 @@ def prepare(recipe: Recipe, nltk_data: Path | None) -> tuple[Mixture, LlamaForCa
         tokenizer=words,
         observed={task: [i for i in observed if i.task == task] for task in tasks},
         real=data.by_task(real),
+        running_text=running,
         held_out=frozenset(held_out),
     )
     return mixture, model
 
 
+class _Steps(Dataset[list[_Part]]):
+    """The batches of a training by number, so that other processes can make them."""
+
+    def __init__(self, mixture: Mixture) -> None:
+        self._mixture = mixture
+
+    def __len__(self) -> int:
+        return self._mixture.recipe.steps
+
+    def __getitem__(self, number: int) -> list[_Part]:
+        fill = self._mixture.tokenizer.pad_token_id
+        return [(part, *pad(part, fill)) for part in self._mixture.step(number)]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What happened since the last report."""
+
+    since: float
+    losses: list[float] = field(default_factory=list)
+    right: dict[str, list[bool]] = field(default_factory=dict)
+    tokens: int = 0
+
+    def add(self, part: Sequence[TrainingSequence], loss: float, hits: torch.Tensor) -> None:
+        self.losses.append(loss)
+        self.tokens += sum(len(s.ids) for s in part)
+        cursor = 0
+        for sequence in part:
+            # The first token is never predicted.
+            wanted = sum(label != IGNORED for label in sequence.labels[1:])
+            own = hits[cursor : cursor + wanted]
+            cursor += wanted
+            known = self.right.setdefault(sequence.task, [])
+            known += own.tolist() if sequence.task == RUNNING else [bool(own.all())]
+
+    def report(self, step: int, steps: int) -> Progress:
+        return Progress(
+            step=step,
+            steps=steps,
+            loss=sum(self.losses) / len(self.losses),
+            tokens_per_second=self.tokens / (time.monotonic() - self.since),
+            accuracy={task: sum(r) / len(r) for task, r in sorted(self.right.items())},
+        )
+
+
 def train(
-    recipe: Recipe, out: Path, *, nltk_data: Path | None, on_progress: Callable[[Progress], None]
+    recipe: Recipe,
+    out: Path,
+    *,
+    nltk_data: Path | None,
+    on_progress: Callable[[Progress], None],
+    seconds: float | None = None,
 ) -> Path:
     """Trains a backbone, or goes on where a killed training stopped.
 
@@ -164,26 +220,32 @@ def train(
         out: Folder of the result; `out/checkpoint.pt` is there while it runs.
         nltk_data: Folder with NLTK's `corpora`.
         on_progress: Called every `checkpoint_every` steps.
+        seconds: Stop at the first checkpoint after this time; the same call goes on.
 
     Returns:
-        `out`, with `config.json`, `model.safetensors` (fp16), the tokenizer and `training.json`.
+        `out`, with `config.json`, `model.safetensors` (fp16), the tokenizer and `training.json`;
+        with `checkpoint.pt` alone where the time was up before the end.
 
     Raises:
         NotFoundError: Data is missing; the message says how to get it.
         MismatchError: The checkpoint there belongs to another recipe.
+        InputError: The recipe asks for a GPU and there is none.
     """
+    if recipe.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("this recipe trains on a GPU, and torch finds none; take the preset cpu")
     torch.set_num_threads(recipe.threads)
     # Taken before anything is written: the result may lie in this project's own tree.
     made = provenance.collect(schema=SCHEMA, seed=recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     mixture, model = prepare(recipe, nltk_data)
+    model.to(recipe.device).train()
     optimizer = _optimizer(model, recipe)
     average = {name: p.detach().clone() for name, p in model.named_parameters()}
     checkpoint = out / "checkpoint.pt"
     step, spent, tokens = 0, 0.0, 0
     if checkpoint.is_file():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = torch.load(checkpoint, weights_only=True, map_location=recipe.device)
         if saved["recipe"] != asdict(recipe):
             raise MismatchError(
                 f"{checkpoint} belongs to another recipe; remove it or train into another folder"
@@ -196,26 +258,16 @@ def train(
             saved["seconds"],
             saved["tokens"],
         )
-    model.train()
-    right: dict[str, list[bool]] = {}
-    losses, seen, since = [], 0, time.monotonic()
-    while step < recipe.steps:
+    batches = DataLoader(
+        _Steps(mixture), batch_size=None, sampler=range(step, recipe.steps),
+        num_workers=recipe.workers,
+    )
+    tally = _Tally(time.monotonic())
+    for parts in batches:
         torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout repeats after a resume
-        count = 0
-        for part in mixture.step(step):
-            ids, labels = pad(part, mixture.tokenizer.pad_token_id)
-            loss, hits = answer_loss(model, ids, labels, recipe.embedding_dropout)
-            answers = max(1, len(hits))
-            (loss / answers).backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.item() / answers)
-            count += sum(len(s.ids) for s in part)
-            cursor = 0
-            for sequence in part:
-                wanted = sum(label != IGNORED for label in sequence.labels)
-                right.setdefault(sequence.task, []).append(
-                    bool(hits[cursor : cursor + wanted].all())
-                )
-                cursor += wanted
+        for part, ids, labels in parts:
+            loss, hits = _backward(model, recipe, part[0].task == RUNNING, ids, labels)
+            tally.add(part, loss, hits)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * _rate(step, recipe)
@@ -225,18 +277,12 @@ def train(
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 average[name].lerp_(parameter, 1 - decay)
-        step, seen, tokens = step + 1, seen + count, tokens + count
+        step += 1
         if step % recipe.checkpoint_every == 0 or step == recipe.steps:
-            now = time.monotonic()
-            on_progress(
-                Progress(
-                    step=step,
-                    steps=recipe.steps,
-                    loss=sum(losses) / len(losses),
-                    tokens_per_second=seen / (now - since),
-                    accuracy={task: sum(r) / len(r) for task, r in sorted(right.items())},
-                )
-            )
+            on_progress(tally.report(step, recipe.steps))
+            tokens += tally.tokens
+            tally = _Tally(time.monotonic())
+            passed = time.monotonic() - started
             with storage.atomic_path(checkpoint) as temporary:
                 torch.save(
                     {
@@ -245,16 +291,30 @@ def train(
                         "optimizer": optimizer.state_dict(),
                         "average": average,
                         "step": step,
-                        "seconds": spent + now - started,
+                        "seconds": spent + passed,
                         "tokens": tokens,
                     },
                     temporary,
                 )
-            right, losses, seen, since = {}, [], 0, time.monotonic()
-    seconds = spent + time.monotonic() - started
-    _save(model, average, mixture, out, tokens, replace(made, seconds=round(seconds, 1)))
+            if step < recipe.steps and seconds is not None and passed > seconds:
+                return out
+    seconds_spent = spent + time.monotonic() - started
+    _save(model, average, mixture, out, tokens, replace(made, seconds=round(seconds_spent, 1)))
     checkpoint.unlink(missing_ok=True)
     return out
+
+
+def _backward(
+    model: LlamaForCausalLM, recipe: Recipe, running: bool, ids: torch.Tensor, labels: torch.Tensor
+) -> tuple[float, torch.Tensor]:
+    """Gradients of one part of a step: its mean loss in nats, and which tokens were predicted."""
+    ids, labels = ids.to(recipe.device), labels.to(recipe.device)
+    with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.device == "cuda"):
+        loss, hits = answer_loss(model, ids, labels, recipe.embedding_dropout)
+    mean = loss / max(1, len(hits))
+    weight = recipe.running_weight if running else 1.0
+    (weight * mean).backward()  # type: ignore[no-untyped-call]
+    return mean.item(), hits.cpu()
 
 
 def _save(
@@ -268,7 +328,7 @@ def _save(
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(average[name])
-    model.eval().to(torch.float16).save_pretrained(out)
+    model.eval().to("cpu", torch.float16).save_pretrained(out)
     mixture.tokenizer.save_pretrained(out)
     recipe = mixture.recipe
     storage.write_json(

@@ -4,6 +4,7 @@ Refuses to compute: each command parses, makes one call into the library, and sh
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -60,21 +61,32 @@ def align(
 
 @backbone_app.command("train")
 def backbone_train(
-    preset: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
+    preset: Annotated[str, typer.Option(help="cpu, gpu, small or ci.")] = "cpu",
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = paths.BACKBONE,
+    seed: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Stop at the first checkpoint after that; the same command goes on."),
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Trains the embedded backbone from scratch; a killed training goes on where it stopped."""
+    chosen = recipe.load(preset)
+    if seed is not None:
+        chosen = replace(chosen, seed=seed)
     with progress("step") as report:
         def on_progress(made: backbone.Progress) -> None:
             report(f"loss {made.loss:.3f}", made.step, made.steps)
             tqdm.write(show.training(made), file=sys.stderr)
 
         folder = backbone.train(
-            recipe.load(preset), out, nltk_data=corpora_of(data), on_progress=on_progress
+            chosen, out, nltk_data=corpora_of(data), on_progress=on_progress,
+            seconds=None if minutes is None else 60 * minutes,
         )
-    emit({"backbone": folder}, as_json, f"trained: {folder}")
+    finished = (folder / "training.json").is_file() and not (folder / "checkpoint.pt").is_file()
+    what = "trained" if finished else "stopped in time; the same command goes on"
+    emit({"backbone": folder, "finished": finished}, as_json, f"{what}: {folder}")
 
 
 @backbone_app.command("card")

@@ -16,7 +16,7 @@ def mixture() -> Mixture:
     labels = [o for options in worlds.SCENE_OPTIONS.values() for o in options] * 20
     return Mixture(
         recipe=dense, tokenizer=tokenizer.train([*texts, *labels], 1500, 320), observed={},
-        real={"none": []}, held_out=frozenset(),
+        real={"none": []}, running_text=(), held_out=frozenset(),
     )
 
 

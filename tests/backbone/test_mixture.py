@@ -28,6 +28,7 @@ def mixture() -> Mixture:
         tokenizer=tokenizer.train([*texts, *(i.text for i in observed)], 1500, 320),
         observed={t: [i for i in observed if i.task == t] for t in {i.task for i in observed}},
         real={"polarity": films},
+        running_text=["One sentence.", "Another one."],
         held_out=frozenset(),
     )
 
@@ -42,7 +43,7 @@ def test_a_step_is_the_same_each_time_and_another_is_not(mixture: Mixture) -> No
 
 
 def test_a_step_has_as_many_sequences_as_the_recipe_says(mixture: Mixture) -> None:
-    stories, texts = mixture.step(0)
+    stories, texts, *_ = mixture.step(0)
     assert len(stories) == mixture.recipe.batch_stories
     assert len(texts) == mixture.recipe.batch_texts
 

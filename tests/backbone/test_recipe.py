@@ -4,7 +4,7 @@ from robustness.backbone import recipe
 from robustness.errors import NotFoundError
 
 
-@pytest.mark.parametrize("preset", ["cpu", "ci"])
+@pytest.mark.parametrize("preset", ["cpu", "gpu", "small", "ci"])
 def test_every_preset_loads(preset: str) -> None:
     assert recipe.load(preset).steps > 0
 

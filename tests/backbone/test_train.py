@@ -14,7 +14,7 @@ from robustness import storage
 from robustness.backbone import recipe, train
 from robustness.backbone.batches import IGNORED, TrainingSequence
 from robustness.backbone.train import Progress
-from robustness.errors import MismatchError
+from robustness.errors import InputError, MismatchError
 from robustness.transformers_engine import TransformersEngine
 from robustness.types import Prompt
 
@@ -23,7 +23,7 @@ needs_data = pytest.mark.skipif(
 )
 TINY = replace(
     recipe.load("ci"), hidden=32, feed_forward=64, vocabulary=1200, steps=6, batch_stories=4,
-    batch_texts=6, running_words=2000, checkpoint_every=2,
+    batch_texts=6, batch_running=2, running_weight=0.5, running_words=2000, checkpoint_every=2,
 )
 
 
@@ -47,6 +47,7 @@ def test_what_was_trained_is_served(trained: tuple[Path, list[Progress]]) -> Non
     assert [p.step for p in seen] == [2, 4, 6]
     assert all(p.tokens_per_second > 0 for p in seen)
     assert any("place" in p.accuracy for p in seen)
+    assert all(0 <= p.accuracy["running"] <= 1 for p in seen)
     record = storage.read_json(folder / "training.json", schema=train.SCHEMA)
     assert record["recipe"]["hidden"] == 32
     assert record["tokens"] > 0
@@ -75,6 +76,38 @@ def test_a_killed_training_goes_on_to_the_same_weights(
     assert [p.step for p in seen] == [6]
     whole, resumed = (load_file(f / "model.safetensors") for f in (trained[0], tmp_path))
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@needs_data
+def test_a_training_in_slices_gives_the_same_weights(
+    trained: tuple[Path, list[Progress]], tmp_path: Path
+) -> None:
+    slices = replace(TINY, checkpoint_every=3)
+    for _ in range(2):
+        assert not (tmp_path / "model.safetensors").exists()
+        train.train(
+            slices, tmp_path, nltk_data=corpora(), on_progress=lambda _: None, seconds=0.0
+        )
+    whole, sliced = (load_file(f / "model.safetensors") for f in (trained[0], tmp_path))
+    assert all(torch.equal(whole[name], sliced[name]) for name in whole)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_recipe_for_a_gpu_says_that_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="preset cpu"):
+        train.train(
+            recipe.load("gpu"), tmp_path / "out", nltk_data=None, on_progress=lambda _: None
+        )
+    assert not (tmp_path / "out").exists()
+
+
+@needs_data
+def test_batches_made_by_other_processes_are_the_same(
+    trained: tuple[Path, list[Progress]], tmp_path: Path
+) -> None:
+    run(tmp_path, replace(TINY, workers=2), lambda _: None)
+    whole, other = (load_file(f / "model.safetensors") for f in (trained[0], tmp_path))
+    assert all(torch.equal(whole[name], other[name]) for name in whole)
 
 
 def _model() -> LlamaForCausalLM:
