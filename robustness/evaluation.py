@@ -3,6 +3,7 @@
 Refuses to know where instructions come from and what their accuracy is compared with.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,10 +13,12 @@ from robustness import prompts
 from robustness.engine import Engine
 from robustness.errors import CancelledError, InputError
 from robustness.statistics import BoolArray
-from robustness.types import EvalRecord, Example, Instruction, Reading
+from robustness.types import EvalRecord, Example, GenerationSettings, Instruction, Reading
 
 CHUNK = 64
 """Prompts between two looks at progress and at the wish to stop."""
+GENERATED = GenerationSettings(max_tokens=24)
+"""Greedy; the answer is in the first line."""
 
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
@@ -83,6 +86,20 @@ def evaluate(
     pairs = [(i, e) for i in instructions for e in examples]
     cells = read_cells(engine, model, pairs, on_progress=on_progress, should_stop=should_stop)
     return [record(model, cell) for cell in cells]
+
+
+def generate(engine: Engine, model: str, prompt: str) -> str:
+    """What a model writes when a prompt is all that it is told in a conversation.
+
+    Raises:
+        InputError, NotFoundError, EngineError: See `Engine.stream`.
+    """
+
+    async def written() -> str:
+        asked = engine.chat_prompt(model, [{"role": "user", "content": prompt}])
+        return "".join([chunk.text async for chunk in engine.stream(model, asked, GENERATED)])
+
+    return asyncio.run(written())
 
 
 def record(model: str, cell: Cell) -> EvalRecord:

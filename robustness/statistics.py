@@ -15,6 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 from robustness.errors import InputError
 
 BoolArray = npt.NDArray[np.bool_]
+Answers = BoolArray | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +149,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def gap_mean(
-    pairs: Sequence[tuple[BoolArray, BoolArray]],
+    pairs: Sequence[tuple[Answers, Answers]],
     *,
     rng: np.random.Generator,
     draws: int = 2000,
@@ -157,8 +158,9 @@ def gap_mean(
     """Mean over tasks of first minus second, where the two hold different instructions.
 
     Args:
-        pairs: A (first, second) a task, (I, N) and (J, N) bool on the same N inputs. Inputs are
-            drawn again together, the instructions of each side apart; the tasks are fixed.
+        pairs: A (first, second) a task, (I, N) and (J, N) on the same N inputs, right or not, or a
+            share in [0, 1]. Inputs are drawn again together, the instructions of each side apart;
+            the tasks are fixed.
         rng: Where chance comes from.
         draws: Bootstrap samples.
         coverage: Of the percentile interval.

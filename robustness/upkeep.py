@@ -6,11 +6,9 @@ Refuses to predict: `workbench.py` asks what is kept here.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from robustness import degradation, growth
 from robustness import index as indexes_
-from robustness.backbone import card
 from robustness.degradation import HeldOut, Skill
 from robustness.degradation.calibration import measure
 from robustness.engine import Engine
@@ -184,37 +182,6 @@ def info(engine: Engine, root: Path) -> list[IndexCard]:
         folder = indexes_.folder_of(served.spec, root)
         cards.append(_card(served.id, folder, indexes_.load(folder, served.spec)))
     return cards
-
-
-def describe_backbone(
-    engine: Engine, folder: Path, nltk_data: Path | None, *, report: Report | None = None
-) -> Mapping[str, Any]:
-    """Measures the backbone and writes `card.json` and `CARD.md` beside its weights.
-
-    Args:
-        engine: Serves the backbone, and what was aligned on it.
-        folder: With `training.json`.
-        nltk_data: Folder with NLTK's `corpora`; None leaves the real-text part out.
-        report: Called after each task.
-
-    Raises:
-        NotFoundError, EngineError: See `backbone.card`.
-    """
-    original, *aligned = (served.id for served in engine.models())
-
-    def tables(model: str) -> card.Tables:
-        def progress(done: int, total: int) -> None:
-            if report is not None:
-                report(model, done, total)
-
-        return card.measure(engine, model, on_progress=progress)
-
-    plain = tables(original)
-    gained = [gain for model in aligned for gain in card.gains(model, plain, tables(model))]
-    real = [] if nltk_data is None else card.real_text(engine, original, nltk_data)
-    made = card.document(card.cells(plain), gained, real, folder)
-    card.write(folder, made)
-    return made
 
 
 def calibrate(

@@ -16,16 +16,19 @@ from sklearn.pipeline import make_pipeline, make_union
 from robustness import instructions, paths, provenance, storage
 from robustness.backbone import corpora, data
 from robustness.engine import Engine
-from robustness.evaluation import accuracy, correctness, evaluate
-from robustness.statistics import BoolArray, paired_bootstrap_mean, wilson
+from robustness.evaluation import correctness, evaluate
+from robustness.statistics import BoolArray, paired_bootstrap, paired_bootstrap_mean, wilson
 from robustness.tasks import Task, builtin, builtin_names
 from robustness.types import Example, TaskType
 
-SCHEMA = 2
+SCHEMA = 3
 SETS = (instructions.OBSERVED, instructions.UNOBSERVED_DEVELOPMENT, instructions.UNOBSERVED_TEST)
 INPUTS = 128
 """Inputs of each task that the card measures on."""
-REAL_INPUTS = 200
+REAL_INPUTS = 400
+"""Inputs of each corpus and split, where there are so many."""
+REAL_SPLITS = ("dev", "test")
+PARTS = ("data", "unseen", "free", "followed", "decomposition", "seeds", "ablation", "asked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +156,28 @@ def gains(model: str, original: Tables, aligned: Tables, *, seed: int = 0) -> li
     return made
 
 
+def mean(cells: Sequence[Cell], **wanted: str) -> float | None:
+    """Mean accuracy over the tasks of some cells, in points; None where there are none."""
+    kept = [c.accuracy for c in cells if all(getattr(c, k) == v for k, v in wanted.items())]
+    return float(np.mean(kept)) if kept else None
+
+
+def sizes(nltk_data: Path | None) -> list[dict[str, Any]]:
+    """How many examples each corpus gives to each split: a row a task.
+
+    Raises:
+        NotFoundError: A corpus is missing.
+    """
+    corpora.use(nltk_data)
+    return [
+        {"task": name, "licence": corpora.LICENCES[corpora.SOURCES[name]]}
+        | {split: sum(e.split == split for e in examples) for split in ("train", *REAL_SPLITS)}
+        for name, examples in sorted(data.by_task(corpora.labelled()).items())
+    ]
+
+
 def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[str, Any]]:
-    """Accuracy on the corpora's own test splits beside TF-IDF and logistic regression.
+    """Accuracy on the corpora's own held-out splits beside TF-IDF and logistic regression.
 
     Args:
         engine: Where the model runs.
@@ -162,7 +185,9 @@ def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[s
         nltk_data: Folder with NLTK's `corpora`.
 
     Returns:
-        A row a task: `task`, `backbone`, `baseline` (both in points), `inputs`, `train`.
+        A row a task and split: `task`, `split`, `backbone` (mean over the observed instructions),
+        `baseline`, `difference` with `low` and `high` (95%, instructions and inputs drawn again),
+        all in points, `inputs`, `train`.
 
     Raises:
         NotFoundError: A corpus is missing.
@@ -172,32 +197,34 @@ def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[s
     rows = []
     for name, examples in sorted(data.by_task(corpora.labelled()).items()):
         train = [e for e in examples if e.split == "train"]
-        test = [e for e in examples if e.split == "test"]
-        # Evenly spaced, so that every class and document of the test split is there.
-        test = [test[round(n)] for n in np.linspace(0, len(test) - 1, min(REAL_INPUTS, len(test)))]
-        baseline = make_pipeline(
-            make_union(
-                TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
-                TfidfVectorizer(
-                    analyzer="char_wb", ngram_range=(2, 4), min_df=3, sublinear_tf=True
-                ),
-            ),
-            LogisticRegression(C=5.0, max_iter=400),
-        )
-        baseline.fit([e.fields["text"] for e in train], [e.answer for e in train])
-        hits = baseline.predict([e.fields["text"] for e in test]) == [e.answer for e in test]
+        baseline = _baseline().fit([e.fields["text"] for e in train], [e.answer for e in train])
         chosen = [i for i in observed if i.task == name]
-        records = evaluate(engine, model, chosen, test)
-        rows.append(
-            {
-                "task": name,
-                "backbone": 100 * accuracy(records),
-                "baseline": 100 * float(np.mean(hits)),
-                "inputs": len(test),
-                "train": len(train),
-            }
-        )
+        for split in REAL_SPLITS:
+            held = [e for e in examples if e.split == split]
+            # Evenly spaced, so that every class and document of the split is there.
+            spaced = np.linspace(0, len(held) - 1, min(REAL_INPUTS, len(held)))
+            inputs = [held[round(n)] for n in spaced]
+            guessed = baseline.predict([e.fields["text"] for e in inputs])
+            hits = np.array([g == e.answer for g, e in zip(guessed, inputs, strict=True)])
+            correct = correctness(evaluate(engine, model, chosen, inputs))
+            difference = paired_bootstrap(
+                correct.reshape(len(chosen), -1), hits[None, :], rng=np.random.default_rng(0)
+            ).points
+            rows.append(
+                {
+                    "task": name, "split": split, "backbone": 100 * float(correct.mean()),
+                    "baseline": 100 * float(hits.mean()), "difference": difference.value,
+                    "low": difference.low, "high": difference.high, "inputs": len(inputs),
+                    "train": len(train),
+                }
+            )
     return rows
+
+
+def _baseline() -> Any:
+    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=3, sublinear_tf=True)
+    return make_pipeline(make_union(words, letters), LogisticRegression(C=5.0, max_iter=400))
 
 
 def document(
@@ -205,6 +232,7 @@ def document(
     gained: Sequence[Gain],
     real: Sequence[Mapping[str, Any]],
     folder: Path,
+    **parts: Any,
 ) -> dict[str, Any]:
     """The card as one JSON document.
 
@@ -213,6 +241,7 @@ def document(
         gained: See `gains`.
         real: See `real_text`; empty where the corpora are not there.
         folder: The backbone, with `training.json`.
+        parts: What else was measured, by its name in `PARTS`; see `robustness.quality.describe`.
     """
     hashes = {name: storage.file_hash(paths.INSTRUCTIONS / f"{name}.jsonl") for name in SETS}
     return {
@@ -223,119 +252,6 @@ def document(
         "cells": list(measured),
         "gains": list(gained),
         "real_text": list(real),
+        **{name: parts.get(name) for name in PARTS},
         "provenance": provenance.collect(schema=SCHEMA),
     }
-
-
-def _mean(cells: Sequence[Mapping[str, Any]], **wanted: str) -> float | None:
-    kept = [c["accuracy"] for c in cells if all(c[k] == v for k, v in wanted.items())]
-    return float(np.mean(kept)) if kept else None
-
-
-def _points(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.1f}"
-
-
-def markdown(card: Mapping[str, Any]) -> str:
-    """The card for people, every figure from the document."""
-    training, cells = card["training"], card["cells"]
-    unseen = set(data.UNSEEN_TASKS)
-    seen = [c for c in cells if c["task"] not in unseen]
-    lines = [
-        "# The embedded backbone",
-        "",
-        f"Decoder-only, Llama architecture, {training['parameters'] / 1e6:.2f} million parameters, "
-        f"trained from scratch on {training['provenance']['hardware']} in "
-        f"{training['seconds'] / 60:.0f} minutes ({training['tokens'] / 1e6:.1f} million tokens, "
-        f"{training['recipe']['steps']} steps, seed {training['recipe']['seed']}). It knows the "
-        "tasks below and nothing else: it is there to show the phenomenon on a laptop.",
-        "",
-        "## Accuracy by type of task, options compared, in points",
-        "",
-        "| type | observed | unobserved-development | unobserved-test |",
-        "|---|---|---|---|",
-    ]
-    for kind in ("QA", "MC", "BC"):
-        means = [_points(_mean(seen, task_type=kind, collection=s)) for s in SETS]
-        lines.append(f"| {kind} | {' | '.join(means)} |")
-    lines += [
-        "",
-        "## Accuracy by task",
-        "",
-        "Mean over instructions [Wilson interval over all answers], standard deviation over "
-        "instructions, worst instruction. Inputs: the first of the shipped test half.",
-        "",
-        "| task | set | instructions | accuracy | std | worst | chance |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for c in cells:
-        note = " (never trained)" if c["task"] in unseen else ""
-        lines.append(
-            f"| {c['task']}{note} | {c['collection']} | {c['instructions']} | {c['accuracy']:.1f} "
-            f"[{c['low']:.1f}, {c['high']:.1f}] | {_points(c['std'])} | {c['worst']:.1f} | "
-            f"{c['chance']:.1f} |"
-        )
-    lines += [
-        "",
-        "## What alignment gains",
-        "",
-        "Aligned minus original accuracy on the same instructions and inputs, mean over tasks "
-        "[95% interval, resampling instructions and inputs], in points.",
-        "",
-        "| model | set | type | tasks | gain |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {g['model']} | {g['collection']} | {g['task_type']} | {g['tasks']} | "
-        f"{g['value']:+.1f} [{g['low']:+.1f}, {g['high']:+.1f}] |"
-        for g in card["gains"]
-    ]
-    lines += ["", "## Real text, the corpora's own test splits, observed instructions", ""]
-    if card["real_text"]:
-        lines += [
-            "| task | backbone | TF-IDF + logistic regression | test inputs |",
-            "|---|---|---|---|",
-        ]
-        lines += [
-            f"| {r['task']} | {r['backbone']:.1f} | {r['baseline']:.1f} | {r['inputs']} |"
-            for r in card["real_text"]
-        ]
-    else:
-        lines.append("Not measured: the corpora were not there.")
-    lines += [
-        "",
-        "## Data",
-        "",
-        "Generated stories and scenes (this project's), and NLTK's sentence_polarity, "
-        "subjectivity, qc, nps_chat, pros_cons and udhr2; running text for the tokenizer and the "
-        "first embeddings from brown, webtext and abc. Each corpus keeps its own licence (NLTK's "
-        "index); none of it ships. The shipped inputs are generated from another seed or written "
-        "for this project and "
-        "were never trained on.",
-        "",
-        "## Instruction sets (SHA-256)",
-        "",
-        *[f"- {name}: `{digest}`" for name, digest in card["instruction_sets"].items()],
-        "",
-        "## What it cannot do",
-        "",
-        "Anything beyond these tasks: it has no knowledge of the world, does not converse, and its "
-        "text beyond an answer is noise. Case is folded. Its context is "
-        f"{training['recipe']['context']} tokens.",
-        "",
-        "## Recipe",
-        "",
-        *[f"- {key} = {value}" for key, value in training["recipe"].items()],
-        "",
-        "Reproduce: `python -m robustness backbone train --preset cpu`, then "
-        "`python -m robustness backbone card`.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def write(folder: Path, card: Mapping[str, Any]) -> None:
-    """Writes `card.json` and `CARD.md` beside the weights."""
-    storage.write_json(folder / "card.json", card)
-    with storage.atomic_path(folder / "CARD.md") as temporary:
-        temporary.write_text(markdown(storage.plain(card)), encoding="utf-8")

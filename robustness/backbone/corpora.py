@@ -36,6 +36,27 @@ CORPORA = (
     "abc",
     "webtext",
 )
+SOURCES = {
+    "polarity": "sentence_polarity",
+    "subjectivity": "subjectivity",
+    "pros_cons": "pros_cons",
+    "question_type": "qc",
+    "dialogue_act": "nps_chat",
+    "language": "udhr2",
+}
+"""Task -> its corpus."""
+LICENCES = {
+    "sentence_polarity": "CC BY 4.0",
+    "subjectivity": "CC BY 4.0",
+    "pros_cons": "CC BY 4.0",
+    "nps_chat": "non-commercial education and research",
+    "brown": "redistribution permitted",
+    "qc": "none stated",
+    "udhr2": "none stated",
+    "abc": "none stated",
+    "webtext": "none stated",
+}
+"""As each corpus's own README says."""
 OPTIONS: dict[str, tuple[str, ...]] = {
     "polarity": ("positive", "negative"),
     "subjectivity": ("opinion", "fact"),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from robustness import instructions, paths, show, upkeep
+from robustness import instructions, ledger, paths, show, upkeep
 from robustness.cli.options import (
     DEFAULT_MODEL,
     Format,
@@ -130,6 +130,9 @@ def calibrate(
     if held_out:
         with progress("instruction") as report:
             made = upkeep.held_out(engine, indexes, pool, tasks_of(task_files), report=report)
+        if unobserved is None and engine.models()[0].id == paths.BACKBONE_ID:
+            for name in made:
+                ledger.write_down(paths.BACKBONE, name, "predictions beside measured degradation")
         emit(made, as_json, show.held_out(made))
         return
     with progress("instruction") as report:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from robustness import paths, show, upkeep
+from robustness import paths, quality, show
 from robustness.alignment import train as alignment
 from robustness.alignment.recipe import AlignRecipe
 from robustness.backbone import recipe
@@ -89,6 +89,18 @@ def backbone_train(
     emit({"backbone": folder, "finished": finished}, as_json, f"{what}: {folder}")
 
 
+@backbone_app.command("seeds")
+def backbone_seeds(
+    folders: Annotated[list[Path], typer.Argument(help="Backbones that differ in their seed.")],
+    out: Annotated[Path, typer.Option(help="The backbone whose card shows it.")] = paths.BACKBONE,
+    as_json: Json = False,
+) -> None:
+    """Measures several trainings of one recipe; `backbone card` shows them in a table."""
+    with progress("task") as report:
+        made = quality.compare_seeds(folders, out, report=report)
+    emit(made, as_json, f"written: {out / quality.SEEDS}")
+
+
 @backbone_app.command("card")
 def backbone_card(
     model: Model = DEFAULT_MODEL,
@@ -98,7 +110,7 @@ def backbone_card(
 ) -> None:
     """Measures the backbone, and what alignment gains, by set of instructions; writes its card."""
     with progress("task") as report:
-        card = upkeep.describe_backbone(
+        card = quality.describe(
             engine_of(model, None, prompt_format), Path(model), corpora_of(data), report=report
         )
     emit(card, as_json, f"written: {Path(model) / 'CARD.md'}")

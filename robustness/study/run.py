@@ -3,7 +3,6 @@
 Refuses to judge answers. A prompt that cannot be read costs no other prompt.
 """
 
-import asyncio
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,18 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from robustness import evaluation
 from robustness.engine import Engine, ModelInfo
 from robustness.errors import CancelledError, InputError
 from robustness.evaluation import ShouldStop
 from robustness.journal import Journal
 from robustness.study.plan import Part, Plan
-from robustness.types import FloatArray, GenerationSettings, Instruction, Prompt, content_id
+from robustness.types import FloatArray, Instruction, Prompt, content_id
 
 JOURNAL = "journal.jsonl"
 CHUNK = 64
 """Prompts that are lost at the most when a run is interrupted."""
-GENERATED = GenerationSettings(max_tokens=24)
-"""Greedy; the answer is in the first line."""
 
 Report = Callable[[str, int, int], None]
 """(what, done, total)."""
@@ -187,16 +185,11 @@ class Run:
         faults = {}
         for n, prompt in enumerate(chunk):
             try:
-                texts.append(asyncio.run(self._generated(model, prompt.text)))
+                texts.append(evaluation.generate(self._engine, model, prompt.text))
             except InputError as error:
                 texts.append(None)
                 faults[str(n)] = str(error)
         return {"texts": texts, "faults": faults}
-
-    async def _generated(self, model: str, text: str) -> str:
-        asked = self._engine.chat_prompt(model, [{"role": "user", "content": text}])
-        pieces = [c.text async for c in self._engine.stream(model, asked, GENERATED)]
-        return "".join(pieces)
 
 
 def _chunks(prompts: Sequence[Prompt]) -> list[Sequence[Prompt]]:
@@ -204,5 +197,5 @@ def _chunks(prompts: Sequence[Prompt]) -> list[Sequence[Prompt]]:
 
 
 def _key(model: ModelInfo, chunk: Sequence[Prompt], generated: bool) -> str:
-    asked = GENERATED if generated else None
+    asked = evaluation.GENERATED if generated else None
     return content_id(str(model.spec), [p.id for p in chunk], str(asked))

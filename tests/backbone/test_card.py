@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from robustness import instructions, paths, storage
-from robustness.backbone import card
+from robustness.backbone import card, card_markdown
 from robustness.transformers_engine import TransformersEngine
 
 
@@ -42,7 +42,7 @@ def test_the_card_shows_every_figure_and_says_what_was_not_measured(backbone: Pa
     tables = _tables(0.7)
     gained = card.gains("aligned", tables, tables)
     document = card.document(card.cells(tables), gained, [], backbone)
-    text = card.markdown(storage.plain(document))
+    text = card_markdown.markdown(storage.plain(document))
     for cell in card.cells(tables):
         assert f"{cell.accuracy:.1f} [{cell.low:.1f}, {cell.high:.1f}]" in text
     assert "| aligned | unobserved-test | all | 3 | +0.0 [+0.0, +0.0] |" in text
@@ -67,4 +67,4 @@ def test_the_shipped_card_is_of_the_shipped_weights_and_sets(backbone: Path) -> 
     assert document["weights"] == storage.file_hash(backbone / "model.safetensors")
     for name, digest in document["instruction_sets"].items():
         assert digest == storage.file_hash(paths.INSTRUCTIONS / f"{name}.jsonl")
-    assert (backbone / "CARD.md").read_text(encoding="utf-8") == card.markdown(document)
+    assert (backbone / "CARD.md").read_text(encoding="utf-8") == card_markdown.markdown(document)
