@@ -310,7 +310,7 @@ def compare_seeds(
     limit: int | None = DECOMPOSED_INPUTS,
     report: Report | None = None,
 ) -> Any:
-    """What several trainings of one recipe have in common; written as `seeds.json`.
+    """What several trainings have in common; written as `seeds.json`.
 
     Args:
         folders: Backbones with `training.json`.
@@ -319,13 +319,13 @@ def compare_seeds(
         report: Called after each task of each backbone.
 
     Raises:
-        InputError: The trainings differ in more than their seed.
+        InputError: The models have different sizes.
         NotFoundError, CorruptFileError: A folder holds no backbone.
     """
     records = [storage.read_json(f / "training.json", schema=1) for f in folders]
-    recipes = {str({k: v for k, v in r["recipe"].items() if k != "seed"}) for r in records}
-    if len(recipes) != 1:
-        raise InputError("these backbones were trained by different recipes; compare seeds of one")
+    if len({r["parameters"] for r in records}) != 1:
+        raise InputError("these backbones have different sizes; compare trainings of one")
+    usual = records[0]["recipe"]
     rows = []
     for folder, record in zip(folders, records, strict=True):
         engine = TransformersEngine(folder, prefixes={})
@@ -346,12 +346,16 @@ def compare_seeds(
         parts = _decomposition(engine, model, limit, step)
         rows.append(
             {
-                "seed": record["recipe"]["seed"], "seconds": record["seconds"], "inputs": limit,
+                "seed": record["recipe"]["seed"],
+                "differs": {
+                    k: v for k, v in record["recipe"].items() if k != "seed" and v != usual.get(k)
+                },
+                "seconds": record["seconds"], "inputs": limit,
                 "tokens": record["tokens"], "parameters": record["parameters"], "types": means,
                 "decomposition": replace(parts, tasks=()),
             }
         )
         engine.close()
-    made = {"schema": SCHEMA, "recipe": records[0]["recipe"], "rows": rows}
+    made = {"schema": SCHEMA, "recipe": usual, "rows": rows}
     storage.write_json(out / SEEDS, made)
     return made

@@ -60,7 +60,7 @@ def test_unseen_tasks_stand_beside_chance() -> None:
     assert rows[0].chance == pytest.approx(25.0)
 
 
-def test_seeds_of_one_recipe_are_compared_and_others_refused(
+def test_seeds_and_settings_are_compared_and_other_sizes_refused(
     backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quality, "trained_tasks", lambda: [builtin("scene_mood")])
@@ -74,14 +74,15 @@ def test_seeds_of_one_recipe_are_compared_and_others_refused(
                 (folder / file.name).symlink_to(file)
         record = storage.read_json(backbone / "training.json", schema=1)
         (folder / "training.json").unlink()
-        record["recipe"]["seed"] = seed
+        record["recipe"] |= {"seed": seed, "batch_running": 4 * (seed - 1)}
         storage.write_json(folder / "training.json", record)
         folders.append(folder)
     made = quality.compare_seeds(folders, tmp_path, limit=4)
     assert [row["seed"] for row in made["rows"]] == [1, 2]
+    assert [row["differs"] for row in made["rows"]] == [{}, {"batch_running": 4}]
     assert storage.read_json(tmp_path / quality.SEEDS, schema=1)["rows"][0]["types"]["MC"]
     record = storage.read_json(folders[1] / "training.json", schema=1)
-    record["recipe"]["layers"] += 1
+    record["parameters"] += 1
     storage.write_json(folders[1] / "training.json", record)
-    with pytest.raises(InputError, match="different recipes"):
+    with pytest.raises(InputError, match="different sizes"):
         quality.compare_seeds(folders, tmp_path, limit=4)

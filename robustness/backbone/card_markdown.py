@@ -219,7 +219,8 @@ def _seeds(card: Card) -> list[str]:
             for kind in _KINDS
         ]
         losses = [_interval(r["decomposition"][k]) for k in ("total", "by_wording", "by_layout")]
-        rows.append([r["seed"], f"{r['seconds'] / 60:.0f}", *accuracies, *losses])
+        name = ", ".join([str(r["seed"]), *(f"{k} = {v}" for k, v in r["differs"].items())])
+        rows.append([name, f"{r['seconds'] / 60:.0f}", *accuracies, *losses])
     first, recipe = found["rows"][0], found["recipe"]
     return [
         *lines,

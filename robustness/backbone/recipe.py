@@ -4,8 +4,10 @@ Refuses to know how it is carried out.
 """
 
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from robustness.errors import InputError, NotFoundError
 
@@ -94,3 +96,27 @@ def load(preset: str) -> Recipe:
             f"missing {sorted(wanted - set(values))}"
         )
     return Recipe(**values)
+
+
+def changed(made: Recipe, settings: Sequence[str]) -> Recipe:
+    """A recipe with some keys set anew.
+
+    Args:
+        made: The recipe.
+        settings: `key=value` each.
+
+    Raises:
+        InputError: There is no such key, or the value is not of its type.
+    """
+    types = {f.name: f.type for f in fields(Recipe)}
+    values: dict[str, Any] = {}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        if key not in types:
+            raise InputError(f"no key {key!r} in a recipe; there are {', '.join(types)}")
+        kind: Any = types[key]
+        try:
+            values[key] = kind(value)
+        except ValueError:
+            raise InputError(f"{key} takes values of type {kind.__name__}, found {value!r}") from None
+    return replace(made, **values)

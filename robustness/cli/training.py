@@ -4,7 +4,6 @@ Refuses to compute: each command parses, makes one call into the library, and sh
 """
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -63,7 +62,10 @@ def align(
 def backbone_train(
     preset: Annotated[str, typer.Option(help="cpu, gpu, small or ci.")] = "cpu",
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = paths.BACKBONE,
-    seed: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE instead of the preset's, repeatable: seed=1."),
+    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(help="Stop at the first checkpoint after that; the same command goes on."),
@@ -72,9 +74,7 @@ def backbone_train(
     as_json: Json = False,
 ) -> None:
     """Trains the embedded backbone from scratch; a killed training goes on where it stopped."""
-    chosen = recipe.load(preset)
-    if seed is not None:
-        chosen = replace(chosen, seed=seed)
+    chosen = recipe.changed(recipe.load(preset), settings or ())
     with progress("step") as report:
         def on_progress(made: backbone.Progress) -> None:
             report(f"loss {made.loss:.3f}", made.step, made.steps)
@@ -91,7 +91,9 @@ def backbone_train(
 
 @backbone_app.command("seeds")
 def backbone_seeds(
-    folders: Annotated[list[Path], typer.Argument(help="Backbones that differ in their seed.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="Backbones of one preset with other seeds or settings.")
+    ],
     out: Annotated[Path, typer.Option(help="The backbone whose card shows it.")] = paths.BACKBONE,
     as_json: Json = False,
 ) -> None:

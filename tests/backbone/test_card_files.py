@@ -79,7 +79,7 @@ PARTS = {
         "recipe": {"layers": 3, "hidden": 96, "steps": 3000},
         "rows": [
             {
-                "seed": 2, "seconds": 600.0, "parameters": 1_100_000,
+                "seed": 2, "differs": {"steps": 9}, "seconds": 600.0, "parameters": 1_100_000,
                 "types": {
                     k: {"observed": 91.25, "unobserved-development": 61.75}
                     for k in ("QA", "MC", "BC")
@@ -135,7 +135,7 @@ def test_every_part_is_shown_and_a_missing_one_is_not_measured(folder: Path) -> 
         "| place | 90.5 | 70.2 | 50.8 | 25.5 |",
         "5 unobserved-development instructions whose wording",
         "| unobserved wording in an observed layout | 18.2 [11.5, 24.8] |",
-        "| 2 | 10 | 91.2 / 61.8 | 91.2 / 61.8 | 91.2 / 61.8 | 20.5 [19.5, 21.5] |",
+        "| 2, steps = 9 | 10 | 91.2 / 61.8 | 91.2 / 61.8 | 91.2 / 61.8 | 20.5 [19.5, 21.5] |",
         "| 2026-11-21T09:51:21+00:00 | `a27d31f1088a` | m | accuracy |",
     ):
         assert line in text
