@@ -118,5 +118,6 @@ def changed(made: Recipe, settings: Sequence[str]) -> Recipe:
         try:
             values[key] = kind(value)
         except ValueError:
-            raise InputError(f"{key} takes values of type {kind.__name__}, found {value!r}") from None
+            wanted = f"{key} takes values of type {kind.__name__}"
+            raise InputError(f"{wanted}, found {value!r}") from None
     return replace(made, **values)
