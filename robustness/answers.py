@@ -18,6 +18,11 @@ def _clean(text: str) -> str:
     return " ".join(text.strip(_EDGE).casefold().split())
 
 
+def exact(text: str, word: str) -> bool:
+    """Whether a generated text is the word and nothing else, but for case and marks around it."""
+    return _clean(text) == _clean(word)
+
+
 def _named(word: str, text: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from robustness import tasks
 from robustness.advice import Phrase, Rewording
 from robustness.alterations import Probes
+from robustness.alterations import trained as trained_on
 from robustness.backbone.train import Progress
 from robustness.budget import BudgetReport
 from robustness.collections.sources import Receipt
@@ -270,4 +271,35 @@ def outcome(made: Outcome) -> str:
         for row in made.study.differences if row.task == "all"
     ]
     lines += _left(made.study.left, "summary.json")
+    return "\n".join([*lines, *(f"written: {made.folder}/{name}" for name in made.files)])
+
+
+def training_plan(made: trained_on.Outline) -> str:
+    """What an experiment with altered training instructions would do."""
+    lines = [
+        f"{made.trainings} trainings of {made.updates} updates in all, {made.answers} answers to "
+        "generate"
+    ]
+    lines += [
+        f"  {row.task}, {row.setting}: "
+        + (f"{row.training} inputs to train on, " if row.training else "")
+        + f"{row.tested} to test"
+        for row in made.tasks
+    ]
+    return "\n".join([*lines, *_left(made.left, "summary.json")])
+
+
+def trained(made: trained_on.Outcome) -> str:
+    """Exact match of every version, and where tables and plot lie."""
+    lines = [f"{made.trained} models trained or tested now, {made.known} known from before"]
+    for guess in made.found.guesses:
+        lines.append(f"{guess.setting}, exact match: random guess {guess.exact:.1f}")
+        for row in made.found.rows:
+            if row.setting is guess.setting:
+                name = f"{row.version}, {row.instances} inputs" if row.instances else "not trained"
+                lines.append(
+                    f"  {name}, {row.tested}: {row.exact.value:.1f} "
+                    f"[{row.exact.low:.1f}, {row.exact.high:.1f}]"
+                )
+    lines += _left(made.found.left, "summary.json")
     return "\n".join([*lines, *(f"written: {made.folder}/{name}" for name in made.files)])

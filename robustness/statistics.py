@@ -15,7 +15,8 @@ from statsmodels.stats.proportion import proportion_confint
 from robustness.errors import InputError
 
 BoolArray = npt.NDArray[np.bool_]
-Answers = BoolArray | npt.NDArray[np.float64]
+Scores = BoolArray | npt.NDArray[np.float64]
+"""Right or wrong, or scores in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def paired_bootstrap(
 
 
 def paired_bootstrap_mean(
-    pairs: Sequence[tuple[BoolArray, BoolArray]],
+    pairs: Sequence[tuple[Scores, Scores]],
     *,
     rng: np.random.Generator,
     draws: int = 2000,
@@ -97,7 +98,7 @@ def paired_bootstrap_mean(
     return Estimate(value=value, low=float(low), high=float(high))
 
 
-def _difference(first: BoolArray, second: BoolArray) -> npt.NDArray[np.float64]:
+def _difference(first: Scores, second: Scores) -> npt.NDArray[np.float64]:
     if first.ndim != 2 or second.ndim != 2 or 0 in first.shape or 0 in second.shape:
         raise InputError(
             f"two tables of instructions by inputs are needed, found {first.shape} and "
@@ -149,7 +150,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def gap_mean(
-    pairs: Sequence[tuple[Answers, Answers]],
+    pairs: Sequence[tuple[Scores, Scores]],
     *,
     rng: np.random.Generator,
     draws: int = 2000,

@@ -17,7 +17,8 @@ from robustness.alignment.data import Collections
 from robustness.alignment.forward import Forward
 from robustness.alignment.paraphrase import paraphrase
 from robustness.alignment.recipe import METHODS, AlignRecipe
-from robustness.alignment.train import AlignProgress, accumulate, train
+from robustness.alignment.train import AlignProgress, train
+from robustness.alignment.update import accumulate
 from robustness.errors import InputError, MismatchError
 from robustness.types import Example, Instruction, TaskType
 

@@ -48,6 +48,23 @@ def answer_of(instruction: Instruction, example: Example) -> str:
     return prompts.label_words(instruction, example.options)[example.options.index(example.answer)]
 
 
+def instance_of(tokenizer: Any, end: int, instruction: Instruction, example: Example) -> Instance:
+    """A labelled input under a phrasing as token ids.
+
+    Args:
+        tokenizer: The backbone's.
+        end: Id of its end-of-text token.
+        instruction: The phrasing.
+        example: The input.
+
+    Raises:
+        InputError: The example has no answer, or does not fit the phrasing.
+    """
+    prompt = tokenizer(prompts.fill(instruction, example).text)["input_ids"]
+    answer = tokenizer(answer_of(instruction, example), add_special_tokens=False)["input_ids"]
+    return Instance(tuple(prompt), (*answer, end))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """What groups are drawn from."""
@@ -71,10 +88,8 @@ class Pool:
 
     def instance(self, instruction: Instruction, example: Example) -> Instance | None:
         """One instance, or None where it does not fit."""
-        prompt = self.tokenizer(prompts.fill(instruction, example).text)["input_ids"]
-        answer = self.tokenizer(answer_of(instruction, example), add_special_tokens=False)
-        ids = (*answer["input_ids"], self.end)
-        return Instance(tuple(prompt), ids) if len(prompt) + len(ids) <= self.context else None
+        made = instance_of(self.tokenizer, self.end, instruction, example)
+        return made if len(made.prompt) + len(made.answer) <= self.context else None
 
     def group(self, rng: random.Random, paraphrases: int) -> Group:
         """One group of at most `paraphrases` paraphrases, at least one.

@@ -3,7 +3,6 @@
 Refuses to know the server and unobserved-test. `python -m robustness align` calls it.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,15 +13,13 @@ import torch
 
 from robustness import checkpoint as checkpoints
 from robustness import provenance, storage
-from robustness.alignment import card, data, development, loss
-from robustness.alignment import prefix as prefixes
+from robustness.alignment import card, data, development
 from robustness.alignment.data import Collections, Material
 from robustness.alignment.development import Score
 from robustness.alignment.forward import Forward
-from robustness.alignment.groups import Group
-from robustness.alignment.loss import Rows
 from robustness.alignment.recipe import AlignRecipe
-from robustness.checkpoint import Checkpoint
+from robustness.alignment.trainee import Trainee
+from robustness.alignment.update import StepLoss, optimizer_of, rate, update
 from robustness.errors import MismatchError
 from robustness.types import Example
 
@@ -62,128 +59,9 @@ class _State:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-class _Trainee:
-    """The backbone with what is trained in it."""
-
-    def __init__(self, recipe: AlignRecipe, loaded: Checkpoint) -> None:
-        self.loaded = loaded
-        self.peft: Any = None
-        if recipe.with_prefix:
-            self.peft = prefixes.create(
-                loaded, virtual_tokens=recipe.virtual_tokens, hidden=recipe.encoder_hidden,
-                seed=recipe.seed,
-            )
-            self.parameters = dict(self.peft.prompt_encoder["default"].named_parameters())
-        else:
-            loaded.model.requires_grad_(True)
-            self.parameters = dict(loaded.model.named_parameters())
-
-    def prefix(self) -> torch.Tensor | None:
-        """The prefix with its gradient, where there is one."""
-        return None if self.peft is None else prefixes.table(self.peft)
-
-    def state(self) -> dict[str, torch.Tensor]:
-        """A copy of what is trained."""
-        return {name: p.detach().cpu().clone() for name, p in self.parameters.items()}
-
-    @torch.no_grad()
-    def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """Puts a copy back."""
-        for name, parameter in self.parameters.items():
-            parameter.copy_(state[name])
-
-    def save(self, folder: Path, text: str) -> None:
-        """Writes an adapter, or the whole model."""
-        if self.peft is not None:
-            prefixes.save(self.peft, folder, text)
-            return
-        self.loaded.model.save_pretrained(folder)
-        self.loaded.tokenizer.save_pretrained(folder)
-        (folder / "README.md").write_text(text, encoding="utf-8")
-
-
-@dataclass(frozen=True, slots=True)
-class StepLoss:
-    """Losses of one update, nats, and the tokens that it read."""
-
-    total: float
-    cross_entropy: float
-    divergence: float
-    tokens: int
-
-
-def accumulate(
-    forward: Forward,
-    groups: Sequence[Group],
-    prefix: Callable[[], torch.Tensor | None],
-    *,
-    lambda_: float,
-    rows_per_pass: int,
-) -> StepLoss:
-    """Adds the gradient of the loss of some groups to what is trained, in passes of some rows.
-
-    The references come first: their distributions, kept without gradient, serve every pass.
-
-    Args:
-        forward: The backbone.
-        groups: One update.
-        prefix: Gives the prefix with its graph, once a pass.
-        lambda_: Weight of the divergence.
-        rows_per_pass: Prompts computed together.
-    """
-    instances = [g.reference for g in groups]
-    owners = list(range(len(groups)))
-    for number, group in enumerate(groups):
-        instances += group.paraphrases
-        owners += [number] * len(group.paraphrases)
-    device = forward.device
-    owner = torch.tensor(owners, device=device)
-    sizes = torch.tensor([1 + len(g.paraphrases) for g in groups], device=device)
-    targets, mask = forward.targets(instances)
-    whole = Rows(
-        owner, torch.arange(len(owners), device=device) < len(groups), sizes[owner], targets, mask
-    )
-    references: torch.Tensor | None = None
-    sums = torch.zeros(3, device=device)
-    for start in range(0, len(instances), rows_per_pass):
-        part = instances[start : start + rows_per_pass]
-        rows = whole.part(start, start + rows_per_pass)
-        logits = forward.logits(part, prefix(), targets.shape[1])
-        references = loss.keep_references(logits, rows, references, len(groups))
-        made = loss.pt_kl(logits, rows, references, lambda_=lambda_, groups=len(groups))
-        made.total.backward()  # type: ignore[no-untyped-call]
-        sums += torch.stack([made.total.detach(), made.cross_entropy, made.divergence])
-    total, cross_entropy, divergence = sums.tolist()
-    tokens = sum(len(i.prompt) + len(i.answer) for i in instances)
-    return StepLoss(total, cross_entropy, divergence, tokens)
-
-
-def _rate(step: int, recipe: AlignRecipe) -> float:
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _update(
-    recipe: AlignRecipe, forward: Forward, material: Material, trainee: _Trainee,
-    optimizer: torch.optim.Optimizer, step: int,
-) -> StepLoss:
-    drawn = material.pool.step(step, recipe.instances, recipe.paraphrases)
-    made = accumulate(
-        forward, drawn, trainee.prefix, lambda_=recipe.weight, rows_per_pass=recipe.rows_per_pass
-    )
-    torch.nn.utils.clip_grad_norm_(list(trainee.parameters.values()), recipe.clip)
-    for group in optimizer.param_groups:
-        group["lr"] = float(recipe.learning_rate or 0) * _rate(step, recipe)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return made
-
-
 @torch.no_grad()
 def _scores(
-    forward: Forward, material: Material, trainee: _Trainee | None, rows_per_pass: int
+    forward: Forward, material: Material, trainee: Trainee | None, rows_per_pass: int
 ) -> dict[str, Score]:
     table = trainee.prefix() if trainee is not None else None
     return {
@@ -199,7 +77,7 @@ def _better(new: Score, best: dict[str, Any]) -> bool:
 
 
 def _resume(
-    path: Path, identity: dict[str, Any], trainee: _Trainee, optimizer: torch.optim.Optimizer
+    path: Path, identity: dict[str, Any], trainee: Trainee, optimizer: torch.optim.Optimizer
 ) -> _State:
     if not path.is_file():
         return _State()
@@ -216,7 +94,7 @@ def _resume(
 
 
 def _keep(
-    path: Path, identity: dict[str, Any], trainee: _Trainee, optimizer: torch.optim.Optimizer,
+    path: Path, identity: dict[str, Any], trainee: Trainee, optimizer: torch.optim.Optimizer,
     state: _State,
 ) -> None:
     document = {
@@ -228,7 +106,7 @@ def _keep(
 
 
 def _finish(
-    recipe: AlignRecipe, trainee: _Trainee, forward: Forward, material: Material, state: _State
+    recipe: AlignRecipe, trainee: Trainee, forward: Forward, material: Material, state: _State
 ) -> None:
     trainee.restore(state.best)
     after = _scores(forward, material, trainee, recipe.rows_per_pass)
@@ -264,7 +142,7 @@ def _report(
     state.history.append({
         "step": state.step, "loss": progress.loss, "cross_entropy": progress.cross_entropy,
         "divergence": progress.divergence,
-        "learning_rate": float(recipe.learning_rate or 0) * _rate(state.step - 1, recipe),
+        "learning_rate": float(recipe.learning_rate or 0) * rate(state.step - 1, recipe),
         "tokens_per_second": round(progress.tokens_per_second, 1),
         "seconds": round(state.seconds, 1),
         **{f"{name}_accuracy": s.accuracy for name, s in scores.items()},
@@ -309,10 +187,8 @@ def train(
         nltk_data=nltk_data,
     )
     forward = Forward(loaded, gradient_checkpointing=recipe.gradient_checkpointing)
-    trainee = _Trainee(recipe, loaded)
-    optimizer = torch.optim.AdamW(
-        list(trainee.parameters.values()), weight_decay=recipe.weight_decay
-    )
+    trainee = Trainee(recipe, loaded)
+    optimizer = optimizer_of(recipe, trainee)
     path = recipe.out / "checkpoint.pt"
     identity = {
         "recipe": recipe.record(), "backbone": loaded.id, "revision": loaded.revision,
@@ -325,7 +201,8 @@ def train(
     losses: list[StepLoss] = []
     since = time.monotonic()
     while state.step < recipe.steps and state.waited < recipe.patience:
-        losses.append(_update(recipe, forward, material, trainee, optimizer, state.step))
+        drawn = material.pool.step(state.step, recipe.instances, recipe.paraphrases)
+        losses.append(update(recipe, forward, drawn, trainee, optimizer, state.step))
         state.step += 1
         if state.step % recipe.eval_every and state.step != recipe.steps:
             continue

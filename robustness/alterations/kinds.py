@@ -243,6 +243,16 @@ _MAKERS: dict[Kind, Callable[[Instruction, Material, random.Random], Instruction
 }
 
 
+def alter(kind: Kind, given: Instruction, made_of: Material, *, seed: int) -> Instruction:
+    """One alteration of an instruction; arguments as in `make`.
+
+    Raises:
+        InputError: The material has nothing to make it of.
+    """
+    drawn = Kind.CORRECT if kind is Kind.DELUSIVE else kind
+    return _MAKERS[kind](given, made_of, random.Random(f"{seed}-{drawn}-{given.id}"))
+
+
 def make(given: Instruction, made_of: Material, *, seed: int) -> Suite:
     """Every alteration of an instruction; equal arguments give equal results.
 
@@ -261,10 +271,9 @@ def make(given: Instruction, made_of: Material, *, seed: int) -> Suite:
             f"{made_of.task.id} has {', '.join('{' + f + '}' for f in made_of.task.fields)}"
         )
     found, absent = [], {}
-    for kind, maker in _MAKERS.items():
-        drawn = Kind.CORRECT if kind is Kind.DELUSIVE else kind
+    for kind in _MAKERS:
         try:
-            altered = maker(given, made_of, random.Random(f"{seed}-{drawn}-{given.id}"))
+            altered = alter(kind, given, made_of, seed=seed)
         except InputError as error:
             absent[kind] = str(error)
         else:

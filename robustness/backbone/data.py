@@ -108,6 +108,18 @@ def _new_scene(rng: random.Random, split: str, used: set[str]) -> list[Example]:
             return examples
 
 
+def generated_training(seed: int, stories: int) -> list[Example]:
+    """Generated examples of the trained tasks without the shipped inputs, split `train`."""
+    shipped = {
+        e.fields.get("story", e.fields.get("text")) for t in shipped_tasks() for e in t.examples
+    }
+    return [
+        e
+        for e in generated(seed, stories, "train")
+        if e.task not in UNSEEN_TASKS and e.fields.get("story", e.fields.get("text")) not in shipped
+    ]
+
+
 def load_training_examples(
     seed: int, *, stories: int = 2000, nltk_data: Path | None = None
 ) -> list[Example]:
@@ -122,15 +134,7 @@ def load_training_examples(
         NotFoundError: An NLTK corpus is missing.
     """
     corpora.use(nltk_data)
-    shipped = {
-        e.fields.get("story", e.fields.get("text")) for t in shipped_tasks() for e in t.examples
-    }
-    made = [
-        e
-        for e in generated(seed, stories, "train")
-        if e.task not in UNSEEN_TASKS and e.fields.get("story", e.fields.get("text")) not in shipped
-    ]
-    return made + corpora.labelled()
+    return generated_training(seed, stories) + corpora.labelled()
 
 
 def by_task(examples: Sequence[Example]) -> dict[str, list[Example]]:

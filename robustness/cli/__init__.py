@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from robustness import cluster
-from robustness.cli import asking, evaluating, indexing, publishing, training
+from robustness.cli import altering, asking, evaluating, indexing, publishing, training
 from robustness.errors import RobustnessError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 for _group in (asking, evaluating, indexing, training):
     app.add_typer(_group.app)
+app.add_typer(altering.app, name="alterations")
 app.add_typer(publishing.app, name="published")
 
 

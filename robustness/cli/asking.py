@@ -1,4 +1,4 @@
-"""Commands about instructions: predict, advise, alterations, compare, quantiles, score.
+"""Commands about instructions: predict, advise, compare, quantiles, score.
 
 Refuses to compute: each command parses, makes one call into the library, and shows.
 """
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from robustness import advice, alterations, budget, cluster, measured, paths, scoring, show, tasks
+from robustness import advice, budget, cluster, measured, paths, scoring, show, tasks
 from robustness.alignment.served import ServedParaphraser
 from robustness.cli.options import (
     DEFAULT_MODEL,
@@ -154,30 +154,6 @@ def advise(
     rows = advice.rewordings(workbench, text, task=task, model=chosen, paraphraser=served)
     phrases = advice.moved(workbench, text, task=task, model=chosen)
     emit({"rewordings": rows, "phrases": phrases}, as_json, show.advised(rows, phrases))
-
-
-@app.command("alterations")
-def alter(
-    text: Text,
-    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
-    limit: Annotated[
-        int, typer.Option(min=1, help="Labelled inputs to read for each alteration.")
-    ] = alterations.LIMIT,
-    seed: Annotated[int, typer.Option(help="Of the alterations and the intervals.")] = 0,
-    model: Model = DEFAULT_MODEL,
-    prefix: Prefixes = None,
-    prompt_format: Format = PromptFormat.AUTO,
-    indexes: Indexes = paths.INDEXES,
-    as_json: Json = False,
-) -> None:
-    """How much a model uses an instruction at all: negated, nonsensical, empty and other forms."""
-    workbench, chosen = one_model(model, prefix, indexes, prompt_format)
-    with progress("prompt") as report:
-        made = alterations.probe(
-            workbench, text, task=task, model=chosen, limit=limit, seed=seed,
-            on_progress=lambda done, total: report("reading", done, total),
-        )
-    emit(made, as_json, show.probes(made))
 
 
 @app.command()

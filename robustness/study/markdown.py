@@ -13,7 +13,8 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())
 
 
-def _text(sheet: Sheet) -> str:
+def text(sheet: Sheet) -> str:
+    """One table with its title and note as Markdown."""
     lines = [
         f"# {sheet.title}", "", sheet.note, "",
         "| " + " | ".join(_cell(c) for c in sheet.columns) + " |",
@@ -25,4 +26,4 @@ def _text(sheet: Sheet) -> str:
 
 def tables(study: Study) -> dict[str, str]:
     """File name, below the results' folder -> Markdown."""
-    return {f"{FOLDER}/{sheet.name}.md": _text(sheet) for sheet in sheets(study)}
+    return {f"{FOLDER}/{sheet.name}.md": text(sheet) for sheet in sheets(study)}
