@@ -19,7 +19,7 @@ from robustness.transformers_engine import TransformersEngine
 from server.engines import vllm_command
 from server.engines.choice import Choice, Machine, choose
 from server.engines.vllm_client import VllmClient
-from server.engines.vllm_engine import VllmEngine
+from server.engines.vllm_engine import VllmEngine, obstacle
 from server.engines.vllm_process import VllmProcess
 from server.settings import Settings
 
@@ -88,7 +88,8 @@ def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) ->
     """An engine on a running vLLM, or on one that is started here."""
     ends = checkpoint.load(settings.model, device="cpu", ends_only=True)
     served = Served(
-        ends, prefixes, model=settings.model, prompt_format=settings.prompt_format
+        ends, prefixes, model=settings.model, prompt_format=settings.prompt_format,
+        obstacle=obstacle,
     )
     port = 8000 if settings.vllm_url else _free_port()
     key = settings.vllm_key if settings.vllm_url else secrets.token_urlsafe()
