@@ -1,4 +1,4 @@
-"""Trains a prefix (or all weights) by PT+KL, PT, FT or FT+KL: seeded, resumable, stopped early.
+"""Trains an adapter or all weights with the loss of PT+KL: seeded, resumable, stopped early.
 
 Refuses to know the server and unobserved-test. `python -m robustness align` calls it.
 """
@@ -15,15 +15,15 @@ import torch
 from robustness import checkpoint as checkpoints
 from robustness import provenance, storage
 from robustness.alignment import card, data, development, loss
-from robustness.alignment import prefix as prefixes
 from robustness.alignment.data import Collections, Material
 from robustness.alignment.development import Score
 from robustness.alignment.forward import Forward
 from robustness.alignment.groups import Group
 from robustness.alignment.loss import Rows
 from robustness.alignment.recipe import AlignRecipe
-from robustness.checkpoint import Checkpoint
+from robustness.alignment.trainee import Trainee
 from robustness.errors import MismatchError
+from robustness.fronts import Front
 from robustness.types import Example
 
 SCHEMA = 1
@@ -62,46 +62,6 @@ class _State:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-class _Trainee:
-    """The backbone with what is trained in it."""
-
-    def __init__(self, recipe: AlignRecipe, loaded: Checkpoint) -> None:
-        self.loaded = loaded
-        self.peft: Any = None
-        if recipe.with_prefix:
-            self.peft = prefixes.create(
-                loaded, virtual_tokens=recipe.virtual_tokens, hidden=recipe.encoder_hidden,
-                seed=recipe.seed,
-            )
-            self.parameters = dict(self.peft.prompt_encoder["default"].named_parameters())
-        else:
-            loaded.model.requires_grad_(True)
-            self.parameters = dict(loaded.model.named_parameters())
-
-    def prefix(self) -> torch.Tensor | None:
-        """The prefix with its gradient, where there is one."""
-        return None if self.peft is None else prefixes.table(self.peft)
-
-    def state(self) -> dict[str, torch.Tensor]:
-        """A copy of what is trained."""
-        return {name: p.detach().cpu().clone() for name, p in self.parameters.items()}
-
-    @torch.no_grad()
-    def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """Puts a copy back."""
-        for name, parameter in self.parameters.items():
-            parameter.copy_(state[name])
-
-    def save(self, folder: Path, text: str) -> None:
-        """Writes an adapter, or the whole model."""
-        if self.peft is not None:
-            prefixes.save(self.peft, folder, text)
-            return
-        self.loaded.model.save_pretrained(folder)
-        self.loaded.tokenizer.save_pretrained(folder)
-        (folder / "README.md").write_text(text, encoding="utf-8")
-
-
 @dataclass(frozen=True, slots=True)
 class StepLoss:
     """Losses of one update, nats, and the tokens that it read."""
@@ -115,7 +75,7 @@ class StepLoss:
 def accumulate(
     forward: Forward,
     groups: Sequence[Group],
-    prefix: Callable[[], torch.Tensor | None],
+    prefix: Callable[[], Front | None],
     *,
     lambda_: float,
     rows_per_pass: int,
@@ -166,12 +126,12 @@ def _rate(step: int, recipe: AlignRecipe) -> float:
 
 
 def _update(
-    recipe: AlignRecipe, forward: Forward, material: Material, trainee: _Trainee,
+    recipe: AlignRecipe, forward: Forward, material: Material, trainee: Trainee,
     optimizer: torch.optim.Optimizer, step: int,
 ) -> StepLoss:
     drawn = material.pool.step(step, recipe.instances, recipe.paraphrases)
     made = accumulate(
-        forward, drawn, trainee.prefix, lambda_=recipe.weight, rows_per_pass=recipe.rows_per_pass
+        forward, drawn, trainee.front, lambda_=recipe.weight, rows_per_pass=recipe.rows_per_pass
     )
     torch.nn.utils.clip_grad_norm_(list(trainee.parameters.values()), recipe.clip)
     for group in optimizer.param_groups:
@@ -183,9 +143,9 @@ def _update(
 
 @torch.no_grad()
 def _scores(
-    forward: Forward, material: Material, trainee: _Trainee | None, rows_per_pass: int
+    forward: Forward, material: Material, trainee: Trainee | None, rows_per_pass: int
 ) -> dict[str, Score]:
-    table = trainee.prefix() if trainee is not None else None
+    table = trainee.front() if trainee is not None else None
     return {
         name: development.score(forward, cells, table, rows_per_pass)
         for name, cells in material.cells.items()
@@ -199,7 +159,7 @@ def _better(new: Score, best: dict[str, Any]) -> bool:
 
 
 def _resume(
-    path: Path, identity: dict[str, Any], trainee: _Trainee, optimizer: torch.optim.Optimizer
+    path: Path, identity: dict[str, Any], trainee: Trainee, optimizer: torch.optim.Optimizer
 ) -> _State:
     if not path.is_file():
         return _State()
@@ -216,7 +176,7 @@ def _resume(
 
 
 def _keep(
-    path: Path, identity: dict[str, Any], trainee: _Trainee, optimizer: torch.optim.Optimizer,
+    path: Path, identity: dict[str, Any], trainee: Trainee, optimizer: torch.optim.Optimizer,
     state: _State,
 ) -> None:
     document = {
@@ -228,7 +188,7 @@ def _keep(
 
 
 def _finish(
-    recipe: AlignRecipe, trainee: _Trainee, forward: Forward, material: Material, state: _State
+    recipe: AlignRecipe, trainee: Trainee, forward: Forward, material: Material, state: _State
 ) -> None:
     trainee.restore(state.best)
     after = _scores(forward, material, trainee, recipe.rows_per_pass)
@@ -309,7 +269,7 @@ def train(
         nltk_data=nltk_data,
     )
     forward = Forward(loaded, gradient_checkpointing=recipe.gradient_checkpointing)
-    trainee = _Trainee(recipe, loaded)
+    trainee = Trainee(recipe, loaded)
     optimizer = torch.optim.AdamW(
         list(trainee.parameters.values()), weight_decay=recipe.weight_decay
     )
