@@ -18,6 +18,7 @@ import uvicorn  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 
 from robustness.alignment.served import ServedParaphraser  # noqa: E402
+from robustness.engine import Withheld  # noqa: E402
 from robustness.errors import RobustnessError  # noqa: E402
 from robustness.workbench import Workbench  # noqa: E402
 from server import logs  # noqa: E402
@@ -32,7 +33,8 @@ from server.settings import Settings, settings_from  # noqa: E402
 
 
 def build_page(
-    workbench: Workbench, jobs: Jobs, reason: str, paraphraser: ServedParaphraser | None = None
+    workbench: Workbench, jobs: Jobs, reason: str, paraphraser: ServedParaphraser | None = None,
+    withheld: Sequence[Withheld] = (),
 ) -> gr.Blocks:
     """The page's tabs."""
     with gr.Blocks(title="Steadfast", analytics_enabled=False) as page:
@@ -50,7 +52,8 @@ def build_page(
             about_tab.build(workbench)
         gr.Markdown(
             f"Engine: {workbench.engine.name} ({reason}). Models: "
-            f"{', '.join([workbench.original, *workbench.aligned])}.",
+            f"{', '.join([workbench.original, *workbench.aligned])}."
+            + "".join(f" Not on this engine: {left.id} ({left.reason})." for left in withheld),
             elem_id="footer",
         )
         trying.on_load(page)
@@ -61,14 +64,14 @@ def build_app(settings: Settings, built: Built) -> FastAPI:
     """Page and API in one application. The engine stays its maker's to close."""
     workbench = Workbench(built.engine, indexes=settings.indexes)
     jobs = Jobs(workbench, settings.jobs)
-    api = create_app(workbench, settings, reason=built.reason, batch=jobs)
+    api = create_app(workbench, settings, reason=built.reason, batch=jobs, withheld=built.withheld)
     served = None
     if settings.paraphraser_url is not None:
         served = ServedParaphraser(
             url=settings.paraphraser_url, model=settings.paraphraser_model,
             key=settings.paraphraser_key,
         )
-    page = build_page(workbench, jobs, built.reason, served)
+    page = build_page(workbench, jobs, built.reason, served, built.withheld)
     return gr.mount_gradio_app(
         api, page, path="/", server_name=settings.host, server_port=settings.port, theme=THEME,
         css_paths=STYLE, footer_links=[], ssr_mode=False, show_error=True,

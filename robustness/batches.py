@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from robustness.fronts import Front
 from robustness.types import FloatArray
 
 
@@ -30,9 +31,11 @@ class Batch:
     embeds: torch.Tensor
     """(B, T, D)."""
     mask: torch.Tensor
-    """(B, T) int64."""
+    """(B, C + T) int64."""
     lengths: torch.Tensor
     """(B,) int64, virtual tokens included."""
+    cached: int = 0
+    """C, virtual tokens that are there as keys and values alone, not among the embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +90,22 @@ def padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def embedded(
-    items: Sequence[Item], lookup: torch.nn.Module, table: torch.Tensor | None, device: torch.device
+    items: Sequence[Item], lookup: torch.nn.Module, before: Front | None, device: torch.device
 ) -> Batch:
-    """Whole prompts with the soft prefix in front.
+    """Whole prompts behind what stands in front of them.
 
     Args:
         items: B prompts.
         lookup: The model's input embeddings.
-        table: (n, D), the prefix; None for the original model.
+        before: The prefix; None for the original model.
         device: Where the model lies.
     """
     ids, mask = padded([item.ids for item in items])
     embeds, mask = lookup(ids.to(device)), mask.to(device)
-    if table is not None:
-        virtual = table.expand(len(items), -1, -1)
-        embeds = torch.cat([virtual, embeds], dim=1)
-        mask = torch.cat([mask.new_ones(virtual.shape[:2]), mask], dim=1)
+    if before is None:
+        return Batch(embeds, mask, mask.sum(dim=1))
+    mask = torch.cat([mask.new_ones((len(items), len(before))), mask], dim=1)
+    if not isinstance(before, torch.Tensor):
+        return Batch(embeds, mask, mask.sum(dim=1), len(before))
+    embeds = torch.cat([before.expand(len(items), -1, -1), embeds], dim=1)
     return Batch(embeds, mask, mask.sum(dim=1))

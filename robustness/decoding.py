@@ -3,7 +3,6 @@
 Refuses to know who listens; `transformers_engine.py` runs it in a worker thread.
 """
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,8 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from robustness.checkpoint import Checkpoint
 from robustness.errors import EngineError
+from robustness.fronts import Front, KeysValues
+from robustness.lora import Turn
 from robustness.transcript import Transcript
 from robustness.types import CompletionChunk, GenerationSettings, TokenLogprob
 
@@ -46,22 +47,25 @@ class Decoding:
         embeds: torch.Tensor,
         prompt_tokens: int,
         settings: GenerationSettings,
-        lock: threading.Lock,
+        turn: Turn,
+        before: Front | None = None,
     ) -> None:
         """Prepares without computing.
 
         Args:
             checkpoint: The model.
-            embeds: (1, T, D), the prompt's embeddings with the prefix in front.
+            embeds: (1, T, D), the prompt's embeddings, behind those of an input prefix.
             prompt_tokens: Tokens of the text alone.
             settings: How to sample.
-            lock: Held during each step, so that several generations take turns.
+            turn: Taken for each step, so that several generations take turns.
+            before: What stands in front of the prompt.
         """
         self._checkpoint = checkpoint
         self._embeds = embeds
         self._prompt_tokens = prompt_tokens
         self._settings = settings
-        self._lock = lock
+        self._turn = turn
+        self._deep = before if isinstance(before, KeysValues) else None
         self._generator = torch.Generator()
         if settings.seed is None:
             self._generator.seed()
@@ -75,7 +79,7 @@ class Decoding:
         Raises:
             EngineError: The model gave values that are not numbers.
         """
-        room = self._checkpoint.context - self._embeds.shape[1]
+        room = self._checkpoint.context - self._embeds.shape[1] - len(self._deep or ())
         if self._checkpoint.encoder_decoder:
             room = self._checkpoint.context
         transcript = Transcript(self._checkpoint.tokenizer, self._prompt_tokens, self._settings)
@@ -113,7 +117,7 @@ class Decoding:
         step = self._encoder_decoder_step if self._checkpoint.encoder_decoder else self._step
         cache: Any = None
         while True:
-            with self._lock, torch.inference_mode():
+            with self._turn.taken():
                 out = step(cache)
                 logits: torch.Tensor = out.logits[0, -1].float().cpu()
             if not bool(torch.isfinite(logits).any()) or bool(torch.isnan(logits).any()):
@@ -125,7 +129,10 @@ class Decoding:
 
     def _step(self, cache: Any) -> Any:
         if cache is None:
-            return self._checkpoint.model(inputs_embeds=self._embeds, use_cache=True)
+            deep = None if self._deep is None else self._deep.cache(1)
+            return self._checkpoint.model(
+                inputs_embeds=self._embeds, past_key_values=deep, use_cache=True
+            )
         last = torch.tensor([[self._ids[-1]]], device=self._checkpoint.device)
         return self._checkpoint.model(input_ids=last, past_key_values=cache, use_cache=True)
 

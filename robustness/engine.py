@@ -28,6 +28,14 @@ class ModelInfo:
     """Tokens that fit, virtual ones included."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """A model that was asked for and that an engine cannot serve."""
+
+    id: str
+    reason: str
+
+
 class Engine(Protocol):
     """What the library asks of a model. Methods may be called from several threads."""
 

@@ -1,22 +1,22 @@
-"""What an engine serves: a checkpoint under several model ids, one with each soft prefix.
+"""What an engine serves: a checkpoint under several model ids, one with each adapter.
 
 Refuses to compute: it knows names, tokens, lengths and chat templates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from robustness import checkpoint as checkpoints
-from robustness import formats
+from robustness import adapters, formats
+from robustness.adapters import Adapter, Kind
 from robustness.batches import Item
-from robustness.checkpoint import Checkpoint, SoftPrefix
-from robustness.engine import ModelInfo
+from robustness.checkpoint import Checkpoint
+from robustness.engine import ModelInfo, Withheld
 from robustness.errors import InputError, ModelNotFoundError
 from robustness.types import Prompt, RepresentationSpec
 
 
 class Served:
-    """A checkpoint and its prefixes."""
+    """A checkpoint and its adapters."""
 
     def __init__(
         self,
@@ -26,8 +26,9 @@ class Served:
         layer: int = -2,
         model: str = "",
         prompt_format: str = formats.NONE,
+        obstacle: Callable[[Kind, Checkpoint], str | None] = adapters.obstacle,
     ) -> None:
-        """Loads the prefixes.
+        """Loads the adapters.
 
         Args:
             checkpoint: The backbone.
@@ -35,18 +36,32 @@ class Served:
             layer: Index into `hidden_states` that representations are taken from.
             model: The name that the checkpoint was asked for by, for the format.
             prompt_format: What stands around prompts that are read: see `formats.choose`.
+            obstacle: Why the engine cannot serve adapters of a kind; those are withheld.
 
         Raises:
-            NotFoundError, CorruptFileError, MismatchError, InputError: See
-                `checkpoint.load_prefix` and `formats.choose`.
+            NotFoundError, CorruptFileError, MismatchError, InputError: See `adapters.load` and
+                `formats.choose`.
         """
         self.checkpoint = checkpoint
         self.layer = layer
         self._format = formats.choose(prompt_format, model, checkpoint.tokenizer)
-        self._prefixes: dict[str, SoftPrefix | None] = {checkpoint.id: None}
+        self._adapters: dict[str, Adapter | None] = {checkpoint.id: None}
+        self._withheld: list[Withheld] = []
         for name, folder in (prefixes or {}).items():
             served = f"{checkpoint.id}+{name}"
-            self._prefixes[served] = checkpoints.load_prefix(name, folder, checkpoint)
+            if reason := obstacle(adapters.kind_of(folder), checkpoint):
+                self._withheld.append(Withheld(id=served, reason=reason))
+            else:
+                self._adapters[served] = adapters.load(name, folder, checkpoint)
+
+    @property
+    def adapters(self) -> list[Adapter]:
+        """Those that are served."""
+        return [adapter for adapter in self._adapters.values() if adapter is not None]
+
+    def withheld(self) -> list[Withheld]:
+        """Models that were asked for and that the engine cannot serve."""
+        return list(self._withheld)
 
     def models(self) -> list[ModelInfo]:
         """The served models, the original first."""
@@ -56,36 +71,37 @@ class Served:
                 spec=RepresentationSpec(
                     model=self.checkpoint.id,
                     revision=self.checkpoint.revision,
-                    prefix=None if prefix is None else f"{prefix.name}@{prefix.digest}",
+                    prefix=None if adapter is None else f"{adapter.name}@{adapter.digest}",
                     layer=self.layer,
                     prompt_format=self._format.name,
                 ),
                 context=self.checkpoint.context,
             )
-            for served, prefix in self._prefixes.items()
+            for served, adapter in self._adapters.items()
         ]
 
-    def prefix(self, model: str) -> SoftPrefix | None:
-        """The prefix of a served model, None for the original.
+    def adapter(self, model: str) -> Adapter | None:
+        """What a served model has beside the backbone, None for the original.
 
         Raises:
             ModelNotFoundError: No such model.
         """
-        if model not in self._prefixes:
-            known = ", ".join(self._prefixes)
-            raise ModelNotFoundError(f"no model {model!r}; there are {known}")
-        return self._prefixes[model]
+        if model in self._adapters:
+            return self._adapters[model]
+        known = ", ".join(self._adapters)
+        reason = next((f" ({w.reason})" for w in self._withheld if w.id == model), "")
+        raise ModelNotFoundError(f"no model {model!r}{reason}; there are {known}")
 
-    def reading(self, position: int, prompt: Prompt, prefix: SoftPrefix | None) -> Item:
+    def reading(self, position: int, prompt: Prompt, adapter: Adapter | None) -> Item:
         """One prompt to be read, in the served format.
 
         Raises: As `item`.
         """
         text = self._format.wrap(prompt.text) if prompt.text else ""
-        return self.item(position, text, prompt.options, prefix)
+        return self.item(position, text, prompt.options, adapter)
 
     def item(
-        self, position: int, text: str, options: Sequence[str], prefix: SoftPrefix | None
+        self, position: int, text: str, options: Sequence[str], adapter: Adapter | None
     ) -> Item:
         """One prompt as token ids.
 
@@ -100,7 +116,7 @@ class Served:
             [*tokenizer(option, add_special_tokens=False).input_ids, self.checkpoint.end]
             for option in options
         ]
-        virtual = 0 if prefix is None else prefix.table.shape[0]
+        virtual = 0 if adapter is None else adapter.virtual
         # An encoder-decoder model reads the options in its decoder.
         own = 0 if self.checkpoint.encoder_decoder else max(map(len, scored), default=0)
         total = virtual + len(ids) + own
@@ -118,15 +134,15 @@ class Served:
         A tokenizer without a chat template gets the messages' texts, one a line, in the served
         format.
         """
-        self.prefix(model)
+        self.adapter(model)
         return self._format.conversation(messages)
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as a prompt: see `Engine.count_tokens`."""
-        self.prefix(model)
+        self.adapter(model)
         tokenizer = self.checkpoint.tokenizer
         return [len(tokenizer(text, verbose=False).input_ids) for text in texts]
 
     def clear(self) -> None:
         """Serves nothing any more."""
-        self._prefixes.clear()
+        self._adapters.clear()

@@ -1,4 +1,4 @@
-"""The engine in this process: transformers models, with soft prefixes put in front by hand.
+"""The engine in this process: transformers models, with adapters put on by hand.
 
 Refuses to know instructions and tasks: prompts come in, readings and text go out.
 """
@@ -14,11 +14,13 @@ import torch
 
 from robustness import checkpoint as checkpoints
 from robustness import formats
+from robustness.adapters import Adapter
 from robustness.batches import Item, Read, embedded
-from robustness.checkpoint import Checkpoint, SoftPrefix
+from robustness.checkpoint import Checkpoint
 from robustness.decoding import Decoding
-from robustness.engine import ModelInfo
+from robustness.engine import ModelInfo, Withheld
 from robustness.errors import EngineError
+from robustness.lora import LoraHooks, Turn
 from robustness.readers import reader_of
 from robustness.served import Served
 from robustness.types import (
@@ -50,7 +52,8 @@ class TransformersEngine:
 
         Args:
             model: A folder in transformers' format, or a hub name.
-            prefixes: Name -> PEFT adapter folder; each is served as `<model>+<name>`.
+            prefixes: Name -> PEFT adapter folder (input or deep prefix, or LoRA); each is served
+                as `<model>+<name>`.
             revision: The hub's branch, tag or commit.
             device: `auto`, `cpu`, `cuda`...
             batch_tokens: Padded tokens that are computed together; by default 1024 on a CPU, where
@@ -62,7 +65,7 @@ class TransformersEngine:
 
         Raises:
             NotFoundError, CorruptFileError, MismatchError, InputError: See `checkpoint.load` and
-                `checkpoint.load_prefix` and `formats.choose`.
+                `adapters.load` and `formats.choose`.
         """
         self._checkpoint = checkpoints.load(model, revision=revision, device=device, name=name)
         self._served = Served(
@@ -70,6 +73,9 @@ class TransformersEngine:
         )
         on_cpu = self._checkpoint.device.type == "cpu"
         self._lock = threading.Lock()
+        self._hooks = LoraHooks(self._checkpoint.model)
+        for adapter in self._served.adapters:
+            self._hooks.add(adapter.lora or {})
         self._reader = reader_of(
             self._checkpoint, layer=layer, share_starts=share_starts,
             batch_tokens=batch_tokens or (1024 if on_cpu else 16384),
@@ -85,13 +91,17 @@ class TransformersEngine:
         """The served models, the original first."""
         return self._served.models()
 
+    def withheld(self) -> list[Withheld]:
+        """Adapters that were named and that this model cannot take."""
+        return self._served.withheld()
+
     def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
         """Option log-probabilities and representations: see `Engine.read`."""
-        prefix = self._served.prefix(model)
-        items = [self._served.reading(n, p, prefix) for n, p in enumerate(prompts)]
+        adapter = self._served.adapter(model)
+        items = [self._served.reading(n, p, adapter) for n, p in enumerate(prompts)]
         scores = [np.empty(len(p.options), dtype=np.float32) for p in prompts]
         vectors: dict[int, FloatArray] = {}
-        for done in self._steps(items, prefix):
+        for done in self._steps(items, adapter):
             for item, logprobs, vector in zip(
                 done.items, done.logprobs, done.representations, strict=True
             ):
@@ -113,10 +123,11 @@ class TransformersEngine:
         self, model: str, prompt: str, settings: GenerationSettings
     ) -> AsyncIterator[CompletionChunk]:
         """Generates text, piece by piece: see `Engine.stream`."""
-        prefix = self._served.prefix(model)
-        item = self._served.item(0, prompt, (), prefix)
+        adapter = self._served.adapter(model)
+        item = self._served.item(0, prompt, (), adapter)
         decoding = Decoding(
-            self._checkpoint, self._embeds(item, prefix), len(item.ids), settings, self._lock
+            self._checkpoint, self._prompt(item, adapter), len(item.ids), settings,
+            self._turn(adapter), None if adapter is None else adapter.front,
         )
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[CompletionChunk | BaseException | None] = asyncio.Queue()
@@ -161,15 +172,19 @@ class TransformersEngine:
             self._checkpoint.model.to("meta")
 
     @torch.inference_mode()
-    def _embeds(self, item: Item, prefix: SoftPrefix | None) -> torch.Tensor:
+    def _prompt(self, item: Item, adapter: Adapter | None) -> torch.Tensor:
         lookup = self._checkpoint.model.get_input_embeddings()
-        table = None if prefix is None else prefix.table
-        return embedded([item], lookup, table, self._checkpoint.device).embeds
+        before = None if adapter is None else adapter.front
+        return embedded([item], lookup, before, self._checkpoint.device).embeds
 
-    def _steps(self, items: Sequence[Item], prefix: SoftPrefix | None) -> Iterator[Read]:
-        steps = self._reader.read(items, None if prefix is None else prefix.table)
+    def _turn(self, adapter: Adapter | None) -> Turn:
+        return Turn(self._lock, self._hooks, None if adapter is None else adapter.lora)
+
+    def _steps(self, items: Sequence[Item], adapter: Adapter | None) -> Iterator[Read]:
+        steps = self._reader.read(items, None if adapter is None else adapter.front)
+        turn = self._turn(adapter)
         while True:
-            with self._lock, torch.inference_mode():
+            with turn.taken():
                 try:
                     done = next(steps, None)
                 except torch.OutOfMemoryError as error:

@@ -3,12 +3,13 @@
 Refuses to know the page, which `app.py` mounts on it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from robustness import __version__
+from robustness.engine import Withheld
 from robustness.workbench import Workbench
 from server import errors
 from server.jobs import Jobs
@@ -18,7 +19,8 @@ from server.settings import Settings
 
 
 def create_app(
-    workbench: Workbench, settings: Settings, *, reason: str = "", batch: Jobs | None = None
+    workbench: Workbench, settings: Settings, *, reason: str = "", batch: Jobs | None = None,
+    withheld: Sequence[Withheld] = (),
 ) -> FastAPI:
     """The API. The engine stays its maker's to close.
 
@@ -27,6 +29,7 @@ def create_app(
         settings: Where jobs lie and how large an upload may be.
         reason: Why the engine was taken, shown at `/readyz`.
         batch: The jobs, where the caller shares them; made from the settings otherwise.
+        withheld: Models that were asked for and that the engine cannot serve, shown there too.
     """
     scored = batch or Jobs(workbench, settings.jobs)
     metrics = Metrics()
@@ -46,7 +49,7 @@ def create_app(
     )
     errors.install(app)
     app.add_middleware(CountRequests, metrics=metrics)
-    app.include_router(health.routes(workbench, metrics, reason))
+    app.include_router(health.routes(workbench, metrics, reason, withheld))
     app.include_router(openai.routes(workbench.engine, metrics))
     app.include_router(robustness.routes(workbench))
     app.include_router(jobs.routes(scored, settings.largest_upload))

@@ -238,8 +238,8 @@ def test_without_a_common_task_the_message_names_what_there_is(
 
 
 def test_a_recipe_refuses_what_it_does_not_know(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="method 'lora' is unknown"):
-        AlignRecipe(out=tmp_path, method="lora")
+    with pytest.raises(InputError, match="method 'loral' is unknown"):
+        AlignRecipe(out=tmp_path, method="loral")
     with pytest.raises(InputError, match="steps is 0"):
         AlignRecipe(out=tmp_path, steps=0)
 

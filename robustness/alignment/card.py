@@ -11,21 +11,21 @@ _SETS = {
     "held_out": "paraphrases held out of training",
     "development": "unobserved-development instructions",
 }
+_TRAINED = {"pt": "soft prefix", "deep": "deep prefix", "lora": "LoRA", "ft": "all weights"}
 _LOSSES = {
-    "pt+kl": "soft prefix, cross-entropy and divergence from the reference instruction (PT+KL)",
-    "pt": "soft prefix, cross-entropy (PT)",
-    "ft+kl": "all weights, cross-entropy and divergence from the reference instruction (FT+KL)",
-    "ft": "all weights, cross-entropy (FT)",
+    "": "cross-entropy", "+kl": "cross-entropy and divergence from the reference instruction"
 }
 
 
 def markdown(record: Mapping[str, Any]) -> str:
     """The card of a `training.json`, which `train` writes."""
     recipe, made = record["recipe"], record["provenance"]
-    library = "peft" if recipe["method"].startswith("pt") else "transformers"
+    method = recipe["method"]
+    trained, plus, _ = method.partition("+")
+    library = "transformers" if trained == "ft" else "peft"
     lines = [
         "---", f"base_model: {record['backbone']}", f"library_name: {library}", "---", "",
-        f"# {_LOSSES[recipe['method']]}", "",
+        f"# {_TRAINED[trained]}, {_LOSSES['+kl' if plus else '']} ({method.upper()})", "",
         f"Trained for the backbone `{record['backbone']}`, revision `{record['revision']}`; "
         "another one cannot use it.", "",
         f"Stopped after {record['steps']} of at most {recipe['steps']} updates, "

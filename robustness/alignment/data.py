@@ -105,9 +105,9 @@ def gather(
         if marked:
             evaluation[task] = marked
     kept, held = groups.hold_out(groups.by_task(paraphrases), recipe.held_out, recipe.seed)
-    virtual = recipe.virtual_tokens if recipe.with_prefix else 0
     pool = Pool(
-        tokenizer=checkpoint.tokenizer, end=checkpoint.end, context=checkpoint.context - virtual,
+        tokenizer=checkpoint.tokenizer, end=checkpoint.end,
+        context=checkpoint.context - recipe.virtual,
         examples=training, observed=groups.by_task(observed), paraphrases=kept, seed=recipe.seed,
     )
     if not pool.tasks():

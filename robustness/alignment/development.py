@@ -13,6 +13,7 @@ from robustness import prompts
 from robustness.alignment.forward import Forward
 from robustness.alignment.groups import Instance, Pool
 from robustness.errors import InputError
+from robustness.fronts import Front
 from robustness.types import Example, Instruction
 
 
@@ -72,7 +73,7 @@ def draw(
 
 @torch.no_grad()
 def score(
-    forward: Forward, cells: Sequence[Cell], prefix: torch.Tensor | None, rows_per_pass: int
+    forward: Forward, cells: Sequence[Cell], prefix: Front | None, rows_per_pass: int
 ) -> Score:
     """Accuracy and cross-entropy over cells.
 

@@ -11,6 +11,8 @@ import torch
 from robustness.alignment import prefix as prefixes
 from robustness.alignment.groups import Instance
 from robustness.checkpoint import Checkpoint
+from robustness.errors import InputError
+from robustness.fronts import Front, KeysValues
 
 
 def _no_dropout(model: Any) -> None:
@@ -78,15 +80,21 @@ class Forward:
         return ids, mask.bool()
 
     def logits(
-        self, instances: Sequence[Instance], prefix: torch.Tensor | None, width: int = 0
+        self, instances: Sequence[Instance], prefix: Front | None, width: int = 0
     ) -> torch.Tensor:
         """Logits (R, K, V) at the positions that predict `targets(instances, width)`."""
         if self.checkpoint.encoder_decoder:
+            if isinstance(prefix, KeysValues):
+                raise InputError("an encoder-decoder model takes no deep prefix")
             return self._encoder_decoder(instances, prefix, width)
         ids, mask = self._padded([(*i.prompt, *i.answer[:-1]) for i in instances])
         embeds = self.model.get_input_embeddings()(ids)
-        embeds, mask, positions = prefixes.apply(embeds, mask, prefix)
-        virtual = 0 if prefix is None else len(prefix)
+        cache = prefix.cache(len(ids)) if isinstance(prefix, KeysValues) else None
+        table = prefix if isinstance(prefix, torch.Tensor) else None
+        embeds, _, positions = prefixes.apply(embeds, mask, table)
+        if isinstance(prefix, KeysValues):
+            positions = positions + len(prefix)
+        virtual = 0 if table is None else len(table)
         count = max(width, *(len(i.answer) for i in instances))
         starts = torch.tensor([virtual + len(i.prompt) - 1 for i in instances], device=self.device)
         at = starts[:, None] + torch.arange(count, device=self.device)
@@ -94,6 +102,8 @@ class Forward:
         # Padding stands on the right: no token of a causal model looks at it, so no mask is needed.
         rows = torch.arange(len(instances), device=self.device)[:, None]
         arguments = {"inputs_embeds": embeds, "position_ids": positions, "use_cache": False}
+        if cache is not None:
+            arguments["past_key_values"] = cache
         if self._head is not None:
             hidden = self.model.get_decoder()(**arguments).last_hidden_state
             return self._head(hidden[rows, at])  # type: ignore[no-any-return]

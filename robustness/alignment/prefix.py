@@ -18,6 +18,19 @@ from robustness.errors import InputError
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "README.md")
 
 
+def check_room(checkpoint: Checkpoint, virtual_tokens: int) -> None:
+    """Looks that a prefix leaves at least half of the context to prompts.
+
+    Raises:
+        InputError: It does not.
+    """
+    if not 0 < virtual_tokens < checkpoint.context // 2:
+        raise InputError(
+            f"virtual_tokens is {virtual_tokens}; {checkpoint.id} reads {checkpoint.context} "
+            f"tokens, so choose 1 to {checkpoint.context // 2 - 1}"
+        )
+
+
 def create(checkpoint: Checkpoint, *, virtual_tokens: int, hidden: int | None, seed: int) -> Any:
     """Wraps the backbone, whose weights are frozen, in a new prefix.
 
@@ -33,11 +46,7 @@ def create(checkpoint: Checkpoint, *, virtual_tokens: int, hidden: int | None, s
     Raises:
         InputError: The prefix leaves no room for a prompt.
     """
-    if not 0 < virtual_tokens < checkpoint.context // 2:
-        raise InputError(
-            f"virtual_tokens is {virtual_tokens}; {checkpoint.id} reads {checkpoint.context} "
-            f"tokens, so choose 1 to {checkpoint.context // 2 - 1}"
-        )
+    check_room(checkpoint, virtual_tokens)
     width = int(checkpoint.model.get_input_embeddings().weight.shape[1])
     config = PromptEncoderConfig(
         task_type=TaskType.SEQ_2_SEQ_LM if checkpoint.encoder_decoder else TaskType.CAUSAL_LM,
@@ -63,7 +72,7 @@ def parameters(peft: Any) -> list[torch.nn.Parameter]:
 
 
 def table(peft: Any) -> torch.Tensor:
-    """The prefix, (n, D), with its gradient."""
+    """The prefix, (n, D), with its gradient; a deep one as PEFT packs it."""
     tokens = peft.prompt_tokens["default"].to(parameters(peft)[0].device)
     rows: torch.Tensor = peft.prompt_encoder["default"](tokens.unsqueeze(0))[0]
     return rows
@@ -94,7 +103,7 @@ def save(peft: Any, folder: Path, card: str) -> Path:
     """Writes the adapter in PEFT's format, with its card.
 
     Args:
-        peft: Made by `create`.
+        peft: PEFT's model with a prefix or with LoRA.
         folder: Gets `adapter_config.json`, `adapter_model.safetensors` and `README.md`; other files
             there stay.
         card: Markdown.

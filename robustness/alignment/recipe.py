@@ -7,10 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from robustness.adapters import Kind
 from robustness.errors import InputError
 
-METHODS = ("pt+kl", "pt", "ft+kl", "ft")
-_RATES = {"pt+kl": 1e-3, "pt": 1e-3, "ft+kl": 3e-4, "ft": 3e-4}
+KINDS: dict[str, Kind | None] = {
+    "pt": Kind.INPUT, "deep": Kind.DEEP, "lora": Kind.LORA, "ft": None
+}
+"""What each method trains; None: all weights."""
+METHODS = tuple(f"{trained}{loss}" for trained in KINDS for loss in ("+kl", ""))
+_RATES = {"pt": 1e-3, "deep": 1e-3, "lora": 1e-3, "ft": 3e-4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +25,13 @@ class AlignRecipe:
     out: Path
     """Folder of the result; `out/checkpoint.pt` is there while it runs."""
     method: str = "pt+kl"
-    """`pt+kl`: a prefix with the paper's loss; `pt`: a prefix with cross-entropy; `ft+kl`, `ft`:
-    all weights, with either loss."""
+    """What is trained, with the paper's loss: `pt+kl` an input prefix, `deep+kl` a deep one (keys
+    and values in every layer), `lora+kl` low-rank matrices, `ft+kl` all weights. Without `+kl`:
+    with cross-entropy alone."""
     virtual_tokens: int = 20
-    """Rows of the prefix."""
+    """Rows of a prefix."""
+    rank: int = 8
+    """Rank of LoRA's matrices; their share is scaled by 2."""
     encoder_hidden: int | None = None
     """Width inside the prefix's MLP; None: the backbone's."""
     lambda_: float = 0.8
@@ -37,7 +45,7 @@ class AlignRecipe:
     rows_per_pass: int = 32
     """Prompts in one forward and backward pass; an update accumulates over its passes."""
     learning_rate: float | None = None
-    """Peak; None: 1e-3 for a prefix, 3e-4 for all weights."""
+    """Peak; None: 1e-3 for an adapter, 3e-4 for all weights."""
     weight_decay: float = 0.0
     """AdamW's."""
     warmup: int = 20
@@ -64,18 +72,23 @@ class AlignRecipe:
             raise InputError(f"lambda_ is {self.lambda_}; it lies between 0 and 1")
         if not 0 <= self.held_out < 1:
             raise InputError(f"held_out is {self.held_out}; it lies between 0 and 1")
-        counts = ("virtual_tokens", "steps", "instances", "paraphrases", "rows_per_pass",
+        counts = ("virtual_tokens", "rank", "steps", "instances", "paraphrases", "rows_per_pass",
                   "eval_every", "eval_cells", "patience")
         for name in counts:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it is at least 1")
         if self.learning_rate is None:
-            object.__setattr__(self, "learning_rate", _RATES[self.method])
+            object.__setattr__(self, "learning_rate", _RATES[self.method.removesuffix("+kl")])
 
     @property
-    def with_prefix(self) -> bool:
-        """Whether a prefix is trained, and not all weights."""
-        return self.method.startswith("pt")
+    def kind(self) -> Kind | None:
+        """The adapter that is trained; None: all weights."""
+        return KINDS[self.method.removesuffix("+kl")]
+
+    @property
+    def virtual(self) -> int:
+        """Positions that a trained prefix takes in front of a prompt."""
+        return self.virtual_tokens if self.kind in (Kind.INPUT, Kind.DEEP) else 0
 
     @property
     def weight(self) -> float:

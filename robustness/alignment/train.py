@@ -1,4 +1,4 @@
-"""Trains a prefix (or all weights) by PT+KL, PT, FT or FT+KL: seeded, resumable, stopped early.
+"""Trains an adapter or all weights with the loss of PT+KL: seeded, resumable, stopped early.
 
 Refuses to know the server and unobserved-test. `python -m robustness align` calls it.
 """
@@ -63,7 +63,7 @@ class _State:
 def _scores(
     forward: Forward, material: Material, trainee: Trainee | None, rows_per_pass: int
 ) -> dict[str, Score]:
-    table = trainee.prefix() if trainee is not None else None
+    table = trainee.front() if trainee is not None else None
     return {
         name: development.score(forward, cells, table, rows_per_pass)
         for name, cells in material.cells.items()

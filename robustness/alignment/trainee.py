@@ -1,38 +1,113 @@
-"""What is trained: a prefix in front of a backbone, or all of its weights.
+"""A backbone with what is trained in it: an input prefix, a deep one, LoRA, or all weights.
 
-Refuses to know losses, groups and schedules.
+Refuses to know losses, data and steps.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
+from peft import LoraConfig, PrefixTuningConfig, TaskType, get_peft_model
+from transformers.pytorch_utils import Conv1D
 
+from robustness import adapters
+from robustness.adapters import Kind
 from robustness.alignment import prefix as prefixes
 from robustness.alignment.recipe import AlignRecipe
 from robustness.checkpoint import Checkpoint
+from robustness.errors import InputError
+from robustness.fronts import Front, KeysValues
+
+
+def _task_type(loaded: Checkpoint) -> TaskType:
+    return TaskType.SEQ_2_SEQ_LM if loaded.encoder_decoder else TaskType.CAUSAL_LM
+
+
+def _wrapped(loaded: Checkpoint, config: Any, seed: int) -> Any:
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        # PEFT 0.21 asks transformers 5 for a property under its old name.
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
+        torch.manual_seed(seed)
+        peft = get_peft_model(loaded.model, config)
+    peft.peft_config["default"].base_model_name_or_path = loaded.id
+    peft.peft_config["default"].revision = None
+    return peft
+
+
+def _deep(recipe: AlignRecipe, loaded: Checkpoint) -> Any:
+    if reason := adapters.obstacle(Kind.DEEP, loaded):
+        raise InputError(f"{recipe.method} cannot be trained on {loaded.id}: {reason}")
+    if recipe.gradient_checkpointing:
+        raise InputError(
+            f"{recipe.method} needs keys and values that are kept, which gradient_checkpointing "
+            "throws away; train without it"
+        )
+    prefixes.check_room(loaded, recipe.virtual_tokens)
+    config = PrefixTuningConfig(
+        task_type=TaskType.CAUSAL_LM,
+        num_virtual_tokens=recipe.virtual_tokens,
+        prefix_projection=True,
+        encoder_hidden_size=recipe.encoder_hidden
+        or int(loaded.model.get_input_embeddings().weight.shape[1]),
+    )
+    return _wrapped(loaded, config, recipe.seed)
+
+
+def _lora(recipe: AlignRecipe, loaded: Checkpoint) -> Any:
+    config = LoraConfig(
+        task_type=_task_type(loaded), r=recipe.rank, lora_alpha=2 * recipe.rank,
+        # Every projection of attention and MLP, whatever the family calls them; not the head.
+        target_modules="all-linear",
+        # The GPT-2 family keeps its weights the other way round.
+        fan_in_fan_out=any(isinstance(m, Conv1D) for m in loaded.model.modules()),
+    )
+    return _wrapped(loaded, config, recipe.seed)
 
 
 class Trainee:
     """The backbone with what is trained in it."""
 
     def __init__(self, recipe: AlignRecipe, loaded: Checkpoint) -> None:
-        """Puts a prefix in front of the backbone, or lets all its weights be trained."""
+        """Makes it, with first values by the recipe's seed.
+
+        Args:
+            recipe: The method and its sizes.
+            loaded: The backbone; LoRA puts its matrices beside its layers, and `ft` changes them.
+
+        Raises:
+            InputError: The method does not suit the model, or leaves no room for a prompt.
+        """
         self.loaded = loaded
         self.peft: Any = None
-        if recipe.with_prefix:
+        self._kind = recipe.kind
+        if recipe.kind is Kind.INPUT:
             self.peft = prefixes.create(
                 loaded, virtual_tokens=recipe.virtual_tokens, hidden=recipe.encoder_hidden,
                 seed=recipe.seed,
             )
-            self.parameters = dict(self.peft.prompt_encoder["default"].named_parameters())
+        elif recipe.kind is Kind.DEEP:
+            self.peft = _deep(recipe, loaded)
+        elif recipe.kind is Kind.LORA:
+            self.peft = _lora(recipe, loaded)
         else:
             loaded.model.requires_grad_(True)
-            self.parameters = dict(loaded.model.named_parameters())
+        source = loaded.model
+        if recipe.kind in (Kind.INPUT, Kind.DEEP):
+            source = self.peft.prompt_encoder["default"]
+        self.parameters = {n: p for n, p in source.named_parameters() if p.requires_grad}
 
-    def prefix(self) -> torch.Tensor | None:
-        """The prefix with its gradient, where there is one."""
-        return None if self.peft is None else prefixes.table(self.peft)
+    def front(self) -> Front | None:
+        """What stands in front of a prompt, with its gradient; None for LoRA and all weights."""
+        if self._kind is Kind.INPUT:
+            return prefixes.table(self.peft)
+        if self._kind is not Kind.DEEP:
+            return None
+        config = self.peft.peft_config["default"]
+        flat = prefixes.table(self.peft).to(self.loaded.model.get_input_embeddings().weight.dtype)
+        return KeysValues.unpacked(
+            flat, layers=config.num_layers, heads=config.num_attention_heads
+        )
 
     def state(self) -> dict[str, torch.Tensor]:
         """A copy of what is trained."""

@@ -15,6 +15,7 @@ from robustness.alignment.groups import Group
 from robustness.alignment.loss import Rows
 from robustness.alignment.recipe import AlignRecipe
 from robustness.alignment.trainee import Trainee
+from robustness.fronts import Front
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class StepLoss:
 def accumulate(
     forward: Forward,
     groups: Sequence[Group],
-    prefix: Callable[[], torch.Tensor | None],
+    prefix: Callable[[], Front | None],
     *,
     lambda_: float,
     rows_per_pass: int,
@@ -92,7 +93,7 @@ def update(
 ) -> StepLoss:
     """Carries out update number `step` (from 0) on some groups."""
     made = accumulate(
-        forward, groups, trainee.prefix, lambda_=recipe.weight, rows_per_pass=recipe.rows_per_pass
+        forward, groups, trainee.front, lambda_=recipe.weight, rows_per_pass=recipe.rows_per_pass
     )
     torch.nn.utils.clip_grad_norm_(list(trainee.parameters.values()), recipe.clip)
     for group in optimizer.param_groups:

@@ -6,10 +6,9 @@ Refuses to know engines, instructions and tasks.
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-import torch
-
 from robustness.batches import Item, Read
 from robustness.checkpoint import Checkpoint
+from robustness.fronts import Front
 from robustness.readers import matrix
 from robustness.readers.continued import ContinuedReader
 from robustness.readers.encoder_decoder import EncoderDecoderReader
@@ -19,14 +18,14 @@ from robustness.readers.matrix import MatrixReader
 class Reader(Protocol):
     """Reads option log-probabilities and representations from one model."""
 
-    def read(self, items: Sequence[Item], table: torch.Tensor | None) -> Iterator[Read]:
+    def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
         """Every item once, in any order; each step is one batch, so that others get a turn.
 
         An item's options may come in parts: see `Item.first`.
 
         Args:
             items: Prompts.
-            table: (n, D) soft prefix that stands in front of each, or None.
+            before: What stands in front of each, or None.
         """
         ...
 

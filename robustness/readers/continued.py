@@ -12,6 +12,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from robustness.batches import Batch, Item, Read, embedded, grouped, padded
 from robustness.checkpoint import Checkpoint
+from robustness.fronts import Front, KeysValues
 
 
 class ContinuedReader:
@@ -30,12 +31,14 @@ class ContinuedReader:
         self._batch_tokens = batch_tokens
         self._forward_keys = set(inspect.signature(checkpoint.model.forward).parameters)
 
-    def read(self, items: Sequence[Item], table: torch.Tensor | None) -> Iterator[Read]:
+    def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
         """Every item once, the longest first: see `Reader.read`."""
-        virtual = 0 if table is None else len(table)
+        virtual = 0 if before is None else len(before)
+        deep = before if isinstance(before, KeysValues) else None
         lookup = self._checkpoint.model.get_input_embeddings()
         for batch in grouped(items, virtual, self._batch_tokens):
-            yield self._read(batch, embedded(batch, lookup, table, self._checkpoint.device))
+            prompts = embedded(batch, lookup, before, self._checkpoint.device)
+            yield self._read(batch, prompts, deep)
 
     def _known(self, arguments: dict[str, Any]) -> dict[str, Any]:
         return {k: v for k, v in arguments.items() if k in self._forward_keys}
@@ -44,15 +47,16 @@ class ContinuedReader:
         ids, mask = padded(options)
         return ids.to(self._checkpoint.device), mask.to(self._checkpoint.device)
 
-    def _read(self, batch: Sequence[Item], prompts: Batch) -> Read:
+    def _read(self, batch: Sequence[Item], prompts: Batch, deep: KeysValues | None) -> Read:
         out = self._checkpoint.model(
             **self._arguments(prompts),
-            use_cache=any(item.options for item in batch),
+            past_key_values=None if deep is None else deep.cache(len(batch)),
+            use_cache=deep is not None or any(item.options for item in batch),
             output_hidden_states=True,
         )
         rows = torch.arange(len(batch), device=self._checkpoint.device)
-        vectors = out.hidden_states[self._layer][rows, prompts.lengths - 1]
-        at = prompts.lengths - 1
+        at = prompts.lengths - 1 - prompts.cached
+        vectors = out.hidden_states[self._layer][rows, at]
         if out.logits.shape[1] != prompts.embeds.shape[1]:
             at = torch.searchsorted(torch.unique(at), at)
         first = out.logits[rows, at].float().log_softmax(-1)
@@ -76,8 +80,8 @@ class ContinuedReader:
 
     def _arguments(self, prompts: Batch) -> dict[str, Any]:
         """Arguments of the first pass over the prompts, as far as the model knows them."""
-        last = torch.unique(prompts.lengths - 1)
-        positions = (prompts.mask.cumsum(-1) - 1).clamp(0)
+        last = torch.unique(prompts.lengths - 1 - prompts.cached)
+        positions = (prompts.mask.cumsum(-1) - 1).clamp(0)[:, prompts.cached :]
         optional = {"position_ids": positions, "logits_to_keep": last}
         known = self._known(optional)
         return {"inputs_embeds": prompts.embeds, "attention_mask": prompts.mask} | known

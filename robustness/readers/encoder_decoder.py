@@ -10,6 +10,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from robustness.batches import Batch, Item, Read, embedded, grouped, padded
 from robustness.checkpoint import Checkpoint
+from robustness.fronts import Front
 
 
 class EncoderDecoderReader:
@@ -27,12 +28,12 @@ class EncoderDecoderReader:
         self._layer = layer
         self._batch_tokens = batch_tokens
 
-    def read(self, items: Sequence[Item], table: torch.Tensor | None) -> Iterator[Read]:
+    def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
         """Every item once, the longest first: see `Reader.read`."""
-        virtual = 0 if table is None else len(table)
+        virtual = 0 if before is None else len(before)
         lookup = self._checkpoint.model.get_input_embeddings()
         for batch in grouped(items, virtual, self._batch_tokens):
-            yield self._read(batch, embedded(batch, lookup, table, self._checkpoint.device))
+            yield self._read(batch, embedded(batch, lookup, before, self._checkpoint.device))
 
     def _read(self, batch: Sequence[Item], prompts: Batch) -> Read:
         model = self._checkpoint.model

@@ -14,6 +14,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from robustness.batches import Item, Read, grouped
 from robustness.checkpoint import Checkpoint
+from robustness.fronts import Front, KeysValues, as_cache
 from robustness.starts import Shared, shared_starts
 
 _PASS_TOKENS = 20.0
@@ -184,28 +185,34 @@ class MatrixReader:
         self._share = share
         self._pass_tokens = pass_tokens(checkpoint)
 
-    def read(self, items: Sequence[Item], table: torch.Tensor | None) -> Iterator[Read]:
+    def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
         """Every item once, group by group: see `Reader.read`."""
         parts = [part for item in items for part in in_parts(item)]
-        virtual = 0 if table is None else len(table)
-        overhead = self._pass_tokens + virtual
+        virtual = 0 if before is None else len(before)
+        # Keys and values are there already; embeddings are computed again with each start.
+        overhead = self._pass_tokens + (0 if isinstance(before, KeysValues) else virtual)
         groups = shared_starts(parts, overhead) if self._share else [Shared(0, parts)]
         for group in groups:
             front = virtual + group.start
-            cache = self._start(group, table) if front else None
+            cache = self._start(group, before) if front else None
             width = _width(group.start, front)
             for batch in grouped(group.items, front, self._batch_tokens, width):
                 yield self._read(batch, group.start, front, cache)
 
-    def _start(self, group: Shared, table: torch.Tensor | None) -> DynamicCache:
+    def _start(self, group: Shared, before: Front | None) -> DynamicCache:
         """Keys and values (1, H, front, d) of every layer for the virtual tokens and the start."""
         model = self._checkpoint.model
+        deep = before.cache(1) if isinstance(before, KeysValues) else None
+        if deep is not None and not group.start:
+            return deep
         first = group.items[0].ids[: group.start]
         ids = torch.tensor(first, dtype=torch.long, device=self._checkpoint.device)
         embeds = model.get_input_embeddings()(ids)
-        if table is not None:
-            embeds = torch.cat([table, embeds])
-        out = model(inputs_embeds=embeds[None], use_cache=True, logits_to_keep=1)
+        if isinstance(before, torch.Tensor):
+            embeds = torch.cat([before, embeds])
+        out = model(
+            inputs_embeds=embeds[None], past_key_values=deep, use_cache=True, logits_to_keep=1
+        )
         cache: DynamicCache = out.past_key_values
         return cache
 
@@ -231,11 +238,5 @@ class MatrixReader:
 
 def repeated(cache: DynamicCache, rows: int) -> DynamicCache:
     """A cache of the same keys and values for each of `rows` rows; nothing is copied yet."""
-    copy = DynamicCache()
-    for layer in cache.layers:
-        made = DynamicLayer()
-        made.lazy_initialization(layer.keys, layer.values)
-        made.keys = layer.keys.expand(rows, -1, -1, -1)
-        made.values = layer.values.expand(rows, -1, -1, -1)
-        copy.layers.append(made)
-    return copy
+    keys, values = zip(*((layer.keys, layer.values) for layer in cache.layers), strict=True)
+    return as_cache(keys, values, rows)

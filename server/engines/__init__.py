@@ -6,20 +6,20 @@ Refuses to know what is asked of it.
 import logging
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from robustness import checkpoint
 from robustness.client import RemoteEngine
-from robustness.engine import Engine
+from robustness.engine import Engine, Withheld
 from robustness.errors import EngineError
 from robustness.served import Served
 from robustness.transformers_engine import TransformersEngine
 from server.engines import vllm_command
 from server.engines.choice import Choice, Machine, choose
 from server.engines.vllm_client import VllmClient
-from server.engines.vllm_engine import VllmEngine
+from server.engines.vllm_engine import VllmEngine, obstacle
 from server.engines.vllm_process import VllmProcess
 from server.settings import Settings
 
@@ -35,6 +35,8 @@ class Built:
 
     engine: Engine
     reason: str
+    withheld: Sequence[Withheld] = ()
+    """Models that were asked for and that this engine cannot serve."""
 
 
 def build_engine(settings: Settings) -> Built:
@@ -47,6 +49,8 @@ def build_engine(settings: Settings) -> Built:
     """
     built = _built(settings)
     _log.info("engine: %s (%s)", built.engine.name, built.reason)
+    for left in built.withheld:
+        _log.warning("not served: %s (%s)", left.id, left.reason)
     return built
 
 
@@ -65,7 +69,8 @@ def _built(settings: Settings) -> Built:
     choice = choose(settings.engine, settings.vllm_url, machine)
     if choice.engine == "vllm":
         try:
-            return Built(engine=_vllm(settings, chosen, machine), reason=choice.reason)
+            vllm = _vllm(settings, chosen, machine)
+            return Built(engine=vllm, reason=choice.reason, withheld=vllm.withheld())
         except EngineError as error:
             if settings.engine != "auto" or settings.vllm_url:
                 raise
@@ -74,7 +79,7 @@ def _built(settings: Settings) -> Built:
     engine = TransformersEngine(
         settings.model, prefixes=chosen, prompt_format=settings.prompt_format
     )
-    return Built(engine=engine, reason=choice.reason)
+    return Built(engine=engine, reason=choice.reason, withheld=engine.withheld())
 
 
 def _free_port() -> int:
@@ -88,7 +93,8 @@ def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) ->
     """An engine on a running vLLM, or on one that is started here."""
     ends = checkpoint.load(settings.model, device="cpu", ends_only=True)
     served = Served(
-        ends, prefixes, model=settings.model, prompt_format=settings.prompt_format
+        ends, prefixes, model=settings.model, prompt_format=settings.prompt_format,
+        obstacle=obstacle,
     )
     port = 8000 if settings.vllm_url else _free_port()
     key = settings.vllm_key if settings.vllm_url else secrets.token_urlsafe()

@@ -14,9 +14,10 @@ from contextlib import aclosing, contextmanager
 import numpy as np
 import torch
 
+from robustness.adapters import Adapter, Kind
 from robustness.batches import Item
-from robustness.checkpoint import SoftPrefix
-from robustness.engine import ModelInfo
+from robustness.checkpoint import Checkpoint
+from robustness.engine import ModelInfo, Withheld
 from robustness.errors import EngineError, InputError
 from robustness.served import Served
 from robustness.transcript import Transcript
@@ -43,6 +44,13 @@ _STATES_TOLERANCE = 0.1
 """Relative: above what bf16 rounds, below what other weights differ by."""
 _SCORES_TOLERANCE = 0.5
 """Nats; logits of 16 to 32 have steps of an eighth in bf16."""
+
+
+def obstacle(kind: Kind, checkpoint: Checkpoint) -> str | None:
+    """Why vLLM cannot serve adapters of a kind; None: it can."""
+    if kind is Kind.INPUT:
+        return None
+    return f"a {kind} is served by the transformers engine only; take --engine transformers"
 
 
 class VllmEngine:
@@ -88,12 +96,16 @@ class VllmEngine:
         """The served models, the original first."""
         return self._served.models()
 
+    def withheld(self) -> list[Withheld]:
+        """Adapters that were named and that are not served through vLLM."""
+        return self._served.withheld()
+
     def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
         """Option log-probabilities and representations: see `Engine.read`.
 
         A request an option, teacher-forced: vLLM computes their shared start once.
         """
-        prefix = self._served.prefix(model)
+        prefix = self._served.adapter(model)
         items = [self._served.reading(n, p, prefix) for n, p in enumerate(prompts)]
         if not items:
             return []
@@ -117,11 +129,11 @@ class VllmEngine:
         self, model: str, prompt: str, settings: GenerationSettings
     ) -> AsyncGenerator[CompletionChunk]:
         """Generates text, piece by piece: see `Engine.stream`."""
-        prefix = self._served.prefix(model)
+        prefix = self._served.adapter(model)
         item = self._served.item(0, prompt, (), prefix)
         transcript = Transcript(self._checkpoint.tokenizer, len(item.ids), settings)
         row = self._row(item.ids, prefix)
-        taken = len(item.ids) + (0 if prefix is None else prefix.table.shape[0])
+        taken = len(item.ids) + (0 if prefix is None else prefix.virtual)
         limit = min(settings.max_tokens, self._checkpoint.context - taken)
         if limit > 0:
             await asyncio.to_thread(self._ready)
@@ -228,12 +240,12 @@ class VllmEngine:
             )
         return embedded
 
-    def _row(self, ids: Sequence[int], prefix: SoftPrefix | None) -> Row:
-        if prefix is None:
+    def _row(self, ids: Sequence[int], prefix: Adapter | None) -> Row:
+        if prefix is None or not isinstance(prefix.front, torch.Tensor):
             return Row(ids=tuple(ids))
-        return Row(embeds=torch.cat([prefix.table, self._embeddings(ids)]))
+        return Row(embeds=torch.cat([prefix.front, self._embeddings(ids)]))
 
-    def _states(self, item: Item, option: list[int], prefix: SoftPrefix | None) -> FloatArray:
+    def _states(self, item: Item, option: list[int], prefix: Adapter | None) -> FloatArray:
         """(positions, 2, D): where the option's tokens are predicted, the prompt's end first."""
         positions = max(1, len(option))
         states = self._client.states(self._row([*item.ids, *option[:-1]], prefix), positions)

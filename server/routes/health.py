@@ -3,12 +3,15 @@
 Refuses to compute anything.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from robustness import storage
+from robustness.engine import Withheld
 from robustness.errors import EngineError, RobustnessError
 from robustness.workbench import Workbench
 from server import errors
@@ -23,13 +26,16 @@ def _state(workbench: Workbench, model: str) -> dict[str, Any]:
     return {"id": model, "indexed": True, "calibrated": calibrated}
 
 
-def routes(workbench: Workbench, metrics: Metrics, reason: str) -> APIRouter:
+def routes(
+    workbench: Workbench, metrics: Metrics, reason: str, withheld: Sequence[Withheld] = ()
+) -> APIRouter:
     """Liveness, readiness and metrics.
 
     Args:
         workbench: What is served.
         metrics: What was counted.
         reason: Why its engine was taken.
+        withheld: Models that were asked for and that it cannot serve.
     """
     router = APIRouter(tags=["health"])
     engine = workbench.engine
@@ -53,7 +59,8 @@ def routes(workbench: Workbench, metrics: Metrics, reason: str) -> APIRouter:
                 headers={"Retry-After": str(errors.RETRY_SECONDS)},
             )
         models = [_state(workbench, m) for m in (workbench.original, *workbench.aligned)]
-        return JSONResponse({"status": "ready"} | about | {"models": models})
+        left = storage.plain(withheld)
+        return JSONResponse({"status": "ready"} | about | {"models": models, "withheld": left})
 
     @router.get("/metrics")
     async def read_metrics() -> Response:

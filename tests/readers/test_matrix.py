@@ -113,7 +113,7 @@ def test_every_family_reads_as_one_row_without_padding(
         save(family, tmp_path / family), device="cpu", prefixes=prefixes
     )
     model = engine.models()[prefixed].id
-    table = engine._served.prefix(model).table if prefixed else None
+    table = engine._served.adapter(model).front if prefixed else None
     asked = prompts(RULE, "Where? ")
     for prompt, reading in zip(asked, engine.read(model, asked), strict=True):
         sums, vector = alone(engine, prompt, table)
