@@ -141,22 +141,22 @@ def test_both_families_are_trained_and_reported_and_stay_as_they_were(
 
 
 def test_a_killed_run_goes_on_and_trains_nothing_twice(tiny_llama: Path, tmp_path: Path) -> None:
-    plan = planned()
+    plan = planned(replace(SMALL, versions=(Version.SIMPLIFIED, Version.DELUSIVE)))
     asked = 0
 
     def stop() -> bool:
         nonlocal asked
         asked += 1
-        return asked > 12
+        return asked > 9
 
     with pytest.raises(CancelledError, match="goes on"):
         trained.train(plan, tiny_llama, tmp_path / "killed", device="cpu", should_stop=stop)
     kept = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "killed" / "runs").iterdir()}
-    assert 0 < len(kept) < 11 and not (tmp_path / "killed" / "records.parquet").exists()
+    assert 0 < len(kept) < 7 and not (tmp_path / "killed" / "records.parquet").exists()
     made = trained.train(plan, tiny_llama, tmp_path / "killed", device="cpu")
-    assert (made.known, made.trained) == (len(kept), 11 - len(kept))
+    assert (made.known, made.trained) == (len(kept), 7 - len(kept))
     files = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "killed" / "runs").iterdir()}
-    assert len(files) == 11 and all(files[name] == when for name, when in kept.items())
+    assert len(files) == 7 and all(files[name] == when for name, when in kept.items())
     trained.train(plan, tiny_llama, tmp_path / "whole", device="cpu")
     whole, killed = (pd.read_parquet(tmp_path / n / "records.parquet") for n in ("whole", "killed"))
     pd.testing.assert_frame_equal(whole, killed)
@@ -208,18 +208,29 @@ def test_what_does_not_fit_is_left_out_under_every_version(
     tiny_llama: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "short"
+    plan = planned(replace(SMALL, limit=20, versions=(Version.SIMPLIFIED,)))
+    tokenizer = checkpoints.load(tiny_llama, device="cpu").tokenizer
+    lengths = [
+        max(
+            len(tokenizer(prompts.fill(c.under(v), c.example).text)["input_ids"])
+            for v in plan.recipe.versions
+        )
+        for c in plan.cells
+    ]
+    context = sorted(lengths)[len(lengths) // 2] + greedy.MOST_TOKENS
     model = AutoModelForCausalLM.from_pretrained(tiny_llama)
-    model.config.max_position_embeddings = 150
+    model.config.max_position_embeddings = context
     model.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (folder / name).write_bytes((tiny_llama / name).read_bytes())
-    plan = planned(replace(SMALL, limit=60))
     experiment = Experiment(plan, folder, tmp_path, device="cpu")
-    assert 0 < len(experiment.cells) < len(plan.cells)
+    room = context - greedy.MOST_TOKENS
+    fit = [c for c, n in zip(plan.cells, lengths, strict=True) if n <= room]
+    assert list(experiment.cells) == fit and len(fit) < len(plan.cells)
     assert sum(int(row.name.split()[0]) for row in experiment.left) == (
         len(plan.cells) - len(experiment.cells)
     )
-    assert "150 tokens" in experiment.left[0].reason
+    assert f"{context} tokens" in experiment.left[0].reason
 
 
 def finished(version: Version, right: list[list[bool]]) -> list[Finished]:
@@ -292,7 +303,7 @@ def test_a_dry_run_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
         main([*COMMAND, "--out", str(tmp_path / "x"), "--dry-run"])
     assert ended.value.code == 0 and not (tmp_path / "x").exists()
     out = capsys.readouterr().out
-    assert "2 trainings of 2 updates" in out and "15 answers" not in out and "5 to test" in out
+    assert "2 trainings of 4 updates in all, 20 answers" in out and "5 to test" in out
 
 
 def test_the_command_writes_and_prints(
@@ -319,18 +330,20 @@ def test_wrong_arguments_are_one_line(
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["Name the topic.", "--task", "scene_topic"], ["--task", "scene_topic", "--", "train"]],
+    "arguments", [["Name the topic."], ["--", "train"]]
 )
 def test_a_text_needs_no_command(
     arguments: list[str], tiny_llama: Path, indexes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    text = arguments[0] if arguments[0] != "--" else arguments[1]
+    settings = ["--task", "scene_topic", "--limit", "2", "--json", "--model", str(tiny_llama),
+                "--indexes", str(indexes)]
+    arguments = [*arguments, *settings] if arguments[0] != "--" else [*settings, *arguments]
     with pytest.raises(SystemExit) as ended:
-        main(["alterations", *arguments, "--limit", "2", "--json", "--model", str(tiny_llama),
-              "--indexes", str(indexes)])
+        main(["alterations", *arguments])
     assert ended.value.code == 0
     made = json.loads(capsys.readouterr().out)
-    assert made["rows"][0]["text"] == (arguments[0] if len(arguments) == 3 else "train")
+    assert made["rows"][0]["text"] == text
 
 
 def test_both_commands_have_help(capsys: pytest.CaptureFixture[str]) -> None:

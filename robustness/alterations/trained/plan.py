@@ -158,7 +158,8 @@ def altered(version: Version, given: Instruction, task: Task, *, seed: int) -> I
         return kinds.alter(Kind.SIMPLIFIED, given, made_of, seed=seed)
     bare = kinds.alter(Kind.EMPTY, given, made_of, seed=seed)
     if version is Version.EMPTY:
-        return bare
+        # Nothing says which words of its own the phrasing asked for.
+        return replace(bare, label_words={}, id="")
     kind = Kind.DELUSIVE if version is Version.DELUSIVE else Kind.CORRECT
     return kinds.alter(kind, bare, made_of, seed=seed)
 

@@ -21,7 +21,7 @@ class Version(StrEnum):
     SIMPLIFIED = "simplified"
     """The output space alone."""
     EMPTY = "empty"
-    """Neither definition nor output space, only the input."""
+    """Neither definition nor output space, only the input; answers are the options themselves."""
     DELUSIVE = "delusive"
     """Worked examples with the right inputs and outputs, wrongly mapped; no definition."""
     CORRECT = "correct"
