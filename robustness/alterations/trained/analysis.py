@@ -12,10 +12,10 @@ from robustness import statistics
 from robustness.alterations.trained.run import Finished, rouge
 from robustness.alterations.trained.values import (
     Answer,
+    Form,
     Guess,
     Row,
     Setting,
-    Tested,
     Version,
 )
 from robustness.statistics import Estimate
@@ -41,14 +41,14 @@ def rows(finished: Sequence[Finished]) -> list[Row]:
 
 
 def _row(
-    runs: Sequence[Finished], setting: Setting, tested: Tested, original: Sequence[Finished]
+    runs: Sequence[Finished], setting: Setting, tested: Form, original: Sequence[Finished]
 ) -> Row:
     arm = runs[0].arm
     exact = _tables(runs, setting, tested)
     score = _tables(runs, setting, tested, _rouge)
     compared = arm.version is not Version.ORIGINAL
-    first = _tables(original, setting, Tested.ORIGINAL)
-    first_score = _tables(original, setting, Tested.ORIGINAL, _rouge)
+    first = _tables(original, setting, Form.ORIGINAL)
+    first_score = _tables(original, setting, Form.ORIGINAL, _rouge)
     return Row(
         version=arm.version, instances=arm.instances, setting=setting, tested=tested,
         exact=_mean(exact), rouge=_mean(score),
@@ -72,7 +72,7 @@ def _lost(answer: Answer) -> float:
 
 
 def _tables(
-    runs: Sequence[Finished], setting: Setting, tested: Tested,
+    runs: Sequence[Finished], setting: Setting, tested: Form,
     value: Callable[[Answer], float] = _exact,
 ) -> list[_Table]:
     """A table (S, N) a task: seeds by inputs, both in the same order for every version."""

@@ -15,6 +15,8 @@ from robustness.tasks import Task
 from robustness.types import Example
 
 _SEED = 1
+_LEAST = 800
+"""Inputs that are provided for at least: a plan for more inputs draws from the same ones."""
 _SPARE = 2
 """Generated inputs for each that is wanted: scenes repeat, and those that ship are left out."""
 _MOST = 4
@@ -46,6 +48,7 @@ def training(
         nltk_data: Folder with NLTK's `corpora`; where the corpora are missing, the real-text tasks
             give their shipped development half.
     """
+    count = max(count, _LEAST)
     shipped = [t for t in chosen if t.id in tasks.builtin_names() and t == tasks.builtin(t.id)]
     found = _shipped({t.id for t in shipped}, count, nltk_data) if shipped else {}
     made = {}

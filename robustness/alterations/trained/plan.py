@@ -12,7 +12,7 @@ from robustness import instructions as collections
 from robustness.alterations import kinds
 from robustness.alterations.kinds import Kind, Material
 from robustness.alterations.trained import inputs
-from robustness.alterations.trained.values import Arm, Recipe, Setting, Tested, Version
+from robustness.alterations.trained.values import Arm, Form, Recipe, Setting, Version
 from robustness.errors import InputError
 from robustness.study.values import Left
 from robustness.tasks import Task
@@ -158,7 +158,8 @@ def altered(version: Version, given: Instruction, task: Task, *, seed: int) -> I
         return kinds.alter(Kind.SIMPLIFIED, given, made_of, seed=seed)
     bare = kinds.alter(Kind.EMPTY, given, made_of, seed=seed)
     if version is Version.EMPTY:
-        return bare
+        # Nothing says which words of its own the phrasing asked for.
+        return replace(bare, label_words={}, id="")
     kind = Kind.DELUSIVE if version is Version.DELUSIVE else Kind.CORRECT
     return kinds.alter(kind, bare, made_of, seed=seed)
 
@@ -259,6 +260,6 @@ def _check(made: Plan) -> None:
                 ) from error
 
 
-def tested_as(tested: Tested, version: Version) -> Version:
+def tested_as(tested: Form, version: Version) -> Version:
     """The version whose instructions a test has."""
-    return Version.ORIGINAL if tested is Tested.ORIGINAL else version
+    return Version.ORIGINAL if tested is Form.ORIGINAL else version

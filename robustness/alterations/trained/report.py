@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
-from robustness.alterations.trained.values import Row, Setting, Tested, Trained, Version
+from robustness.alterations.trained.values import Form, Row, Setting, Trained, Version
 from robustness.statistics import Estimate
 from robustness.study import markdown
 from robustness.study.sheets import NONE, Sheet, interval, number
@@ -86,16 +86,16 @@ def figure(found: Trained, setting: Setting) -> Any:
     rows = _of(found, setting)
     guess = next(g for g in found.guesses if g.setting is setting)
     start = next(r for r in rows if not r.instances)
-    forms = [t for t in Tested if any(r.tested is t for r in rows)]
+    forms = [t for t in Form if any(r.tested is t for r in rows)]
     made = make_subplots(
         rows=1, cols=len(forms), shared_yaxes=True, horizontal_spacing=0.04,
-        subplot_titles=[f"tested with {form}" if form is Tested.ORIGINAL else
+        subplot_titles=[f"tested with {form}" if form is Form.ORIGINAL else
                         f"tested with instructions {form}" for form in forms],
     )
     for column, form in enumerate(forms, start=1):
         for turn, version in enumerate(found.recipe.versions):
             # The original altered like the original is the original.
-            wanted = Tested.ORIGINAL if version is Version.ORIGINAL else form
+            wanted = Form.ORIGINAL if version is Version.ORIGINAL else form
             line = [
                 r for r in rows if r.version is version and r.tested is wanted and r.instances
             ]

@@ -24,7 +24,7 @@ from robustness.alignment.trainee import Trainee
 from robustness.alignment.update import optimizer_of, update
 from robustness.alterations.trained import greedy
 from robustness.alterations.trained.plan import Cell, Pair, Plan, altered, tested_as
-from robustness.alterations.trained.values import Answer, Arm, Setting, Tested, Version
+from robustness.alterations.trained.values import Answer, Arm, Form, Setting, Version
 from robustness.errors import CancelledError, InputError, MismatchError
 from robustness.evaluation import ShouldStop
 from robustness.study.run import Report
@@ -235,7 +235,7 @@ class Experiment:
                 on_step("training", len(losses))
         return losses
 
-    def _answers(self, arm: Arm, tested: Tested) -> list[Answer]:
+    def _answers(self, arm: Arm, tested: Form) -> list[Answer]:
         tests = self._tests[tested_as(tested, arm.version)]
         texts = greedy.answers(self.loaded, [t.prompt for t in tests])
         return [
@@ -275,7 +275,7 @@ def _read(file: Path, arm: Arm) -> Finished:
         answers = tuple(
             Answer(**row | {
                 "version": Version(row["version"]), "setting": Setting(row["setting"]),
-                "tested": Tested(row["tested"]),
+                "tested": Form(row["tested"]),
             })
             for row in document["answers"]
         )

@@ -21,7 +21,7 @@ class Version(StrEnum):
     SIMPLIFIED = "simplified"
     """The output space alone."""
     EMPTY = "empty"
-    """Neither definition nor output space, only the input."""
+    """Neither definition nor output space, only the input; answers are the options themselves."""
     DELUSIVE = "delusive"
     """Worked examples with the right inputs and outputs, wrongly mapped; no definition."""
     CORRECT = "correct"
@@ -37,7 +37,7 @@ class Setting(StrEnum):
     """Tasks that it was not trained on here."""
 
 
-class Tested(StrEnum):
+class Form(StrEnum):
     """Which form the instructions of the test have."""
 
     ORIGINAL = "original instructions"
@@ -105,9 +105,9 @@ class Arm:
         return f"{self.version}-{self.instances}-{self.seed}" if self.instances else "start"
 
     @property
-    def tested(self) -> tuple[Tested, ...]:
+    def tested(self) -> tuple[Form, ...]:
         """The forms that it is tested with; the original's two are one."""
-        return (Tested.ORIGINAL,) if self.version is Version.ORIGINAL else tuple(Tested)
+        return (Form.ORIGINAL,) if self.version is Version.ORIGINAL else tuple(Form)
 
 
 START = Arm(version=Version.ORIGINAL, instances=0, seed=0)
@@ -121,7 +121,7 @@ class Answer:
     instances: int
     seed: int
     setting: Setting
-    tested: Tested
+    tested: Form
     task: str
     instruction_id: str
     example_id: str
@@ -142,7 +142,7 @@ class Row:
     version: Version
     instances: int
     setting: Setting
-    tested: Tested
+    tested: Form
     exact: Estimate
     rouge: Estimate
     unparsed: float
