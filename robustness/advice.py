@@ -76,11 +76,12 @@ def rewordings(
         EngineError: As there, or the served paraphraser does not answer.
     """
     own = workbench.predict(text, task=task, model=model, k=count)
+    options = workbench.task(task).options
     given = workbench.instruction(text, workbench.task(task))
     candidates = [(n.text, "observed") for n in own.nearest]
     candidates += [(p.text, "paraphrase") for p in _paraphrases(given, seed)]
     if paraphraser is not None:
-        candidates += [(t, paraphraser.model) for t in paraphraser.reword(given)]
+        candidates += [(t, paraphraser.model) for t in paraphraser.reword(given, options=options)]
     seen = {" ".join(text.split())}
     rows = []
     for wording, source in candidates:

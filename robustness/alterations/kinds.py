@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from robustness import conflicts, prompts
-from robustness.alignment.paraphrase import readable, words_of
+from robustness.alignment.gate import readable, words_of
 from robustness.alterations.negation import negate
 from robustness.errors import InputError
 from robustness.instructions import for_task

@@ -16,6 +16,9 @@ from robustness.cli.options import (
     Indexes,
     Json,
     Model,
+    ParaphraserKey,
+    ParaphraserModel,
+    ParaphraserUrl,
     Prefixes,
     TaskName,
     Text,
@@ -133,14 +136,9 @@ def advise(
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
     indexes: Indexes = paths.INDEXES,
-    paraphraser_url: Annotated[
-        str | None,
-        typer.Option(help="OpenAI-compatible address of a model that rewords too, up to /v1."),
-    ] = None,
-    paraphraser_model: Annotated[str, typer.Option(help="Its name there.")] = "",
-    paraphraser_key: Annotated[
-        str, typer.Option(envvar="STEADFAST_PARAPHRASER_KEY", help="Its key.")
-    ] = "",
+    paraphraser_url: ParaphraserUrl = None,
+    paraphraser_model: ParaphraserModel = "",
+    paraphraser_key: ParaphraserKey = "",
     as_json: Json = False,
 ) -> None:
     """Rewordings with their predicted loss, and which words moved the instruction."""
@@ -210,8 +208,8 @@ def quantiles(
         Path | None,
         typer.Option(
             "--instructions",
-            help="Table with `instruction`; by default the shipped observed and "
-            "unobserved-development instructions of the task.",
+            help="Table with `instruction`, or a collection file; by default the shipped observed "
+            "and unobserved-development instructions of the task.",
         ),
     ] = None,
     paraphrases: Annotated[
