@@ -131,7 +131,7 @@ def _climb(workbench: Workbench, text: str, task: str, model: str, k: int) -> Pr
 @app.command()
 def advise(
     text: Text,
-    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -157,7 +157,7 @@ def advise(
 @app.command("alterations")
 def alter(
     text: Text,
-    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
     limit: Annotated[
         int, typer.Option(min=1, help="Labelled inputs to read for each alteration.")
     ] = alterations.LIMIT,
@@ -203,7 +203,7 @@ def compare(
 
 @app.command()
 def quantiles(
-    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
     instruction_table: Annotated[
         Path | None,
         typer.Option(

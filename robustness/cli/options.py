@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from robustness import checkpoint, instructions, paths, storage, study, tasks
+from robustness import checkpoint, instructions, paths, storage, study
 from robustness.errors import InputError
 from robustness.formats import PromptFormat
 from robustness.study import sources
@@ -38,9 +38,8 @@ Format = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Indexes = Annotated[Path, typer.Option(help="Folder of the observed indexes.")]
-TaskName = Annotated[str | None, typer.Option("--task", help="A built-in task, or a task file.")]
-TaskFiles = Annotated[
-    list[Path] | None, typer.Option("--tasks", help="Task files, instead of the built-in tasks.")
+TaskName = Annotated[
+    str | None, typer.Option("--task", help="A built-in task, a task file or a labelled CSV."),
 ]
 TaskSources = Annotated[
     list[str] | None,
@@ -49,6 +48,9 @@ TaskSources = Annotated[
         help="Instead of the built-in tasks: names, task files, labelled CSV tables, MMLU and "
         "BIG-bench folders; repeat it or separate by commas.",
     ),
+]
+BigBenchField = Annotated[
+    str, typer.Option("--field", help="What BIG-bench's input is called in the templates.")
 ]
 Collections = Annotated[
     list[str] | None,
@@ -110,13 +112,6 @@ def one_model(
 def emit(document: object, as_json: bool, shown: str) -> None:
     """Prints a result, as one JSON document or as it is shown to people."""
     typer.echo(json.dumps(storage.plain(document), ensure_ascii=False) if as_json else shown)
-
-
-def tasks_of(files: Sequence[Path] | None) -> list[Task]:
-    """The given task files, or the built-in tasks."""
-    if files:
-        return [tasks.read(file) for file in files]
-    return [tasks.builtin(name) for name in tasks.builtin_names()]
 
 
 def labelled_tasks(given: Sequence[str] | None, field: str = study.FIELD) -> list[Task]:

@@ -95,7 +95,7 @@ def test_two_processes_write_the_same_bytes(collection: Path, tmp_path: Path) ->
 )
 def test_most_public_templates_that_it_has_not_seen_get_valid_paraphrases(tmp_path: Path) -> None:
     folder = Path(os.environ["STEADFAST_DATA"]) / "promptsource"
-    files = sorted(folder.rglob("*.yaml"))[::9][:12]
+    files = sorted(folder.rglob("*.yaml"))
     given: list[Instruction] = []
     for number, file in enumerate(files):
         path = tmp_path / f"{number}.jsonl"
