@@ -52,13 +52,6 @@ def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, 
     return int(ended.value.code or 0), out.out, out.err
 
 
-@pytest.fixture
-def collection(tmp_path: Path) -> Path:
-    path = tmp_path / "unseen.jsonl"
-    instructions.write(path, UNSEEN)
-    return path
-
-
 def checked(path: Path, given: list[Instruction]) -> list[Instruction]:
     """The file's paraphrases, each of which passes the gate against its own source."""
     made = instructions.read(path)
@@ -76,11 +69,27 @@ def checked(path: Path, given: list[Instruction]) -> list[Instruction]:
     return made
 
 
-def test_two_processes_write_the_same_bytes(collection: Path, tmp_path: Path) -> None:
+_PROCESS = """
+import sys
+from pathlib import Path
+from robustness import instructions
+from robustness.alignment import rewrite
+given = instructions.read(Path(sys.argv[1]))
+out = Path(sys.argv[2])
+rewrite.write(
+    given, rewrite.Offline(4, 3), out, answer_spaces={"events": ("yes", "no")},
+    apart=rewrite.kept_apart(()),
+)
+"""
+
+
+def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    collection = tmp_path / "unseen.jsonl"
+    instructions.write(collection, UNSEEN)
     for seed in ("1", "2"):
+        out = tmp_path / seed / "p.jsonl"
         subprocess.run(
-            [sys.executable, "-m", "robustness", "paraphrase", str(collection), "--count", "3",
-             "--seed", "4", "--out", str(tmp_path / seed / "p.jsonl")],
+            [sys.executable, "-c", _PROCESS, str(collection), str(out)],
             env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True,
         )
     for name in ("p.jsonl", "p.report.json"):
