@@ -73,6 +73,7 @@ def checked(path: Path, given: list[Instruction]) -> list[Instruction]:
 
 
 _PROCESS = """
+import json
 import sys
 from pathlib import Path
 from robustness import instructions
@@ -80,7 +81,7 @@ from robustness.alignment import rewrite
 given = instructions.read(Path(sys.argv[1]))
 out = Path(sys.argv[2])
 rewrite.write(
-    given, rewrite.Offline(4, 3), out, answer_spaces={"events": ("yes", "no"), "tweets": ("hateful", "harmless")},
+    given, rewrite.Offline(4, 3), out, answer_spaces=json.loads(sys.argv[3]),
     apart=rewrite.kept_apart(()),
 )
 """
@@ -92,7 +93,7 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     for seed in ("1", "2"):
         out = tmp_path / seed / "p.jsonl"
         subprocess.run(
-            [sys.executable, "-c", _PROCESS, str(collection), str(out)],
+            [sys.executable, "-c", _PROCESS, str(collection), str(out), json.dumps(SPACES)],
             env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True,
         )
     for name in ("p.jsonl", "p.report.json"):
