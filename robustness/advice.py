@@ -6,6 +6,7 @@ Refuses to invent a prediction: every rewording is asked as any instruction is.
 import re
 from dataclasses import dataclass
 
+from robustness import prompts
 from robustness.alignment.paraphrase import paraphrase
 from robustness.alignment.served import ServedParaphraser
 from robustness.errors import InputError, RobustnessError
@@ -16,7 +17,7 @@ SUGGESTIONS = 5
 _PARAPHRASES = 6
 _LONGEST = 4
 """Words of a phrase at the most."""
-_TOKEN = re.compile(r"\{[a-z_]+\}|[^\s{}]+")
+_TOKEN = re.compile(rf"{prompts.PLACEHOLDER}|[^\s{{}}]+")
 _STOP = re.compile(r"[.,;:!?]$")
 
 
@@ -75,11 +76,12 @@ def rewordings(
         EngineError: As there, or the served paraphraser does not answer.
     """
     own = workbench.predict(text, task=task, model=model, k=count)
+    options = workbench.task(task).options
     given = workbench.instruction(text, workbench.task(task))
     candidates = [(n.text, "observed") for n in own.nearest]
     candidates += [(p.text, "paraphrase") for p in _paraphrases(given, seed)]
     if paraphraser is not None:
-        candidates += [(t, paraphraser.model) for t in paraphraser.reword(given)]
+        candidates += [(t, paraphraser.model) for t in paraphraser.reword(given, options=options)]
     seen = {" ".join(text.split())}
     rows = []
     for wording, source in candidates:

@@ -41,8 +41,8 @@ def pool(
 
     Args:
         task: Whose phrasings they are.
-        file: A table with the column `instruction`, or None: the shipped observed and
-            unobserved-development instructions of the task.
+        file: A table with the column `instruction`, a collection file, or None: the shipped
+            observed and unobserved-development instructions of the task.
         paraphrases: Automatic paraphrases of each, besides.
         seed: Of the paraphrases.
 
@@ -59,6 +59,8 @@ def pool(
             for name in (OBSERVED, UNOBSERVED_DEVELOPMENT)
             for i in instructions.for_task(instructions.builtin(name), task.id, task.task_type)
         ]
+    elif instructions.is_collection(file):
+        chosen = instructions.for_task(instructions.read(file), task.id, task.task_type)
     else:
         texts = dict.fromkeys(str(t) for t in tables.read_table(file)[tables.INSTRUCTION])
         chosen = [typed_instruction(t, task.task_type, task.id) for t in texts if t.strip()]

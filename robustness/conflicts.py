@@ -116,7 +116,7 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _template_text(instruction: Instruction) -> str:
-    return re.sub(r"\{[a-z_]+\}", "\N{HORIZONTAL ELLIPSIS}", instruction.text)
+    return re.sub(prompts.PLACEHOLDER, "\N{HORIZONTAL ELLIPSIS}", instruction.text)
 
 
 def _fixed(text: str, ask: _Ask, read: Sequence[str]) -> str:

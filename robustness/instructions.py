@@ -17,13 +17,15 @@ OBSERVED = "observed"
 PARAPHRASES = "paraphrases"
 UNOBSERVED_DEVELOPMENT = "unobserved-development"
 UNOBSERVED_TEST = "unobserved-test"
+SHORTEST = 3
+"""Characters of an instruction at least."""
 
 
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: str = ""
-    text: str = Field(min_length=3)
+    text: str = Field(min_length=SHORTEST)
     collection: str
     task_type: TaskType
     task: str | None = None
@@ -86,6 +88,14 @@ def read(path: Path) -> list[Instruction]:
     return list(found.values())
 
 
+def is_collection(path: Path) -> bool:
+    """Whether a file of JSON lines is a collection, and not a table of somebody's own."""
+    if path.suffix.lower() != ".jsonl" or not path.is_file():
+        return False
+    rows = storage.read_jsonl(path)
+    return bool(rows) and isinstance(rows[0], dict) and {"text", "task_type"} <= set(rows[0])
+
+
 def write(path: Path, instructions: Iterable[Instruction]) -> None:
     """Writes a collection as JSON lines."""
     storage.write_jsonl(path, instructions)
@@ -100,7 +110,9 @@ def builtin(collection: str) -> list[Instruction]:
     path = paths.INSTRUCTIONS / f"{collection}.jsonl"
     if not path.is_file():
         names = sorted(p.stem for p in paths.INSTRUCTIONS.glob("*.jsonl"))
-        raise NotFoundError(f"no collection {collection!r}; there are {', '.join(names)}")
+        raise NotFoundError(
+            f"no collection {collection!r}, and no file of that name; there are {', '.join(names)}"
+        )
     return read(path)
 
 

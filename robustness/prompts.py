@@ -11,7 +11,10 @@ from robustness.types import Example, Instruction, Prompt
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+PLACEHOLDER = r"\{([a-z_][a-z0-9_]*)\}"
+"""A field's name in braces: small letters, digits and _, no digit first."""
+
+_PLACEHOLDER = re.compile(PLACEHOLDER)
 
 
 def _letters(words: Sequence[str], mark: str) -> str:
@@ -38,6 +41,12 @@ DEFAULT_CUE = "Answer:"
 def placeholders(text: str) -> list[str]:
     """Names of the placeholders in a template, in order of appearance."""
     return _PLACEHOLDER.findall(text)
+
+
+def field_name(name: str) -> str:
+    """A column's or a source's name as a placeholder: `Sentence-1` becomes `sentence_1`."""
+    spelt = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "field"
+    return f"field_{spelt}" if spelt[0].isdigit() else spelt
 
 
 def answers_by_letter(instruction: Instruction) -> bool:

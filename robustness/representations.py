@@ -15,7 +15,7 @@ from robustness.errors import InputError, ModelNotFoundError
 from robustness.evaluation import Progress, ShouldStop, read_cells
 from robustness.types import Example, FloatArray, Instruction
 
-_PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
+_PLACEHOLDER = re.compile(prompts.PLACEHOLDER)
 _LABEL = re.compile(r"^\W*(?:(?:\w+\s*){1,3}:)?\W*$")
 _CUE = re.compile(r"^\W*(?:\w+\s*){0,4}[:=>]*\W*$")
 

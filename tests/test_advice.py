@@ -31,6 +31,11 @@ def test_phrases_keep_placeholders_out_and_end_at_marks_and_lines() -> None:
     assert pieces == ["Read this,", "then say where", "is right now please.", "Story:"]
 
 
+def test_a_placeholder_with_digits_belongs_to_no_phrase() -> None:
+    text = "Do {sentence1} and {text_2} agree?"
+    assert [text[a:b] for a, b in advice.phrases(text)] == ["Do", "and", "agree?"]
+
+
 def test_what_a_phrase_moves_is_the_distance_that_falls_without_it(workbench: Workbench) -> None:
     text = "Say which topic it is. Bananas fly over nine purple oceans.\n{text}"
     made = advice.moved(workbench, text, task="scene_topic")

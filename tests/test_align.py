@@ -11,7 +11,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from robustness import checkpoint as checkpoints
-from robustness import storage
+from robustness import cli, instructions, storage
 from robustness.alignment import data, groups, prefix
 from robustness.alignment.data import Collections
 from robustness.alignment.forward import Forward
@@ -221,6 +221,31 @@ def test_the_callers_development_set_selects_and_is_reported(
     record = storage.read_json(tmp_path / "training.json")
     assert record["selected_by"] == "development"
     assert record["counts"]["development"] == 1
+
+
+def test_the_command_takes_collections_and_a_labelled_table(
+    tiny_llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["text,answer,split", *(f"{e.fields['text']},{e.answer},{e.split}" for e in EXAMPLES)]
+    (tmp_path / "topic.csv").write_text("\n".join(lines), encoding="utf-8")
+    for name, rows in (("observed", OBSERVED), ("paraphrases", PARAPHRASES)):
+        instructions.write(tmp_path / f"{name}.jsonl", rows)
+    out = tmp_path / "prefix"
+    with pytest.raises(SystemExit) as ended:
+        cli.main([
+            "align", "--model", str(tiny_llama), "--tasks", str(tmp_path / "topic.csv"),
+            "--observed", str(tmp_path / "observed.jsonl"),
+            "--paraphrases", str(tmp_path / "paraphrases.jsonl"), "--steps", "2",
+            "--instances", "1", "--group", "2", "--virtual-tokens", "4", "--weight-decay", "0.01",
+            "--learning-rate", "0.002", "--out", str(out),
+        ])
+    assert not ended.value.code, capsys.readouterr().err
+    record = storage.read_json(out / "training.json")
+    assert record["recipe"]["paraphrases"] == 2 and record["recipe"]["weight_decay"] == 0.01
+    assert record["recipe"]["learning_rate"] == 0.002
+    assert record["counts"]["inputs"] == sum(e.split == "train" for e in EXAMPLES)
+    kept, _ = groups.hold_out(groups.by_task(PARAPHRASES), 0.15, 1)
+    assert record["counts"]["paraphrases"] == len(kept["topic"])
 
 
 def test_unobserved_test_instructions_are_refused(tiny_llama: Path, tmp_path: Path) -> None:

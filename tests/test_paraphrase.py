@@ -8,14 +8,8 @@ import pytest
 
 from robustness import instructions, paths
 from robustness.alignment import grammar, layout
-from robustness.alignment.paraphrase import (
-    MOST_ALIKE,
-    fault,
-    fivegrams,
-    jaccard,
-    paraphrase,
-    readable,
-)
+from robustness.alignment.gate import MOST_ALIKE, fault, fivegrams, jaccard, readable
+from robustness.alignment.paraphrase import paraphrase
 from robustness.backbone import corpora, worlds
 from robustness.errors import NotFoundError
 from robustness.prompts import OPTION_FORMATS, fill, placeholders

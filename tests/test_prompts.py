@@ -19,6 +19,18 @@ def test_a_template_is_filled_and_the_input_is_never_read_as_a_template() -> Non
     assert prompt.options == ("positive", "negative")
 
 
+def test_field_names_may_have_digits_but_not_begin_with_one() -> None:
+    pair = Example(
+        task="t", fields={"sentence1": "a", "text_2": "b"}, options=("same", "other"), answer="same"
+    )
+    assert prompts.placeholders("{sentence1} {2} {text_2} {1st} {A}") == ["sentence1", "text_2"]
+    assert prompts.fill(instruction("{text_2}/{sentence1} {0}"), pair).text == "b/a {0}"
+    bare = prompts.fill(instruction("Same?"), pair).text
+    assert bare == "Same?\nSentence1: a\nText_2: b\nAnswer:"
+    names = [prompts.field_name(n) for n in ("Sentence-1", "2nd part", "text_2", "?")]
+    assert names == ["sentence_1", "field_2nd_part", "text_2", "field"]
+
+
 def test_label_words_are_listed_and_scored() -> None:
     made = instruction(
         "{text} {options}", option_format="or", label_words={"positive": "yes", "negative": "no"}

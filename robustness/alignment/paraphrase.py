@@ -5,11 +5,12 @@ Refuses to know tasks' inputs and every collection but the one it is given.
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from robustness import instructions, paths
 from robustness.alignment import grammar, layout, lexicon
+from robustness.alignment.gate import Gate, readable, words_of
 from robustness.alignment.layout import Outline
 from robustness.backbone import corpora, worlds
 from robustness.instructions import PARAPHRASES
@@ -17,9 +18,6 @@ from robustness.prompts import OPTION_FORMATS, answers_by_letter, placeholders
 from robustness.types import Instruction
 
 PER_INSTRUCTION = 8
-MOST_ALIKE = 0.6
-"""Character 5-gram Jaccard above which two templates are near duplicates."""
-
 _TRIES = 40
 _PAIR = re.compile(
     r"^(?:answer|say|reply|respond|write)?(?: with)? ?[\"']?(\w+)[\"']? or [\"']?(\w+)[\"']?[.?!]$",
@@ -38,55 +36,6 @@ _KEYS = re.compile(r"\b(" + "|".join(map(re.escape, _LONGEST_FIRST)) + r")\b", r
 _HIDDEN = re.compile(r"\ue000(\d+)\ue001")
 _LETTER = re.compile(r"\bletters?\b", re.I)
 _ONE_WORD = re.compile(r"\b(?:one|single) word\b", re.I)
-
-
-def fivegrams(text: str) -> frozenset[str]:
-    """Character 5-grams of the text, case and white space evened out."""
-    even = " ".join(text.lower().split())
-    return frozenset(even[i : i + 5] for i in range(max(1, len(even) - 4)))
-
-
-def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    """Shared part of two sets, in [0, 1]."""
-    shared = len(a & b)
-    return shared / (len(a) + len(b) - shared) if shared else 0.0
-
-
-def words_of(instruction: Instruction, options: Sequence[str]) -> tuple[str, ...]:
-    """The label words that the phrasing uses, as far as they are known."""
-    if options:
-        return tuple(instruction.label_words.get(o, o) for o in options)
-    return tuple(instruction.label_words.values())
-
-
-def readable(word: str, text: str) -> bool:
-    """Whether a label word stands in the text, as whole words."""
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.I) is not None
-
-
-def fault(made: Instruction, source: Instruction, options: Sequence[str] = ()) -> str | None:
-    """Why a paraphrase is not valid, or None.
-
-    Args:
-        made: The paraphrase.
-        source: What it paraphrases.
-        options: The task's canonical options, where they are fixed.
-    """
-    wanted, kept = set(placeholders(source.text)), placeholders(made.text)
-    if set(kept) != wanted or len(kept) > len(placeholders(source.text)):
-        return f"placeholders {sorted(set(kept))}, the source has {sorted(wanted)}"
-    if "options" in wanted:
-        if made.option_format not in OPTION_FORMATS:
-            return f"option format {made.option_format!r} is unknown"
-        if _LETTER.search(made.text) and not answers_by_letter(made):
-            return "it asks for a letter and the options have none"
-        return None
-    before, after = words_of(source, options), words_of(made, options)
-    changed = dict(source.label_words) != dict(made.label_words)
-    for old, new in zip(before, after, strict=True):
-        if (changed or readable(old, source.text)) and not readable(new, made.text):
-            return f"the label word {new!r} cannot be read in it"
-    return None
 
 
 def _hide(text: str, words: Sequence[str]) -> tuple[str, list[str]]:
@@ -239,6 +188,22 @@ def candidate(
     )
 
 
+def proposals(
+    source: Instruction, options: Sequence[str], seed: int, count: int
+) -> Iterator[Instruction]:
+    """Paraphrases of one instruction, not yet checked; so many that `count` should pass.
+
+    Args:
+        source: What to paraphrase.
+        options: The task's canonical options, where they are fixed.
+        seed: Of every choice.
+        count: How many are wanted in the end.
+    """
+    rng = random.Random(f"{seed}-{source.id}")
+    for _ in range(_TRIES * count):
+        yield candidate(source, options, seed, rng)
+
+
 def paraphrase(
     observed: Sequence[Instruction],
     seed: int,
@@ -257,24 +222,14 @@ def paraphrase(
 
     Returns:
         Paraphrases in the order of their sources, at most `per_instruction` for each, none within
-        `MOST_ALIKE` of a source or of another paraphrase.
+        `gate.MOST_ALIKE` of a source or of another paraphrase.
     """
-    taken = [fivegrams(i.text) for i in observed]
+    gate = Gate(observed)
     made: list[Instruction] = []
     for source in observed:
         options = tuple((answer_spaces or {}).get(source.task or "", ()))
-        rng = random.Random(f"{seed}-{source.id}")
-        found = 0
-        for _ in range(_TRIES * per_instruction):
-            if found == per_instruction:
-                break
-            new = candidate(source, options, seed, rng)
-            grams = fivegrams(new.text)
-            if fault(new, source, options) or any(jaccard(grams, t) > MOST_ALIKE for t in taken):
-                continue
-            taken.append(grams)
-            made.append(new)
-            found += 1
+        drawn = proposals(source, options, seed, per_instruction)
+        made += gate.through(source, drawn, options=options, most=per_instruction)
     return made
 
 

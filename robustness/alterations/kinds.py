@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from robustness import conflicts, prompts
-from robustness.alignment.paraphrase import readable, words_of
+from robustness.alignment.gate import readable, words_of
 from robustness.alterations.negation import negate
 from robustness.errors import InputError
 from robustness.instructions import for_task
@@ -21,7 +21,7 @@ COLLECTION = "alterations"
 EXAMPLES = 2
 """Worked examples in front of an instruction; more do not fit small context windows."""
 
-_WORD = re.compile(r"\{[a-z_]+\}|[A-Za-z][A-Za-z']*")
+_WORD = re.compile(rf"{prompts.PLACEHOLDER}|[A-Za-z][A-Za-z']*")
 _PLAIN = re.compile(r"\b[a-z]{3,}\b")
 
 
@@ -169,7 +169,7 @@ def _nonsensical(given: Instruction, made_of: Material, rng: random.Random) -> I
         word
         for i in made_of.observed
         if i.task != made_of.task.id
-        for word in _PLAIN.findall(re.sub(r"\{[a-z_]+\}", " ", i.text))
+        for word in _PLAIN.findall(re.sub(prompts.PLACEHOLDER, " ", i.text))
         if not any(readable(word, label) for label in words)
     }
     if not known:

@@ -9,14 +9,22 @@ from collections.abc import Sequence
 import typer
 
 from robustness import cluster
-from robustness.cli import altering, asking, evaluating, indexing, publishing, training
+from robustness.cli import (
+    altering,
+    asking,
+    evaluating,
+    indexing,
+    paraphrasing,
+    publishing,
+    training,
+)
 from robustness.errors import RobustnessError
 
 app = typer.Typer(
     name="robustness", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
     help="How much does a language model depend on the way an instruction is phrased?",
 )
-for _group in (asking, evaluating, indexing, training):
+for _group in (asking, evaluating, indexing, paraphrasing, training):
     app.add_typer(_group.app)
 app.add_typer(altering.app, name="alterations")
 app.add_typer(publishing.app, name="published")

@@ -56,7 +56,7 @@ app = typer.Typer(
 @app.command("probe")
 def probe(
     text: Text,
-    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
     limit: Annotated[
         int, typer.Option(min=1, help="Labelled inputs to read for each alteration.")
     ] = alterations.LIMIT,

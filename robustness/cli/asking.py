@@ -16,6 +16,9 @@ from robustness.cli.options import (
     Indexes,
     Json,
     Model,
+    ParaphraserKey,
+    ParaphraserModel,
+    ParaphraserUrl,
     Prefixes,
     TaskName,
     Text,
@@ -128,19 +131,14 @@ def _climb(workbench: Workbench, text: str, task: str, model: str, k: int) -> Pr
 @app.command()
 def advise(
     text: Text,
-    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
     indexes: Indexes = paths.INDEXES,
-    paraphraser_url: Annotated[
-        str | None,
-        typer.Option(help="OpenAI-compatible address of a model that rewords too, up to /v1."),
-    ] = None,
-    paraphraser_model: Annotated[str, typer.Option(help="Its name there.")] = "",
-    paraphraser_key: Annotated[
-        str, typer.Option(envvar="STEADFAST_PARAPHRASER_KEY", help="Its key.")
-    ] = "",
+    paraphraser_url: ParaphraserUrl = None,
+    paraphraser_model: ParaphraserModel = "",
+    paraphraser_key: ParaphraserKey = "",
     as_json: Json = False,
 ) -> None:
     """Rewordings with their predicted loss, and which words moved the instruction."""
@@ -181,13 +179,13 @@ def compare(
 
 @app.command()
 def quantiles(
-    task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
+    task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
     instruction_table: Annotated[
         Path | None,
         typer.Option(
             "--instructions",
-            help="Table with `instruction`; by default the shipped observed and "
-            "unobserved-development instructions of the task.",
+            help="Table with `instruction`, or a collection file; by default the shipped observed "
+            "and unobserved-development instructions of the task.",
         ),
     ] = None,
     paraphrases: Annotated[

@@ -11,6 +11,7 @@ import typer
 from robustness import show, study
 from robustness.cli.options import (
     DEFAULT_MODEL,
+    BigBenchField,
     Format,
     Json,
     Model,
@@ -34,10 +35,14 @@ def import_(
     task_type: Annotated[
         str | None, typer.Option(help="qa, mc or bc for all entries; by default inferred.")
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Id of the task that all entries are for; by default the source's."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Takes instructions from a public collection; what is left out is named with its reason."""
-    made = sources.take(source, path, out, task_type)
+    made = sources.take(source, path, out, task_type, task=task)
     emit(made, as_json, show.imported(made))
 
 
@@ -76,9 +81,7 @@ def evaluate(
     posix: Annotated[
         bool, typer.Option(help="Score the other instructions' label words too.")
     ] = True,
-    field: Annotated[
-        str, typer.Option(help="What BIG-bench's input is called in the templates.")
-    ] = study.FIELD,
+    field: BigBenchField = study.FIELD,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
     seed: int = 0,
     model: Model = DEFAULT_MODEL,

@@ -8,19 +8,20 @@ from typing import Annotated
 
 import typer
 
-from robustness import instructions, ledger, paths, show, upkeep
+from robustness import instructions, ledger, paths, show, study, upkeep
 from robustness.cli.options import (
     DEFAULT_MODEL,
+    BigBenchField,
     Format,
     Indexes,
     Json,
     Model,
     Prefixes,
-    TaskFiles,
+    TaskSources,
     emit,
     engine_of,
+    labelled_tasks,
     progress,
-    tasks_of,
 )
 from robustness.formats import PromptFormat
 
@@ -34,7 +35,8 @@ def index_build(
     observed: Annotated[
         Path | None, typer.Option(help="Collection file; by default the shipped observed one.")
     ] = None,
-    task_files: TaskFiles = None,
+    task_sources: TaskSources = None,
+    field: BigBenchField = study.FIELD,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -45,14 +47,16 @@ def index_build(
     known = instructions.read(observed) if observed else instructions.builtin(instructions.OBSERVED)
     engine = engine_of(model, prefix, prompt_format)
     with progress("task") as report:
-        cards = upkeep.build(engine, indexes, known, tasks_of(task_files), report=report)
+        chosen = labelled_tasks(task_sources, field)
+        cards = upkeep.build(engine, indexes, known, chosen, report=report)
     emit(cards, as_json, show.cards(cards))
 
 
 @index_app.command("add")
 def index_add(
     collection: Annotated[Path, typer.Argument(help="Collection file of observed instructions.")],
-    task_files: TaskFiles = None,
+    task_sources: TaskSources = None,
+    field: BigBenchField = study.FIELD,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -63,7 +67,8 @@ def index_add(
     engine = engine_of(model, prefix, prompt_format)
     new = instructions.read(collection)
     with progress("task") as report:
-        cards = upkeep.add(engine, indexes, new, tasks_of(task_files), report=report)
+        chosen = labelled_tasks(task_sources, field)
+        cards = upkeep.add(engine, indexes, new, chosen, report=report)
     typer.echo(show.RECALIBRATE, err=True)
     emit(cards, as_json, show.cards(cards))
 
@@ -71,7 +76,8 @@ def index_add(
 @index_app.command("remove")
 def index_remove(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of instructions.")],
-    task_files: TaskFiles = None,
+    task_sources: TaskSources = None,
+    field: BigBenchField = study.FIELD,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -81,7 +87,8 @@ def index_remove(
     """Takes observed instructions out of a saved index."""
     engine = engine_of(model, prefix, prompt_format)
     with progress("task") as report:
-        cards = upkeep.remove(engine, indexes, ids, tasks_of(task_files), report=report)
+        chosen = labelled_tasks(task_sources, field)
+        cards = upkeep.remove(engine, indexes, ids, chosen, report=report)
     typer.echo(show.RECALIBRATE, err=True)
     emit(cards, as_json, show.cards(cards))
 
@@ -105,7 +112,8 @@ def calibrate(
         Path | None,
         typer.Option(help="Collection file; by default the shipped unobserved-development one."),
     ] = None,
-    task_files: TaskFiles = None,
+    task_sources: TaskSources = None,
+    field: BigBenchField = study.FIELD,
     coverage: Annotated[float, typer.Option(min=0.5, max=0.99)] = 0.9,
     seed: int = 0,
     held_out: Annotated[
@@ -127,9 +135,10 @@ def calibrate(
     )
     pool = instructions.read(unobserved) if unobserved else instructions.builtin(shipped)
     engine = engine_of(model, prefix, prompt_format)
+    chosen = labelled_tasks(task_sources, field)
     if held_out:
         with progress("instruction") as report:
-            made = upkeep.held_out(engine, indexes, pool, tasks_of(task_files), report=report)
+            made = upkeep.held_out(engine, indexes, pool, chosen, report=report)
         if unobserved is None and engine.models()[0].id == paths.BACKBONE_ID:
             for name in made:
                 ledger.write_down(paths.BACKBONE, name, "predictions beside measured degradation")
@@ -137,6 +146,6 @@ def calibrate(
         return
     with progress("instruction") as report:
         cards = upkeep.calibrate(
-            engine, indexes, pool, tasks_of(task_files), coverage=coverage, seed=seed, report=report
+            engine, indexes, pool, chosen, coverage=coverage, seed=seed, report=report
         )
     emit(cards, as_json, show.cards(cards))

@@ -13,10 +13,13 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from robustness import checkpoint, paths, storage, tasks
+from robustness import checkpoint, instructions, paths, storage, study
+from robustness.errors import InputError
 from robustness.formats import PromptFormat
+from robustness.study import sources
 from robustness.tasks import Task
 from robustness.transformers_engine import TransformersEngine
+from robustness.types import Instruction
 from robustness.upkeep import Report
 from robustness.workbench import Workbench
 
@@ -35,9 +38,35 @@ Format = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Indexes = Annotated[Path, typer.Option(help="Folder of the observed indexes.")]
-TaskName = Annotated[str | None, typer.Option("--task", help="A built-in task, or a task file.")]
-TaskFiles = Annotated[
-    list[Path] | None, typer.Option("--tasks", help="Task files, instead of the built-in tasks.")
+TaskName = Annotated[
+    str | None, typer.Option("--task", help="A built-in task, a task file or a labelled CSV."),
+]
+TaskSources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tasks",
+        help="Instead of the built-in tasks: names, task files, labelled CSV tables, MMLU and "
+        "BIG-bench folders; repeat it or separate by commas.",
+    ),
+]
+BigBenchField = Annotated[
+    str, typer.Option("--field", help="What BIG-bench's input is called in the templates.")
+]
+Collections = Annotated[
+    list[str] | None,
+    typer.Option(help="Shipped collections or collection files; repeat it or separate by commas."),
+]
+ParaphraserUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--paraphraser-url",
+        help="OpenAI-compatible address of a model that rewords, up to /v1.",
+    ),
+]
+ParaphraserModel = Annotated[str, typer.Option("--paraphraser-model", help="Its name there.")]
+ParaphraserKey = Annotated[
+    str,
+    typer.Option("--paraphraser-key", envvar="STEADFAST_PARAPHRASER_KEY", help="Its key."),
 ]
 Data = Annotated[
     Path | None,
@@ -85,11 +114,30 @@ def emit(document: object, as_json: bool, shown: str) -> None:
     typer.echo(json.dumps(storage.plain(document), ensure_ascii=False) if as_json else shown)
 
 
-def tasks_of(files: Sequence[Path] | None) -> list[Task]:
-    """The given task files, or the built-in tasks."""
-    if files:
-        return [tasks.read(file) for file in files]
-    return [tasks.builtin(name) for name in tasks.builtin_names()]
+def labelled_tasks(given: Sequence[str] | None, field: str = study.FIELD) -> list[Task]:
+    """What `evaluate --tasks` takes; by default the built-in tasks.
+
+    Raises:
+        InputError: One of them cannot be read.
+    """
+    found, left = study.read_tasks(given or [sources.EVERYTHING], field=field)
+    if left:
+        raise InputError(f"{left[0].name}: {left[0].reason}")
+    return found
+
+
+def collections_of(names: Sequence[str] | None) -> list[Instruction]:
+    """Shipped collections and collection files, the first of equal instructions.
+
+    Raises:
+        InputError, NotFoundError, CorruptFileError: See `instructions.read`.
+    """
+    found: dict[str, Instruction] = {}
+    for name in sources.names(names or []):
+        path = Path(name)
+        rows = instructions.read(path) if path.is_file() else instructions.builtin(name)
+        found |= {i.id: i for i in rows if i.id not in found}
+    return list(found.values())
 
 
 @contextmanager

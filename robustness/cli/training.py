@@ -11,19 +11,24 @@ import typer
 from tqdm import tqdm
 
 from robustness import paths, quality, show
+from robustness.alignment import data as alignment_data
 from robustness.alignment import train as alignment
 from robustness.alignment.recipe import AlignRecipe
 from robustness.backbone import recipe
 from robustness.backbone import train as backbone
 from robustness.cli.options import (
     DEFAULT_MODEL,
+    Collections,
     Data,
     Format,
     Json,
     Model,
+    TaskSources,
+    collections_of,
     corpora_of,
     emit,
     engine_of,
+    labelled_tasks,
     progress,
 )
 from robustness.formats import PromptFormat
@@ -40,19 +45,49 @@ def align(
     steps: Annotated[int, typer.Option(help="Updates at the most.")] = 1000,
     virtual_tokens: Annotated[int, typer.Option(help="Rows of the prefix.")] = 20,
     lambda_: Annotated[float, typer.Option("--lambda", help="Weight of the divergence.")] = 0.8,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Peak; by default 1e-3 for a prefix, 3e-4 for all weights."),
+    ] = None,
+    weight_decay: Annotated[float, typer.Option(min=0.0, help="AdamW's.")] = 0.0,
+    instances: Annotated[int, typer.Option(help="Inputs an update.")] = 4,
+    group: Annotated[
+        int, typer.Option(help="Paraphrases of each input in an update, beside its reference.")
+    ] = 4,
+    rows_per_pass: Annotated[int, typer.Option(help="Prompts in one pass.")] = 32,
+    gradient_checkpointing: Annotated[
+        bool, typer.Option("--gradient-checkpointing", help="Less memory, more time.")
+    ] = False,
+    observed: Collections = None,
+    paraphrases: Collections = None,
+    task_sources: TaskSources = None,
     seed: int = 1,
     model: Model = DEFAULT_MODEL,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Trains a prefix (or all weights) so that paraphrases answer like their reference."""
+    """Trains a prefix (or all weights) so that paraphrases answer like their reference.
+
+    Observed instructions, paraphrases and labelled inputs are the shipped ones where none are
+    named; of tasks that are named, the inputs of split train are trained on.
+    """
     settings = AlignRecipe(
         out=out, method=method, steps=steps, virtual_tokens=virtual_tokens, lambda_=lambda_,
-        seed=seed,
+        learning_rate=learning_rate, weight_decay=weight_decay, instances=instances,
+        paraphrases=group, rows_per_pass=rows_per_pass,
+        gradient_checkpointing=gradient_checkpointing, seed=seed,
+    )
+    examples = None
+    if task_sources is not None:
+        examples = [e for t in labelled_tasks(task_sources) for e in t.examples if e.answer]
+    sets = alignment_data.Collections(
+        observed=collections_of(observed) if observed else None,
+        paraphrases=collections_of(paraphrases) if paraphrases else None,
     )
     with progress("step") as report:
         folder = alignment.train(
-            settings, model=Path(model), nltk_data=corpora_of(data),
+            settings, model=Path(model), examples=examples, collections=sets,
+            nltk_data=corpora_of(data),
             on_progress=lambda p: report(f"loss {p.loss:.3f}", p.step, p.steps),
         )
     emit({"aligned": folder}, as_json, f"trained: {folder}")

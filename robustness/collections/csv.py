@@ -151,7 +151,8 @@ def _take(
         untyped=UNTYPED, source=_cell(row, "source") or f"{stem}, {where.rpartition(', ')[2]}",
     )
     if odd := [n for n in _braced(text) if n not in names]:
-        changes.append(f"{{{odd[0]}}} is no placeholder (small letters and _ only); left as text")
+        rule = "small letters, digits and _ only"
+        changes.append(f"{{{odd[0]}}} is no placeholder ({rule}); left as text")
     gathered.take(where, draft, tuple(changes))
 
 

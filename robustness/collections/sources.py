@@ -4,7 +4,7 @@ Refuses to know what is in them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robustness import instructions
@@ -47,7 +47,9 @@ class Receipt:
     changes: tuple[Change, ...]
 
 
-def take(source: str, path: Path, out: Path, task_type: str | None = None) -> Receipt:
+def take(
+    source: str, path: Path, out: Path, task_type: str | None = None, *, task: str | None = None
+) -> Receipt:
     """Imports a source and writes what was taken as a collection.
 
     Args:
@@ -55,6 +57,7 @@ def take(source: str, path: Path, out: Path, task_type: str | None = None) -> Re
         path: File or folder.
         out: The collection file to write (JSON lines, as `instructions.read` reads it).
         task_type: `qa`, `mc` or `bc`; None: inferred by `kinds.RULE`.
+        task: The task that all entries are for; None: what the source calls it.
 
     Returns:
         What was taken, and what was left out, each with its reason.
@@ -70,8 +73,12 @@ def take(source: str, path: Path, out: Path, task_type: str | None = None) -> Re
     if task_type is not None and forced is None:
         raise InputError(f"no task type {task_type!r}; choose qa, mc or bc")
     found = SOURCES[name](path, forced)
-    instructions.write(out, found.instructions)
+    taken = found.instructions
+    if task is not None:
+        named = (replace(i, task=task, id="") for i in taken)
+        taken = tuple({i.id: i for i in named}.values())
+    instructions.write(out, taken)
     return Receipt(
-        source=name, out=out, entries=found.entries, taken=len(found.instructions),
+        source=name, out=out, entries=found.entries, taken=len(taken),
         by_type=found.by_type, left=found.left, changes=found.changes,
     )

@@ -42,7 +42,7 @@ def text(value: Any, node: ast.expr | None = None) -> str:
 
 
 def _named(what: str) -> str:
-    words = re.findall(r"[A-Za-z_]+", what)
+    words = re.findall(r"[A-Za-z_]\w*", what, re.ASCII)
     return words[-1] if words else "text"
 
 

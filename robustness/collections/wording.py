@@ -15,7 +15,6 @@ OPEN, CLOSE = "\x02", "\x03"
 MARK = re.compile(f"{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}")
 _NUMBERS = "numbers"
 """Options listed by number: no format of the library, so only kept where the text is answered."""
-_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _NUMBERED = re.compile(r"(.*?)[._]?(\d+|(?<=[a-z_.])[A-H])")
 _OPTION_STEMS = frozenset(
     {"option", "options", "choice", "choices", "answer", "answers", "ending", "endings", "sol",
@@ -45,13 +44,12 @@ def mark(name: str) -> str:
 
 
 def legal(name: str) -> str:
-    """The name as a placeholder that `prompts` fills: `sentence1` becomes `sentence_one`."""
+    """The name as a placeholder that `prompts` fills: `sentenceOne` becomes `sentence_one`."""
     name = name.strip()
     if prompts.placeholders("{" + name + "}") == [name]:
         return name
-    spelt = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
-    spelt = re.sub(r"\d", lambda m: f"_{_DIGITS[int(m[0])]}_", spelt)
-    return re.sub(r"[^a-z]+", "_", spelt).strip("_") or "field"
+    spelt = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name)
+    return prompts.field_name(spelt)
 
 
 def formatted(template: str) -> str:
@@ -99,7 +97,7 @@ def finish(text: str, *, options: Sequence[str] = (), lettered: bool | None = No
             changes.append(f"{changed}; {{options}} lists them as `{style}`")
         break
     style = "" if style == _NUMBERS else style
-    if braced := re.search(r"\{([a-z_]+)\}", MARK.sub("", text)):
+    if braced := re.search(prompts.PLACEHOLDER, MARK.sub("", text)):
         raise UnreadableError(f"{braced[0]} in its text would be read as a placeholder")
     names = list(dict.fromkeys(MARK.findall(text)))
     if "options" in map(legal, names) and not style:

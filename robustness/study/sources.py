@@ -109,9 +109,11 @@ def _json(path: Path, field: str) -> Task:
 
 def _csv(path: Path) -> Task:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        header = [cell.strip().casefold() for cell in next(csv.reader(lines), [])]
+        first = lines.readline()
+    separator = next((s for s in table.SEPARATORS if s in first), ",")
+    header = [c.strip().casefold() for c in next(csv.reader([first], delimiter=separator), [])]
     # MMLU's files have no header, or one that names the options A, B, C, D.
-    labelled = "answer" in header and bool({"input", "options"} & set(header))
+    labelled = "answer" in header and not {"a", "b", "c", "d"} <= set(header)
     return table.read(path) if labelled else mmlu.read(path)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from robustness import paths
 from robustness.errors import NotFoundError
+from robustness.tasks import table
 from robustness.tasks.base import Task, read
 
 
@@ -29,12 +30,13 @@ def builtin(task_id: str) -> Task:
 
 
 def find(name: str) -> Task:
-    """A built-in task, or a task file; a built-in name goes before a file of that name.
+    """A built-in task, or a task file or labelled CSV; a built-in name goes before a file.
 
     Raises:
         NotFoundError: There is neither.
-        InputError, CorruptFileError, MismatchError: See `base.read`.
+        InputError, CorruptFileError, MismatchError: See `base.read` and `table.read`.
     """
-    if name not in builtin_names() and Path(name).is_file():
-        return read(Path(name))
+    path = Path(name)
+    if name not in builtin_names() and path.is_file():
+        return table.read(path) if path.suffix.lower() == ".csv" else read(path)
     return builtin(name)

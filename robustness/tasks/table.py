@@ -5,10 +5,10 @@ Refuses to guess: further columns are fields of the input under their own names.
 
 import csv
 import io
-import re
 from pathlib import Path
 
 from robustness.errors import InputError, NotFoundError
+from robustness.prompts import field_name
 from robustness.tasks.base import Task
 from robustness.tasks.halves import halved
 from robustness.types import Example, TaskType
@@ -17,6 +17,7 @@ EXPECTED = (
     "a CSV with the columns input, options (separated by |) and answer; further columns are "
     "fields, and a column split may say train, dev or test"
 )
+SEPARATORS = (",", ";", "\t")
 _SPLITS = ("train", "dev", "test")
 
 
@@ -58,7 +59,7 @@ def read(path: Path, task_type: TaskType | None = None) -> Task:
         title=path.stem.replace("_", " "),
         task_type=task_type or inferred,
         description=f"Inputs of {path.name}.",
-        fields=tuple(_legal(name) for name in fields),
+        fields=tuple(field_name(name) for name in fields),
         options=common,
         source=f"written, {path.name}",
         trained=False,
@@ -73,7 +74,7 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 ({error}); save it as UTF-8") from error
     header = text.partition("\n")[0]
-    separator = next((s for s in (",", ";", "\t") if s in header), ",")
+    separator = next((s for s in SEPARATORS if s in header), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     columns: list[str] = []
     rows = []
@@ -93,14 +94,9 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
             rows.append((reader.line_num, row))
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: {error}") from error
-    if len({_legal(c) for c in columns}) < len(columns):
+    if len({field_name(c) for c in columns}) < len(columns):
         raise InputError(f"{path} names a column twice: {', '.join(columns)}")
     return columns, rows
-
-
-def _legal(name: str) -> str:
-    """A column's name as a field: small letters and underscores."""
-    return re.sub(r"[^a-z]+", "_", name.lower()).strip("_") or "field"
 
 
 def _example(
@@ -119,6 +115,6 @@ def _example(
     if split not in _SPLITS:
         raise InputError(f"{where}: split {split!r}; choose one of {', '.join(_SPLITS)}")
     return Example(
-        task=task, fields={_legal(name): row[name] for name in fields}, options=options,
+        task=task, fields={field_name(name): row[name] for name in fields}, options=options,
         answer=answer, split=split,
     )

@@ -1,10 +1,5 @@
 """A stub speaks OpenAI's wire format on loopback; the client and the gate are the real ones."""
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 
 from robustness import advice
@@ -12,41 +7,12 @@ from robustness.alignment.served import PROMPTS, ServedParaphraser
 from robustness.errors import EngineError
 from robustness.types import Instruction, TaskType
 from robustness.workbench import Workbench
+from tests.alignment.conftest import Stub
 
 ASKED = Instruction(
     text="Which subject does the sentence belong to?\n{text}\nSubject:", collection="mine",
     task_type=TaskType.MC, task="scene_topic",
 )
-
-
-class Stub(BaseHTTPRequestHandler):
-    reply: str = ""
-    status = 200
-    asked: list[dict] = []  # noqa: RUF012
-    keys: list[str | None] = []  # noqa: RUF012
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.asked.append(json.loads(body))
-        self.keys.append(self.headers["Authorization"])
-        answer = json.dumps({"choices": [{"message": {"content": self.reply}}]}).encode()
-        self.send_response(self.status)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_: object) -> None: ...
-
-
-@pytest.fixture
-def stub() -> Iterator[type[Stub]]:
-    handler = type("Handler", (Stub,), {"asked": [], "keys": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    handler.url = f"http://127.0.0.1:{server.server_port}/v1"
-    yield handler
-    server.shutdown()
-    server.server_close()
 
 
 def test_what_is_not_a_valid_rewording_is_left_out(stub: type[Stub]) -> None:

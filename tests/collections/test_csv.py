@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from robustness.collections import csv
+from robustness import instructions
+from robustness.collections import csv, sources
 from robustness.errors import InputError
 from robustness.types import TaskType
 
@@ -83,3 +84,16 @@ def test_another_file_is_refused_with_what_was_expected(
 ) -> None:
     with pytest.raises(InputError, match="a table with a column instruction, text, template or"):
         csv.read(written(tmp_path, text, name))
+
+
+def test_one_task_can_be_given_for_all_entries(tmp_path: Path) -> None:
+    path = written(tmp_path, (
+        "instruction,task,task_type\nIs it so? {text},mood,bc\nIs it so? {text},other,bc\n"
+        "Or not? {text},,bc\n"
+    ))
+    receipt = sources.take("csv", path, tmp_path / "out.jsonl", task="mine")
+    made = instructions.read(tmp_path / "out.jsonl")
+    assert [(i.text, i.task) for i in made] == [
+        ("Is it so? {text}", "mine"), ("Or not? {text}", "mine")
+    ]
+    assert receipt.taken == 2

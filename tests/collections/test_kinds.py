@@ -62,7 +62,7 @@ def test_a_list_of_options_is_recognised_by_its_form(shape: str, style: str) -> 
 
 def test_a_numbered_list_is_kept_unless_its_options_are_the_answers() -> None:
     text = f"{mark('question')}\n1. {mark('choice0')}\n2. {mark('choice1')}"
-    assert wording.finish(text).text == "{question}\n1. {choice_zero}\n2. {choice_one}"
+    assert wording.finish(text).text == "{question}\n1. {choice0}\n2. {choice1}"
     made = wording.finish(text, lettered=False)
     assert (made.text, made.option_format) == ("{question}\n{options}", "dashes")
     assert "letters or numbers" in made.changes[0]
@@ -70,7 +70,7 @@ def test_a_numbered_list_is_kept_unless_its_options_are_the_answers() -> None:
 
 def test_numbered_fields_that_are_no_options_stay_fields() -> None:
     made = wording.finish(f"- {mark('sentence1')}\n- {mark('sentence2')}")
-    assert made.text == "- {sentence_one}\n- {sentence_two}"
+    assert made.text == "- {sentence1}\n- {sentence2}"
     assert made.option_format == ""
 
 

@@ -92,13 +92,13 @@ def test_a_condition_on_the_answer_does_not_hide_the_prompt(tmp_path: Path) -> N
     assert "empty on every input" in made.left[0].reason
 
 
-def test_fields_with_digits_are_renamed_and_said_so(tmp_path: Path) -> None:
+def test_fields_with_digits_keep_their_names_and_others_are_renamed(tmp_path: Path) -> None:
     made = read(
         tmp_path,
-        ("pair", "no ||| yes", "{{sentence1}} / {{sentence2}}? ||| {{answer_choices[label]}}"),
+        ("pair", "no ||| yes", "{{sentence1}} / {{Sentence2}}? ||| {{answer_choices[label]}}"),
     )
-    assert made.instructions[0].text == "{sentence_one} / {sentence_two}?"
-    assert "{sentence1} to {sentence_one}" in made.changes[0].what
+    assert made.instructions[0].text == "{sentence1} / {sentence2}?"
+    assert made.changes[0].what == "placeholders renamed: {Sentence2} to {sentence2}"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 import pytest
 
+from robustness import paths
 from robustness.errors import NotFoundError
-from robustness.tasks import builtin, builtin_names
+from robustness.tasks import builtin, builtin_names, find, table
 
 
 @pytest.mark.parametrize("name", builtin_names())
@@ -22,3 +23,12 @@ def test_there_is_a_trained_and_an_unseen_task_of_every_type() -> None:
 def test_an_unknown_task_names_the_ones_there_are() -> None:
     with pytest.raises(NotFoundError, match="polarity"):
         builtin("polarty")
+
+
+def test_a_labelled_table_is_found_by_its_path() -> None:
+    path = paths.ASSETS / "examples" / "relations.csv"
+    found = find(str(path))
+    assert found == table.read(path)
+    assert (found.fields, len(found.options)) == (("text", "entity1", "entity2"), 5)
+    assert len(found.split("test")) == 30
+    assert find("place") is builtin("place")

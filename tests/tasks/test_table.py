@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from robustness import study
+from robustness.collections import sources
 from robustness.errors import InputError, NotFoundError
 from robustness.tasks import base, table
+from robustness.transformers_engine import TransformersEngine
 from robustness.types import TaskType
 
 
@@ -25,6 +28,31 @@ def test_further_columns_are_fields(tmp_path: Path) -> None:
     assert [e.answer for e in task.examples] == ["glad", "sad", None]
     base.write(tmp_path / "mood.json", task)
     assert base.read(tmp_path / "mood.json") == task
+
+
+def test_columns_with_digits_are_fields_of_their_names(
+    tmp_path: Path, tiny_engine: TransformersEngine
+) -> None:
+    rows = "".join(f"He has {n}.,She has {n}.,{'same' if n % 2 else 'other'}\n" for n in range(8))
+    path = written(tmp_path, f"sentence1,Sentence-2,answer\n{rows}")
+    assert table.read(path).fields == ("sentence1", "sentence_2")
+    own = tmp_path / "own.csv"
+    own.write_text(
+        "instruction,task,options,label_words\n"
+        '"{sentence1}\n{sentence_2}\nyes or no, is it so?",mood,same|other,same=yes|other=no\n'
+        "Do both say the same?,mood,same|other,\n", encoding="utf-8",
+    )
+    receipt = sources.take("csv", own, tmp_path / "own.jsonl")
+    assert (receipt.taken, receipt.changes) == (2, ())
+    recipe = study.Recipe(shots=(1,))
+    plan = study.plan_of([str(path)], [str(tmp_path / "own.jsonl")], recipe=recipe)
+    assert plan.left == ()
+    (part, _) = plan.parts
+    asked = next(part.prompts(part.instructions[0]))
+    assert asked.text.startswith("He has") and "\nShe has" in asked.text
+    assert asked.options[:2] in {("yes", "no"), ("no", "yes")}
+    made = study.evaluate(tiny_engine, plan, tmp_path / "run")
+    assert made.calls == 2 * 2 * len(part.examples)
 
 
 def test_options_tell_the_type_and_a_column_the_split(tmp_path: Path) -> None:
