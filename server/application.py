@@ -28,7 +28,7 @@ def create_app(
         reason: Why the engine was taken, shown at `/readyz`.
         batch: The jobs, where the caller shares them; made from the settings otherwise.
     """
-    scored = batch or Jobs(workbench, settings.jobs)
+    scored = batch or Jobs(workbench, settings.jobs, patience=settings.patience)
     metrics = Metrics()
 
     @asynccontextmanager
