@@ -145,9 +145,9 @@ def single_words(engine: TransformersEngine) -> list[str]:
     ]
 
 
-def synthetic(words: Sequence[str], first: int) -> list[Row]:
+def synthetic(words: Sequence[str], first: int, seed: int = 0) -> list[Row]:
     """16 instructions of 64 tokens, `first` special ones included, in front of 32 inputs each."""
-    draw = random.Random(0)
+    draw = random.Random(seed)
     starts = [" ".join(draw.choices(words, k=SHARED_TOKENS - first)) for _ in range(INSTRUCTIONS)]
     inputs = [" ".join(draw.choices(words, k=draw.randint(*OWN_TOKENS))) for _ in range(INPUTS)]
     return [
