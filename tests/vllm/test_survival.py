@@ -21,6 +21,7 @@ from server.application import create_app
 from server.engines.vllm_client import Row, _prompt
 
 TEXT = "Anna is in the kitchen. Where is Anna? Answer:"
+ROWS = 60
 NO_ROOM = {"VLLM_CPU_KVCACHE_SPACE": "100000"}
 """GiB, more than any machine of ours has."""
 
@@ -152,14 +153,15 @@ def test_a_killed_vllm_comes_back_by_itself_and_a_job_goes_on(
     assert ready["reason"] == "asked for"
     text = client.post("/v1/completions", json=body).json()["choices"][0]["text"]
 
-    table = "instruction,task\n" + "".join(f"Where is it? {n},place\n" for n in range(4))
+    rows = "".join(f"Which topic? {n},scene_topic,They cooked rice.\n" for n in range(ROWS))
+    table = f"instruction,task,input\n{rows}"
     job = client.post("/robustness/v1/jobs", files={"file": ("t.csv", table)}).json()
     path = f"/robustness/v1/jobs/{job['id']}"
     until(lambda: client.get(path).json()["done"] > 0)
     process = psutil.Process(vllm._process.pid)
     children = process.children(recursive=True)
     process.kill()
-    assert client.get(path).json()["done"] < 4
+    assert client.get(path).json()["done"] < ROWS
     down = wait_for(client, 503, 60)
     assert int(down.headers["Retry-After"]) > 0
     assert "SIGKILL" in down.json()["problem"]
@@ -185,7 +187,7 @@ def test_a_killed_vllm_comes_back_by_itself_and_a_job_goes_on(
         assert engine.represent(original, [TEXT])[0] == pytest.approx(before, abs=1e-5)
     wait_for_job(client, path, 120)
     result = client.get(f"{path}/result").text.splitlines()
-    assert len(result) == 5
+    assert len(result) == ROWS + 1
     assert all(",ok," in row for row in result[1:])
 
 
@@ -215,7 +217,7 @@ def test_one_that_runs_out_of_memory_says_so_until_there_is_enough(
     little = replace(enough, environment=dict(enough.environment) | NO_ROOM)
     monkeypatch.setattr(vllm._process, "_launch", little)
     engine_core(vllm).kill()
-    limit = time.monotonic() + 120
+    limit = time.monotonic() + 400
     while "memory" not in (problem := vllm._process.problem() or ""):
         assert time.monotonic() < limit, problem
         time.sleep(0.1)
