@@ -74,11 +74,15 @@ $(BENCH)/.installed: requirements-bench.txt
 	@if $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python -m pip install --quiet -r $<; \
 	then touch $@; else echo "lm-eval could not be installed into $(BENCH)" >&2; fi
 
-bench: setup $(BENCH)/.installed
+bench: setup-dev $(BENCH)/.installed
+	rm -f runs/bench/*.json
 	$(BIN)/python benchmarks/prediction.py $(MULTI_PROMPT)
 	$(BIN)/python benchmarks/quantiles.py
 	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/whole.py
+	$(BIN)/python benchmarks/caching.py
 	$(BIN)/python benchmarks/index.py
+	$(BIN)/python benchmarks/table.py
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache

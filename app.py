@@ -63,7 +63,7 @@ def build_page(
 def build_app(settings: Settings, built: Built) -> FastAPI:
     """Page and API in one application. The engine stays its maker's to close."""
     workbench = Workbench(built.engine, indexes=settings.indexes)
-    jobs = Jobs(workbench, settings.jobs)
+    jobs = Jobs(workbench, settings.jobs, patience=settings.patience)
     api = create_app(workbench, settings, reason=built.reason, batch=jobs, withheld=built.withheld)
     served = None
     if settings.paraphraser_url is not None:

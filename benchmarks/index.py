@@ -23,6 +23,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # Read when FAISS is loaded.
 
 import faiss
 import numpy as np
+from table import Line, save, shown
 from tqdm import tqdm
 
 from robustness import searchers, space
@@ -57,6 +58,15 @@ class Claim:
             "ratio": statistics.median(self.values), "low": min(self.values),
             "high": max(self.values), "runs": len(self.values),
         }
+
+    def line(self) -> Line:
+        """Its line in the table of all benchmarks."""
+        bound = "at the most" if "ours / peer" in self.claim else "at least"
+        return Line(
+            claim=self.claim, peer=self.peer, ratio=statistics.median(self.values),
+            low=min(self.values), high=max(self.values), count=len(self.values),
+            target="" if self.target is None else f"{bound} {self.target}",
+        )
 
 
 def clustered(count: int, seed: int) -> FloatArray:
@@ -198,15 +208,11 @@ def main() -> None:
     faiss.omp_set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         claims, facts = measured(arguments.vectors, arguments.runs, Path(folder))
+    save("index", [claim.line() for claim in claims])
     if arguments.json:
         print(json.dumps(facts | {"claims": [claim.document() for claim in claims]}, indent=1))
         return
-    print(f"{'claim':<56} {'ratio':>7} {'peer':<38} {'spread':>15} {'runs':>4}")
-    for claim in claims:
-        print(
-            f"{claim.claim:<56} {statistics.median(claim.values):7.3f} {claim.peer:<38} "
-            f"{min(claim.values):7.3f}-{max(claim.values):<7.3f} {len(claim.values):>4}"
-        )
+    print(shown([claim.line() for claim in claims]))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 from scipy.stats import spearmanr  # noqa: E402
 from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: E402
+from table import Line, save  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from robustness.degradation import conformal  # noqa: E402
@@ -35,6 +36,7 @@ from robustness.degradation.texts import Estimates, TextPredictor  # noqa: E402
 from robustness.errors import InputError  # noqa: E402
 
 Floats = npt.NDArray[np.float64]
+Figures = dict[str, float | int | None]
 NEIGHBOURS = 5
 
 
@@ -120,7 +122,7 @@ def predict(rows: Rows) -> Predicted:
     return Predicted(rows, means, neighbours, made["alone"], made["transfer"])
 
 
-def figures(predicted: list[Predicted], model: str | None) -> dict[str, float | int | None]:
+def figures(predicted: list[Predicted], model: str | None) -> Figures:
     """Everything that is printed, over all models or one."""
 
     def gather(pick: str, of: str | None = None) -> Floats:
@@ -139,7 +141,7 @@ def figures(predicted: list[Predicted], model: str | None) -> dict[str, float | 
         return ~np.isnan(truth(task)) & named
 
     measured = np.concatenate([truth(task)[wanted(task)] for task in predicted])
-    made: dict[str, float | int | None] = {
+    made: Figures = {
         "rows": len(measured),
         "mae": float(np.abs(gather("alone", "value") - measured).mean()),
         "mae_task_mean": float(np.abs(gather("task_mean") - measured).mean()),
@@ -159,6 +161,16 @@ def figures(predicted: list[Predicted], model: str | None) -> dict[str, float | 
             f"{prefix}abstained": float(1 - kept.mean()),
         }
     return made
+
+
+def line(overall: Figures, by_task: dict[str, Figures]) -> Line:
+    """In the table of all benchmarks."""
+    ratios = [float(found["ratio_to_knn5"] or 0.0) for found in by_task.values()]
+    return Line(
+        claim="error of predicted accuracy, texts and paraphrases: ours / peer",
+        peer="5 nearest by characters", ratio=float(overall["ratio_to_knn5"] or 0.0),
+        low=min(ratios), high=max(ratios), count=len(ratios), of="tasks",
+    )
 
 
 def main() -> None:
@@ -184,6 +196,7 @@ def main() -> None:
         },
         "by_task": {p.rows.name: figures([p], None) for p in predicted},
     }
+    save("prediction", [line(document["overall"], document["by_task"])])
     if arguments.json:
         print(json.dumps(document, indent=1))
         return

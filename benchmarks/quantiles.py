@@ -24,6 +24,7 @@ import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 from scipy.special import expit  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
+from table import Line, save  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from robustness import budget, evaluation, instructions, irt, paths, quantiles, tasks  # noqa: E402
@@ -89,6 +90,21 @@ def compare(
     }
 
 
+def line(share: float, by_task: dict[str, list[dict[str, float]]]) -> Line:
+    """In the table of all benchmarks; a seed's ratio is over all tasks."""
+
+    def ratio(found: list[dict[str, float]]) -> float:
+        return sum(row["error"] for row in found) / sum(row["error_rasch"] for row in found)
+
+    seeds = [ratio([task[seed] for task in by_task.values()]) for seed in range(SEEDS)]
+    return Line(
+        claim=f"error of quantiles from {100 * share:.0f}% of the cells: ours / peer",
+        peer="Rasch model, same cells",
+        ratio=ratio([row for task in by_task.values() for row in task]),
+        low=min(seeds), high=max(seeds), count=SEEDS, of="seeds",
+    )
+
+
 def main() -> None:
     """Prints a row a share of the cells, over all tasks and by task."""
     parser = argparse.ArgumentParser(description="Quantiles of accuracy under a budget")
@@ -120,6 +136,7 @@ def main() -> None:
             for share, by_task in rows.items()
         },
     }
+    save("quantiles", [line(share, by_task) for share, by_task in rows.items()])
     if as_json:
         print(json.dumps(document, indent=1))
         return

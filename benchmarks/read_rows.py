@@ -1,4 +1,4 @@
-"""One whole process of this project, for `scoring.py`: loads a model, reads rows, writes scores.
+"""One whole process of this project, for `whole.py`: loads a model, reads rows, writes scores.
 
 `python benchmarks/read_rows.py DIR`: DIR has `model/` and `rows.jsonl`; `ours.json` is written.
 """

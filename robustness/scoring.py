@@ -21,8 +21,8 @@ from robustness.types import Example, Prediction, content_id
 from robustness.workbench import Workbench
 
 __all__ = [
-    "COLUMNS", "Plan", "csv_bytes", "plan", "read_inputs", "read_table", "score", "score_file",
-    "summary", "write_table",
+    "COLUMNS", "Ask", "Plan", "csv_bytes", "plan", "read_inputs", "read_table", "score",
+    "score_file", "summary", "write_table",
 ]
 
 COLUMNS = (
@@ -32,6 +32,9 @@ COLUMNS = (
     "difference", "difference_low", "difference_high", "p_holm",
 )
 """What is added to the input's columns, in order; input columns of these names are replaced."""
+
+Ask = Callable[[Callable[[], Any]], Any]
+"""Calls what it is given, again where the engine does not answer; see `score`."""
 
 _P = "p"
 _SEED = 0
@@ -284,6 +287,7 @@ def score(
     resume: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    ask: Ask | None = None,
 ) -> pd.DataFrame:
     """Scores every row; a bad one gets `status` error and its reason.
 
@@ -295,6 +299,8 @@ def score(
         resume: Whether to take up a journal that is there.
         on_progress: Called with (rows done, rows).
         should_stop: Asked between rows and inside long ones.
+        ask: How the engine is asked for a row; by default once. An EngineError of its ends the
+            table, any other RobustnessError is the row's.
 
     Returns:
         The input's columns, then `COLUMNS`.
@@ -305,7 +311,7 @@ def score(
         EngineError: The engine stopped answering.
     """
     kept = Journal(journal, resume=resume)
-    told = identity(workbench)
+    told = identity(workbench) if ask is None else ask(lambda: identity(workbench))
     results: list[dict[str, Any]] = []
     rows = asked(table)
     for row in rows:
@@ -314,7 +320,7 @@ def score(
         key = row.key(told)
         done = kept.get(key)
         if done is None:
-            done = result(workbench, row, should_stop)
+            done = result(workbench, row, should_stop, ask)
             kept.keep(key, done)
         results.append(done)
         if on_progress is not None:
@@ -355,7 +361,10 @@ def asked(table: pd.DataFrame) -> list[Asked]:
 
 
 def result(
-    workbench: Workbench, row: Asked, should_stop: Callable[[], bool] | None = None
+    workbench: Workbench,
+    row: Asked,
+    should_stop: Callable[[], bool] | None = None,
+    ask: Ask | None = None,
 ) -> dict[str, Any]:
     """What is added to one row; a bad one says what is wrong with it.
 
@@ -363,8 +372,12 @@ def result(
         CancelledError: `should_stop` said so.
         EngineError: The engine stopped answering.
     """
-    try:
+    def scored() -> dict[str, Any]:
         return _score_row(workbench, check(workbench, row.cells, row.broken), should_stop)
+
+    try:
+        made: dict[str, Any] = scored() if ask is None else ask(scored)
+        return made
     except (CancelledError, EngineError):
         raise
     except RobustnessError as error:
@@ -398,6 +411,7 @@ def score_file(
     resume: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    ask: Ask | None = None,
 ) -> pd.DataFrame:
     """Reads, scores and writes; the journal lies beside the target until it is written.
 
@@ -407,7 +421,7 @@ def score_file(
     journal = target.with_name(f".{target.name}.journal")
     scored = score(
         table, workbench, journal=journal, resume=resume, on_progress=on_progress,
-        should_stop=should_stop,
+        should_stop=should_stop, ask=ask,
     )
     write_table(scored, target)
     journal.unlink(missing_ok=True)

@@ -31,7 +31,7 @@ def create_app(
         batch: The jobs, where the caller shares them; made from the settings otherwise.
         withheld: Models that were asked for and that the engine cannot serve, shown there too.
     """
-    scored = batch or Jobs(workbench, settings.jobs)
+    scored = batch or Jobs(workbench, settings.jobs, patience=settings.patience)
     metrics = Metrics()
 
     @asynccontextmanager

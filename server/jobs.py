@@ -13,24 +13,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from robustness import scoring, storage
 from robustness.errors import (
     CancelledError,
-    EngineError,
     InputError,
     NotFoundError,
     RobustnessError,
 )
 from robustness.workbench import Workbench
+from server.patience import Patience
 
 SCHEMA = 1
 STATUS = "status.json"
 RESULT = "result.csv"
-_LONGEST_PAUSE = 60.0
 _SAVE_SECONDS = 1.0
 """Between two writes of a running job's progress; its journal has every row."""
+_LOOK_SECONDS = 0.5
+"""Between two looks whether a job that waits was cancelled."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,23 +70,26 @@ class Job:
 class Jobs:
     """The jobs of one folder, with their worker. One process a folder."""
 
-    def __init__(self, workbench: Workbench, folder: Path, *, pause: float = 5.0) -> None:
+    def __init__(
+        self, workbench: Workbench, folder: Path, *, patience: float = 1800.0, pause: float = 2.0
+    ) -> None:
         """Takes up jobs that an earlier process left unfinished.
 
         Args:
             workbench: What scores.
             folder: Where each job has its folder.
-            pause: Seconds before a job whose engine did not answer is tried again; doubled each
-                time, up to a minute.
+            patience: Seconds that a job waits for an engine that is away before rows carry the
+                error.
+            pause: Seconds before an engine that did not answer is looked for: see `Patience`.
         """
         self._workbench = workbench
         self._folder = folder
+        self._patience = patience
         self._pause = pause
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._current: str | None = None
-        self._failures: dict[str, int] = {}
         self._saved = 0.0
         self._jobs = {job.id: job for job in self._found()}
         for job in sorted(self._jobs.values(), key=lambda j: j.created):
@@ -234,27 +239,12 @@ class Jobs:
         except CancelledError:
             # Cancelling wrote the state; closing leaves it running, for the next start.
             return
-        except EngineError as error:
-            self._move(job.id, state=State.QUEUED, error=str(error))
-            self._again(job.id)
         except RobustnessError as error:
             self._move(job.id, state=State.FAILED, error=str(error))
         except Exception as error:
             # One job must not end the worker.
             _log.exception("the job %s failed", job.id)
             self._move(job.id, state=State.FAILED, error=f"{type(error).__name__}: {error}")
-
-    def _again(self, job_id: str) -> None:
-        """Queues a job once more when the engine may have come back."""
-        failures = self._failures.get(job_id, 0)
-        self._failures[job_id] = failures + 1
-        seconds = min(self._pause * 2.0**failures, _LONGEST_PAUSE)
-
-        def later() -> None:
-            if not self._closing.wait(seconds):
-                self._queue.put(job_id)
-
-        threading.Thread(target=later, name="steadfast-jobs-pause", daemon=True).start()
 
     def _score(self, job: Job) -> None:
         scoring.score_file(
@@ -263,8 +253,26 @@ class Jobs:
             self._workbench,
             resume=True,
             on_progress=self._progress(job.id),
-            should_stop=lambda: self._closing.is_set() or not self._is_running(job.id),
+            should_stop=lambda: self._stopped(job.id),
+            ask=Patience(
+                # The smallest question that reaches an engine behind another server.
+                lambda: self._workbench.engine.count_tokens(self._workbench.original, ["ready"]),
+                seconds=self._patience, pause=self._pause, rest=partial(self._rest, job.id),
+            ).ask,
         )
+
+    def _rest(self, job_id: str, seconds: float, why: str) -> None:
+        """Waits for the engine; the job says meanwhile what it waits for."""
+        if self._move(job_id, state=State.RUNNING, error=f"waiting: {why}") is not None:
+            _log.warning("the job %s waits for the engine: %s", job_id, why)
+        limit = time.monotonic() + seconds
+        while not self._stopped(job_id) and time.monotonic() < limit:
+            self._closing.wait(min(_LOOK_SECONDS, seconds))
+        if self._stopped(job_id):
+            raise CancelledError("stopped while the engine was away")
+
+    def _stopped(self, job_id: str) -> bool:
+        return self._closing.is_set() or not self._is_running(job_id)
 
     def _is_running(self, job_id: str) -> bool:
         job = self._jobs.get(job_id)
@@ -272,12 +280,11 @@ class Jobs:
 
     def _progress(self, job_id: str) -> Callable[[int, int], None]:
         def report(done: int, total: int) -> None:
-            self._failures.pop(job_id, None)
             with self._lock:
                 job = self._jobs.get(job_id)
                 if job is None or job.state is not State.RUNNING:
                     return
-                self._jobs[job_id] = replace(job, done=done)
+                self._jobs[job_id] = replace(job, done=done, error=None)
                 if time.monotonic() - self._saved > _SAVE_SECONDS:
                     self._save(self._jobs[job_id])
 

@@ -34,7 +34,7 @@ class Settings:
     vllm_key: str = ""
     """What that vLLM wants to be shown, from `$VLLM_API_KEY`."""
     vllm_timeout: float = 120.0
-    """Seconds that vLLM may be silent."""
+    """Seconds that vLLM may be silent; one that was started here is then started again."""
     vllm_log: Path = Path("runs/vllm/7860.log")
     """What a vLLM that is started here prints; one a port."""
     host: str = "127.0.0.1"
@@ -46,8 +46,18 @@ class Settings:
     """OpenAI-compatible address of a model that rewords too; nothing is sent anywhere without."""
     paraphraser_model: str = ""
     paraphraser_key: str = ""
+    patience: float = 1800.0
+    """Seconds that a job's row waits for an engine that is away before it carries the error; above
+    what a large model takes to load."""
     largest_upload: int = 64 * 1024 * 1024
     """Bytes."""
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value} is no time (seconds, above 0)")
+    return value
 
 
 def _port(text: str) -> int:
@@ -79,6 +89,13 @@ def parser(prog: str) -> argparse.ArgumentParser:
     )
     made.add_argument("--vllm-url", help="URL of a vLLM that runs already")
     made.add_argument(
+        "--vllm-timeout",
+        type=_seconds,
+        default=120.0,
+        help="seconds that vLLM may be silent; longer, and one that was started here is started "
+        "again (default: 120)",
+    )
+    made.add_argument(
         "--prompt-format",
         choices=[str(name) for name in PromptFormat],
         default=str(PromptFormat.AUTO),
@@ -103,6 +120,13 @@ def parser(prog: str) -> argparse.ArgumentParser:
         type=Path,
         help="folder of the batch jobs (default: $STEADFAST_JOBS or runs/jobs/PORT)",
     )
+    made.add_argument(
+        "--patience",
+        type=_seconds,
+        default=1800.0,
+        help="seconds that a job waits for an engine that is away before its rows carry the error "
+        "(default: 1800)",
+    )
     return made
 
 
@@ -123,6 +147,8 @@ def settings_from(
         prompt_format=given.prompt_format,
         backend=given.backend,
         vllm_url=given.vllm_url,
+        vllm_timeout=given.vllm_timeout,
+        patience=given.patience,
         vllm_key=environment.get("VLLM_API_KEY", ""),
         vllm_log=Path("runs/vllm", f"{given.port}.log"),
         host=given.host,

@@ -110,7 +110,9 @@ def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) ->
         return VllmEngine(served, client, name=f"vLLM at {client.url}", hint=hint)
     url = f"http://127.0.0.1:{port}"
     client = VllmClient(url, key, timeout=settings.vllm_timeout)
-    process = VllmProcess(launch, url, settings.vllm_log)
+    process = VllmProcess(
+        launch, url, settings.vllm_log, probe=client.compute, silence=settings.vllm_timeout
+    )
     version = machine.vllm.version if machine.vllm else ""
     name = f"vLLM {version} on {'a GPU' if machine.gpu else 'cpu'}"
     engine = VllmEngine(served, client, name=name, process=process, hint=hint)

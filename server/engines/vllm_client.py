@@ -158,6 +158,21 @@ class VllmClient:
         if reply.is_error:
             raise EngineError(f"vLLM at {self.url} is not well: status {reply.status_code}")
 
+    def compute(self, within: float) -> None:
+        """Looks that it computes: a hung engine's server still says that it is well.
+
+        Args:
+            within: Seconds that one token may take.
+
+        Raises:
+            EngineError: None came.
+        """
+        if not self.model:
+            self.describe()
+        path, prompt = _prompt(Row(ids=(0,)))
+        body = prompt | {"model": self.model, "max_tokens": 1, "temperature": 0}
+        self._ask("POST", path, body, timeout=httpx.Timeout(within, connect=_CONNECT_SECONDS))
+
     def states(self, row: Row, last: int) -> FloatArray | None:
         """Hidden states (last, 2, D) float32 at the prompt's last positions; None: it gives none.
 
@@ -234,9 +249,13 @@ class VllmClient:
                 yield event
         raise EngineError("vLLM broke off in the middle of the text")
 
-    def _ask(self, method: str, path: str, body: object = None) -> Any:
+    def _ask(
+        self, method: str, path: str, body: object = None, timeout: httpx.Timeout | None = None
+    ) -> Any:
         try:
-            reply = self._http.request(method, path, json=body)
+            reply = self._http.request(
+                method, path, json=body, timeout=timeout or self._http.timeout
+            )
         except httpx.UnsupportedProtocol as error:
             raise InputError(f"{self.url!r} is not an address: {error}") from error
         except httpx.HTTPError as error:

@@ -167,9 +167,10 @@ class VllmEngine:
     def close(self) -> None:
         """Ends vLLM where it was started here."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._client.close()
+        # Before the client, which its supervision asks through.
         if self._process is not None:
             self._process.close()
+        self._client.close()
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
-"""A vLLM that is started here and started again when it dies.
+"""A vLLM that is started here and started again when it dies or hangs.
 
-Refuses to know what it is asked.
+Refuses to know what it is asked: whether it still computes is somebody else's question.
 """
 
 import contextlib
@@ -11,11 +11,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
-from robustness.errors import EngineError
+from robustness.errors import EngineError, InputError
+from server.engines import vllm_log
 from server.engines.vllm_command import Launch
 
 _log = logging.getLogger(__name__)
@@ -25,32 +27,53 @@ _START_SECONDS = 900.0
 """What loading a model may take."""
 _LONGEST_WAIT = 60.0
 _STEADY_SECONDS = 60.0
-"""A run that lasts longer is no failure to start."""
+"""One that has answered for longer did not fail to start."""
 _END_SECONDS = 10.0
 _POLL_SECONDS = 0.25
+_PROBE_SECONDS = 10.0
+"""Between two looks at whether it still computes."""
 
 
 class VllmProcess:
     """One supervised process. Safe to share among threads."""
 
-    def __init__(self, launch: Launch, url: str, log: Path, *, first_wait: float = 1.0) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        url: str,
+        log: Path,
+        *,
+        probe: Callable[[float], None] | None = None,
+        silence: float = 120.0,
+        first_wait: float = 1.0,
+    ) -> None:
         """Starts nothing yet.
 
         Args:
             launch: The command.
             url: Where it will listen.
             log: Receives what it prints, from the beginning at every server's start.
-            first_wait: Seconds before the first restart; doubled at each failure after that.
+            probe: Asks it something small and raises EngineError where no answer came within so
+                many seconds; by default whether its server is well.
+            silence: Seconds without an answer after which it hangs and is started again.
+            first_wait: Seconds before the first restart; doubled at each failure after that, up to
+                a minute.
         """
         self._launch = launch
         self._url = url
         self._log_file = log
+        self._probe = probe or self._health
+        self._silence = silence
         self._first_wait = first_wait
         self._ended = threading.Event()
         self._ready = threading.Event()
         self._settled = threading.Event()
         """Set once the first start has come to an end, good or bad."""
         self._state = "is starting"
+        self._last = ""
+        """How its last life ended, and what it said."""
+        self._begun = 0
+        """Where in the log the present life's output begins."""
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._supervise, name="steadfast-vllm", daemon=True)
 
@@ -71,9 +94,8 @@ class VllmProcess:
         self._settled.wait()
         if not self._ready.is_set():
             self.close()
-            raise EngineError(
-                f"vLLM did not start; the end of {self._log_file}:\n{self._last_lines()}"
-            )
+            said = vllm_log.last_lines(self._log_file)
+            raise EngineError(f"vLLM did not start; the end of {self._log_file}:\n{said}")
 
     def problem(self) -> str | None:
         """Why it cannot be asked now, None when it can."""
@@ -89,26 +111,49 @@ class VllmProcess:
     def _supervise(self) -> None:
         wait = self._first_wait
         while not self._ended.is_set():
-            begun = time.monotonic()
-            code = self._run()
-            self._ready.clear()
+            steady, how = self._run()
             first = not self._settled.is_set()
             self._settled.set()
             if first or self._ended.is_set():
                 return
-            if time.monotonic() - begun > _STEADY_SECONDS:
+            if steady > _STEADY_SECONDS:
                 wait = self._first_wait
-            self._state = f"ended with status {code} and is started again in {wait:.0f} s"
+            said = vllm_log.reason(self._log_file, self._begun)
+            self._last = how + (said and f"; the end of its log: {said}")
+            self._state = f"{how} and is started again in {wait:.0f} s" + self._last[len(how) :]
             _log.warning("vLLM %s; its output is in %s", self._state, self._log_file)
             self._ended.wait(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
-    def _run(self) -> int | None:
-        """One life of the process; its exit status."""
-        self._state = "is starting"
+    def _run(self) -> tuple[float, str]:
+        """One life of the process: the seconds that it answered, and how it ended."""
+        # What the life before ended of stays known while this one starts.
+        self._state = "is starting" + (self._last and f" after the last one {self._last}")
         # Started from this thread, which lives as long: the guard's signal is tied to it.
+        try:
+            process = self._process = self._begin()
+        except OSError as error:
+            return 0.0, f"could not be started ({error})"
+        steady = 0.0
+        try:
+            if self._answers(process):
+                self._state = "runs"
+                self._ready.set()
+                self._settled.set()
+                since = time.monotonic()
+                self._watch(process)
+                steady = time.monotonic() - since
+            self._state = how = self._how(process.poll())
+            return steady, how
+        finally:
+            self._ready.clear()
+            self._stop()
+            self._process = None
+
+    def _begin(self) -> subprocess.Popen[bytes]:
         with self._log_file.open("ab") as output:
-            process = self._process = subprocess.Popen(
+            self._begun = output.tell()
+            return subprocess.Popen(
                 [sys.executable, str(_GUARD), str(os.getpid()), *self._launch.arguments],
                 env=self._inherited() | dict(self._launch.environment),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
@@ -116,16 +161,37 @@ class VllmProcess:
                 # and what the process leaves behind can be ended with it.
                 start_new_session=True,
             )  # fmt: skip
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Returns when it has ended, or has hung for too long."""
+        answered = time.monotonic()
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=min(_PROBE_SECONDS, self._silence))
+                return
+            try:
+                # Even a refusal is an answer.
+                with contextlib.suppress(InputError):
+                    self._probe(self._silence)
+                answered = time.monotonic()
+            except EngineError as error:
+                if process.poll() is None and time.monotonic() - answered > self._silence:
+                    _log.warning("vLLM hangs: %s", error)
+                    return
+
+    def _how(self, code: int | None) -> str:
+        if code is None:
+            limit = self._silence if self._ready.is_set() else _START_SECONDS
+            return f"did not answer for {limit:.0f} s"
+        if code == -signal.SIGKILL:
+            return "was killed (SIGKILL; a machine that runs out of memory does that)"
+        return f"ended with status {code}"
+
+    def _health(self, within: float) -> None:
         try:
-            if self._answers(process):
-                self._state = "runs"
-                self._ready.set()
-                self._settled.set()
-                process.wait()
-            return process.poll()
-        finally:
-            self._stop()
-            self._process = None
+            httpx.get(f"{self._url}/health", timeout=within, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            raise EngineError(f"vLLM at {self._url} is not well ({error})") from error
 
     def _inherited(self) -> dict[str, str]:
         inherited = dict(os.environ)
@@ -136,9 +202,9 @@ class VllmProcess:
     def _answers(self, process: subprocess.Popen[bytes]) -> bool:
         limit = time.monotonic() + _START_SECONDS
         while process.poll() is None and time.monotonic() < limit and not self._ended.is_set():
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{self._url}/health", timeout=5, trust_env=False).is_success:
-                    return True
+            with contextlib.suppress(EngineError):
+                self._health(5)
+                return True
             self._ended.wait(_POLL_SECONDS)
         return False
 
@@ -149,13 +215,11 @@ class VllmProcess:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGTERM)
+            # One that was stopped hears nothing before it goes on.
+            os.killpg(process.pid, signal.SIGCONT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=_END_SECONDS)
         # Its engine outlives a process that was killed.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-    def _last_lines(self, count: int = 15) -> str:
-        lines = self._log_file.read_text(errors="replace").splitlines()
-        return "\n".join(lines[-count:])

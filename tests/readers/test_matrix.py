@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,17 @@ def prompts(*starts: str) -> list[Prompt]:
         for start in starts
         for story in STORIES
     ]
+
+
+def long_prompts(engine: TransformersEngine) -> list[Prompt]:
+    """Two that nearly fill the context, one behind a start that others have too."""
+    made = []
+    for start in (RULE, "Who? "):
+        story = "Anna is in the kitchen."
+        while engine.count_tokens("llama", [start + story])[0] < 480:
+            story += " The lamp is red."
+        made.append(replace(prompts(start)[0], example_id="long", text=start + story))
+    return made
 
 
 def save(family: str, folder: Path) -> Path:
@@ -78,7 +90,12 @@ def test_a_reading_does_not_depend_on_the_batch(
     )
     unshared = TransformersEngine(llama, prefixes=prefixes, device="cpu", share_starts=False)
     model = engine.models()[prefixed].id
-    asked = [*prompts(RULE, "Where? ", RULE[:40]), *prompts(RULE)[:1]]
+    asked = [*prompts(RULE, "Where? ", RULE[:40]), *prompts(RULE)[:1], *long_prompts(engine)]
+    tokenizer = engine.checkpoint.tokenizer
+    # What the batch must not matter for: options and prompts of very different lengths.
+    assert len({len(tokenizer(o, add_special_tokens=False).input_ids) for o in OPTIONS}) == 3
+    lengths = [len(tokenizer(prompt.text).input_ids) for prompt in asked]
+    assert min(lengths) < 10 and max(lengths) > 470
     for prompt, reading in zip(asked, engine.read(model, asked), strict=True):
         single = unshared.read(model, [prompt])[0]
         assert reading.prompt_id == single.prompt_id

@@ -202,20 +202,76 @@ def test_a_cancelled_job_stays_cancelled_after_a_restart(
     after.close()
 
 
-def test_a_job_waits_for_an_engine_that_comes_back(jobs: Jobs, monkeypatch, until) -> None:
-    score = scoring.score
-    failures = iter([EngineError("the device is lost")] * 2)
+class Away:
+    """The workbench's engine, which goes away after some calls and comes back when told."""
 
-    def unsteady(*given, **named):
-        for problem in failures:
-            raise problem
-        return score(*given, **named)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, workbench: Workbench, after: int) -> None:
+        self.left, self.back, self.refused = after, threading.Event(), 0
+        for name in ("read", "count_tokens"):
+            real = getattr(workbench.engine, name)
+            monkeypatch.setattr(workbench.engine, name, self.instead(real))
 
-    monkeypatch.setattr(scoring, "score", unsteady)
+    def instead(self, real):
+        def call(*given):
+            self.left -= 1
+            if self.left < 0 and not self.back.is_set():
+                self.refused += 1
+                raise EngineError("the device is lost")
+            return real(*given)
+
+        return call
+
+
+def rows_of(jobs: Jobs, job_id: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(jobs.result(job_id).read_text())))
+
+
+def test_a_job_waits_for_an_engine_that_comes_back(
+    jobs: Jobs, workbench: Workbench, monkeypatch, until
+) -> None:
+    away = Away(monkeypatch, workbench, after=2)
     job = jobs.submit("mine.csv", TABLE.encode())
+    until(lambda: away.refused > 3)
+    waiting = jobs.get(job.id)
+    assert waiting.state is State.RUNNING
+    assert waiting.error == "waiting: the device is lost"
+    away.back.set()
     until(ended(jobs, job.id))
     assert jobs.get(job.id).state is State.DONE
     assert jobs.get(job.id).error is None
+    assert [r["status"] for r in rows_of(jobs, job.id)] == ["ok", "error", "ok"]
+    assert "instruction is empty" in rows_of(jobs, job.id)[1]["error"]
+
+
+def test_rows_carry_the_error_of_an_engine_that_stays_away_too_long(
+    workbench: Workbench, tmp_path, monkeypatch, until
+) -> None:
+    impatient = Jobs(workbench, tmp_path, patience=0.2, pause=0.05)
+    away = Away(monkeypatch, workbench, after=0)
+    job = impatient.submit("mine.csv", TABLE.encode())
+    until(ended(impatient, job.id))
+    rows = rows_of(impatient, job.id)
+    assert [r["status"] for r in rows] == ["error"] * 3
+    assert "the device is lost (the engine was away for more than 0 s" in rows[0]["error"]
+    away.back.set()
+    again = impatient.submit("mine.csv", TABLE.encode())
+    until(ended(impatient, again.id))
+    assert [r["status"] for r in rows_of(impatient, again.id)] == ["ok", "error", "ok"]
+    impatient.close()
+
+
+def test_a_job_is_cancelled_while_it_waits(
+    jobs: Jobs, workbench: Workbench, monkeypatch, until
+) -> None:
+    away = Away(monkeypatch, workbench, after=0)
+    job = jobs.submit("mine.csv", TABLE.encode())
+    until(lambda: away.refused > 1)
+    assert jobs.cancel(job.id).state is State.CANCELLED
+    away.back.set()
+    after = jobs.submit("mine.csv", TABLE.encode())
+    until(ended(jobs, after.id))
+    assert jobs.get(after.id).state is State.DONE
+    assert jobs.get(job.id).state is State.CANCELLED
 
 
 def test_a_job_that_fails_says_why_and_costs_no_other(jobs: Jobs, monkeypatch, until) -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -20,7 +21,9 @@ from server.application import create_app
 from server.engines.vllm_client import Row, _prompt
 
 TEXT = "Anna is in the kitchen. Where is Anna? Answer:"
-STORY = "Once upon a time"
+ROWS = 60
+NO_ROOM = {"VLLM_CPU_KVCACHE_SPACE": "100000"}
+"""GiB, more than any machine of ours has."""
 
 
 @contextmanager
@@ -124,41 +127,107 @@ def wait_for(client: httpx.Client, status: int, seconds: float) -> httpx.Respons
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("victim", ["server", "engine"])
-def test_a_killed_vllm_comes_back_by_itself(
-    vllm, built, attach, settings, serve, victim: str
+def engine_core(vllm) -> psutil.Process:
+    """The process that computes; the one that was started only talks."""
+    children = psutil.Process(vllm._process.pid).children(recursive=True)
+    return next(c for c in children if "EngineCore" in " ".join(c.cmdline()))
+
+
+@pytest.fixture
+def client(vllm, built, settings, serve):
+    app = create_app(Workbench(vllm), settings, reason=built.reason)
+    with serve(app) as url, httpx.Client(base_url=url, trust_env=False, timeout=300) as made:
+        wait_for(made, 200, 400)
+        yield made
+
+
+def test_a_killed_vllm_comes_back_by_itself_and_a_job_goes_on(
+    vllm, attach, client, until
 ) -> None:
     original = vllm.models()[0].id
     attached = attach()
     before = vllm.represent(original, [TEXT])[0]
     attached.represent(original, [TEXT])
-    app = create_app(Workbench(vllm), settings, reason=built.reason)
     body = {"model": original, "prompt": TEXT, "max_tokens": 4}
-    with serve(app) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
-        ready = client.get("/readyz").json()
-        assert ready["engine"].startswith("vLLM")
-        assert ready["reason"] == "asked for"
-        text = client.post("/v1/completions", json=body).json()["choices"][0]["text"]
+    ready = client.get("/readyz").json()
+    assert ready["engine"].startswith("vLLM")
+    assert ready["reason"] == "asked for"
+    text = client.post("/v1/completions", json=body).json()["choices"][0]["text"]
 
-        process = psutil.Process(vllm._process.pid)
-        children = process.children(recursive=True)
-        if victim == "engine":
-            next(c for c in children if "EngineCore" in " ".join(c.cmdline())).kill()
-        else:
-            process.kill()
-        down = wait_for(client, 503, 60)
-        assert int(down.headers["Retry-After"]) > 0
-        refused = client.post("/v1/completions", json=body)
-        assert refused.status_code == 503
-        assert refused.json()["error"]["code"] == "engine_unavailable"
-        assert client.get("/healthz").status_code == 200
-        with pytest.raises(EngineError):
-            attached.represent(original, [TEXT])
+    rows = "".join(f"Which topic? {n},scene_topic,They cooked rice.\n" for n in range(ROWS))
+    table = f"instruction,task,input\n{rows}"
+    job = client.post("/robustness/v1/jobs", files={"file": ("t.csv", table)}).json()
+    path = f"/robustness/v1/jobs/{job['id']}"
+    until(lambda: client.get(path).json()["done"] > 0)
+    process = psutil.Process(vllm._process.pid)
+    children = process.children(recursive=True)
+    process.kill()
+    assert client.get(path).json()["done"] < ROWS
+    down = wait_for(client, 503, 60)
+    assert int(down.headers["Retry-After"]) > 0
+    # The first to notice may be who asked, before the supervision does.
+    until(lambda: "SIGKILL" in client.get("/readyz").json()["problem"])
+    refused = client.post("/v1/completions", json=body)
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) > 0
+    assert refused.json()["error"]["code"] == "engine_unavailable"
+    assert client.get("/healthz").status_code == 200
+    with pytest.raises(EngineError):
+        attached.represent(original, [TEXT])
+    # One that is attached before anything listens there.
+    early = attach()
+    with pytest.raises(EngineError, match="does not answer"):
+        early.represent(original, [TEXT])
+    until(lambda: "waiting: vLLM" in (client.get(path).json()["error"] or ""))
 
-        wait_for(client, 200, 400)
-        # What a killed server leaves behind is ended as well.
-        assert not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children)
-        again = client.post("/v1/completions", json=body)
-        assert again.json()["choices"][0]["text"] == text
-    assert vllm.represent(original, [TEXT])[0] == pytest.approx(before, abs=1e-5)
-    assert attached.represent(original, [TEXT])[0] == pytest.approx(before, abs=1e-5)
+    wait_for(client, 200, 400)
+    # What a killed server leaves behind is ended as well.
+    assert not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children)
+    again = client.post("/v1/completions", json=body)
+    assert again.json()["choices"][0]["text"] == text
+    for engine in (vllm, attached, early):
+        assert engine.represent(original, [TEXT])[0] == pytest.approx(before, abs=1e-5)
+    wait_for_job(client, path, 120)
+    result = client.get(f"{path}/result").text.splitlines()
+    assert len(result) == ROWS + 1
+    assert all(",ok," in row for row in result[1:])
+
+
+def wait_for_job(client: httpx.Client, path: str, seconds: float) -> None:
+    limit = time.monotonic() + seconds
+    while (job := client.get(path).json())["state"] != "done":
+        assert job["state"] == "running" and time.monotonic() < limit, job
+        time.sleep(0.5)
+
+
+def test_one_whose_engine_hangs_is_started_again(vllm, client, monkeypatch) -> None:
+    first = vllm._process.pid
+    monkeypatch.setattr(vllm._process, "_silence", 4.0)
+    engine_core(vllm).suspend()
+    assert "did not answer for" in wait_for(client, 503, 120).json()["problem"]
+    # A machine under load is slow, which is no hanging.
+    monkeypatch.setattr(vllm._process, "_silence", 120.0)
+    wait_for(client, 200, 400)
+    assert vllm._process.pid != first
+    assert vllm.represent(vllm.models()[0].id, [TEXT])[0].shape
+
+
+def test_one_that_runs_out_of_memory_says_so_until_there_is_enough(
+    vllm, client, monkeypatch, caplog
+) -> None:
+    enough = vllm._process._launch
+    little = replace(enough, environment=dict(enough.environment) | NO_ROOM)
+    monkeypatch.setattr(vllm._process, "_launch", little)
+    engine_core(vllm).kill()
+    limit = time.monotonic() + 400
+    while "memory" not in (problem := vllm._process.problem() or ""):
+        assert time.monotonic() < limit, problem
+        time.sleep(0.1)
+    assert "memory" in wait_for(client, 503, 10).json()["problem"]
+    body = {"model": vllm.models()[0].id, "prompt": TEXT, "max_tokens": 1}
+    refused = client.post("/v1/completions", json=body)
+    assert refused.status_code == 503
+    assert "memory" in refused.json()["error"]["message"]
+    assert "memory" in caplog.text
+    monkeypatch.setattr(vllm._process, "_launch", enough)
+    wait_for(client, 200, 400)

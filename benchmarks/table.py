@@ -1,0 +1,87 @@
+"""One table of all that was measured: claim, ratio, peer, spread.
+
+`python benchmarks/table.py` prints what the other scripts left in `runs/bench/`, a file each.
+Refuses to measure, and to show a file that it cannot read as if it were empty.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from robustness import storage  # noqa: E402
+from robustness.errors import RobustnessError  # noqa: E402
+
+FOLDER = ROOT / "runs/bench"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One claim."""
+
+    claim: str
+    peer: str
+    ratio: float
+    """The median of runs, or what all tasks or seeds gave together."""
+    low: float
+    high: float
+    count: int
+    """Of what `low` and `high` are the least and the most of."""
+    of: str = "runs"
+    """What was counted: `runs`, `tasks`, `seeds`."""
+    target: str = ""
+    """What it was meant to be."""
+
+
+def save(name: str, lines: Sequence[Line]) -> None:
+    """Keeps what one script measured, in place of what it measured before."""
+    document = {"schema": SCHEMA, "lines": storage.plain(list(lines))}
+    storage.write_json(FOLDER / f"{name}.json", document)
+
+
+def read(path: Path) -> list[Line]:
+    """What one script left.
+
+    Raises:
+        CorruptFileError, MismatchError: See `storage.read_json`.
+    """
+    found: list[dict[str, Any]] = storage.read_json(path, schema=SCHEMA)["lines"]
+    return [Line(**line) for line in found]
+
+
+def shown(lines: Sequence[Line]) -> str:
+    """The table as text."""
+    rows = [("claim", "ratio", "peer", "spread", "over", "target")] + [
+        (
+            line.claim, f"{line.ratio:.2f}", line.peer, f"{line.low:.2f} to {line.high:.2f}",
+            f"{line.count} {line.of}", line.target,
+        )
+        for line in lines
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def main() -> None:
+    """Prints the table."""
+    argparse.ArgumentParser(description="One table of everything under runs/bench/").parse_args()
+    try:
+        lines = [line for path in sorted(FOLDER.glob("*.json")) for line in read(path)]
+    except RobustnessError as error:
+        sys.exit(f"error: {error}")
+    if not lines:
+        sys.exit(f"error: {FOLDER} holds no results; run: make bench")
+    print(shown(lines))
+
+
+if __name__ == "__main__":
+    main()
