@@ -24,11 +24,13 @@ from robustness.cli.options import (
     folders_of,
     one_model,
     progress,
+    with_loading,
     workbench_of,
 )
 from robustness.encoder import Encoder
 from robustness.errors import InputError
 from robustness.formats import PromptFormat
+from robustness.loading import PLAIN, Loading
 from robustness.types import Prediction
 from robustness.workbench import Workbench
 
@@ -36,6 +38,7 @@ app = typer.Typer()
 
 
 @app.command()
+@with_loading
 def predict(
     text: Text,
     task: TaskName = None,
@@ -45,6 +48,7 @@ def predict(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     neighbours: Annotated[int, typer.Option("-k", help="Neighbours to show.")] = 5,
     measurements: Annotated[
         Path | None,
@@ -96,7 +100,7 @@ def predict(
         )
         emit(found, as_json, show.prediction(found))
         return
-    workbench, chosen = one_model(model, prefix, indexes, prompt_format)
+    workbench, chosen = one_model(model, prefix, indexes, prompt_format, loading)
     examples = None if inputs is None else scoring.read_inputs(workbench, inputs)
     if measure:
         if task is None:
@@ -126,12 +130,14 @@ def _climb(workbench: Workbench, text: str, task: str, model: str, k: int) -> Pr
 
 
 @app.command()
+@with_loading
 def advise(
     text: Text,
     task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     paraphraser_url: Annotated[
         str | None,
@@ -144,7 +150,7 @@ def advise(
     as_json: Json = False,
 ) -> None:
     """Rewordings with their predicted loss, and which words moved the instruction."""
-    workbench, chosen = one_model(model, prefix, indexes, prompt_format)
+    workbench, chosen = one_model(model, prefix, indexes, prompt_format, loading)
     served = None
     if paraphraser_url is not None:
         served = ServedParaphraser(
@@ -157,6 +163,7 @@ def advise(
 
 
 @app.command("alterations")
+@with_loading
 def alter(
     text: Text,
     task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
@@ -167,11 +174,12 @@ def alter(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """How much a model uses an instruction at all: negated, nonsensical, empty and other forms."""
-    workbench, chosen = one_model(model, prefix, indexes, prompt_format)
+    workbench, chosen = one_model(model, prefix, indexes, prompt_format, loading)
     with progress("prompt") as report:
         made = alterations.probe(
             workbench, text, task=task, model=chosen, limit=limit, seed=seed,
@@ -181,6 +189,7 @@ def alter(
 
 
 @app.command()
+@with_loading
 def compare(
     text: Text,
     task: TaskName = None,
@@ -191,11 +200,12 @@ def compare(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Both models' answers to the same prompt, with option probabilities."""
-    workbench = workbench_of(model, prefix, indexes, prompt_format)
+    workbench = workbench_of(model, prefix, indexes, prompt_format, loading)
     example = scoring.example_of(workbench, task, input_text, options, "") if input_text else None
     made = workbench.compare(
         text, task=task, example=example, models=(workbench.original, *workbench.aligned)
@@ -204,6 +214,7 @@ def compare(
 
 
 @app.command()
+@with_loading
 def quantiles(
     task: Annotated[str, typer.Option(help="A built-in task or a task file.")],
     instruction_table: Annotated[
@@ -230,6 +241,7 @@ def quantiles(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     as_json: Json = False,
 ) -> None:
     """Quantiles of accuracy over many instructions, from a part of the cells (PromptEval)."""
@@ -237,7 +249,7 @@ def quantiles(
     pool, left = budget.pool(chosen, instruction_table, paraphrases=paraphrases, seed=seed)
     for text, reason in left.items():
         typer.echo(f"left out {text!r}: {reason}", err=True)
-    engine = engine_of(model, prefix or [], prompt_format)
+    engine = engine_of(model, prefix or [], prompt_format, loading)
     with progress("cell") as report:
         made = budget.measure(
             engine, engine.models()[-1 if prefix else 0].id, pool, chosen, share=share,
@@ -248,6 +260,7 @@ def quantiles(
 
 
 @app.command()
+@with_loading
 def score(
     table: Annotated[Path, typer.Argument(help=".csv, .json, .jsonl or .parquet.")],
     out: Annotated[Path, typer.Option(help="Where to write; the ending gives the format.")],
@@ -266,6 +279,7 @@ def score(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
@@ -279,14 +293,14 @@ def score(
                 table, out,
                 cluster.Setup(
                     model=model, prefixes=folders_of(prefix, model), indexes=indexes,
-                    prompt_format=prompt_format,
+                    prompt_format=prompt_format, loading=loading,
                 ),
                 address=ray, workers=ray_workers, resume=resume, on_progress=on_progress,
             )
         else:
             scored = scoring.score_file(
-                table, out, workbench_of(model, prefix, indexes, prompt_format), resume=resume,
-                on_progress=on_progress,
+                table, out, workbench_of(model, prefix, indexes, prompt_format, loading),
+                resume=resume, on_progress=on_progress,
             )
     summary = scoring.summary(scored, out)
     emit(summary, as_json, show.summary(summary))

@@ -21,8 +21,10 @@ from robustness.cli.options import (
     engine_of,
     progress,
     tasks_of,
+    with_loading,
 )
 from robustness.formats import PromptFormat
+from robustness.loading import PLAIN, Loading
 
 app = typer.Typer()
 index_app = typer.Typer(no_args_is_help=True, help="The observed index of a model.")
@@ -30,6 +32,7 @@ app.add_typer(index_app, name="index")
 
 
 @index_app.command("build")
+@with_loading
 def index_build(
     observed: Annotated[
         Path | None, typer.Option(help="Collection file; by default the shipped observed one.")
@@ -38,29 +41,32 @@ def index_build(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Reads the observed instructions and saves the index of the model and of each prefix."""
     known = instructions.read(observed) if observed else instructions.builtin(instructions.OBSERVED)
-    engine = engine_of(model, prefix, prompt_format)
+    engine = engine_of(model, prefix, prompt_format, loading)
     with progress("task") as report:
         cards = upkeep.build(engine, indexes, known, tasks_of(task_files), report=report)
     emit(cards, as_json, show.cards(cards))
 
 
 @index_app.command("add")
+@with_loading
 def index_add(
     collection: Annotated[Path, typer.Argument(help="Collection file of observed instructions.")],
     task_files: TaskFiles = None,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Puts observed instructions into a saved index: only they are read and measured."""
-    engine = engine_of(model, prefix, prompt_format)
+    engine = engine_of(model, prefix, prompt_format, loading)
     new = instructions.read(collection)
     with progress("task") as report:
         cards = upkeep.add(engine, indexes, new, tasks_of(task_files), report=report)
@@ -69,17 +75,19 @@ def index_add(
 
 
 @index_app.command("remove")
+@with_loading
 def index_remove(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of instructions.")],
     task_files: TaskFiles = None,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Takes observed instructions out of a saved index."""
-    engine = engine_of(model, prefix, prompt_format)
+    engine = engine_of(model, prefix, prompt_format, loading)
     with progress("task") as report:
         cards = upkeep.remove(engine, indexes, ids, tasks_of(task_files), report=report)
     typer.echo(show.RECALIBRATE, err=True)
@@ -87,19 +95,22 @@ def index_remove(
 
 
 @index_app.command("info")
+@with_loading
 def index_info(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """What the index of the model and of each prefix holds, and how good its calibration is."""
-    cards = upkeep.info(engine_of(model, prefix, prompt_format), indexes)
+    cards = upkeep.info(engine_of(model, prefix, prompt_format, loading), indexes)
     emit(cards, as_json, show.cards(cards))
 
 
 @app.command()
+@with_loading
 def calibrate(
     unobserved: Annotated[
         Path | None,
@@ -118,6 +129,7 @@ def calibrate(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
@@ -126,7 +138,7 @@ def calibrate(
         instructions.UNOBSERVED_TEST if held_out else instructions.UNOBSERVED_DEVELOPMENT
     )
     pool = instructions.read(unobserved) if unobserved else instructions.builtin(shipped)
-    engine = engine_of(model, prefix, prompt_format)
+    engine = engine_of(model, prefix, prompt_format, loading)
     if held_out:
         with progress("instruction") as report:
             made = upkeep.held_out(engine, indexes, pool, tasks_of(task_files), report=report)

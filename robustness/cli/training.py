@@ -25,8 +25,10 @@ from robustness.cli.options import (
     emit,
     engine_of,
     progress,
+    with_loading,
 )
 from robustness.formats import PromptFormat
+from robustness.loading import PLAIN, Loading
 
 app = typer.Typer()
 backbone_app = typer.Typer(no_args_is_help=True, help="How the embedded backbone is made.")
@@ -78,15 +80,18 @@ def backbone_train(
 
 
 @backbone_app.command("card")
+@with_loading
 def backbone_card(
     model: Model = DEFAULT_MODEL,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Measures the backbone, and what alignment gains, by set of instructions; writes its card."""
     with progress("task") as report:
         card = upkeep.describe_backbone(
-            engine_of(model, None, prompt_format), Path(model), corpora_of(data), report=report
+            engine_of(model, None, prompt_format, loading), Path(model), corpora_of(data),
+            report=report,
         )
     emit(card, as_json, f"written: {Path(model) / 'CARD.md'}")
