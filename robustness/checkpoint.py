@@ -46,6 +46,8 @@ class SoftPrefix:
     """First 16 hexadecimal digits of the SHA-256 of the adapter's weights."""
     table: torch.Tensor
     """(n, D), in the model's dtype and on its device."""
+    prompt_format: str | None
+    """What stood around the prompts that it was trained on; None: nobody wrote it down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +251,12 @@ def load(
     )
 
 
+def _trained_in(folder: Path) -> str | None:
+    """The prompt format in the record of an alignment; `none` in older records."""
+    record = folder / "training.json"
+    return storage.read_json(record).get("prompt_format", "none") if record.is_file() else None
+
+
 def load_prefix(name: str, folder: Path, checkpoint: Checkpoint) -> SoftPrefix:
     """Reads a prefix in PEFT's adapter format.
 
@@ -290,4 +298,5 @@ def load_prefix(name: str, folder: Path, checkpoint: Checkpoint) -> SoftPrefix:
         name=name,
         digest=storage.file_hash(weights)[:16],
         table=table[:rows].to(device=checkpoint.device, dtype=embeddings.dtype),
+        prompt_format=_trained_in(folder),
     )

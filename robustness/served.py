@@ -11,7 +11,7 @@ from robustness import formats
 from robustness.batches import Item
 from robustness.checkpoint import Checkpoint, SoftPrefix
 from robustness.engine import ModelInfo
-from robustness.errors import InputError, ModelNotFoundError
+from robustness.errors import InputError, MismatchError, ModelNotFoundError
 from robustness.types import Prompt, RepresentationSpec
 
 
@@ -38,7 +38,8 @@ class Served:
 
         Raises:
             NotFoundError, CorruptFileError, MismatchError, InputError: See
-                `checkpoint.load_prefix` and `formats.choose`.
+                `checkpoint.load_prefix` and `formats.choose`; a prefix was trained on prompts in
+                another format.
         """
         self.checkpoint = checkpoint
         self.layer = layer
@@ -46,7 +47,20 @@ class Served:
         self._prefixes: dict[str, SoftPrefix | None] = {checkpoint.id: None}
         for name, folder in (prefixes or {}).items():
             served = f"{checkpoint.id}+{name}"
-            self._prefixes[served] = checkpoints.load_prefix(name, folder, checkpoint)
+            self._prefixes[served] = self._in_its_format(
+                checkpoints.load_prefix(name, folder, checkpoint), folder
+            )
+
+    def _in_its_format(self, prefix: SoftPrefix, folder: Path) -> SoftPrefix:
+        trained, served = prefix.prompt_format, self._format.name
+        if trained in (None, served):
+            return prefix
+        asked = "auto" if str(trained).startswith("chat@") else trained
+        raise MismatchError(
+            f"the prefix at {folder} was trained on prompts in the format {trained}, and the model "
+            f"reads them in the format {served}; serve it with --prompt-format {asked}, or train "
+            "it again with: python -m robustness align --prompt-format"
+        )
 
     def models(self) -> list[ModelInfo]:
         """The served models, the original first."""

@@ -90,6 +90,11 @@ def test_pickled_weights_are_read_only_where_the_user_insists(
         cli.main(["index", "info", "--model", str(pickled), "--indexes", str(tmp_path)])
     assert ended.value.code == 2
     assert "--allow-pickle" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(
+            ["index", "info", "--allow-pickle", "--model", str(pickled), "--indexes", str(tmp_path)]
+        )
+    assert "has no observed index" in capsys.readouterr().err
     loaded = checkpoint.load(pickled, loading=Loading(device="cpu", allow_pickle=True))
     same = checkpoint.load(tiny_llama, device="cpu")
     for name, weights in same.model.state_dict().items():

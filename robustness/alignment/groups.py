@@ -5,7 +5,7 @@ Refuses to know the model. Step k of a seed is always the same batch: a resumed 
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,12 @@ class Pool:
     paraphrases: Mapping[str, Sequence[Instruction]]
     """Task -> paraphrases to train on."""
     seed: int
+    wrap: Callable[[str], str] = str
+    """Puts around a prompt what stands there when the model is served: see `formats.py`."""
+
+    def ids(self, prompt: str) -> tuple[int, ...]:
+        """Tokens of a prompt as the model is to read it."""
+        return tuple(self.tokenizer(self.wrap(prompt))["input_ids"])
 
     def tasks(self) -> list[str]:
         """Tasks that have inputs, observed instructions and paraphrases, in order."""
@@ -71,10 +77,10 @@ class Pool:
 
     def instance(self, instruction: Instruction, example: Example) -> Instance | None:
         """One instance, or None where it does not fit."""
-        prompt = self.tokenizer(prompts.fill(instruction, example).text)["input_ids"]
+        prompt = self.ids(prompts.fill(instruction, example).text)
         answer = self.tokenizer(answer_of(instruction, example), add_special_tokens=False)
         ids = (*answer["input_ids"], self.end)
-        return Instance(tuple(prompt), ids) if len(prompt) + len(ids) <= self.context else None
+        return Instance(prompt, ids) if len(prompt) + len(ids) <= self.context else None
 
     def group(self, rng: random.Random, paraphrases: int) -> Group:
         """One group of at most `paraphrases` paraphrases, at least one.

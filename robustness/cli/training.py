@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from robustness import paths, show, upkeep
+from robustness import instructions, paths, show, upkeep
+from robustness.alignment import own
 from robustness.alignment import train as alignment
+from robustness.alignment.data import Collections
 from robustness.alignment.recipe import AlignRecipe
 from robustness.backbone import recipe
 from robustness.backbone import train as backbone
@@ -25,6 +27,7 @@ from robustness.cli.options import (
     emit,
     engine_of,
     progress,
+    tasks_of,
     with_loading,
 )
 from robustness.formats import PromptFormat
@@ -36,6 +39,7 @@ app.add_typer(backbone_app, name="backbone")
 
 
 @app.command()
+@with_loading
 def align(
     out: Annotated[Path, typer.Option(help="Folder of the result; its name is the prefix's.")],
     method: Annotated[str, typer.Option(help="pt+kl, pt, ft+kl or ft.")] = "pt+kl",
@@ -43,7 +47,24 @@ def align(
     virtual_tokens: Annotated[int, typer.Option(help="Rows of the prefix.")] = 20,
     lambda_: Annotated[float, typer.Option("--lambda", help="Weight of the divergence.")] = 0.8,
     seed: int = 1,
+    task_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--tasks",
+            help="Task files to train on, by their inputs of the split train or dev; by default "
+            "what the embedded backbone was trained on.",
+        ),
+    ] = None,
+    observed: Annotated[
+        Path | None, typer.Option(help="Collection file; by default the shipped observed one.")
+    ] = None,
+    paraphrases: Annotated[
+        Path | None,
+        typer.Option(help="Collection file; by default the shipped one, or with --tasks made."),
+    ] = None,
     model: Model = DEFAULT_MODEL,
+    prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -52,9 +73,19 @@ def align(
         out=out, method=method, steps=steps, virtual_tokens=virtual_tokens, lambda_=lambda_,
         seed=seed,
     )
+    known = None if observed is None else instructions.read(observed)
+    others = None if paraphrases is None else instructions.read(paraphrases)
+    examples, collections = None, Collections(observed=known, paraphrases=others)
+    if task_files:
+        if known is None:
+            known = instructions.builtin(instructions.OBSERVED)
+        examples, collections = own.gather(
+            tasks_of(task_files), observed=known, paraphrases=others, seed=seed
+        )
     with progress("step") as report:
         folder = alignment.train(
-            settings, model=Path(model), nltk_data=corpora_of(data),
+            settings, model=model, nltk_data=corpora_of(data), examples=examples,
+            collections=collections, prompt_format=prompt_format, loading=loading,
             on_progress=lambda p: report(f"loss {p.loss:.3f}", p.step, p.steps),
         )
     emit({"aligned": folder}, as_json, f"trained: {folder}")
