@@ -28,6 +28,8 @@ class Setup:
     indexes: Path
     prompt_format: str = formats.NONE
     loading: Loading = PLAIN
+    engine_urls: tuple[str, ...] = ()
+    """Steadfast servers that run the model instead, dealt to the workers in turn."""
 
 
 def ray_cluster() -> ModuleType:

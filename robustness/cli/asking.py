@@ -24,6 +24,7 @@ from robustness.cli.options import (
     folders_of,
     one_model,
     progress,
+    served_at,
     with_loading,
     workbench_of,
 )
@@ -274,7 +275,17 @@ def score(
     ] = None,
     ray_workers: Annotated[
         int | None,
-        typer.Option(min=1, help="With --ray: workers; by default one a GPU, or one a core."),
+        typer.Option(
+            min=1,
+            help="With --ray: workers; by default one a server, else one a GPU, or one a core.",
+        ),
+    ] = None,
+    engine_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A Steadfast server that runs the model instead (it may hold a vLLM); with --ray "
+            "repeatable, dealt to the workers in turn."
+        ),
     ] = None,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
@@ -294,13 +305,17 @@ def score(
                 cluster.Setup(
                     model=model, prefixes=folders_of(prefix, model), indexes=indexes,
                     prompt_format=prompt_format, loading=loading,
+                    engine_urls=tuple(engine_url or ()),
                 ),
                 address=ray, workers=ray_workers, resume=resume, on_progress=on_progress,
             )
         else:
+            workbench = (
+                served_at(engine_url, indexes) if engine_url
+                else workbench_of(model, prefix, indexes, prompt_format, loading)
+            )
             scored = scoring.score_file(
-                table, out, workbench_of(model, prefix, indexes, prompt_format, loading),
-                resume=resume, on_progress=on_progress,
+                table, out, workbench, resume=resume, on_progress=on_progress
             )
     summary = scoring.summary(scored, out)
     emit(summary, as_json, show.summary(summary))

@@ -15,6 +15,8 @@ import typer
 from tqdm import tqdm
 
 from robustness import checkpoint, paths, storage, tasks
+from robustness.client import RemoteEngine
+from robustness.errors import InputError
 from robustness.formats import PromptFormat
 from robustness.loading import AUTO, Dtype, Loading
 from robustness.tasks import Task
@@ -132,6 +134,13 @@ def workbench_of(
     """The engine with its saved indexes."""
     engine = engine_of(model, prefixes, prompt_format, loading)
     return Workbench(engine, indexes=indexes, task_files=True)
+
+
+def served_at(urls: Sequence[str], indexes: Path) -> Workbench:
+    """Another Steadfast server with the indexes saved here."""
+    if len(urls) > 1:
+        raise InputError(f"--engine-url was given {len(urls)} times; only --ray takes several")
+    return Workbench(RemoteEngine(urls[0]), indexes=indexes, task_files=True)
 
 
 def one_model(
