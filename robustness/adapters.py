@@ -54,6 +54,8 @@ class Adapter:
     kind: Kind
     digest: str
     """First 16 hexadecimal digits of the SHA-256 of the weights."""
+    prompt_format: str | None
+    """What stood around the prompts that it was trained on; None: nobody wrote it down."""
     front: Front | None = None
     """What stands in front of a prompt; None for LoRA."""
     lora: Lora | None = None
@@ -108,11 +110,14 @@ def load(name: str, folder: Path, checkpoint: Checkpoint) -> Adapter:
     kind = kind_of(folder)
     if kind is Kind.INPUT:
         prefix = checkpoints.load_prefix(name, folder, checkpoint)
-        return Adapter(name=name, kind=kind, digest=prefix.digest, front=prefix.table)
+        return Adapter(
+            name=name, kind=kind, digest=prefix.digest, prompt_format=prefix.prompt_format,
+            front=prefix.table,
+        )
     if reason := obstacle(kind, checkpoint):
         raise MismatchError(f"{folder} cannot be put on {checkpoint.id}: {reason}")
     config, tensors = storage.read_json(folder / _CONFIG), _tensors(folder / _WEIGHTS)
-    digest = storage.file_hash(folder / _WEIGHTS)[:16]
+    digest, trained = storage.file_hash(folder / _WEIGHTS)[:16], checkpoints.trained_in(folder)
     like = checkpoint.model.get_input_embeddings().weight
 
     def placed(tensor: torch.Tensor) -> torch.Tensor:
@@ -120,9 +125,11 @@ def load(name: str, folder: Path, checkpoint: Checkpoint) -> Adapter:
 
     if kind is Kind.DEEP:
         front = _deep(name, tensors, checkpoint, placed)
-        return Adapter(name=name, kind=kind, digest=digest, front=front)
+        return Adapter(
+            name=name, kind=kind, digest=digest, prompt_format=trained, front=front
+        )
     lora = _lora(name, config, tensors, checkpoint, placed)
-    return Adapter(name=name, kind=kind, digest=digest, lora=lora)
+    return Adapter(name=name, kind=kind, digest=digest, prompt_format=trained, lora=lora)
 
 
 def _tensors(weights: Path) -> dict[str, torch.Tensor]:

@@ -6,9 +6,11 @@ Refuses to know prompts, batches and options: `transformers_engine.py` reads wit
 import contextlib
 import copy
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -24,8 +26,14 @@ from transformers.utils import logging as transformers_logging
 
 from robustness import paths, storage
 from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
+from robustness.loading import AUTO, PLAIN, Loading, pick_device, pick_dtype, pinned
 
-_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+_SAFE, _PICKLED = _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+_PICKLED_ALONE = (
+    "the model {model} has its weights only in a pickled file ({files}), which can run code when "
+    "it is read; save them as safetensors (save_pretrained of transformers does), or insist with "
+    "--allow-pickle"
+)
 _UNLIMITED = 1_000_000
 
 
@@ -38,6 +46,8 @@ class SoftPrefix:
     """First 16 hexadecimal digits of the SHA-256 of the adapter's weights."""
     table: torch.Tensor
     """(n, D), in the model's dtype and on its device."""
+    prompt_format: str | None
+    """What stood around the prompts that it was trained on; None: nobody wrote it down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +89,11 @@ def shipped_prefixes(model: str | Path) -> dict[str, Path]:
     return {config.parent.name: config.parent for config in found}
 
 
-def is_encoder_decoder(model: str | Path) -> bool:
+def is_encoder_decoder(model: str | Path, loading: Loading | None = None) -> bool:
     """Whether a model is of that family; False where its configuration cannot be read."""
+    options = (loading or PLAIN).options()
     try:
-        return bool(AutoConfig.from_pretrained(str(model)).is_encoder_decoder)
+        return bool(AutoConfig.from_pretrained(str(model), **options).is_encoder_decoder)
     except (OSError, ValueError):
         return False
 
@@ -100,13 +111,6 @@ def weights_digest(folder: Path) -> str:
     for file in files:
         digest.update(storage.file_hash(file).encode())
     return digest.hexdigest()[:16]
-
-
-def pick_device(device: str) -> torch.device:
-    """`auto` is the first GPU where there is one, else the CPU."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
 
 
 def _context(config: Any, tokenizer: Any) -> int:
@@ -149,11 +153,37 @@ def _without_layers(config: Any) -> Any:
     return bare
 
 
+def _weights_allowed(model: str | Path, allow_pickle: bool) -> None:
+    """Raises InputError where a folder has pickled weights alone and they were not asked for."""
+    folder = Path(model)
+    if allow_pickle or not folder.is_dir() or any(folder.glob(_SAFE)):
+        return
+    pickled = sorted(file.name for file in folder.glob(_PICKLED))
+    if pickled:
+        raise InputError(_PICKLED_ALONE.format(model=model, files=pickled[0]))
+
+
+def _refused(model: str | Path, error: Exception) -> Exception:
+    """Why transformers did not load a model, in the family's words."""
+    if "trust_remote_code" in str(error):
+        return InputError(
+            f"the model {model} brings Python code of its own, which would run on this machine; "
+            "read that code, then insist with --trust-remote-code (and --revision, so that it "
+            "stays the code you have read)"
+        )
+    if isinstance(error, OSError) and "use_safetensors" in str(error):
+        return InputError(_PICKLED_ALONE.format(model=model, files="pytorch_model.bin"))
+    return NotFoundError(
+        f"no model {str(model)!r}: neither a folder with a transformers model nor a hub name "
+        f"that can be reached ({str(error).splitlines()[0]})"
+    )
+
+
 def load(
     model: str | Path,
     *,
-    revision: str | None = None,
-    device: str = "auto",
+    loading: Loading | None = None,
+    device: str = AUTO,
     name: str | None = None,
     ends_only: bool = False,
 ) -> Checkpoint:
@@ -161,8 +191,8 @@ def load(
 
     Args:
         model: A folder in transformers' format, or a hub name.
-        revision: The hub's branch, tag or commit.
-        device: `auto`, `cpu`, `cuda`, `cuda:1`...
+        loading: Revision, device, number type, and what it may run.
+        device: Short for a `loading` that says nothing else.
         name: The served id; by default `model_id(model)`.
         ends_only: Loads a decoder-only model's embedding table, final norm and output head alone,
             for an engine that leaves the layers between them to somebody else.
@@ -170,31 +200,37 @@ def load(
     Raises:
         NotFoundError: Neither a folder nor a hub name that can be reached.
         CorruptFileError: The files cannot be read, or weights are not finite.
-        InputError: The tokenizer has no end-of-text token, or an encoder-decoder model has no ends.
+        InputError: The tokenizer has no end-of-text token, an encoder-decoder model has no ends,
+            the device is not there, or the model would run pickled or remote code that was not
+            asked for.
     """
-    where = pick_device(device)
+    asked = loading or Loading(device=device)
+    where = pick_device(asked.device)
+    dtype = pick_dtype(asked.dtype, where)
     transformers_logging.disable_progress_bar()
-    options = {"revision": revision} if revision else {}
+    # Otherwise transformers asks a hub's service to convert pickled weights, unasked.
+    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "true"
+    _weights_allowed(model, asked.allow_pickle)
     try:
+        asked = pinned(model, asked)
+        options = asked.options()
         config: Any = AutoConfig.from_pretrained(str(model), **options)
         tokenizer: Any = AutoTokenizer.from_pretrained(str(model), **options)
         family: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-        # bf16 products reach 1% of fp32's rate on a CPU.
-        dtype = torch.float32 if where.type == "cpu" else "auto"
         taken = config
         if ends_only:
             if config.is_encoder_decoder:
                 raise InputError(f"{model} is an encoder-decoder model; only decoders have ends")
             taken = _without_layers(config)
         with _without_warnings(ends_only):
-            loaded = family.from_pretrained(str(model), config=taken, dtype=dtype, **options)
-    except (SafetensorError, EOFError, RuntimeError) as error:
+            loaded = family.from_pretrained(
+                str(model), config=taken, dtype=dtype,
+                use_safetensors=None if asked.allow_pickle else True, **options,
+            )
+    except (SafetensorError, EOFError, RuntimeError, UnpicklingError) as error:
         raise CorruptFileError(f"the model {model} cannot be read: {error}") from error
     except (OSError, ValueError) as error:
-        raise NotFoundError(
-            f"no model {str(model)!r}: neither a folder with a transformers model nor a hub name "
-            f"that can be reached ({str(error).splitlines()[0]})"
-        ) from error
+        raise _refused(model, error) from error
     if fault := _first_finite_fault(loaded.named_parameters()):
         raise CorruptFileError(f"the model {model} has weights that are not numbers, in {fault}")
     end = tokenizer.eos_token_id
@@ -203,7 +239,7 @@ def load(
     path = Path(model)
     return Checkpoint(
         id=name or model_id(model),
-        revision=weights_digest(path) if path.is_dir() else str(config._commit_hash or revision),
+        revision=weights_digest(path) if path.is_dir() else str(asked.revision),
         model=loaded.to(where).eval().requires_grad_(False),
         tokenizer=tokenizer,
         device=where,
@@ -213,6 +249,12 @@ def load(
         stops=frozenset({int(end)} | _ids(loaded.generation_config.eos_token_id)),
         layers=int(getattr(config, "num_hidden_layers", 0)),
     )
+
+
+def trained_in(folder: Path) -> str | None:
+    """The prompt format in the record of an alignment; `none` in older records."""
+    record = folder / "training.json"
+    return storage.read_json(record).get("prompt_format", "none") if record.is_file() else None
 
 
 def load_prefix(name: str, folder: Path, checkpoint: Checkpoint) -> SoftPrefix:
@@ -256,4 +298,5 @@ def load_prefix(name: str, folder: Path, checkpoint: Checkpoint) -> SoftPrefix:
         name=name,
         digest=storage.file_hash(weights)[:16],
         table=table[:rows].to(device=checkpoint.device, dtype=embeddings.dtype),
+        prompt_format=trained_in(folder),
     )

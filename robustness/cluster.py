@@ -12,6 +12,7 @@ from types import ModuleType
 
 from robustness import formats
 from robustness.errors import InputError
+from robustness.loading import PLAIN, Loading
 
 LOCAL = "local"
 _ADDRESSES = ("auto", LOCAL)
@@ -26,6 +27,9 @@ class Setup:
     prefixes: Mapping[str, Path]
     indexes: Path
     prompt_format: str = formats.NONE
+    loading: Loading = PLAIN
+    engine_urls: tuple[str, ...] = ()
+    """Steadfast servers that run the model instead, dealt to the workers in turn."""
 
 
 def ray_cluster() -> ModuleType:

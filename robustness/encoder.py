@@ -10,6 +10,7 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from robustness.errors import EngineError, NotFoundError
+from robustness.loading import PLAIN, pinned
 from robustness.types import FloatArray
 
 _BATCH = 32
@@ -31,9 +32,12 @@ class Encoder:
         """
         self.name = name
         try:
-            config = AutoConfig.from_pretrained(name)
-            self._tokenizer = AutoTokenizer.from_pretrained(name)
-            model = AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32)
+            options = pinned(name, PLAIN).options()
+            config = AutoConfig.from_pretrained(name, **options)
+            self._tokenizer = AutoTokenizer.from_pretrained(name, **options)
+            model = AutoModel.from_pretrained(
+                name, use_safetensors=True, dtype=torch.float32, **options
+            )
         except OSError as error:
             raise NotFoundError(f"no encoder {name!r}: {str(error).splitlines()[0]}") from error
         except (ValueError, KeyError) as error:

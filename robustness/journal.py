@@ -48,6 +48,9 @@ class Journal:
                 out.write("\n")
         return done
 
+    def __len__(self) -> int:
+        return len(self._done)
+
     def get(self, key: str) -> Any:
         """What was kept for a key; None where nothing was."""
         return self._done.get(key)

@@ -1,21 +1,26 @@
-"""A table of instructions scored by workers of a Ray cluster, with the results of one process.
+"""A table of instructions scored by Ray Data over a cluster, with the results of one process.
 
 Refuses to be imported where Ray is not installed (`cluster.py` says so), and to know how a row is
 scored (`scoring.py`). The table is read, put together and written here, in the driver.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+import itertools
+import logging
+import pickle
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from robustness import scoring
+from robustness.client import RemoteEngine
 from robustness.cluster import Setup
+from robustness.engine import Engine
 from robustness.errors import EngineError, MismatchError, RobustnessError
 from robustness.journal import Journal
 from robustness.scoring import Asked
@@ -23,114 +28,155 @@ from robustness.transformers_engine import TransformersEngine
 from robustness.workbench import Workbench
 
 PART = 32
-"""Rows that a worker gets at a time, and that are scored again when it fails."""
+"""Rows of a partition: a worker gets one at a time, and it is scored again when the worker dies."""
 ATTEMPTS = 3
-"""Workers that may fail on the same rows before the rows are held to be the reason."""
+"""Workers that may die on the same partition, or servers that may fail, before the run ends."""
+
+_ROWS, _RESULTS = "rows", "results"
+
+
+class Replicas:
+    """Deals Steadfast servers to workers in turn, over the whole cluster."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._urls = itertools.cycle(urls)
+
+    def take(self) -> str:
+        """The next server's address."""
+        return next(self._urls)
 
 
 class Worker:
-    """One process with an engine of its own."""
+    """Scores partitions in a process of its own, with an engine or a server of its own."""
 
-    def __init__(self, setup: Setup) -> None:
-        """Loads nothing yet: what fails in a constructor, Ray tells as the death of the worker."""
+    def __init__(self, setup: Setup, replicas: Any = None) -> None:
+        """Loads nothing yet: what fails in a constructor, Ray tells as the death of the worker.
+
+        Args:
+            setup: What is loaded.
+            replicas: Handle of the `Replicas`, where servers do the work.
+        """
         self._setup = setup
+        self._replicas = replicas
         self._workbench: Workbench | None = None
 
-    def open(self) -> list[str]:
-        """Loads the model and its index; tells what results depend on.
+    def __call__(self, part: pa.Table) -> pa.Table:
+        """One partition, or several.
 
-        Raises:
-            RobustnessError: See `TransformersEngine` and `scoring.identity`.
+        Args:
+            part: A row a partition, whose column `rows` holds pickled `Asked`.
+
+        Returns:
+            A row a partition, whose column `results` holds the pickled outcome: what results depend
+            on and the rows with their results, or the family's error. Raised, it would look as if
+            the worker had failed.
         """
-        setup = self._setup
-        engine = TransformersEngine(
-            setup.model, prefixes=setup.prefixes, prompt_format=setup.prompt_format
-        )
-        self._workbench = Workbench(engine, indexes=setup.indexes, task_files=True)
-        return scoring.identity(self._workbench)
+        outcomes = [self._outcome(pickle.loads(cell.as_py())) for cell in part[_ROWS]]
+        return pa.table({_RESULTS: [pickle.dumps(outcome) for outcome in outcomes]})
 
-    def score(self, rows: Sequence[Asked]) -> list[dict[str, Any]]:
-        """The results of some rows.
+    def _outcome(self, rows: Sequence[Asked]) -> Any:
+        try:
+            return self._scored(rows)
+        except RobustnessError as error:
+            return error
+
+    def _scored(self, rows: Sequence[Asked]) -> tuple[list[str], Sequence[Asked], list[Any]]:
+        for attempt in itertools.count(1):
+            try:
+                workbench = self._opened()
+                found = [scoring.result(workbench, row) for row in rows]
+                return scoring.identity(workbench), rows, found
+            except EngineError:
+                # Another server may answer; an engine in this process would fail again.
+                if self._replicas is None or attempt == ATTEMPTS:
+                    raise
+                self._workbench = None
+        raise AssertionError("the loop ends by itself")
+
+    def _opened(self) -> Workbench:
+        """The model with its index.
 
         Raises:
-            EngineError: The engine stopped answering.
+            RobustnessError: See `TransformersEngine`, `RemoteEngine` and `Workbench`.
         """
         if self._workbench is None:
-            raise EngineError("the worker was asked for rows before it was opened")
-        return [scoring.result(self._workbench, row) for row in rows]
+            self._workbench = Workbench(
+                self._engine(), indexes=self._setup.indexes, task_files=True
+            )
+        return self._workbench
+
+    def _engine(self) -> Engine:
+        setup = self._setup
+        if self._replicas is not None:
+            return RemoteEngine(ray.get(self._replicas.take.remote()))
+        return TransformersEngine(
+            setup.model, prefixes=setup.prefixes, prompt_format=setup.prompt_format,
+            loading=setup.loading,
+        )
 
 
-class _Crew:
-    """The workers, what each is doing, and what is left to do."""
+class _Pool:
+    """Ray Data with a number of workers."""
 
-    def __init__(self, setup: Setup, workers: int) -> None:
-        # Where the cluster has GPUs, a worker takes one; else one core.
-        gpus = 1 if ray.cluster_resources().get("GPU") else 0
-        self._make = ray.remote(num_cpus=1, num_gpus=gpus)(Worker)
-        self._setup = setup
-        self.queue: deque[list[Asked]] = deque()
-        self._busy: dict[Any, tuple[Any, list[Asked] | None]] = {}
-        self._idle: list[Any] = []
-        self._failed: Counter[int] = Counter()
-        self.told: list[str] | None = None
-        for _ in range(workers):
-            self._hire()
+    def __init__(self, setup: Setup, workers: int | None) -> None:
+        resources = ray.cluster_resources()
+        self._setup = replace(setup, indexes=setup.indexes.resolve())
+        self._replicas = (
+            ray.remote(num_cpus=0)(Replicas).remote(setup.engine_urls)
+            if setup.engine_urls else None
+        )
+        # Where the cluster has GPUs, a worker takes one; else one core. Servers have their own.
+        self._gpus = 1 if resources.get("GPU") and not setup.engine_urls else 0
+        self.workers = workers or len(setup.engine_urls) or int(
+            resources.get("GPU") or resources.get("CPU") or 1
+        )
 
-    def _hire(self) -> None:
-        worker = self._make.remote(self._setup)
-        self._busy[worker.open.remote()] = (worker, None)
+    def told(self) -> list[str]:
+        """What results depend on: see `scoring.identity`. One worker opens the model for it."""
+        (told, _, _), = self.scored([[]], workers=1)
+        return told
 
-    def step(self) -> tuple[list[Asked], list[dict[str, Any]]]:
-        """Waits for one worker; the rows that it has scored, none where it was opened or died.
+    def scored(
+        self, parts: Sequence[Sequence[Asked]], *, workers: int | None = None
+    ) -> Iterator[tuple[list[str], Sequence[Asked], list[dict[str, Any]]]]:
+        """Partitions as they are done: what they depend on, rows, results.
 
         Raises:
-            EngineError: Worker after worker died.
-            MismatchError: Two workers have different models or indexes.
-            RobustnessError: What a worker raised.
+            EngineError: Worker after worker died on a partition.
+            RobustnessError: What a worker met.
         """
-        while self._idle and self.queue:
-            worker, rows = self._idle.pop(), self.queue.popleft()
-            self._busy[worker.score.remote(rows)] = (worker, rows)
-        done = ray.wait(list(self._busy), num_returns=1)[0][0]
-        worker, given = self._busy.pop(done)
+        blocks = [pa.table({_ROWS: [pickle.dumps(list(part))]}) for part in parts]
+        done = ray.data.from_arrow(blocks).map_batches(
+            Worker,
+            fn_constructor_args=(self._setup, self._replicas),
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(size=workers or self.workers),
+            num_cpus=1,
+            num_gpus=self._gpus,
+            # A dead worker starts again, and its partition goes to whoever is free.
+            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": ATTEMPTS - 1},
+        )
         try:
-            found = ray.get(done)
-        except RayTaskError as error:
-            raise _cause(error) from None
+            for block in done.iter_batches(batch_size=None, batch_format="pyarrow"):
+                for cell in block[_RESULTS]:
+                    outcome = pickle.loads(cell.as_py())
+                    if isinstance(outcome, RobustnessError):
+                        raise outcome
+                    yield outcome
         except RayActorError as error:
-            self._lost(given, error)
-            return [], []
-        self._idle.append(worker)
-        if given is not None:
-            return given, found
-        if self.told not in (None, found):
-            raise MismatchError(
-                "two workers have different models or indexes at the same paths; every machine of "
-                "the cluster must see the same files"
-            )
-        self.told = found
-        return [], []
-
-    def _lost(self, rows: list[Asked] | None, error: RayActorError) -> None:
-        """Puts a dead worker's rows first in the queue and another worker in its place."""
-        first = -1 if rows is None else rows[0].number
-        self._failed[first] += 1
-        if self._failed[first] >= ATTEMPTS:
-            where = "while it loaded the model" if rows is None else (
-                f"on the rows {first + 1} to {rows[-1].number + 1}"
-            )
             raise EngineError(
-                f"a worker died {ATTEMPTS} times {where}; it may lack memory: {error}"
+                f"workers died {ATTEMPTS} times on the same rows; they may lack memory. What is "
+                f"done is kept: go on with --resume. Ray says: {_reason(error)}"
             ) from None
-        if rows is not None:
-            self.queue.appendleft(rows)
-        self._hire()
+        except RayTaskError as error:
+            raise EngineError(f"a worker failed: {_reason(error)}") from error
 
 
-def _cause(error: RayTaskError) -> Exception:
-    """What a worker raised, without Ray's traceback where the user can fix it."""
-    cause = error.cause
-    return cause if isinstance(cause, RobustnessError) else EngineError(f"a worker failed: {error}")
+def _reason(error: BaseException) -> str:
+    """The first line of what lies at the bottom."""
+    lines = str(error.__cause__ or error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
 
 
 def score_file(
@@ -152,17 +198,19 @@ def score_file(
         setup: What each worker loads.
         address: `local` starts a cluster on this machine, `auto` finds the one that it belongs to,
             `HOST:PORT` or `ray://HOST:PORT` name one.
-        workers: By default one a GPU of the cluster, or one a core.
+        workers: By default one a server, else one a GPU of the cluster, or one a core.
         resume: Whether to take up a journal that is there.
         on_progress: Called with (rows done, rows).
 
     Raises:
         EngineError: There is no cluster at the address, or workers fail again and again.
+        MismatchError: Two workers have different models or indexes.
         RobustnessError: See `scoring.score_file`.
     """
     table = scoring.read_table(source)
     rows = scoring.asked(table)
     journal = target.with_name(f".{target.name}.journal")
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         # An address may be that of a running cluster, whose resources are not ours to name.
         more = {"num_cpus": workers} if address == "local" and workers else {}
@@ -173,7 +221,10 @@ def score_file(
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise EngineError(f"no Ray cluster at {address!r}: {error}") from error
     try:
-        results = _results(rows, setup, workers, Journal(journal, resume=resume), on_progress)
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        results = _results(
+            rows, _Pool(setup, workers), Journal(journal, resume=resume), on_progress
+        )
     finally:
         ray.shutdown()
     scored = scoring.joined(table, results)
@@ -184,30 +235,30 @@ def score_file(
 
 def _results(
     rows: Sequence[Asked],
-    setup: Setup,
-    workers: int | None,
+    pool: _Pool,
     kept: Journal,
     on_progress: Callable[[int, int], None] | None,
 ) -> list[dict[str, Any]]:
     """The results of all rows, in order."""
-    resources = ray.cluster_resources()
-    count = workers or int(resources.get("GPU") or resources.get("CPU") or 1)
-    crew = _Crew(replace(setup, indexes=setup.indexes.resolve()), count)
-    while crew.told is None:
-        crew.step()
-    told = crew.told
-    results = {row.number: kept.get(row.key(told)) for row in rows}
-    left = [row for row in rows if results[row.number] is None]
-    size = max(1, min(PART, len(left) // (4 * count)))
-    crew.queue.extend(left[start : start + size] for start in range(0, len(left), size))
-    done = len(rows) - len(left)
-    while done < len(rows):
-        given, found = crew.step()
+    # Without a journal there is nothing to know before the first partition is done.
+    known = pool.told() if len(kept) else None
+    results = {} if known is None else {
+        row.number: cells for row in rows if (cells := kept.get(row.key(known))) is not None
+    }
+    left = [row for row in rows if row.number not in results]
+    size = max(1, min(PART, len(left) // (4 * pool.workers)))
+    parts = [left[start : start + size] for start in range(0, len(left), size)]
+    for told, given, found in pool.scored(parts) if parts else ():
+        if known not in (None, told):
+            raise MismatchError(
+                "two workers have different models or indexes at the same paths or servers; every "
+                "machine of the cluster must see the same files"
+            )
+        known = told
         made = list(zip(given, found, strict=True))
         # Together: the disk would otherwise be what all workers wait for.
         kept.keep_all({row.key(told): cells for row, cells in made})
         results |= {row.number: cells for row, cells in made}
-        done += len(given)
-        if given and on_progress is not None:
-            on_progress(done, len(rows))
+        if on_progress is not None:
+            on_progress(len(results), len(rows))
     return [results[row.number] for row in rows]

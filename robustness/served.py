@@ -11,7 +11,7 @@ from robustness.adapters import Adapter, Kind
 from robustness.batches import Item
 from robustness.checkpoint import Checkpoint
 from robustness.engine import ModelInfo, Withheld
-from robustness.errors import InputError, ModelNotFoundError
+from robustness.errors import InputError, MismatchError, ModelNotFoundError
 from robustness.types import Prompt, RepresentationSpec
 
 
@@ -40,7 +40,7 @@ class Served:
 
         Raises:
             NotFoundError, CorruptFileError, MismatchError, InputError: See `adapters.load` and
-                `formats.choose`.
+                `formats.choose`; an adapter was trained on prompts in another format.
         """
         self.checkpoint = checkpoint
         self.layer = layer
@@ -52,7 +52,8 @@ class Served:
             if reason := obstacle(adapters.kind_of(folder), checkpoint):
                 self._withheld.append(Withheld(id=served, reason=reason))
             else:
-                self._adapters[served] = adapters.load(name, folder, checkpoint)
+                adapter = adapters.load(name, folder, checkpoint)
+                self._adapters[served] = self._in_its_format(adapter, folder)
 
     @property
     def adapters(self) -> list[Adapter]:
@@ -62,6 +63,17 @@ class Served:
     def withheld(self) -> list[Withheld]:
         """Models that were asked for and that the engine cannot serve."""
         return list(self._withheld)
+
+    def _in_its_format(self, adapter: Adapter, folder: Path) -> Adapter:
+        trained, served = adapter.prompt_format, self._format.name
+        if trained in (None, served):
+            return adapter
+        asked = "auto" if str(trained).startswith("chat@") else trained
+        raise MismatchError(
+            f"the adapter at {folder} was trained on prompts in the format {trained}; the model "
+            f"reads them in the format {served}; serve it with --prompt-format {asked}, or train "
+            "it again with: python -m robustness align --prompt-format"
+        )
 
     def models(self) -> list[ModelInfo]:
         """The served models, the original first."""

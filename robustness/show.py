@@ -169,7 +169,9 @@ def cards(made: Sequence[IndexCard]) -> str:
             f"layer {card.spec.layer}, position {card.spec.position}",
         ]
         lines += [f"  {task}: observed accuracy {_points(v)}" for task, v in card.tasks.items()]
-        if not card.calibrated:
+        if card.refused:
+            lines.append(f"  not calibrated: {card.refused}")
+        elif not card.calibrated:
             lines.append("  not calibrated: neighbours and distances only")
         lines += [f"  calibrated ({name}): {_skill(s)}" for name, s in card.calibrated.items()]
     return "\n".join(lines)

@@ -20,6 +20,7 @@ from robustness.checkpoint import Checkpoint
 from robustness.decoding import Decoding
 from robustness.engine import ModelInfo, Withheld
 from robustness.errors import EngineError
+from robustness.loading import AUTO, Loading
 from robustness.lora import LoraHooks, Turn
 from robustness.readers import reader_of
 from robustness.served import Served
@@ -40,8 +41,8 @@ class TransformersEngine:
         model: str | Path,
         *,
         prefixes: Mapping[str, Path] | None = None,
-        revision: str | None = None,
-        device: str = "auto",
+        loading: Loading | None = None,
+        device: str = AUTO,
         batch_tokens: int | None = None,
         layer: int = -2,
         name: str | None = None,
@@ -54,8 +55,8 @@ class TransformersEngine:
             model: A folder in transformers' format, or a hub name.
             prefixes: Name -> PEFT adapter folder (input or deep prefix, or LoRA); each is served
                 as `<model>+<name>`.
-            revision: The hub's branch, tag or commit.
-            device: `auto`, `cpu`, `cuda`...
+            loading: Revision, device, number type, and what the model may run.
+            device: Short for a `loading` that says nothing else.
             batch_tokens: Padded tokens that are computed together; by default 1024 on a CPU, where
                 more is slower, and 16384 on a GPU.
             layer: Index into `hidden_states` that representations are taken from.
@@ -67,7 +68,7 @@ class TransformersEngine:
             NotFoundError, CorruptFileError, MismatchError, InputError: See `checkpoint.load` and
                 `adapters.load` and `formats.choose`.
         """
-        self._checkpoint = checkpoints.load(model, revision=revision, device=device, name=name)
+        self._checkpoint = checkpoints.load(model, loading=loading, device=device, name=name)
         self._served = Served(
             self._checkpoint, prefixes, layer=layer, model=str(model), prompt_format=prompt_format
         )

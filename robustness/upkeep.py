@@ -12,7 +12,7 @@ from robustness import index as indexes_
 from robustness.degradation import HeldOut, Skill
 from robustness.degradation.calibration import measure
 from robustness.engine import Engine
-from robustness.errors import InputError
+from robustness.errors import InputError, MismatchError
 from robustness.tasks import Task
 from robustness.types import Instruction, RepresentationSpec
 
@@ -33,13 +33,17 @@ class IndexCard:
     calibrated: Mapping[str, Skill]
     """Source of the task and evidence -> skill. Empty: no calibration, so no numbers."""
     created: str
+    refused: str = ""
+    """Why a calibration that lies there is not used."""
 
 
-def _card(
-    model: str, folder: Path, index: indexes_.ObservedIndex, *, changed: bool = False
-) -> IndexCard:
-    # A calibration beside a changed index is that of the index before.
-    calibration = None if changed else degradation.load(folder, index)
+def _card(model: str, folder: Path, index: indexes_.ObservedIndex) -> IndexCard:
+    calibration, refused = None, ""
+    try:
+        calibration = degradation.load(folder, index)
+    except MismatchError as error:
+        # Of the index before, after `add` and `remove`: the index is still worth describing.
+        refused = str(error)
     means = {name: part.mean_accuracy for name, part in index.tasks.items()}
     return IndexCard(
         model=model,
@@ -51,6 +55,7 @@ def _card(
             name: fitted.skill for name, fitted in calibration.tiers.items()
         },
         created=index.made.created,
+        refused=refused,
     )
 
 
@@ -166,13 +171,13 @@ def _changed(
     if not made:
         raise InputError(unchanged)
     return [
-        _card(model, folder, indexes_.save(updated, folder, onto=loaded.digest), changed=True)
+        _card(model, folder, indexes_.save(updated, folder, onto=loaded.digest))
         for model, folder, loaded, updated in made
     ]
 
 
 def info(engine: Engine, root: Path) -> list[IndexCard]:
-    """Describes the index of every served model.
+    """Describes the index of every served model, also beside a calibration of the index before.
 
     Raises:
         NotFoundError, MismatchError, CorruptFileError: See `index.load`.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from robustness import paths
 from robustness.formats import PromptFormat
+from robustness.loading import AUTO, PLAIN, Dtype, Loading
 
 ENGINES = ("auto", "transformers", "vllm")
 _DESCRIPTION = "Serves the API: OpenAI's endpoints under /v1, this project's under /robustness/v1."
@@ -27,6 +28,8 @@ class Settings:
     engine: str = "auto"
     prompt_format: str = PromptFormat.AUTO
     """What stands around a prompt: see `formats.choose`."""
+    loading: Loading = PLAIN
+    """Revision, device, number type, and what the model may run."""
     backend: str | None = None
     """URL of another Steadfast server that answers instead of an engine in this process."""
     vllm_url: str | None = None
@@ -67,6 +70,30 @@ def _port(text: str) -> int:
     return value
 
 
+def _loading(made: argparse.ArgumentParser) -> None:
+    """The arguments of `Loading`."""
+    made.add_argument(
+        "--revision", help="a hub's branch, tag or commit; indexes are kept for the commit"
+    )
+    made.add_argument("--device", default=AUTO, help="auto (default), cpu, cuda, cuda:1, mps...")
+    made.add_argument(
+        "--dtype",
+        choices=[str(name) for name in Dtype],
+        default=str(Dtype.AUTO),
+        help="of the weights (default: auto: bfloat16 on an NVIDIA GPU, else float32)",
+    )
+    made.add_argument(
+        "--allow-pickle",
+        action="store_true",
+        help="take weights that are not in safetensors; reading them can run code",
+    )
+    made.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="run the Python code beside the weights",
+    )
+
+
 def parser(prog: str) -> argparse.ArgumentParser:
     """The arguments, with their help."""
     made = argparse.ArgumentParser(prog=prog, description=_DESCRIPTION)
@@ -101,6 +128,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
         default=str(PromptFormat.AUTO),
         help="around a prompt (default: auto: the chat template, or by the model's name)",
     )
+    _loading(made)
     made.add_argument(
         "--backend", help="URL of another Steadfast server, which then runs the models"
     )
@@ -145,6 +173,13 @@ def settings_from(
         prefixes=tuple(given.prefix),
         engine=given.engine,
         prompt_format=given.prompt_format,
+        loading=Loading(
+            revision=given.revision,
+            device=given.device,
+            dtype=given.dtype,
+            allow_pickle=given.allow_pickle,
+            trust_remote_code=given.trust_remote_code,
+        ),
         backend=given.backend,
         vllm_url=given.vllm_url,
         vllm_timeout=given.vllm_timeout,

@@ -11,8 +11,8 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from robustness import checkpoint as checkpoints
-from robustness import cli, instructions, storage
-from robustness.alignment import data, groups, prefix
+from robustness import cli, formats, instructions, storage
+from robustness.alignment import data, groups, own, prefix
 from robustness.alignment.data import Collections
 from robustness.alignment.forward import Forward
 from robustness.alignment.paraphrase import paraphrase
@@ -20,6 +20,9 @@ from robustness.alignment.recipe import METHODS, AlignRecipe
 from robustness.alignment.train import AlignProgress, train
 from robustness.alignment.update import accumulate
 from robustness.errors import InputError, MismatchError
+from robustness.prompts import fill
+from robustness.served import Served
+from robustness.tasks import Task
 from robustness.types import Example, Instruction, TaskType
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -273,3 +276,68 @@ def test_held_out_paraphrases_are_never_trained_on() -> None:
     kept, held = groups.hold_out(groups.by_task(PARAPHRASES), 0.25, 7)
     assert held and not {i.id for i in held} & {i.id for i in kept["topic"]}
     assert len(held) + len(kept["topic"]) == len(PARAPHRASES)
+
+
+def test_what_is_trained_on_is_what_is_served(tiny_llama: Path, tmp_path: Path) -> None:
+    loaded = checkpoints.load(tiny_llama, device="cpu")
+    around = formats.choose("wizardlm", "", loaded.tokenizer)
+    material = data.gather(
+        recipe(tmp_path), loaded, examples=EXAMPLES, collections=COLLECTIONS, nltk_data=None,
+        prompt_format=around,
+    )
+    served = Served(loaded, prompt_format="wizardlm")
+    filled = fill(OBSERVED[0], EXAMPLES[0])
+    instance = material.pool.instance(OBSERVED[0], EXAMPLES[0])
+    assert instance is not None
+    assert list(instance.prompt) == served.reading(0, filled, None).ids
+    assert list(instance.prompt) != Served(loaded).reading(0, filled, None).ids
+    cells = [i.prompt for cell in material.cells["observed"] for i in cell.instances]
+    end = tuple(loaded.tokenizer("\n\n### Response:", add_special_tokens=False).input_ids)[-3:]
+    assert all(prompt[-3:] == end for prompt in cells)
+
+
+def test_a_prefix_is_served_in_the_format_that_it_was_trained_in(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "p"
+    train(
+        recipe(out, steps=2), model=tiny_llama, on_progress=lambda _: None, examples=EXAMPLES,
+        collections=COLLECTIONS, device="cpu", prompt_format="alpaca",
+    )
+    assert storage.read_json(out / "training.json")["prompt_format"] == "alpaca"
+    assert "the format `alpaca`" in (out / "README.md").read_text()
+    loaded = checkpoints.load(tiny_llama, device="cpu")
+    served = Served(loaded, {"p": out}, prompt_format="alpaca")
+    assert [m.id for m in served.models()] == ["tiny-llama", "tiny-llama+p"]
+    with pytest.raises(MismatchError, match=r"format alpaca.*reads them in the format none"):
+        Served(loaded, {"p": out})
+    (out / "training.json").unlink()
+    assert len(Served(loaded, {"p": out}).models()) == 2, "nobody knows the format of others' work"
+
+
+def task_of(*splits: str) -> Task:
+    return Task(
+        id="topic", title="t", task_type=TaskType.BC, description="d", fields=("text",),
+        options=OPTIONS, source="written", trained=False,
+        examples=tuple(replace(EXAMPLES[n], split=s) for n, s in enumerate(splits)),
+    )
+
+
+def test_an_own_task_is_never_trained_on_what_it_is_measured_on() -> None:
+    halves = own.inputs(task_of(*["dev"] * 8, *["test"] * 8))
+    assert [e.split for e in halves].count("train") == 6
+    assert len(halves) == len({e.id for e in halves}) == 8
+    marked = own.inputs(task_of(*["train"] * 4, "dev", *["test"] * 4))
+    assert [e.split for e in marked] == [*["train"] * 4, "dev"]
+    with pytest.raises(InputError, match="0 labelled inputs to train on"):
+        own.inputs(task_of(*["test"] * 8))
+
+
+def test_phrasings_of_a_type_are_bound_to_the_task_and_paraphrased() -> None:
+    task = task_of(*["dev"] * 8)
+    general = [replace(OBSERVED[0], task=None, id=""), made("Any good? {review}", task=None)]
+    _, found = own.gather([task], observed=general, paraphrases=None, seed=1)
+    assert [(i.text, i.task) for i in found.observed or ()] == [(OBSERVED[0].text, "topic")]
+    assert found.paraphrases and {p.task for p in found.paraphrases} == {"topic"}
+    with pytest.raises(InputError, match="no observed instruction is for topic"):
+        own.gather([task], observed=general[1:], paraphrases=None, seed=1)

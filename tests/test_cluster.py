@@ -1,14 +1,22 @@
+import itertools
 import os
+import socket
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+from fastapi import FastAPI
 
 from robustness import cli, cluster, scoring
 from robustness.errors import EngineError, InputError, NotFoundError
+from robustness.journal import Journal
 from robustness.workbench import Workbench
+from server.application import create_app
+from server.settings import Settings
 
 try:
     import ray
@@ -18,8 +26,10 @@ except ModuleNotFoundError:
     ray = None
 
 needs_ray = pytest.mark.skipif(ray is None, reason="needs Ray: pip install -r requirements-ray.txt")
-# Ray leaves sockets and processes to the interpreter's end.
-quiet = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")
+# Ray leaves sockets and processes to the interpreter's end, and Ray Data warns of itself.
+quiet = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"
+)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +85,7 @@ def setup(tiny_llama: Path, indexes: Path) -> cluster.Setup:
 def workers() -> list[psutil.Process]:
     """The processes that hold an engine."""
     found = psutil.Process().children(recursive=True)
-    return [p for p in found if "ray::Worker" in " ".join(p.cmdline())]
+    return [p for p in found if "ray::MapWorker" in " ".join(p.cmdline())]
 
 
 @needs_ray
@@ -110,10 +120,7 @@ def test_two_workers_of_which_one_is_killed_give_what_one_process_gives(
 def test_rows_that_kill_every_worker_end_the_run_and_the_rest_is_kept(
     source: Path, setup: cluster.Setup, workbench: Workbench, tmp_path: Path
 ) -> None:
-    done_before: list[int] = []
-
     def kill_all(done: int, total: int) -> None:
-        done_before.append(done)
         for process in workers():
             process.kill()
 
@@ -126,14 +133,46 @@ def test_rows_that_kill_every_worker_end_the_run_and_the_rest_is_kept(
                 source, target, setup, address="local", workers=1, on_progress=kill_all
             )
     assert not target.exists()
-    resumed: list[int] = []
-    scoring.score_file(
-        source, target, workbench, resume=True,
-        on_progress=lambda done, total: resumed.append(done),
+    journal = target.with_name(f".{target.name}.journal")
+    kept = len(Journal(journal, resume=True))
+    assert 0 < kept < 40
+    seen: list[int] = []
+    # On a cluster again: what was kept is not asked again.
+    ray_cluster.score_file(
+        source, target, setup, address="local", workers=2, resume=True,
+        on_progress=lambda done, total: seen.append(done),
     )
+    assert seen[0] > kept and seen[-1] == 40
+    assert sum(b - a for a, b in itertools.pairwise([kept, *seen])) == 40 - kept
     plain = tmp_path / "plain.csv"
     scoring.score_file(source, plain, workbench)
     assert target.read_bytes() == plain.read_bytes()
+
+
+@needs_ray
+@quiet
+def test_servers_do_the_work_and_one_that_is_down_costs_no_row(
+    source: Path, indexes: Path, workbench: Workbench, tmp_path: Path,
+    serve: Callable[[FastAPI], AbstractContextManager[str]],
+) -> None:
+    app = create_app(workbench, Settings(jobs=tmp_path / "jobs"))
+    here, there, alone = (tmp_path / f"{n}.csv" for n in ("here", "there", "alone"))
+    with serve(app) as url, socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        down = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        options = ["--indexes", str(indexes), "--engine-url", url]
+        for arguments in (
+            [str(there), "--ray", *options, "--engine-url", down], [str(alone), *options]
+        ):
+            with pytest.raises(SystemExit) as ended:
+                cli.main(["score", str(source), "--out", *arguments])
+            assert not ended.value.code
+        two = ["score", str(source), "--out", str(alone), *options, "--engine-url", down]
+        with pytest.raises(SystemExit) as ended:
+            cli.main(two)
+        assert ended.value.code == 2
+    scoring.score_file(source, here, workbench)
+    assert there.read_bytes() == alone.read_bytes() == here.read_bytes()
 
 
 @needs_ray

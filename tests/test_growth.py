@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robustness import growth, index, searchers, space, upkeep
+from robustness import growth, index, searchers, show, space, upkeep
 from robustness.degradation import FILE
 from robustness.errors import CorruptFileError, InputError, MismatchError
 from robustness.index import IndexRecipe, ObservedIndex
@@ -126,6 +126,12 @@ def test_the_calibration_of_the_index_before_is_refused(
     cards = upkeep.add(tiny_engine, saved, observed[-2:], [topics, places])
     assert cards[0].instructions == len(observed)
     assert not cards[0].calibrated
+    described = upkeep.info(tiny_engine, saved)
+    assert described == cards
+    assert "the one before" in described[0].refused
+    shown = show.cards(described)
+    assert f"{len(observed)} observed instructions" in shown
+    assert "not calibrated: " in shown and "python -m robustness calibrate" in shown
     with pytest.raises(MismatchError, match="calibrate again"):
         Workbench(tiny_engine, indexes=saved).index()
     with pytest.raises(InputError, match="already"):

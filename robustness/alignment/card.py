@@ -6,6 +6,8 @@ Refuses to measure anything.
 from collections.abc import Mapping
 from typing import Any
 
+from robustness import formats
+
 _SETS = {
     "observed": "observed instructions",
     "held_out": "paraphrases held out of training",
@@ -28,6 +30,8 @@ def markdown(record: Mapping[str, Any]) -> str:
         f"# {_TRAINED[trained]}, {_LOSSES['+kl' if plus else '']} ({method.upper()})", "",
         f"Trained for the backbone `{record['backbone']}`, revision `{record['revision']}`; "
         "another one cannot use it.", "",
+        f"Prompts were read in the format `{record.get('prompt_format', formats.NONE)}`; served in "
+        "another one it is refused.", "",
         f"Stopped after {record['steps']} of at most {recipe['steps']} updates, "
         f"{record['seconds']:.0f} s on {made['hardware']}; the values after update "
         f"{record['best_step']} are kept, the best on {_SETS[record['selected_by']]}.", "",

@@ -15,6 +15,7 @@ from robustness.alignment.recipe import AlignRecipe
 from robustness.backbone import data as backbone_data
 from robustness.checkpoint import Checkpoint
 from robustness.errors import InputError
+from robustness.formats import Format
 from robustness.types import Example, Instruction, content_id
 
 _RESERVE = 32
@@ -68,6 +69,7 @@ def gather(
     examples: Sequence[Example] | None,
     collections: Collections,
     nltk_data: Path | None,
+    prompt_format: Format | None = None,
 ) -> Material:
     """Loads and splits everything.
 
@@ -77,6 +79,7 @@ def gather(
         examples: Labelled inputs; None: the backbone's training examples.
         collections: Sets of instructions.
         nltk_data: Folder with NLTK's `corpora`, for the backbone's training examples.
+        prompt_format: What stands around prompts; None: nothing.
 
     Raises:
         NotFoundError: A shipped collection or corpus is missing.
@@ -109,6 +112,7 @@ def gather(
         tokenizer=checkpoint.tokenizer, end=checkpoint.end,
         context=checkpoint.context - recipe.virtual,
         examples=training, observed=groups.by_task(observed), paraphrases=kept, seed=recipe.seed,
+        wrap=str if prompt_format is None else prompt_format.wrap,
     )
     if not pool.tasks():
         raise InputError(

@@ -60,7 +60,7 @@ def draw(
         instruction = usable[number % len(usable)]
         example = rng.choice(examples[str(instruction.task)])
         text = prompts.fill(instruction, example)
-        ids = tuple(pool.tokenizer(text.text)["input_ids"])
+        ids = pool.ids(text.text)
         ends = [
             (*pool.tokenizer(o, add_special_tokens=False)["input_ids"], pool.end)
             for o in text.options

@@ -5,7 +5,7 @@ Refuses to know the model. Step k of a seed is always the same batch: a resumed 
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,10 @@ def answer_of(instruction: Instruction, example: Example) -> str:
     return prompts.label_words(instruction, example.options)[example.options.index(example.answer)]
 
 
-def instance_of(tokenizer: Any, end: int, instruction: Instruction, example: Example) -> Instance:
+def instance_of(
+    tokenizer: Any, end: int, instruction: Instruction, example: Example,
+    wrap: Callable[[str], str] = str,
+) -> Instance:
     """A labelled input under a phrasing as token ids.
 
     Args:
@@ -56,11 +59,12 @@ def instance_of(tokenizer: Any, end: int, instruction: Instruction, example: Exa
         end: Id of its end-of-text token.
         instruction: The phrasing.
         example: The input.
+        wrap: Puts around a prompt what stands there when the model is served: see `formats.py`.
 
     Raises:
         InputError: The example has no answer, or does not fit the phrasing.
     """
-    prompt = tokenizer(prompts.fill(instruction, example).text)["input_ids"]
+    prompt = tokenizer(wrap(prompts.fill(instruction, example).text))["input_ids"]
     answer = tokenizer(answer_of(instruction, example), add_special_tokens=False)["input_ids"]
     return Instance(tuple(prompt), (*answer, end))
 
@@ -81,6 +85,12 @@ class Pool:
     paraphrases: Mapping[str, Sequence[Instruction]]
     """Task -> paraphrases to train on."""
     seed: int
+    wrap: Callable[[str], str] = str
+    """Puts around a prompt what stands there when the model is served: see `formats.py`."""
+
+    def ids(self, prompt: str) -> tuple[int, ...]:
+        """Tokens of a prompt as the model is to read it."""
+        return tuple(self.tokenizer(self.wrap(prompt))["input_ids"])
 
     def tasks(self) -> list[str]:
         """Tasks that have inputs, observed instructions and paraphrases, in order."""
@@ -88,7 +98,7 @@ class Pool:
 
     def instance(self, instruction: Instruction, example: Example) -> Instance | None:
         """One instance, or None where it does not fit."""
-        made = instance_of(self.tokenizer, self.end, instruction, example)
+        made = instance_of(self.tokenizer, self.end, instruction, example, self.wrap)
         return made if len(made.prompt) + len(made.answer) <= self.context else None
 
     def group(self, rng: random.Random, paraphrases: int) -> Group:

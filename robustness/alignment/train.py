@@ -5,14 +5,14 @@ Refuses to know the server and unobserved-test. `python -m robustness align` cal
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from robustness import checkpoint as checkpoints
-from robustness import provenance, storage
+from robustness import formats, provenance, storage
 from robustness.alignment import card, data, development
 from robustness.alignment.data import Collections, Material
 from robustness.alignment.development import Score
@@ -21,6 +21,7 @@ from robustness.alignment.recipe import AlignRecipe
 from robustness.alignment.trainee import Trainee
 from robustness.alignment.update import StepLoss, optimizer_of, rate, update
 from robustness.errors import MismatchError
+from robustness.loading import AUTO, Dtype, Loading
 from robustness.types import Example
 
 SCHEMA = 1
@@ -106,14 +107,16 @@ def _keep(
 
 
 def _finish(
-    recipe: AlignRecipe, trainee: Trainee, forward: Forward, material: Material, state: _State
+    recipe: AlignRecipe, trainee: Trainee, forward: Forward, material: Material, state: _State,
+    prompt_format: str,
 ) -> None:
     trainee.restore(state.best)
     after = _scores(forward, material, trainee, recipe.rows_per_pass)
     loaded = trainee.loaded
     record = {
         "schema": SCHEMA, "backbone": loaded.id, "revision": loaded.revision,
-        "recipe": recipe.record(), "steps": state.step, "best_step": state.best_step,
+        "prompt_format": prompt_format, "recipe": recipe.record(), "steps": state.step,
+        "best_step": state.best_step,
         "selected_by": material.selects, "seconds": round(state.seconds, 1),
         "before": state.before, "after": {n: asdict(s) for n, s in after.items()},
         "counts": dict(material.counts), "data": material.digest,
@@ -153,12 +156,14 @@ def _report(
 def train(
     recipe: AlignRecipe,
     *,
-    model: Path,
+    model: str | Path,
     on_progress: Callable[[AlignProgress], None],
     examples: Sequence[Example] | None = None,
     collections: Collections | None = None,
     nltk_data: Path | None = None,
-    device: str = "auto",
+    device: str = AUTO,
+    loading: Loading | None = None,
+    prompt_format: str = formats.NONE,
 ) -> Path:
     """Aligns a backbone, or goes on where a killed alignment stopped.
 
@@ -170,7 +175,11 @@ def train(
         collections: Sets of instructions; None: the shipped observed ones and paraphrases. Early
             stopping looks at `development` where given, else at held-out paraphrases.
         nltk_data: Folder with NLTK's `corpora`.
-        device: `auto`, `cpu`, `cuda`...
+        device: Short for a `loading` that says nothing else.
+        loading: Revision, device, number type, and what the model may run. All weights are trained
+            in float32 unless it says otherwise: small updates are lost in fewer bits.
+        prompt_format: What stands around prompts, as when the prefix is served: see
+            `formats.choose`.
 
     Returns:
         `recipe.out`, with a PEFT adapter (or, for `ft` and `ft+kl`, the whole model), its card
@@ -181,10 +190,14 @@ def train(
         InputError: Nothing can be trained on, or the prefix leaves no room for prompts.
         MismatchError: The checkpoint in `recipe.out` belongs to another recipe, backbone or data.
     """
-    loaded = checkpoints.load(model, device=device)
+    asked = loading or Loading(device=device)
+    if recipe.kind is None and asked.dtype == Dtype.AUTO:
+        asked = replace(asked, dtype=Dtype.FLOAT32)
+    loaded = checkpoints.load(model, loading=asked)
+    around = formats.choose(prompt_format, str(model), loaded.tokenizer)
     material = data.gather(
         recipe, loaded, examples=examples, collections=collections or Collections(),
-        nltk_data=nltk_data,
+        nltk_data=nltk_data, prompt_format=around,
     )
     forward = Forward(loaded, gradient_checkpointing=recipe.gradient_checkpointing)
     trainee = Trainee(recipe, loaded)
@@ -192,7 +205,7 @@ def train(
     path = recipe.out / "checkpoint.pt"
     identity = {
         "recipe": recipe.record(), "backbone": loaded.id, "revision": loaded.revision,
-        "data": material.digest,
+        "data": material.digest, "prompt_format": around.name,
     }
     state = _resume(path, identity, trainee, optimizer)
     if not state.before:
@@ -218,6 +231,6 @@ def train(
         _keep(path, identity, trainee, optimizer, state)
         losses, since = [], time.monotonic()
         on_progress(progress)
-    _finish(recipe, trainee, forward, material, state)
+    _finish(recipe, trainee, forward, material, state, around.name)
     path.unlink(missing_ok=True)
     return recipe.out

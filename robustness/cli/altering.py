@@ -24,9 +24,11 @@ from robustness.cli.options import (
     emit,
     one_model,
     progress,
+    with_loading,
 )
 from robustness.errors import InputError
 from robustness.formats import PromptFormat
+from robustness.loading import PLAIN, Loading
 
 _PROBE = "probe"
 _RECIPE = trained.Recipe()
@@ -54,6 +56,7 @@ app = typer.Typer(
 
 
 @app.command("probe")
+@with_loading
 def probe(
     text: Text,
     task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
@@ -64,11 +67,12 @@ def probe(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """The alterations of one instruction, measured: the command where none is named."""
-    workbench, chosen = one_model(model, prefix, indexes, prompt_format)
+    workbench, chosen = one_model(model, prefix, indexes, prompt_format, loading)
     with progress("prompt") as report:
         made = alterations.probe(
             workbench, text, task=task, model=chosen, limit=limit, seed=seed,
@@ -78,6 +82,7 @@ def probe(
 
 
 @app.command("train")
+@with_loading
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the results; with the same one, goes on.")],
     task_names: Annotated[
@@ -124,6 +129,7 @@ def train(
     ] = instructions.UNOBSERVED_DEVELOPMENT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
     model: Model = DEFAULT_MODEL,
+    loading: Loading = PLAIN,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -148,7 +154,7 @@ def train(
     typer.echo(shown, err=True)
     with progress("unit") as report:
         made = trained.train(
-            planned, model, out, on_progress=report,
+            planned, model, out, loading=loading, on_progress=report,
             on_start=lambda name, known, total: typer.echo(
                 f"{name}: {known} of {total} are finished", err=True
             ),

@@ -27,11 +27,14 @@ from robustness.cli.options import (
     folders_of,
     one_model,
     progress,
+    served_at,
+    with_loading,
     workbench_of,
 )
 from robustness.encoder import Encoder
 from robustness.errors import InputError
 from robustness.formats import PromptFormat
+from robustness.loading import PLAIN, Loading
 from robustness.types import Prediction
 from robustness.workbench import Workbench
 
@@ -39,6 +42,7 @@ app = typer.Typer()
 
 
 @app.command()
+@with_loading
 def predict(
     text: Text,
     task: TaskName = None,
@@ -48,6 +52,7 @@ def predict(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     neighbours: Annotated[int, typer.Option("-k", help="Neighbours to show.")] = 5,
     measurements: Annotated[
         Path | None,
@@ -99,7 +104,7 @@ def predict(
         )
         emit(found, as_json, show.prediction(found))
         return
-    workbench, chosen = one_model(model, prefix, indexes, prompt_format)
+    workbench, chosen = one_model(model, prefix, indexes, prompt_format, loading)
     examples = None if inputs is None else scoring.read_inputs(workbench, inputs)
     if measure:
         if task is None:
@@ -129,12 +134,14 @@ def _climb(workbench: Workbench, text: str, task: str, model: str, k: int) -> Pr
 
 
 @app.command()
+@with_loading
 def advise(
     text: Text,
     task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     paraphraser_url: ParaphraserUrl = None,
     paraphraser_model: ParaphraserModel = "",
@@ -142,7 +149,7 @@ def advise(
     as_json: Json = False,
 ) -> None:
     """Rewordings with their predicted loss, and which words moved the instruction."""
-    workbench, chosen = one_model(model, prefix, indexes, prompt_format)
+    workbench, chosen = one_model(model, prefix, indexes, prompt_format, loading)
     served = None
     if paraphraser_url is not None:
         served = ServedParaphraser(
@@ -155,6 +162,7 @@ def advise(
 
 
 @app.command()
+@with_loading
 def compare(
     text: Text,
     task: TaskName = None,
@@ -165,11 +173,12 @@ def compare(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Both models' answers to the same prompt, with option probabilities."""
-    workbench = workbench_of(model, prefix, indexes, prompt_format)
+    workbench = workbench_of(model, prefix, indexes, prompt_format, loading)
     example = scoring.example_of(workbench, task, input_text, options, "") if input_text else None
     made = workbench.compare(
         text, task=task, example=example, models=(workbench.original, *workbench.aligned)
@@ -178,6 +187,7 @@ def compare(
 
 
 @app.command()
+@with_loading
 def quantiles(
     task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
     instruction_table: Annotated[
@@ -204,6 +214,7 @@ def quantiles(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     as_json: Json = False,
 ) -> None:
     """Quantiles of accuracy over many instructions, from a part of the cells (PromptEval)."""
@@ -211,7 +222,7 @@ def quantiles(
     pool, left = budget.pool(chosen, instruction_table, paraphrases=paraphrases, seed=seed)
     for text, reason in left.items():
         typer.echo(f"left out {text!r}: {reason}", err=True)
-    engine = engine_of(model, prefix or [], prompt_format)
+    engine = engine_of(model, prefix or [], prompt_format, loading)
     with progress("cell") as report:
         made = budget.measure(
             engine, engine.models()[-1 if prefix else 0].id, pool, chosen, share=share,
@@ -222,6 +233,7 @@ def quantiles(
 
 
 @app.command()
+@with_loading
 def score(
     table: Annotated[Path, typer.Argument(help=".csv, .json, .jsonl or .parquet.")],
     out: Annotated[Path, typer.Option(help="Where to write; the ending gives the format.")],
@@ -235,11 +247,22 @@ def score(
     ] = None,
     ray_workers: Annotated[
         int | None,
-        typer.Option(min=1, help="With --ray: workers; by default one a GPU, or one a core."),
+        typer.Option(
+            min=1,
+            help="With --ray: workers; by default one a server, else one a GPU, or one a core.",
+        ),
+    ] = None,
+    engine_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A Steadfast server that runs the model instead (it may hold a vLLM); with --ray "
+            "repeatable, dealt to the workers in turn."
+        ),
     ] = None,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
@@ -253,14 +276,18 @@ def score(
                 table, out,
                 cluster.Setup(
                     model=model, prefixes=folders_of(prefix, model), indexes=indexes,
-                    prompt_format=prompt_format,
+                    prompt_format=prompt_format, loading=loading,
+                    engine_urls=tuple(engine_url or ()),
                 ),
                 address=ray, workers=ray_workers, resume=resume, on_progress=on_progress,
             )
         else:
+            workbench = (
+                served_at(engine_url, indexes) if engine_url
+                else workbench_of(model, prefix, indexes, prompt_format, loading)
+            )
             scored = scoring.score_file(
-                table, out, workbench_of(model, prefix, indexes, prompt_format), resume=resume,
-                on_progress=on_progress,
+                table, out, workbench, resume=resume, on_progress=on_progress
             )
     summary = scoring.summary(scored, out)
     emit(summary, as_json, show.summary(summary))

@@ -20,9 +20,11 @@ from robustness.cli.options import (
     engine_of,
     folders_of,
     progress,
+    with_loading,
 )
 from robustness.collections import sources
 from robustness.formats import PromptFormat
+from robustness.loading import PLAIN, Loading
 
 app = typer.Typer()
 
@@ -47,6 +49,7 @@ def import_(
 
 
 @app.command()
+@with_loading
 def evaluate(
     task_names: Annotated[
         list[str],
@@ -87,6 +90,7 @@ def evaluate(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     as_json: Json = False,
 ) -> None:
     """Tasks x instructions x models: accuracy, statistics, tables and a report; resumes."""
@@ -104,7 +108,7 @@ def evaluate(
     typer.echo(shown, err=True)
     with progress("prompt") as report:
         made = study.evaluate(
-            engine_of(model, prefix, prompt_format), planned, out, on_progress=report,
+            engine_of(model, prefix, prompt_format, loading), planned, out, on_progress=report,
             on_start=lambda what, known, total: report(f"{what}, {known} known", known, total),
         )
     emit(made, as_json, show.outcome(made))

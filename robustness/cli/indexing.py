@@ -22,8 +22,10 @@ from robustness.cli.options import (
     engine_of,
     labelled_tasks,
     progress,
+    with_loading,
 )
 from robustness.formats import PromptFormat
+from robustness.loading import PLAIN, Loading
 
 app = typer.Typer()
 index_app = typer.Typer(no_args_is_help=True, help="The observed index of a model.")
@@ -31,6 +33,7 @@ app.add_typer(index_app, name="index")
 
 
 @index_app.command("build")
+@with_loading
 def index_build(
     observed: Annotated[
         Path | None, typer.Option(help="Collection file; by default the shipped observed one.")
@@ -40,12 +43,13 @@ def index_build(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Reads the observed instructions and saves the index of the model and of each prefix."""
     known = instructions.read(observed) if observed else instructions.builtin(instructions.OBSERVED)
-    engine = engine_of(model, prefix, prompt_format)
+    engine = engine_of(model, prefix, prompt_format, loading)
     with progress("task") as report:
         chosen = labelled_tasks(task_sources, field)
         cards = upkeep.build(engine, indexes, known, chosen, report=report)
@@ -53,6 +57,7 @@ def index_build(
 
 
 @index_app.command("add")
+@with_loading
 def index_add(
     collection: Annotated[Path, typer.Argument(help="Collection file of observed instructions.")],
     task_sources: TaskSources = None,
@@ -60,11 +65,12 @@ def index_add(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Puts observed instructions into a saved index: only they are read and measured."""
-    engine = engine_of(model, prefix, prompt_format)
+    engine = engine_of(model, prefix, prompt_format, loading)
     new = instructions.read(collection)
     with progress("task") as report:
         chosen = labelled_tasks(task_sources, field)
@@ -74,6 +80,7 @@ def index_add(
 
 
 @index_app.command("remove")
+@with_loading
 def index_remove(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of instructions.")],
     task_sources: TaskSources = None,
@@ -81,11 +88,12 @@ def index_remove(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """Takes observed instructions out of a saved index."""
-    engine = engine_of(model, prefix, prompt_format)
+    engine = engine_of(model, prefix, prompt_format, loading)
     with progress("task") as report:
         chosen = labelled_tasks(task_sources, field)
         cards = upkeep.remove(engine, indexes, ids, chosen, report=report)
@@ -94,19 +102,22 @@ def index_remove(
 
 
 @index_app.command("info")
+@with_loading
 def index_info(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
     """What the index of the model and of each prefix holds, and how good its calibration is."""
-    cards = upkeep.info(engine_of(model, prefix, prompt_format), indexes)
+    cards = upkeep.info(engine_of(model, prefix, prompt_format, loading), indexes)
     emit(cards, as_json, show.cards(cards))
 
 
 @app.command()
+@with_loading
 def calibrate(
     unobserved: Annotated[
         Path | None,
@@ -126,6 +137,7 @@ def calibrate(
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
@@ -134,7 +146,7 @@ def calibrate(
         instructions.UNOBSERVED_TEST if held_out else instructions.UNOBSERVED_DEVELOPMENT
     )
     pool = instructions.read(unobserved) if unobserved else instructions.builtin(shipped)
-    engine = engine_of(model, prefix, prompt_format)
+    engine = engine_of(model, prefix, prompt_format, loading)
     chosen = labelled_tasks(task_sources, field)
     if held_out:
         with progress("instruction") as report:

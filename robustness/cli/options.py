@@ -3,19 +3,22 @@
 Refuses to know any command.
 """
 
+import inspect
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from tqdm import tqdm
 
 from robustness import checkpoint, instructions, paths, storage, study
+from robustness.client import RemoteEngine
 from robustness.errors import InputError
 from robustness.formats import PromptFormat
+from robustness.loading import AUTO, Dtype, Loading
 from robustness.study import sources
 from robustness.tasks import Task
 from robustness.transformers_engine import TransformersEngine
@@ -75,6 +78,65 @@ Data = Annotated[
 
 DEFAULT_MODEL = str(paths.BACKBONE)
 
+_LOADING = "loading"
+_LOADING_OPTIONS = {
+    "revision": (
+        Annotated[
+            str | None,
+            typer.Option(help="A hub's branch, tag or commit; indexes are kept for the commit."),
+        ],
+        None,
+    ),
+    "device": (Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps...")], AUTO),
+    "dtype": (
+        Annotated[
+            Dtype,
+            typer.Option(help="Of the weights; auto: bfloat16 on an NVIDIA GPU, else float32."),
+        ],
+        Dtype.AUTO,
+    ),
+    "allow_pickle": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--allow-pickle",
+                help="Take weights that are not in safetensors; reading them can run code.",
+            ),
+        ],
+        False,
+    ),
+    "trust_remote_code": (
+        Annotated[
+            bool,
+            typer.Option("--trust-remote-code", help="Run the Python code beside the weights."),
+        ],
+        False,
+    ),
+}
+
+
+def with_loading(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameter `loading` is given by options: revision, device and so on."""
+    signature = inspect.signature(command, eval_str=True)
+    parameters = []
+    for parameter in signature.parameters.values():
+        if parameter.name != _LOADING:
+            parameters.append(parameter)
+            continue
+        parameters += [
+            inspect.Parameter(name, parameter.kind, default=default, annotation=annotation)
+            for name, (annotation, default) in _LOADING_OPTIONS.items()
+        ]
+
+    def asked(**given: Any) -> None:
+        loading = Loading(**{name: given.pop(name) for name in _LOADING_OPTIONS})
+        command(**given, **{_LOADING: loading})
+
+    asked.__name__, asked.__doc__ = command.__name__, command.__doc__
+    asked.__annotations__ = {p.name: p.annotation for p in parameters}
+    asked.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return asked
+
 
 def folders_of(prefixes: Sequence[Path] | None, model: str) -> Mapping[str, Path]:
     """Prefix names -> folders; by default those that ship for the model."""
@@ -85,27 +147,36 @@ def folders_of(prefixes: Sequence[Path] | None, model: str) -> Mapping[str, Path
 
 
 def engine_of(
-    model: str, prefixes: Sequence[Path] | None, prompt_format: PromptFormat
+    model: str, prefixes: Sequence[Path] | None, prompt_format: PromptFormat, loading: Loading
 ) -> TransformersEngine:
     """The engine in this process, with the named prefixes or those that ship."""
     return TransformersEngine(
-        model, prefixes=folders_of(prefixes, model), prompt_format=prompt_format
+        model, prefixes=folders_of(prefixes, model), prompt_format=prompt_format, loading=loading
     )
 
 
 def workbench_of(
-    model: str, prefixes: Sequence[Path] | None, indexes: Path, prompt_format: PromptFormat
+    model: str, prefixes: Sequence[Path] | None, indexes: Path, prompt_format: PromptFormat,
+    loading: Loading,
 ) -> Workbench:
     """The engine with its saved indexes."""
-    engine = engine_of(model, prefixes, prompt_format)
+    engine = engine_of(model, prefixes, prompt_format, loading)
     return Workbench(engine, indexes=indexes, task_files=True)
 
 
+def served_at(urls: Sequence[str], indexes: Path) -> Workbench:
+    """Another Steadfast server with the indexes saved here."""
+    if len(urls) > 1:
+        raise InputError(f"--engine-url was given {len(urls)} times; only --ray takes several")
+    return Workbench(RemoteEngine(urls[0]), indexes=indexes, task_files=True)
+
+
 def one_model(
-    model: str, prefixes: Sequence[Path] | None, indexes: Path, prompt_format: PromptFormat
+    model: str, prefixes: Sequence[Path] | None, indexes: Path, prompt_format: PromptFormat,
+    loading: Loading,
 ) -> tuple[Workbench, str]:
     """A workbench, and the model that is asked about: the named prefix, else the original."""
-    workbench = workbench_of(model, prefixes or [], indexes, prompt_format)
+    workbench = workbench_of(model, prefixes or [], indexes, prompt_format, loading)
     return workbench, workbench.aligned[0] if prefixes else workbench.original
 
 

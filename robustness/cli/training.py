@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from robustness import paths, quality, show
 from robustness.alignment import data as alignment_data
+from robustness.alignment import own
 from robustness.alignment import train as alignment
 from robustness.alignment.recipe import AlignRecipe
 from robustness.backbone import recipe
@@ -30,8 +31,10 @@ from robustness.cli.options import (
     engine_of,
     labelled_tasks,
     progress,
+    with_loading,
 )
 from robustness.formats import PromptFormat
+from robustness.loading import PLAIN, Loading
 
 app = typer.Typer()
 backbone_app = typer.Typer(no_args_is_help=True, help="How the embedded backbone is made.")
@@ -39,6 +42,7 @@ app.add_typer(backbone_app, name="backbone")
 
 
 @app.command()
+@with_loading
 def align(
     out: Annotated[Path, typer.Option(help="Folder of the result; its name is the prefix's.")],
     method: Annotated[str, typer.Option(help="pt+kl, pt, ft+kl or ft.")] = "pt+kl",
@@ -63,13 +67,16 @@ def align(
     task_sources: TaskSources = None,
     seed: int = 1,
     model: Model = DEFAULT_MODEL,
+    prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Trains a prefix (or all weights) so that paraphrases answer like their reference.
 
     Observed instructions, paraphrases and labelled inputs are the shipped ones where none are
-    named; of tasks that are named, the inputs of split train are trained on.
+    named. Of tasks that are named, the inputs of the split train are trained on, or those of the
+    split dev where there are none, and their paraphrases are made where no file is named.
     """
     settings = AlignRecipe(
         out=out, method=method, steps=steps, virtual_tokens=virtual_tokens, lambda_=lambda_,
@@ -77,17 +84,17 @@ def align(
         paraphrases=group, rows_per_pass=rows_per_pass,
         gradient_checkpointing=gradient_checkpointing, seed=seed,
     )
-    examples = None
+    known = collections_of(observed) if observed else None
+    others = collections_of(paraphrases) if paraphrases else None
+    examples, sets = None, alignment_data.Collections(observed=known, paraphrases=others)
     if task_sources is not None:
-        examples = [e for t in labelled_tasks(task_sources) for e in t.examples if e.answer]
-    sets = alignment_data.Collections(
-        observed=collections_of(observed) if observed else None,
-        paraphrases=collections_of(paraphrases) if paraphrases else None,
-    )
+        examples, sets = own.gather(
+            labelled_tasks(task_sources), observed=known, paraphrases=others, seed=seed
+        )
     with progress("step") as report:
         folder = alignment.train(
-            settings, model=Path(model), examples=examples, collections=sets,
-            nltk_data=corpora_of(data),
+            settings, model=model, nltk_data=corpora_of(data), examples=examples,
+            collections=sets, prompt_format=prompt_format, loading=loading,
             on_progress=lambda p: report(f"loss {p.loss:.3f}", p.step, p.steps),
         )
     emit({"aligned": folder}, as_json, f"trained: {folder}")
@@ -139,15 +146,18 @@ def backbone_seeds(
 
 
 @backbone_app.command("card")
+@with_loading
 def backbone_card(
     model: Model = DEFAULT_MODEL,
     prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Measures the backbone, and what alignment gains, by set of instructions; writes its card."""
     with progress("task") as report:
         card = quality.describe(
-            engine_of(model, None, prompt_format), Path(model), corpora_of(data), report=report
+            engine_of(model, None, prompt_format, loading), Path(model), corpora_of(data),
+            report=report,
         )
     emit(card, as_json, f"written: {Path(model) / 'CARD.md'}")

@@ -379,8 +379,9 @@ def load(folder: Path, index: ObservedIndex) -> Calibration | None:
         raise CorruptFileError(f"{path}: {key}: {first['msg']}") from error
     if row.index_digest != index.digest or row.spec != index.spec:
         raise MismatchError(
-            f"{path} was measured with another index than the one beside it; calibrate again "
-            "with: python -m robustness calibrate"
+            f"{path} was measured with another index than the one beside it (the one before, if "
+            "instructions were added or removed); calibrate again with: python -m robustness "
+            "calibrate"
         )
     return Calibration(
         spec=row.spec, index_digest=row.index_digest, coverage=row.coverage, lines=row.lines,

@@ -7,13 +7,14 @@ import logging
 import secrets
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robustness import checkpoint
 from robustness.client import RemoteEngine
 from robustness.engine import Engine, Withheld
 from robustness.errors import EngineError
+from robustness.loading import Dtype, pinned
 from robustness.served import Served
 from robustness.transformers_engine import TransformersEngine
 from server.engines import vllm_command
@@ -64,7 +65,7 @@ def _built(settings: Settings) -> Built:
     machine = Machine(
         vllm=vllm_command.installed(),
         gpu=vllm_command.has_gpu(),
-        encoder_decoder=checkpoint.is_encoder_decoder(settings.model),
+        encoder_decoder=checkpoint.is_encoder_decoder(settings.model, settings.loading),
     )
     choice = choose(settings.engine, settings.vllm_url, machine)
     if choice.engine == "vllm":
@@ -77,7 +78,8 @@ def _built(settings: Settings) -> Built:
             _log.warning("%s", error)
             choice = Choice(engine="transformers", reason="vLLM did not start: see the log")
     engine = TransformersEngine(
-        settings.model, prefixes=chosen, prompt_format=settings.prompt_format
+        settings.model, prefixes=chosen, prompt_format=settings.prompt_format,
+        loading=settings.loading,
     )
     return Built(engine=engine, reason=choice.reason, withheld=engine.withheld())
 
@@ -91,7 +93,11 @@ def _free_port() -> int:
 
 def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) -> VllmEngine:
     """An engine on a running vLLM, or on one that is started here."""
-    ends = checkpoint.load(settings.model, device="cpu", ends_only=True)
+    loading = pinned(settings.model, settings.loading)
+    # The ends stay beside the server, whatever device vLLM has.
+    ends = checkpoint.load(
+        settings.model, loading=replace(loading, device="cpu", dtype=Dtype.AUTO), ends_only=True
+    )
     served = Served(
         ends, prefixes, model=settings.model, prompt_format=settings.prompt_format,
         obstacle=obstacle,
@@ -101,7 +107,7 @@ def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) ->
     launch = vllm_command.launch(
         machine.vllm or _NO_INSTALLATION,
         model=settings.model, name=ends.id, layers=ends.layers, context=ends.context,
-        port=port, key=key, gpu=machine.gpu,
+        port=port, key=key, gpu=machine.gpu, loading=loading,
     )  # fmt: skip
     hint = "this server's log has the command that starts the right one"
     if settings.vllm_url:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robustness import paths
+from robustness.loading import Dtype, Loading
 
 _HERE = Path(__file__).resolve().parent
 _LARGEST_BATCH = 256
@@ -74,6 +75,18 @@ def installed(root: Path = paths.ROOT) -> Installation | None:
     return None
 
 
+def _loaded(loading: Loading, *, gpu: bool) -> list[str]:
+    """What vLLM is told of how the model is loaded."""
+    made = ["--load-format", "auto" if loading.allow_pickle else "safetensors"]
+    if loading.revision:
+        made += ["--revision", loading.revision, "--tokenizer-revision", loading.revision]
+    if loading.trust_remote_code:
+        made.append("--trust-remote-code")
+    if loading.dtype != Dtype.AUTO:
+        return [*made, "--dtype", loading.dtype]
+    return made if gpu else [*made, "--dtype", "float32"]
+
+
 def launch(
     installation: Installation,
     *,
@@ -84,6 +97,7 @@ def launch(
     port: int,
     key: str,
     gpu: bool,
+    loading: Loading,
 ) -> Launch:
     """The command for one model.
 
@@ -96,6 +110,7 @@ def launch(
         port: Where it listens, on loopback.
         key: What its clients show.
         gpu: Whether it runs on one.
+        loading: Revision, number type, and what the model may run; vLLM chooses the device.
     """
     # Counted as transformers' `hidden_states` are: the penultimate is the representation; the last,
     # which vLLM takes before the final norm, gives the option scores.
@@ -140,9 +155,10 @@ def launch(
     }
     if Path(model).is_dir():
         environment["HF_HUB_OFFLINE"] = "1"
+    arguments += _loaded(loading, gpu=gpu)
     if not gpu:
         # Blocks of 128, the default there, are longer than most shared starts.
-        arguments += ["--dtype", "float32", "--block-size", "32", "--enforce-eager"]
+        arguments += ["--block-size", "32", "--enforce-eager"]
         environment |= {
             "VLLM_CPU_KVCACHE_SPACE": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",

@@ -20,9 +20,11 @@ from robustness.alterations.trained.run import Experiment, Finished, rouge
 from robustness.alterations.trained.values import START, Answer, Arm, Form, Setting, Version
 from robustness.cli import main
 from robustness.errors import CancelledError, InputError, MismatchError
+from robustness.loading import Loading
 from robustness.tasks import Task
 from robustness.types import Instruction, TaskType
 
+CPU = Loading(device="cpu")
 SMALL = trained.Recipe(instances=(2, 4), seeds=1, limit=4, epochs=1, batch=4)
 
 
@@ -101,7 +103,7 @@ def test_the_plan_counts_what_is_done(tiny_llama: Path, tmp_path: Path) -> None:
     assert outline.trainings == 2 * 2
     # One epoch of 2 or 4 inputs, four an update.
     assert outline.updates == 4
-    made = trained.train(plan, tiny_llama, tmp_path, device="cpu")
+    made = trained.train(plan, tiny_llama, tmp_path, loading=CPU)
     assert outline.answers == len(pd.read_parquet(tmp_path / "records.parquet"))
     assert (made.trained, made.known) == (5, 0)
 
@@ -114,7 +116,7 @@ def test_both_families_are_trained_and_reported_and_stay_as_they_were(
     before = digest(model)
     recipe = replace(SMALL, instances=(16,), epochs=12, learning_rate=1e-2,
                      versions=(Version.ORIGINAL, Version.EMPTY))
-    made = trained.train(planned(recipe), model, tmp_path, device="cpu")
+    made = trained.train(planned(recipe), model, tmp_path, loading=CPU)
     assert digest(model) == before
     for file in (tmp_path / "runs").glob("*-16-*.json"):
         losses = json.loads(file.read_text())["losses"]
@@ -150,14 +152,14 @@ def test_a_killed_run_goes_on_and_trains_nothing_twice(tiny_llama: Path, tmp_pat
         return asked > 9
 
     with pytest.raises(CancelledError, match="goes on"):
-        trained.train(plan, tiny_llama, tmp_path / "killed", device="cpu", should_stop=stop)
+        trained.train(plan, tiny_llama, tmp_path / "killed", loading=CPU, should_stop=stop)
     kept = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "killed" / "runs").iterdir()}
     assert 0 < len(kept) < 7 and not (tmp_path / "killed" / "records.parquet").exists()
-    made = trained.train(plan, tiny_llama, tmp_path / "killed", device="cpu")
+    made = trained.train(plan, tiny_llama, tmp_path / "killed", loading=CPU)
     assert (made.known, made.trained) == (len(kept), 7 - len(kept))
     files = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "killed" / "runs").iterdir()}
     assert len(files) == 7 and all(files[name] == when for name, when in kept.items())
-    trained.train(plan, tiny_llama, tmp_path / "whole", device="cpu")
+    trained.train(plan, tiny_llama, tmp_path / "whole", loading=CPU)
     whole, killed = (pd.read_parquet(tmp_path / n / "records.parquet") for n in ("whole", "killed"))
     pd.testing.assert_frame_equal(whole, killed)
 
@@ -166,31 +168,31 @@ def test_more_inputs_take_what_is_known_and_other_settings_do_not(
     tiny_llama: Path, tmp_path: Path
 ) -> None:
     first = replace(SMALL, instances=(2,), versions=(Version.EMPTY,))
-    trained.train(planned(first), tiny_llama, tmp_path, device="cpu")
+    trained.train(planned(first), tiny_llama, tmp_path, loading=CPU)
     more = trained.train(
-        planned(replace(first, instances=(2, 4))), tiny_llama, tmp_path, device="cpu"
+        planned(replace(first, instances=(2, 4))), tiny_llama, tmp_path, loading=CPU
     )
     assert (more.known, more.trained) == (3, 2)
     other = Experiment(
-        planned(replace(first, learning_rate=1e-3)), tiny_llama, tmp_path, device="cpu"
+        planned(replace(first, learning_rate=1e-3)), tiny_llama, tmp_path, loading=CPU
     )
     assert other.known() == 1
 
 
 def test_a_damaged_file_is_named(tiny_llama: Path, tmp_path: Path) -> None:
     plan = planned(replace(SMALL, instances=(2,), versions=()))
-    trained.train(plan, tiny_llama, tmp_path, device="cpu")
+    trained.train(plan, tiny_llama, tmp_path, loading=CPU)
     file = next((tmp_path / "runs").glob("start-*.json"))
     file.write_text(json.dumps({"schema": 1, "answers": [{"version": "original"}]}))
     with pytest.raises(MismatchError, match="remove it"):
-        trained.train(plan, tiny_llama, tmp_path, device="cpu")
+        trained.train(plan, tiny_llama, tmp_path, loading=CPU)
 
 
 @pytest.mark.parametrize("family", ["tiny_llama", "tiny_t5"])
 def test_answers_of_a_batch_are_those_of_transformers_one_by_one(
     family: str, request: pytest.FixtureRequest
 ) -> None:
-    loaded = checkpoints.load(request.getfixturevalue(family), device="cpu")
+    loaded = checkpoints.load(request.getfixturevalue(family), loading=CPU)
     rng = random.Random(0)
     rows = [[rng.randrange(3, 300) for _ in range(n)] for n in (5, 17, 9)]
     alone = []
@@ -209,7 +211,7 @@ def test_what_does_not_fit_is_left_out_under_every_version(
 ) -> None:
     folder = tmp_path / "short"
     plan = planned(replace(SMALL, limit=20, versions=(Version.SIMPLIFIED,)))
-    tokenizer = checkpoints.load(tiny_llama, device="cpu").tokenizer
+    tokenizer = checkpoints.load(tiny_llama, loading=CPU).tokenizer
     lengths = [
         max(
             len(tokenizer(prompts.fill(c.under(v), c.example).text)["input_ids"])
@@ -223,7 +225,7 @@ def test_what_does_not_fit_is_left_out_under_every_version(
     model.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (folder / name).write_bytes((tiny_llama / name).read_bytes())
-    experiment = Experiment(plan, folder, tmp_path, device="cpu")
+    experiment = Experiment(plan, folder, tmp_path, loading=CPU)
     room = context - greedy.MOST_TOKENS
     fit = [c for c, n in zip(plan.cells, lengths, strict=True) if n <= room]
     assert list(experiment.cells) == fit and len(fit) < len(plan.cells)

@@ -4,6 +4,7 @@ import pytest
 
 from robustness import checkpoint, paths
 from robustness.errors import InputError
+from robustness.loading import Loading
 from server.engines import vllm_command
 from server.engines.choice import Machine, choose
 from server.engines.vllm_command import Installation
@@ -76,9 +77,10 @@ def test_an_installation_is_found_without_importing_it(tmp_path: Path, extracts:
     assert found == Installation(python=python, version="0.32.0", extracts=extracts)
 
 
-def launched(gpu: bool) -> vllm_command.Launch:
+def launched(gpu: bool, loading: Loading | None = None) -> vllm_command.Launch:
     return vllm_command.launch(
-        VLLM, model="m", name="m", layers=4, context=320, port=1, key="secret", gpu=gpu
+        VLLM, model="m", name="m", layers=4, context=320, port=1, key="secret", gpu=gpu,
+        loading=loading or Loading(),
     )
 
 
@@ -92,6 +94,21 @@ def test_the_command_extracts_the_penultimate_and_the_last_layer_on_loopback() -
     assert made.environment["VLLM_API_KEY"] == "secret"
     assert made.environment["OMP_WAIT_POLICY"] == "PASSIVE"
     assert "--dtype" not in launched(gpu=True).arguments
+
+
+def test_vllm_loads_what_was_asked_for_and_nothing_that_runs_code_by_itself() -> None:
+    plain = launched(gpu=True).shown()
+    assert "--load-format safetensors" in plain
+    assert "--revision" not in plain and "--trust-remote-code" not in plain
+    asked = launched(
+        gpu=False,
+        loading=Loading(
+            revision="abc", dtype="bfloat16", allow_pickle=True, trust_remote_code=True
+        ),
+    ).shown()
+    assert "--revision abc --tokenizer-revision abc --trust-remote-code" in asked
+    assert "--load-format auto" in asked
+    assert "--dtype bfloat16" in asked and "float32" not in asked
 
 
 def test_the_key_is_not_shown() -> None:

@@ -16,6 +16,7 @@ from robustness.alterations.trained.run import SCHEMA, Experiment, Finished
 from robustness.alterations.trained.values import Recipe, Trained
 from robustness.errors import InputError
 from robustness.evaluation import ShouldStop
+from robustness.loading import PLAIN, Loading
 from robustness.study import sources
 from robustness.study.run import Report
 from robustness.tasks import Task
@@ -88,7 +89,7 @@ def train(
     model: str | Path,
     out: Path,
     *,
-    device: str = "auto",
+    loading: Loading = PLAIN,
     on_start: Report | None = None,
     on_progress: Report | None = None,
     should_stop: ShouldStop | None = None,
@@ -99,7 +100,7 @@ def train(
         made: What to train and test.
         model: A folder with a transformers model, or a hub name; it is never changed.
         out: Folder of the results; finished trainings of the same plan and model in it are taken.
-        device: `auto`, `cpu`, `cuda`...
+        loading: Revision, device and number type; half precision is trained in float32.
         on_start: Called once, with (model, arms that are finished, arms in all).
         on_progress: Called with (what, done, total); updates and generated answers count.
         should_stop: Asked before each update and each test.
@@ -111,7 +112,7 @@ def train(
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder for the results")
-    experiment = Experiment(made, model, out, device=device)
+    experiment = Experiment(made, model, out, loading=loading)
     known = experiment.known()
     arms = len(made.recipe.arms)
     if on_start is not None:

@@ -27,6 +27,7 @@ from robustness.alterations.trained.plan import Cell, Pair, Plan, altered, teste
 from robustness.alterations.trained.values import Answer, Arm, Form, Setting, Version
 from robustness.errors import CancelledError, InputError, MismatchError
 from robustness.evaluation import ShouldStop
+from robustness.loading import PLAIN, Loading
 from robustness.study.run import Report
 from robustness.study.values import Left
 from robustness.types import content_id
@@ -60,14 +61,16 @@ class _Test:
 class Experiment:
     """A plan on a model, with the arms that an earlier run finished."""
 
-    def __init__(self, plan: Plan, model: str | Path, out: Path, *, device: str = "auto") -> None:
+    def __init__(
+        self, plan: Plan, model: str | Path, out: Path, *, loading: Loading = PLAIN
+    ) -> None:
         """Loads the model and leaves out what does not fit in its context.
 
         Args:
             plan: What to train and test.
             model: A folder with a transformers model, or a hub name.
             out: Folder of the results.
-            device: `auto`, `cpu`, `cuda`...
+            loading: Revision, device and number type; half precision is trained in float32.
 
         Raises:
             NotFoundError, CorruptFileError: See `checkpoint.load`.
@@ -75,7 +78,7 @@ class Experiment:
         """
         self._plan = plan
         self._out = out
-        self.loaded = checkpoints.load(model, device=device)
+        self.loaded = checkpoints.load(model, loading=loading)
         # Half precision loses the small steps of a fine-tuning.
         self.loaded.model.float()
         self._forward = Forward(self.loaded)
