@@ -5,6 +5,8 @@ import pytest
 
 from robustness import instructions, paths, storage
 from robustness.backbone import card, card_markdown
+from robustness.evaluation import accuracy, evaluate
+from robustness.tasks import builtin
 from robustness.transformers_engine import TransformersEngine
 
 
@@ -68,3 +70,16 @@ def test_the_shipped_card_is_of_the_shipped_weights_and_sets(backbone: Path) -> 
     for name, digest in document["instruction_sets"].items():
         assert digest == storage.file_hash(paths.INSTRUCTIONS / f"{name}.jsonl")
     assert (backbone / "CARD.md").read_text(encoding="utf-8") == card_markdown.markdown(document)
+
+
+def test_the_shipped_weights_reach_what_the_shipped_card_says(backbone: Path) -> None:
+    document = storage.read_json(backbone / "card.json", schema=card.SCHEMA)
+    said = {(c["task"], c["collection"]): c for c in document["cells"]}
+    engine = TransformersEngine(backbone, prefixes={})
+    observed = instructions.builtin(instructions.OBSERVED)
+    for name in ("giver", "scene_mood", "subjectivity", "question_type"):
+        examples = builtin(name).split("test")[: card.INPUTS]
+        chosen = [i for i in observed if i.task == name]
+        records = evaluate(engine, engine.models()[0].id, chosen, examples)
+        cell = said[name, instructions.OBSERVED]
+        assert cell["low"] <= 100 * accuracy(records) <= cell["high"]
