@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
 from robustness import instructions, paths, provenance, storage
-from robustness.backbone import corpora, data
+from robustness.backbone import ablation, corpora, data
 from robustness.engine import Engine
 from robustness.evaluation import accuracy, correctness, evaluate
 from robustness.statistics import BoolArray, paired_bootstrap_mean, wilson
@@ -23,6 +23,7 @@ from robustness.types import Example, TaskType
 
 SCHEMA = 2
 SETS = (instructions.OBSERVED, instructions.UNOBSERVED_DEVELOPMENT, instructions.UNOBSERVED_TEST)
+ABLATION = "ablation.json"
 INPUTS = 128
 """Inputs of each task that the card measures on."""
 REAL_INPUTS = 200
@@ -212,13 +213,22 @@ def document(
         measured: See `cells`.
         gained: See `gains`.
         real: See `real_text`; empty where the corpora are not there.
-        folder: The backbone, with `training.json`.
+        folder: The backbone, with `training.json` and, where methods of alignment were compared,
+            that comparison's summary as `ablation.json`.
+
+    Raises:
+        NotFoundError, CorruptFileError, MismatchError: A file is missing or cannot be read.
     """
+    weights = storage.file_hash(folder / "model.safetensors")
+    compared = folder / ABLATION
     hashes = {name: storage.file_hash(paths.INSTRUCTIONS / f"{name}.jsonl") for name in SETS}
     return {
         "schema": SCHEMA,
         "training": storage.read_json(folder / "training.json", schema=1),
-        "weights": storage.file_hash(folder / "model.safetensors"),
+        "weights": weights,
+        "ablation": storage.read_json(compared, schema=ablation.SCHEMA)
+        if compared.is_file()
+        else None,
         "instruction_sets": hashes,
         "cells": list(measured),
         "gains": list(gained),
@@ -234,6 +244,21 @@ def _mean(cells: Sequence[Mapping[str, Any]], **wanted: str) -> float | None:
 
 def _points(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.1f}"
+
+
+def comparison(card: Mapping[str, Any]) -> list[str]:
+    """The comparison of methods, where there is one and it is of these weights."""
+    compared = card.get("ablation")
+    if compared is None:
+        return []
+    lines = ["", "## Methods of alignment compared", ""]
+    if compared["weights"] != card["weights"]:
+        return [
+            *lines,
+            f"The comparison in {ABLATION} belongs to other weights (`{compared['weights']}`); "
+            "make it again with: python -m robustness ablation",
+        ]
+    return lines + ablation.lines(compared)
 
 
 def markdown(card: Mapping[str, Any]) -> str:
@@ -290,6 +315,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         f"{g['value']:+.1f} [{g['low']:+.1f}, {g['high']:+.1f}] |"
         for g in card["gains"]
     ]
+    lines += comparison(card)
     lines += ["", "## Real text, the corpora's own test splits, observed instructions", ""]
     if card["real_text"]:
         lines += [

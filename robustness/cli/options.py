@@ -14,6 +14,7 @@ import typer
 from tqdm import tqdm
 
 from robustness import checkpoint, paths, storage, tasks
+from robustness.errors import InputError
 from robustness.formats import PromptFormat
 from robustness.tasks import Task
 from robustness.transformers_engine import TransformersEngine
@@ -90,6 +91,23 @@ def tasks_of(files: Sequence[Path] | None) -> list[Task]:
     if files:
         return [tasks.read(file) for file in files]
     return [tasks.builtin(name) for name in tasks.builtin_names()]
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a comma-separated option."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def numbers(text: str) -> list[int]:
+    """The whole numbers of a comma-separated option.
+
+    Raises:
+        InputError: A part is no whole number.
+    """
+    try:
+        return [int(part) for part in listed(text)]
+    except ValueError:
+        raise InputError(f"{text!r} is no comma-separated list of whole numbers") from None
 
 
 @contextmanager
