@@ -79,6 +79,7 @@ bench: setup $(BENCH)/.installed
 	$(BIN)/python benchmarks/quantiles.py
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/index.py
+	$(BIN)/python benchmarks/alignment.py
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,7 @@
 """Alignment training on a random Llama: the loss falls, resuming repeats, the backbone stays."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from robustness import storage
 from robustness.alignment import data, groups, prefix
 from robustness.alignment.data import Collections
 from robustness.alignment.forward import Forward
+from robustness.alignment.groups import Group
 from robustness.alignment.paraphrase import paraphrase
 from robustness.alignment.recipe import METHODS, AlignRecipe
 from robustness.alignment.train import AlignProgress, accumulate, train
+from robustness.alignment.trainee import Trainee
 from robustness.errors import InputError, MismatchError
 from robustness.types import Example, Instruction, TaskType
 
@@ -247,3 +250,48 @@ def test_held_out_paraphrases_are_never_trained_on() -> None:
     kept, held = groups.hold_out(groups.by_task(PARAPHRASES), 0.25, 7)
     assert held and not {i.id for i in held} & {i.id for i in kept["topic"]}
     assert len(held) + len(kept["topic"]) == len(PARAPHRASES)
+
+
+def plainly(trainee: Trainee, drawn: Sequence[Group], lambda_: float) -> torch.Tensor:
+    """The formula with PEFT's own forward pass, an instance at a time."""
+    total = torch.zeros((), dtype=torch.float64)
+    for group in drawn:
+        members = [group.reference, *group.paraphrases]
+        count = len(members)
+        logprobs = []
+        for one in members:
+            row = torch.tensor([[*one.prompt, *one.answer[:-1]]])
+            out = trainee.peft(input_ids=row, attention_mask=torch.ones_like(row))
+            logprobs.append(out.logits[0, -len(one.answer) :].log_softmax(-1))
+        for one, own in zip(members, logprobs, strict=True):
+            total = total - (1 - lambda_) * own[range(len(one.answer)), one.answer].sum() / count
+        frozen = logprobs[0].detach()
+        for own in logprobs[1:]:
+            total = total + lambda_ * (own.exp() * (own - frozen)).sum() / (count - 1)
+    return total / len(drawn)
+
+
+@pytest.mark.parametrize("method", ["pt+kl", "deep+kl", "lora+kl"])
+def test_every_adapters_gradient_is_that_of_the_plain_formula(
+    method: str, tiny_llama: Path, tmp_path: Path
+) -> None:
+    loaded = checkpoints.load(tiny_llama, device="cpu")
+    loaded.model.double()
+    chosen = recipe(tmp_path, method=method)
+    material = data.gather(
+        chosen, loaded, examples=EXAMPLES, collections=COLLECTIONS, nltk_data=None
+    )
+    forward, trainee = Forward(loaded), Trainee(chosen, loaded)
+    trainee.peft.double()
+    with torch.no_grad():
+        for parameter in trainee.parameters.values():
+            parameter.add_(0.05)  # LoRA starts with half of its matrices at zero.
+    drawn = material.pool.step(0, 2, 3)
+    made = accumulate(forward, drawn, trainee.front, lambda_=0.8, rows_per_pass=3)
+    found = [p.grad.clone() for p in trainee.parameters.values()]
+    wanted = plainly(trainee, drawn, 0.8)
+    # Llama's norms compute in single precision whatever the model's.
+    assert made.total == pytest.approx(wanted.item(), rel=1e-6)
+    gradients = torch.autograd.grad(wanted, list(trainee.parameters.values()))
+    for one, other in zip(found, gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
