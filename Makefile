@@ -82,6 +82,7 @@ bench: setup-dev $(BENCH)/.installed
 	$(BIN)/python benchmarks/whole.py
 	$(BIN)/python benchmarks/caching.py
 	$(BIN)/python benchmarks/index.py
+	$(BIN)/python benchmarks/alignment.py
 	$(BIN)/python benchmarks/table.py
 
 clean:

@@ -192,3 +192,44 @@ def gap_mean(
     tail = (1.0 - coverage) / 2.0
     low, high = np.quantile(np.mean(samples, axis=0), [tail, 1.0 - tail])
     return Estimate(value=float(np.mean(values)), low=float(low), high=float(high))
+
+
+def paired_bootstrap_runs(
+    tasks: Sequence[tuple[Sequence[BoolArray], BoolArray]],
+    *,
+    rng: np.random.Generator,
+    draws: int = 2000,
+    coverage: float = 0.95,
+) -> Estimate:
+    """Mean over tasks and runs of each run minus the original, resampling runs as well.
+
+    Args:
+        tasks: (runs, original) a task: S tables (I, N) bool, one a run (a seed), and the
+            original's on the same cells. A run is drawn again for all tasks together, instructions
+            and inputs a task; with one run only those move.
+        rng: Where chance comes from.
+        draws: Bootstrap samples.
+        coverage: Of the percentile interval.
+
+    Raises:
+        InputError: There are no tasks, no runs or no cells, or tables or runs do not match.
+    """
+    counts = {len(runs) for runs, _ in tasks}
+    if len(counts) != 1 or 0 in counts:
+        raise InputError(f"every task needs the same runs, one or more; found {sorted(counts)}")
+    (count,) = counts
+    chosen = rng.multinomial(count, np.full(count, 1.0 / count), size=draws) / count
+    values, samples = [], []
+    for runs, original in tasks:
+        each = [_difference(run, original) for run in runs]
+        # The same instructions and inputs are drawn for every run, as they share them.
+        state = rng.bit_generator.state
+        moved = []
+        for difference in each:
+            rng.bit_generator.state = state
+            moved.append(_resampled(difference, rng, draws))
+        samples.append((chosen * np.stack(moved, axis=1)).sum(axis=1))
+        values.append(np.mean([difference.mean() for difference in each]))
+    tail = (1.0 - coverage) / 2.0
+    low, high = np.quantile(np.mean(samples, axis=0), [tail, 1.0 - tail])
+    return Estimate(value=float(np.mean(values)), low=float(low), high=float(high))

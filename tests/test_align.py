@@ -1,6 +1,7 @@
 """Alignment training on a random Llama: the loss falls, resuming repeats, the backbone stays."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from robustness import cli, formats, instructions, storage
 from robustness.alignment import data, groups, own, prefix
 from robustness.alignment.data import Collections
 from robustness.alignment.forward import Forward
+from robustness.alignment.groups import Group
 from robustness.alignment.paraphrase import paraphrase
 from robustness.alignment.recipe import METHODS, AlignRecipe
 from robustness.alignment.train import AlignProgress, train
+from robustness.alignment.trainee import Trainee
 from robustness.alignment.update import accumulate
 from robustness.errors import InputError, MismatchError
 from robustness.prompts import fill
@@ -341,3 +344,48 @@ def test_phrasings_of_a_type_are_bound_to_the_task_and_paraphrased() -> None:
     assert found.paraphrases and {p.task for p in found.paraphrases} == {"topic"}
     with pytest.raises(InputError, match="no observed instruction is for topic"):
         own.gather([task], observed=general[1:], paraphrases=None, seed=1)
+
+
+def plainly(trainee: Trainee, drawn: Sequence[Group], lambda_: float) -> torch.Tensor:
+    """The formula with PEFT's mine forward pass, an instance at a time."""
+    total = torch.zeros((), dtype=torch.float64)
+    for group in drawn:
+        members = [group.reference, *group.paraphrases]
+        count = len(members)
+        logprobs = []
+        for one in members:
+            row = torch.tensor([[*one.prompt, *one.answer[:-1]]])
+            out = trainee.peft(input_ids=row, attention_mask=torch.ones_like(row))
+            logprobs.append(out.logits[0, -len(one.answer) :].log_softmax(-1))
+        for one, mine in zip(members, logprobs, strict=True):
+            total = total - (1 - lambda_) * mine[range(len(one.answer)), one.answer].sum() / count
+        frozen = logprobs[0].detach()
+        for mine in logprobs[1:]:
+            total = total + lambda_ * (mine.exp() * (mine - frozen)).sum() / (count - 1)
+    return total / len(drawn)
+
+
+@pytest.mark.parametrize("method", ["pt+kl", "deep+kl", "lora+kl"])
+def test_every_adapters_gradient_is_that_of_the_plain_formula(
+    method: str, tiny_llama: Path, tmp_path: Path
+) -> None:
+    loaded = checkpoints.load(tiny_llama, device="cpu")
+    loaded.model.double()
+    chosen = recipe(tmp_path, method=method)
+    material = data.gather(
+        chosen, loaded, examples=EXAMPLES, collections=COLLECTIONS, nltk_data=None
+    )
+    forward, trainee = Forward(loaded), Trainee(chosen, loaded)
+    trainee.peft.double()
+    with torch.no_grad():
+        for parameter in trainee.parameters.values():
+            parameter.add_(0.05)  # LoRA starts with half of its matrices at zero.
+    drawn = material.pool.step(0, 2, 3)
+    made = accumulate(forward, drawn, trainee.front, lambda_=0.8, rows_per_pass=3)
+    found = [p.grad.clone() for p in trainee.parameters.values()]
+    wanted = plainly(trainee, drawn, 0.8)
+    # Llama's norms compute in single precision whatever the model's.
+    assert made.total == pytest.approx(wanted.item(), rel=1e-6)
+    gradients = torch.autograd.grad(wanted, list(trainee.parameters.values()))
+    for one, other in zip(found, gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)

@@ -56,3 +56,20 @@ def test_mcnemar_is_the_exact_binomial() -> None:
 def test_holm_is_monotone_and_bounded() -> None:
     assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert statistics.holm([]) == []
+
+
+def test_runs_widen_the_interval_and_one_run_gives_the_paired_one() -> None:
+    rng = np.random.default_rng(3)
+    original = rng.random((6, 20)) < 0.5
+    good, bad = np.ones((6, 20), bool), np.zeros((6, 20), bool)
+    one = statistics.paired_bootstrap_runs([([good], original)], rng=np.random.default_rng(0))
+    paired = statistics.paired_bootstrap(good, original, rng=np.random.default_rng(0))
+    assert one.value == pytest.approx(paired.value)
+    assert one.low == pytest.approx(paired.low, abs=0.05)
+    two = statistics.paired_bootstrap_runs([([good, bad], original)], rng=np.random.default_rng(0))
+    assert two.value == pytest.approx(0.5 - original.mean())
+    assert two.high - two.low > 0.8
+    with pytest.raises(InputError, match="same runs"):
+        statistics.paired_bootstrap_runs(
+            [([good], original), ([good, bad], original)], rng=np.random.default_rng(0)
+        )

@@ -243,11 +243,12 @@ def document(
         folder: The backbone, with `training.json`.
         parts: What else was measured, by its name in `PARTS`; see `robustness.quality.describe`.
     """
+    weights = storage.file_hash(folder / "model.safetensors")
     hashes = {name: storage.file_hash(paths.INSTRUCTIONS / f"{name}.jsonl") for name in SETS}
     return {
         "schema": SCHEMA,
         "training": storage.read_json(folder / "training.json", schema=1),
-        "weights": storage.file_hash(folder / "model.safetensors"),
+        "weights": weights,
         "instruction_sets": hashes,
         "cells": list(measured),
         "gains": list(gained),

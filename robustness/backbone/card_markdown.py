@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from robustness import storage
-from robustness.backbone import data
+from robustness.backbone import ablation, data
 from robustness.backbone.card import SETS
 from robustness.types import TaskType
 
@@ -184,6 +184,20 @@ def _gains(card: Card) -> list[str]:
     ]
 
 
+def _compared(card: Card) -> list[str]:
+    found = card["ablation"]
+    lines = ["## Methods of alignment compared", ""]
+    if found is None:
+        return [*lines, f"{_NOT.capitalize()}."]
+    if found["weights"] != card["weights"]:
+        return [
+            *lines,
+            f"The comparison that is kept belongs to other weights (`{found['weights'][:12]}`); "
+            "make it again with: python -m robustness ablation",
+        ]
+    return [*lines, *ablation.lines(found)]
+
+
 def _real(card: Card) -> list[str]:
     lines = ["## Real text: the corpora's own held-out splits, observed instructions", ""]
     if not card["real_text"]:
@@ -289,7 +303,8 @@ def markdown(card: Card) -> str:
         "",
     ]
     for section in (
-        _accuracy, _unseen, _free, _decomposition, _followed, _gains, _real, _seeds, _data
+        _accuracy, _unseen, _free, _decomposition, _followed, _gains, _compared, _real, _seeds,
+        _data,
     ):
         lines += [*section(card), ""]
     lines += [

@@ -211,6 +211,23 @@ def collections_of(names: Sequence[str] | None) -> list[Instruction]:
     return list(found.values())
 
 
+def listed(text: str) -> list[str]:
+    """The parts of a comma-separated option."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def numbers(text: str) -> list[int]:
+    """The whole numbers of a comma-separated option.
+
+    Raises:
+        InputError: A part is no whole number.
+    """
+    try:
+        return [int(part) for part in listed(text)]
+    except ValueError:
+        raise InputError(f"{text!r} is no comma-separated list of whole numbers") from None
+
+
 @contextmanager
 def progress(unit: str) -> Iterator[Report]:
     """A progress bar on stderr."""

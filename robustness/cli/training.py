@@ -1,4 +1,4 @@
-"""Commands that train: align, backbone train; and backbone card.
+"""Commands that train: align, ablation, backbone train; and backbone card.
 
 Refuses to compute: each command parses, makes one call into the library, and shows.
 """
@@ -11,6 +11,8 @@ import typer
 from tqdm import tqdm
 
 from robustness import paths, quality, show
+from robustness.ablation import Ablation, subjects
+from robustness.ablation import run as compare
 from robustness.alignment import data as alignment_data
 from robustness.alignment import own
 from robustness.alignment import train as alignment
@@ -30,6 +32,8 @@ from robustness.cli.options import (
     emit,
     engine_of,
     labelled_tasks,
+    listed,
+    numbers,
     progress,
     with_loading,
 )
@@ -45,7 +49,9 @@ app.add_typer(backbone_app, name="backbone")
 @with_loading
 def align(
     out: Annotated[Path, typer.Option(help="Folder of the result; its name is the prefix's.")],
-    method: Annotated[str, typer.Option(help="pt+kl, pt, ft+kl or ft.")] = "pt+kl",
+    method: Annotated[
+        str, typer.Option(help="pt+kl, deep+kl, lora+kl or ft+kl, or any without +kl.")
+    ] = "pt+kl",
     steps: Annotated[int, typer.Option(help="Updates at the most.")] = 1000,
     virtual_tokens: Annotated[int, typer.Option(help="Rows of the prefix.")] = 20,
     lambda_: Annotated[float, typer.Option("--lambda", help="Weight of the divergence.")] = 0.8,
@@ -98,6 +104,48 @@ def align(
             on_progress=lambda p: report(f"loss {p.loss:.3f}", p.step, p.steps),
         )
     emit({"aligned": folder}, as_json, f"trained: {folder}")
+
+
+@app.command()
+@with_loading
+def ablation(
+    out: Annotated[Path, typer.Option(help="Folder of the summary and of each run.")],
+    methods: Annotated[
+        str, typer.Option(help="Comma-separated: what is trained, see align --method.")
+    ] = "ft,ft+kl,pt,pt+kl,deep+kl,lora+kl",
+    seeds: Annotated[str, typer.Option(help="Comma-separated.")] = "1,2,3",
+    steps: Annotated[int, typer.Option(help="Updates of each run at the most.")] = 1000,
+    inputs: Annotated[int, typer.Option(help="Labelled inputs a task to measure on.")] = 64,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Ask unobserved-test too; that it was is recorded.")
+    ] = False,
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Keep what ft and ft+kl trained.")
+    ] = False,
+    model: Model = DEFAULT_MODEL,
+    prompt_format: Format = PromptFormat.AUTO,
+    task_sources: TaskSources = None,
+    instruction_files: Annotated[
+        list[Path] | None,
+        typer.Option("--instructions", help="JSONL files, instead of the shipped collections."),
+    ] = None,
+    loading: Loading = PLAIN,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Compares methods of alignment, each trained on the same data; a killed one goes on."""
+    plan = Ablation(
+        out=out, methods=listed(methods), seeds=numbers(seeds), steps=steps, inputs=inputs,
+        held_out=held_out, keep_weights=keep_weights,
+    )
+    subject = subjects.gather(
+        model, chosen=labelled_tasks(task_sources) if task_sources else None,
+        instruction_files=instruction_files,
+        nltk_data=corpora_of(data), prompt_format=prompt_format,
+    )
+    with progress("step") as report:
+        made = compare(plan, subject, loading=loading, on_progress=report)
+    emit(made, as_json, (out / "summary.md").read_text(encoding="utf-8"))
 
 
 @backbone_app.command("train")

@@ -12,7 +12,7 @@ import torch
 from openai import OpenAI
 from safetensors.torch import save_file
 
-from robustness.engine import ModelInfo
+from robustness.engine import ModelInfo, Withheld
 from robustness.errors import EngineError, InputError, ModelNotFoundError
 from robustness.transformers_engine import TransformersEngine
 from robustness.types import CompletionChunk, Reading, RepresentationSpec
@@ -108,7 +108,10 @@ def url(
 ) -> Iterator[str]:
     """Address of a server on the tiny model."""
     settings = Settings(jobs=tmp_path_factory.mktemp("jobs"), largest_upload=100_000)
-    app = create_app(Workbench(aligned_engine, indexes=indexes), settings, reason="a test")
+    app = create_app(
+        Workbench(aligned_engine, indexes=indexes), settings, reason="a test",
+        withheld=[Withheld(id="tiny-llama+lora", reason="not on this engine")],
+    )
     with serve(app) as address:
         yield address
 

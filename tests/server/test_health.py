@@ -9,6 +9,8 @@ def test_a_ready_server_says_what_answers_and_what_is_calibrated(http) -> None:
     assert ready["status"] == "ready"
     assert ready["engine"] == "transformers on cpu"
     assert ready["reason"] == "a test"
+    (left,) = ready["withheld"]
+    assert left == {"id": "tiny-llama+lora", "reason": "not on this engine"}
     original, aligned = ready["models"]
     assert original == {"id": "tiny-llama", "indexed": True, "calibrated": True}
     assert not aligned["indexed"]

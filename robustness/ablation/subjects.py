@@ -1,0 +1,64 @@
+"""The backbone and data of an ablation, from files or from what ships.
+
+Refuses to know methods and seeds.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from robustness import instructions, tasks
+from robustness.ablation.plan import Subject
+from robustness.backbone import data as backbone_data
+from robustness.formats import PromptFormat
+from robustness.tasks import Task
+from robustness.types import Example, Instruction
+
+_SHIPPED = (
+    instructions.OBSERVED, instructions.PARAPHRASES, instructions.UNOBSERVED_DEVELOPMENT,
+    instructions.UNOBSERVED_TEST,
+)
+_EXAMPLES_SEED = 1
+"""One draw of generated inputs for all runs, so that seeds differ in the training alone."""
+
+
+def gather(
+    model: str,
+    *,
+    chosen: Sequence[Task] | None = None,
+    instruction_files: Sequence[Path] | None = None,
+    nltk_data: Path | None = None,
+    prompt_format: str = PromptFormat.NONE,
+) -> Subject:
+    """Loads a subject.
+
+    Args:
+        model: A folder or hub name.
+        chosen: Tasks whose inputs of split `train` are trained on and whose labelled test
+            inputs are measured on; None: the built-in tasks and the embedded backbone's training
+            examples.
+        instruction_files: Instructions of every collection; None: the shipped ones.
+        nltk_data: Folder with NLTK's `corpora`, for the embedded backbone's training examples.
+        prompt_format: What stands around prompts that are measured: see `formats.choose`.
+
+    Raises:
+        NotFoundError: A file or corpus is missing.
+        InputError, CorruptFileError: A file is malformed.
+    """
+    known: list[Instruction] = []
+    if instruction_files:
+        for file in instruction_files:
+            known += instructions.read(file)
+    else:
+        for name in _SHIPPED:
+            known += instructions.builtin(name)
+    if chosen is not None:
+        examples: Sequence[Example] = [
+            e for task in chosen for e in task.examples if e.split != "test"
+        ]
+    else:
+        chosen = [tasks.builtin(name) for name in tasks.builtin_names()]
+        examples = backbone_data.load_training_examples(_EXAMPLES_SEED, nltk_data=nltk_data)
+    return Subject(
+        model=model, tasks=chosen, examples=examples, instructions=known,
+        prompt_format=prompt_format,
+    )
