@@ -38,9 +38,11 @@ def subject(model: Path) -> Subject:
         fields=("text",), options=OPTIONS, source="written", trained=False,
         examples=tuple(replace(e, split="test") for e in EXAMPLES[:5]),
     )
-    known: list[Instruction] = [*OBSERVED, *PARAPHRASES, *DEVELOPMENT, *TEST]
+    strange = replace(task, id="strange")  # Nothing is observed for it: it is left out.
+    unseen = replace(DEVELOPMENT[0], task="strange", id="")
+    known: list[Instruction] = [*OBSERVED, *PARAPHRASES, *DEVELOPMENT, unseen, *TEST]
     return Subject(
-        model=str(model), tasks=[task], examples=EXAMPLES[5:], instructions=known,
+        model=str(model), tasks=[task, strange], examples=EXAMPLES[5:], instructions=known,
     )
 
 
@@ -120,7 +122,9 @@ def test_what_cannot_be_compared_is_refused_at_once(tiny_llama: Path, tmp_path: 
     with pytest.raises(InputError, match="method 'adapter' is unknown"):
         plan(tmp_path, methods=("adapter",))
     known = subject(tiny_llama)
-    bare = replace(known, instructions=[i for i in known.instructions if i not in DEVELOPMENT])
+    bare = replace(
+        known, instructions=[i for i in known.instructions if "development" not in i.collection]
+    )
     with pytest.raises(InputError, match="collection unobserved-development"):
         run(plan(tmp_path), bare, loading=CPU)
     (tmp_path / "x.npz").write_bytes(b"PK")

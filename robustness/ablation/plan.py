@@ -27,7 +27,7 @@ class Subject:
     model: str
     """A folder or hub name."""
     tasks: Sequence[Task]
-    """Their labelled inputs are measured on."""
+    """Their labelled inputs are measured on; those without observed instructions are left out."""
     examples: Sequence[Example]
     """What is trained on; the inputs that are measured on are not among them."""
     instructions: Sequence[Instruction]

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from robustness import provenance, storage
+from robustness import instructions, provenance, storage
 from robustness.ablation import measure, report
 from robustness.ablation.measure import Measured
 from robustness.ablation.plan import HELD_OUT, SETS, Ablation, Subject
@@ -34,6 +34,9 @@ class _Runner:
         self._subject = subject
         self._loading = loading
         self._tell = tell
+        # Without observed instructions there is nothing to be near to, and no observed accuracy.
+        known = {i.task for i in subject.of(instructions.OBSERVED)}
+        self._tasks = [task for task in subject.tasks if task.id in known]
         self._sets = [*SETS, HELD_OUT] if plan.held_out else list(SETS)
 
     def original(self) -> tuple[dict[str, Measured], str, str]:
@@ -120,7 +123,7 @@ class _Runner:
                 measure.save(
                     measure.measure(
                         engine, engine.models()[number].id, self._subject.of(name),
-                        self._subject.tasks, self._plan.inputs, on_progress=progress,
+                        self._tasks, self._plan.inputs, on_progress=progress,
                     ),
                     path,
                 )

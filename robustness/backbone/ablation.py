@@ -51,10 +51,11 @@ def lines(summary: Mapping[str, Any]) -> list[str]:
     original = summary["original"]
     stands = ", ".join(f"{_NAMES[name]} {row['accuracy']:.1f}" for name, row in original.items())
     made = [
-        f"The backbone itself: {stands}. Means over tasks, in points; {summary['inputs']} inputs a "
-        f"task at the most, {summary['steps']} updates at the most. Differences are paired, on the "
-        "same instructions and inputs, with 95% intervals that resample both, and seeds where "
-        "there are several. Development selected each run's update and flatters itself.",
+        f"The backbone itself: {stands}. Means over tasks with observed instructions, in "
+        f"points; {summary['inputs']} inputs a task and {summary['steps']} updates at the most. "
+        "Differences are paired, on the same instructions and inputs, with 95% intervals that "
+        "resample both, and seeds where there are several. Development "
+        "selected each run's update and flatters itself.",
         "",
         "| method | set | accuracy | each seed | aligned minus original | std over instructions | "
         "worst tenth | distance to the nearest observed | seconds | selected update |",
