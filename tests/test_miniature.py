@@ -19,11 +19,17 @@ pytestmark = [
 ]
 
 
+def run(*arguments: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert not ended.value.code
+
+
 @pytest.fixture(scope="module")
 def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backbone by the preset ci."""
     folder = tmp_path_factory.mktemp("whole") / "mini"
-    cli.main(["backbone", "train", "--preset", "ci", "--out", str(folder)])
+    run("backbone", "train", "--preset", "ci", "--out", str(folder))
     return folder
 
 
@@ -42,13 +48,13 @@ def test_it_goes_through_alignment_index_calibration_and_prediction(
 ) -> None:
     model = ["--model", str(miniature)]
     prefix = tmp_path / "pt-kl"
-    cli.main(["align", *model, "--out", str(prefix), "--steps", "4"])
+    run("align", *model, "--out", str(prefix), "--steps", "4")
     assert storage.read_json(prefix / "training.json")["steps"] == 4
     kept = [*model, "--prefix", str(prefix), "--indexes", str(tmp_path / "indexes")]
-    cli.main(["index", "build", *kept, "--tasks", "scene_topic", "--tasks", "place"])
-    cli.main(["calibrate", *kept, "--tasks", "scene_topic", "--tasks", "place"])
+    run("index", "build", *kept, "--tasks", "scene_topic,place")
+    run("calibrate", *kept, "--tasks", "scene_topic,place")
     capsys.readouterr()
-    cli.main(["predict", "Say what it is about.", "--task", "scene_topic", *kept, "--json"])
+    run("predict", "Say what it is about.", "--task", "scene_topic", *kept, "--json")
     found = json.loads(capsys.readouterr().out)
     assert found["model"] == "mini+pt-kl"
     assert found["low"] <= found["degradation"] <= found["high"]

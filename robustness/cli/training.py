@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from robustness import paths, quality, show
+from robustness import ledger, paths, quality, show
 from robustness.ablation import Ablation, subjects
 from robustness.ablation import run as compare
 from robustness.alignment import data as alignment_data
@@ -145,6 +145,10 @@ def ablation(
     )
     with progress("step") as report:
         made = compare(plan, subject, loading=loading, on_progress=report)
+    if held_out and made["model"] == paths.BACKBONE_ID and instruction_files is None:
+        ledger.write_down(
+            paths.BACKBONE, paths.BACKBONE_ID, f"ablation: {methods}, seeds {seeds}, once each"
+        )
     emit(made, as_json, (out / "summary.md").read_text(encoding="utf-8"))
 
 
