@@ -56,6 +56,6 @@ def test_it_goes_through_alignment_index_calibration_and_prediction(
     capsys.readouterr()
     run("predict", "Say what it is about.", "--task", "scene_topic", *kept, "--json")
     found = json.loads(capsys.readouterr().out)
-    assert found["model"] == "mini+pt-kl"
+    assert found["tier"] == "probes"
     assert found["low"] <= found["degradation"] <= found["high"]
     assert found["nearest"][0]["distance"] >= 0
