@@ -12,7 +12,7 @@ from robustness.ablation import Ablation, Subject, measure, report, run
 from robustness.ablation.measure import Part
 from robustness.ablation.report import RunResult
 from robustness.backbone import ablation as table
-from robustness.backbone import card
+from robustness.backbone import card_markdown
 from robustness.errors import CorruptFileError, InputError, MismatchError
 from robustness.loading import Loading
 from robustness.tasks import Task
@@ -170,8 +170,9 @@ def test_the_card_shows_a_comparison_of_its_own_weights_only() -> None:
         | {"weights": "abc", "inputs": 2, "steps": 3}
     )
     assert summary["best_input_prefix"] is None
-    shown = "\n".join(card.comparison({"ablation": summary, "weights": "abc"}))
-    assert "\n".join(table.lines(summary)) in shown and "| lora | observed |" in shown
-    other = "\n".join(card.comparison({"ablation": summary, "weights": "xyz"}))
+    shown = card_markdown.compared({"ablation": summary, "weights": "abc"})
+    assert "\n".join(table.lines(summary)) in "\n".join(shown)
+    assert "| lora | observed |" in "\n".join(shown)
+    other = "\n".join(card_markdown.compared({"ablation": summary, "weights": "xyz"}))
     assert "belongs to other weights (`abc`)" in other and "| lora |" not in other
-    assert card.comparison({"ablation": None, "weights": "abc"}) == []
+    assert "Not measured." in card_markdown.compared({"ablation": None, "weights": "abc"})

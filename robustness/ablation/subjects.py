@@ -3,7 +3,8 @@
 Refuses to know methods and seeds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from robustness import instructions, tasks
@@ -25,7 +26,7 @@ def gather(
     model: str,
     *,
     chosen: Sequence[Task] | None = None,
-    instruction_files: Sequence[Path] | None = None,
+    sets: Mapping[str, Sequence[Instruction]] | None = None,
     nltk_data: Path | None = None,
     prompt_format: str = PromptFormat.NONE,
 ) -> Subject:
@@ -36,21 +37,21 @@ def gather(
         chosen: Tasks whose inputs of split `train` are trained on and whose labelled test
             inputs are measured on; None: the built-in tasks and the embedded backbone's training
             examples.
-        instruction_files: Instructions of every collection; None: the shipped ones.
+        sets: What a shipped collection is replaced by, by its name.
         nltk_data: Folder with NLTK's `corpora`, for the embedded backbone's training examples.
         prompt_format: What stands around prompts that are measured: see `formats.choose`.
 
     Raises:
-        NotFoundError: A file or corpus is missing.
-        InputError, CorruptFileError: A file is malformed.
+        NotFoundError: A collection or corpus is missing.
+        CorruptFileError: A shipped file is malformed.
     """
     known: list[Instruction] = []
-    if instruction_files:
-        for file in instruction_files:
-            known += instructions.read(file)
-    else:
-        for name in _SHIPPED:
+    for name in _SHIPPED:
+        own = (sets or {}).get(name)
+        if own is None:
             known += instructions.builtin(name)
+        else:
+            known += [replace(i, collection=name, id="") for i in own]
     if chosen is not None:
         examples: Sequence[Example] = [
             e for task in chosen for e in task.examples if e.split != "test"

@@ -54,7 +54,8 @@ class Endpoint:
             raise InputError(f"the temperature is {temperature}; it is 0 (greedy) or more")
         self.url, self.model, self.temperature = url.rstrip("/"), model, temperature
         self._key, self._attempts, self._wait = key, attempts, wait
-        self._journal = journal or Journal(None, resume=False)
+        # An empty journal is false.
+        self._journal = Journal(None, resume=False) if journal is None else journal
         self._replies: dict[str, dict[str, Any]] = {}
         self.now, self.all = Spent(), Spent()
         """Asked by this process; and with what the journal knew, each reply once."""

@@ -184,7 +184,8 @@ def _gains(card: Card) -> list[str]:
     ]
 
 
-def _compared(card: Card) -> list[str]:
+def compared(card: Card) -> list[str]:
+    """The comparison of methods of alignment, where there is one and it is of these weights."""
     found = card["ablation"]
     lines = ["## Methods of alignment compared", ""]
     if found is None:
@@ -303,7 +304,7 @@ def markdown(card: Card) -> str:
         "",
     ]
     for section in (
-        _accuracy, _unseen, _free, _decomposition, _followed, _gains, _compared, _real, _seeds,
+        _accuracy, _unseen, _free, _decomposition, _followed, _gains, compared, _real, _seeds,
         _data,
     ):
         lines += [*section(card), ""]

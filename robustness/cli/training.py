@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from robustness import ledger, paths, quality, show
+from robustness import instructions, ledger, paths, quality, show
 from robustness.ablation import Ablation, subjects
 from robustness.ablation import run as compare
 from robustness.alignment import data as alignment_data
@@ -125,27 +125,36 @@ def ablation(
     model: Model = DEFAULT_MODEL,
     prompt_format: Format = PromptFormat.AUTO,
     task_sources: TaskSources = None,
-    instruction_files: Annotated[
-        list[Path] | None,
-        typer.Option("--instructions", help="JSONL files, instead of the shipped collections."),
-    ] = None,
+    observed: Collections = None,
+    paraphrases: Collections = None,
+    development: Collections = None,
+    test: Collections = None,
     loading: Loading = PLAIN,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Compares methods of alignment, each trained on the same data; a killed one goes on."""
+    """Compares methods of alignment, each trained on the same data; a killed one goes on.
+
+    Collections are files or shipped names; where none is named, the shipped ones are taken. Updates
+    are selected on --development; --test is asked with --held-out alone.
+    """
     plan = Ablation(
         out=out, methods=listed(methods), seeds=numbers(seeds), steps=steps, inputs=inputs,
         held_out=held_out, keep_weights=keep_weights,
     )
+    named = {
+        instructions.OBSERVED: observed, instructions.PARAPHRASES: paraphrases,
+        instructions.UNOBSERVED_DEVELOPMENT: development, instructions.UNOBSERVED_TEST: test,
+    }
+    sets = {name: collections_of(given) for name, given in named.items() if given}
     subject = subjects.gather(
         model, chosen=labelled_tasks(task_sources) if task_sources else None,
-        instruction_files=instruction_files,
+        sets=sets,
         nltk_data=corpora_of(data), prompt_format=prompt_format,
     )
     with progress("step") as report:
         made = compare(plan, subject, loading=loading, on_progress=report)
-    if held_out and made["model"] == paths.BACKBONE_ID and instruction_files is None:
+    if held_out and made["model"] == paths.BACKBONE_ID and test is None:
         ledger.write_down(
             paths.BACKBONE, paths.BACKBONE_ID, f"ablation: {methods}, seeds {seeds}, once each"
         )
