@@ -8,9 +8,10 @@ import pytest
 
 from robustness import instructions, paths
 from robustness.alignment import grammar, layout
-from robustness.alignment.gate import MOST_ALIKE, fault, fivegrams, jaccard, readable
+from robustness.alignment.gate import fault, readable
 from robustness.alignment.paraphrase import paraphrase
 from robustness.backbone import corpora, worlds
+from robustness.collections.pool import NEAR, jaccard, shingles
 from robustness.errors import NotFoundError
 from robustness.prompts import OPTION_FORMATS, fill, placeholders
 from robustness.types import Example, Instruction, TaskType
@@ -83,10 +84,10 @@ def test_paraphrases_carry_their_collection_and_source(made: list[Instruction]) 
 
 
 def test_no_two_texts_are_near_duplicates(made: list[Instruction]) -> None:
-    grams = [fivegrams(i.text) for i in [*UNSEEN, *made]]
+    grams = [shingles(i.text) for i in [*UNSEEN, *made]]
     for n, a in enumerate(grams):
         for b in grams[max(n + 1, len(UNSEEN)) :]:
-            assert jaccard(a, b) <= MOST_ALIKE
+            assert jaccard(a, b) <= NEAR
 
 
 def test_one_seed_gives_identical_bytes_and_another_seed_other_texts(

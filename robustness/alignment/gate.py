@@ -10,11 +10,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from robustness import instructions
+from robustness.collections.pool import NEAR, jaccard, shingles
 from robustness.prompts import OPTION_FORMATS, answers_by_letter, placeholders
 from robustness.types import Instruction
-
-MOST_ALIKE = 0.6
-"""Character 5-gram Jaccard above which two templates are near duplicates."""
 
 _LETTER = re.compile(r"\bletters?\b", re.I)
 
@@ -49,23 +47,11 @@ class Entails(Protocol):
         ...
 
 
-def fivegrams(text: str) -> frozenset[str]:
-    """Character 5-grams of the text, case and white space evened out."""
-    even = " ".join(text.lower().split())
-    return frozenset(even[i : i + 5] for i in range(max(1, len(even) - 4)))
-
-
-def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    """Shared part of two sets, in [0, 1]."""
-    shared = len(a & b)
-    return shared / (len(a) + len(b) - shared) if shared else 0.0
-
-
 def alike(a: frozenset[str], b: frozenset[str]) -> bool:
     """Whether two templates are near duplicates."""
     # The sizes bound the shared part, and are compared much faster.
     small, large = sorted((len(a), len(b)))
-    return small > MOST_ALIKE * large and jaccard(a, b) > MOST_ALIKE
+    return small > NEAR * large and jaccard(a, b) > NEAR
 
 
 def words_of(instruction: Instruction, options: Sequence[str]) -> tuple[str, ...]:
@@ -126,8 +112,8 @@ class Gate:
             entails: A judge of meaning; None: meaning is not looked at.
         """
         self._entails = entails
-        self._taken = [(fivegrams(i.text), Ground.SOURCE, i.id) for i in sources]
-        self._taken += [(fivegrams(i.text), Ground.UNOBSERVED, i.collection) for i in apart]
+        self._taken = [(shingles(i.text), Ground.SOURCE, i.id) for i in sources]
+        self._taken += [(shingles(i.text), Ground.UNOBSERVED, i.collection) for i in apart]
 
     def check(
         self, made: Instruction, source: Instruction, options: Sequence[str] = ()
@@ -141,7 +127,7 @@ class Gate:
         """
         if why := fault(made, source, options):
             return Refusal(ground=Ground.FORM, reason=why)
-        grams = fivegrams(made.text)
+        grams = shingles(made.text)
         for other, ground, name in self._taken:
             if alike(grams, other):
                 return Refusal(ground=ground, reason=f"{ground} ({name})")

@@ -222,7 +222,7 @@ def paraphrase(
 
     Returns:
         Paraphrases in the order of their sources, at most `per_instruction` for each, none within
-        `gate.MOST_ALIKE` of a source or of another paraphrase.
+        `pool.NEAR` of a source or of another paraphrase.
     """
     gate = Gate(observed)
     made: list[Instruction] = []

@@ -10,6 +10,7 @@ import pytest
 from robustness.alignment import gate
 from robustness.alignment.entailment import Entailment
 from robustness.alignment.gate import Gate, Ground
+from robustness.collections import pool
 from robustness.errors import InputError, NotFoundError
 from robustness.types import Instruction, TaskType
 
@@ -72,10 +73,10 @@ def test_no_more_is_drawn_than_is_wanted() -> None:
 
 def test_sizes_decide_only_what_the_shares_would_decide() -> None:
     texts = ["abcdefgh" * n + "xyz" * (7 - n) for n in range(8)] + [SOURCE.text, APART.text]
-    grams = [gate.fivegrams(t) for t in texts]
+    grams = [pool.shingles(t) for t in texts]
     for a in grams:
         for b in grams:
-            assert gate.alike(a, b) == (gate.jaccard(a, b) > gate.MOST_ALIKE)
+            assert gate.alike(a, b) == (pool.jaccard(a, b) > pool.NEAR)
 
 
 def test_a_changed_meaning_is_refused_in_either_direction(tiny_nli: Path) -> None:

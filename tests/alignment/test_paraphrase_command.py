@@ -10,8 +10,9 @@ import pytest
 
 from robustness import budget, cli, instructions, study, tasks
 from robustness.alignment import rewrite, served
-from robustness.alignment.gate import MOST_ALIKE, alike, fault, fivegrams, jaccard
+from robustness.alignment.gate import alike, fault
 from robustness.collections import sources
+from robustness.collections.pool import NEAR, jaccard, shingles
 from robustness.errors import InputError
 from robustness.types import Instruction, TaskType
 from tests.alignment.conftest import Stub
@@ -64,11 +65,11 @@ def checked(path: Path, given: list[Instruction]) -> list[Instruction]:
     assert [m.id for m in made] == [row["id"] for row in report["kept"]]
     for one in made:
         assert fault(one, known[of[one.id]], SPACES.get(one.task or "", ())) is None
-    apart = [fivegrams(i.text) for i in rewrite.kept_apart(())]
-    grams = [fivegrams(i.text) for i in made]
+    apart = [shingles(i.text) for i in rewrite.kept_apart(())]
+    grams = [shingles(i.text) for i in made]
     for n, mine in enumerate(grams):
-        others = [*(fivegrams(i.text) for i in given), *apart, *grams[:n]]
-        assert max(jaccard(mine, other) for other in others) <= MOST_ALIKE
+        others = [*(shingles(i.text) for i in given), *apart, *grams[:n]]
+        assert max(jaccard(mine, other) for other in others) <= NEAR
     return made
 
 
@@ -137,7 +138,7 @@ def test_a_refused_candidate_is_listed_once_with_its_reason(
     known = {i.id: i for i in instructions.read(out)}
     for row in near:
         other = known[row["reason"].rpartition("(")[2].rstrip(")")]
-        assert alike(fivegrams(row["text"]), fivegrams(other.text))
+        assert alike(shingles(row["text"]), shingles(other.text))
 
 
 REPLIES = [
