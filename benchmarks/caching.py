@@ -33,6 +33,7 @@ from tqdm import tqdm
 
 from robustness import checkpoint, evaluation
 from robustness.errors import RobustnessError
+from robustness.loading import PLAIN
 from robustness.served import Served
 from robustness.types import Reading
 from server.engines import vllm_command
@@ -61,7 +62,7 @@ def serving(
     key = secrets.token_urlsafe()
     launch = vllm_command.launch(
         installation, model=str(model), name=ends.id, layers=ends.layers, context=ends.context,
-        port=port, key=key, gpu=vllm_command.has_gpu(),
+        port=port, key=key, gpu=vllm_command.has_gpu(), loading=PLAIN,
     )
     if not caching:
         swapped = [f"--no-{a[2:]}" if a == CACHING else a for a in launch.arguments]
