@@ -28,8 +28,8 @@ from robustness.alignment.data import Collections  # noqa: E402
 from robustness.alignment.forward import Forward  # noqa: E402
 from robustness.alignment.groups import Group, Instance  # noqa: E402
 from robustness.alignment.recipe import AlignRecipe  # noqa: E402
-from robustness.alignment.train import accumulate  # noqa: E402
 from robustness.alignment.trainee import Trainee  # noqa: E402
+from robustness.alignment.update import accumulate  # noqa: E402
 from robustness.tasks import builtin, builtin_names  # noqa: E402
 
 LIMIT = 1.15
