@@ -119,7 +119,7 @@ def test_no_card_names_the_command_that_makes_it(tmp_path: Path) -> None:
 
 
 def test_a_damaged_card_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "card.json").write_text('{"schema": 2, "cells": [{"task": 1}]}', encoding="utf-8")
+    (tmp_path / "card.json").write_text('{"schema": 3, "cells": [{"task": 1}]}', encoding="utf-8")
     with pytest.raises(CorruptFileError, match="is not a card"):
         study.read(tmp_path)
 
