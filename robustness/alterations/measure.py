@@ -88,11 +88,14 @@ def random_guess(examples: Sequence[Example]) -> float:
 def _closest(
     workbench: Workbench, text: str, task: str, model: str, label_words: Mapping[str, str] | None
 ) -> Instruction | None:
-    """The nearest observed instruction that is not the given one; None without an index."""
+    """The nearest observed instruction that is not the given one; None without an index.
+
+    None as well where no observed instruction fits the task's inputs.
+    """
     try:
         index = workbench.index(model)
         made = workbench.predict(text, task=task, model=model, k=2, label_words=label_words)
-    except NotFoundError:
+    except (InputError, NotFoundError):
         return None
     known = [index.instructions[n.instruction_id] for n in made.nearest]
     return next((i for i in known if i.text.strip() != text.strip()), None)

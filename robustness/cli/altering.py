@@ -13,6 +13,7 @@ from robustness import alterations, instructions, paths, show
 from robustness.alterations import trained
 from robustness.cli.options import (
     DEFAULT_MODEL,
+    TASK_HELP,
     Data,
     Format,
     Indexes,
@@ -59,7 +60,7 @@ app = typer.Typer(
 @with_loading
 def probe(
     text: Text,
-    task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
+    task: Annotated[str, typer.Option(help=TASK_HELP)],
     limit: Annotated[
         int, typer.Option(min=1, help="Labelled inputs to read for each alteration.")
     ] = alterations.LIMIT,

@@ -12,6 +12,7 @@ from robustness import advice, budget, cluster, measured, paths, scoring, show, 
 from robustness.alignment.served import ServedParaphraser
 from robustness.cli.options import (
     DEFAULT_MODEL,
+    TASK_HELP,
     Format,
     Indexes,
     Json,
@@ -115,6 +116,11 @@ def predict(
     if probe or labelled:
         calls = workbench.planned(task, model=chosen, probe=probe, labelled=labelled)
         typer.echo(f"reading {calls} prompts", err=True)
+        if calls < max(probe, labelled):
+            typer.echo(
+                f"{max(probe, labelled)} were asked for; this index is calibrated for no more "
+                "than these on this task", err=True,
+            )
     made = workbench.predict(
         text, task=task, inputs=examples, model=chosen, k=neighbours, probe=probe,
         labelled=labelled,
@@ -137,7 +143,7 @@ def _climb(workbench: Workbench, text: str, task: str, model: str, k: int) -> Pr
 @with_loading
 def advise(
     text: Text,
-    task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
+    task: Annotated[str, typer.Option(help=TASK_HELP)],
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -189,7 +195,7 @@ def compare(
 @app.command()
 @with_loading
 def quantiles(
-    task: Annotated[str, typer.Option(help="A built-in task, a task file or a labelled CSV.")],
+    task: Annotated[str, typer.Option(help=TASK_HELP)],
     instruction_table: Annotated[
         Path | None,
         typer.Option(

@@ -41,9 +41,10 @@ Format = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Indexes = Annotated[Path, typer.Option(help="Folder of the observed indexes.")]
-TaskName = Annotated[
-    str | None, typer.Option("--task", help="A built-in task, a task file or a labelled CSV."),
-]
+TASK_HELP = (
+    "A built-in task, a task file, a labelled CSV, or a folder of BIG-bench or of MMLU."
+)
+TaskName = Annotated[str | None, typer.Option("--task", help=TASK_HELP)]
 TaskSources = Annotated[
     list[str] | None,
     typer.Option(

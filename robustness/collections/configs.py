@@ -139,6 +139,15 @@ class Configs:
         found = self._keys.get(dataset)
         return [str(key) for key in found] if isinstance(found, list) else None
 
+    def lacking(self) -> str:
+        """Why `keys` says nothing: which of the two lists is missing, unreadable or silent."""
+        named = ("instructions.json", "dirs.json")
+        missing = [n for n, found in zip(named, (self._keys, self._folders), strict=True)
+                   if not found]
+        if missing:
+            return f"{' and '.join(missing)} beside configs/ cannot be read"
+        return "instructions.json and dirs.json beside configs/ do not name this file's dataset"
+
     def benchmark(self, dataset: str) -> dict[str, Any]:
         """What the benchmark's task.json says; {} where there is none."""
         folder = next((f for name, f in self._folders.values() if name == dataset), None)

@@ -94,6 +94,14 @@ def _class(
     wanted = configs.keys(task)
     if wanted is None:
         entries = dict(own)
+        inherited = {e.key for base, home in lineage[1:] for e in _entries(base, home)} - set(own)
+        if own and inherited:
+            gathered.leave(
+                place(file, owner.name),
+                f"{len(inherited)} entries of its base classes, the observed ones among them: "
+                f"{configs.lacking()}, which say which of them are its own; bring the whole "
+                "repository along",
+            )
     else:
         everything: dict[str, _Entry] = {}
         for base, home in reversed(lineage):

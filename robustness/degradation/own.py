@@ -13,6 +13,7 @@ from robustness import representations
 from robustness.degradation.distance import Evidence, evidence
 from robustness.degradation.probes import NEIGHBOURS, Probe, features, lost
 from robustness.engine import Engine
+from robustness.errors import InputError
 from robustness.evaluation import ShouldStop
 from robustness.index import ObservedIndex
 from robustness.representations import Readings
@@ -40,6 +41,12 @@ class OwnInputs:
         Raises:
             InputError: None fits the inputs.
         """
+        if not self.ids:
+            raise InputError(
+                "no observed instruction of the index fits inputs with the fields "
+                f"{', '.join(self.examples[0].fields)}, so there is no distance; build an index "
+                "with instructions for them: index build --observed FILE --tasks TASK"
+            )
         return space(self.ids, self.readings.mean(k))
 
 

@@ -1,4 +1,4 @@
-"""A study's plots, in the shapes of Figs. 2a, 2b, 4 and 5 of [S1].
+"""A study's plots, in the shapes of Figs. 2a, 2b, 4, 5 and 6 of [S1].
 
 Refuses to compute: it draws what the study holds. Observed and unobserved differ in colour and in
 shape, so that either is enough.
@@ -150,6 +150,39 @@ def _overall(study: Study) -> Plot:
     )
 
 
+def _by_condition(study: Study) -> Plot:
+    """Degradation with and without solved examples; groups hold unobserved minus observed."""
+    groups = {r.group for r in study.groups}
+    wanted = ALL if ALL in groups else min(groups)
+    figure = go.Figure()
+    for model in study.models:
+        rows = [
+            (r.condition, r.difference) for r in study.groups
+            if r.model == model and r.group == wanted and r.difference is not None
+        ]
+        losses = [Estimate(value=-d.value, low=-d.high, high=-d.low) for _, d in rows]
+        if rows:
+            figure.add_trace(
+                go.Bar(
+                    x=[condition for condition, _ in rows], y=[made.value for made in losses],
+                    name=html.escape(model), error_y=_error(losses),
+                    hovertemplate="%{x}<br>%{y:.1f}<extra>" + html.escape(model) + "</extra>",
+                )
+            )
+    figure.update_layout(
+        barmode="group", template="plotly_white", height=_HEIGHT,
+        font={"family": "system-ui, sans-serif", "size": 13}, showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1.0, "xanchor": "right"},
+    )
+    figure.update_yaxes(title="degradation, points (positive is worse)")
+    return Plot(
+        name="by-condition", title="Degradation without and with solved examples",
+        note="The shape of Fig. 6: observed minus unobserved accuracy, mean over tasks that have "
+        "both; bars are 95% intervals from drawing instructions and inputs again.",
+        figure=figure,
+    )
+
+
 def _of(row: Any, side: str) -> Estimate | None:
     found: Estimate | None = row.observed if side == OBSERVED else row.unobserved
     return found
@@ -276,6 +309,8 @@ def _gains(study: Study) -> Plot:
 def plots(study: Study) -> list[Plot]:
     """The figures that the study has something for."""
     made = [_by_collection(study), _overall(study), _against_distance(study)]
+    if len({r.condition for r in study.groups if r.difference is not None}) > 1:
+        made.append(_by_condition(study))
     if study.maps:
         made.append(_maps(study))
     if study.differences:

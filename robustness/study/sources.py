@@ -3,20 +3,18 @@
 Refuses to read formats itself: the readers of `tasks/` and `instructions.py` do.
 """
 
-import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from robustness import instructions, paths
-from robustness.errors import InputError, NotFoundError, RobustnessError
+from robustness.errors import InputError, RobustnessError
 from robustness.study.plan import Plan, Recipe, plan
 from robustness.study.values import Left
-from robustness.tasks import Task, base, bigbench, builtin, builtin_names, mmlu, table
+from robustness.tasks import Task, bigbench, named
 from robustness.types import Instruction
 
-EVERYTHING = "builtin"
-"""Stands for every shipped task."""
+EVERYTHING = named.EVERYTHING
 _IMPORT = "python -m robustness import SOURCE PATH --out FILE writes collection files"
 
 
@@ -46,7 +44,7 @@ def read_tasks(
     left: list[Left] = []
     for name in names(given):
         try:
-            made = _tasks(name, field)
+            made = named.read(name, field)
         except RobustnessError as error:
             left.append(Left(what="task", name=name, reason=str(error)))
             continue
@@ -57,64 +55,6 @@ def read_tasks(
             else:
                 found[task.id] = task
     return list(found.values()), left
-
-
-def _tasks(name: str, field: str) -> list[Task]:
-    path = Path(name)
-    if name == EVERYTHING:
-        return [builtin(known) for known in builtin_names()]
-    if name in builtin_names():
-        return [builtin(name)]
-    if not path.exists():
-        raise NotFoundError(
-            f"neither a built-in task ({', '.join(builtin_names())}, or {EVERYTHING} for all) nor "
-            f"a file or folder. MMLU: {mmlu.MISSING}. BIG-bench: {bigbench.MISSING}"
-        )
-    if path.is_dir():
-        return _folder(path, field)
-    readers: dict[str, Callable[[], Task]] = {
-        ".json": lambda: _json(path, field), ".csv": lambda: _csv(path),
-    }
-    if path.suffix.lower() not in readers:
-        raise InputError(
-            f"{path} is no task: expected a task file or BIG-bench's task.json (.json), or a "
-            "labelled table or MMLU's questions (.csv)"
-        )
-    return [readers[path.suffix.lower()]()]
-
-
-def _folder(path: Path, field: str) -> list[Task]:
-    if (path / "task.json").is_file() or any(path.glob("*/task.json")):
-        return [bigbench.read(path, field)]
-    files = sorted(path.glob("*.json"))
-    if files:
-        return [_json(file, field) for file in files]
-    if any(path.rglob("*.csv")):
-        return [mmlu.read(path)]
-    raise NotFoundError(
-        f"{path} holds neither task files nor CSV files nor task.json. MMLU: {mmlu.MISSING}. "
-        f"BIG-bench: {bigbench.MISSING}"
-    )
-
-
-def _json(path: Path, field: str) -> Task:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not JSON ({error})") from error
-    if isinstance(document, dict) and "schema" not in document:
-        return bigbench.read(path, field)
-    return base.read(path)
-
-
-def _csv(path: Path) -> Task:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        first = lines.readline()
-    separator = next((s for s in table.SEPARATORS if s in first), ",")
-    header = [c.strip().casefold() for c in next(csv.reader([first], delimiter=separator), [])]
-    # MMLU's files have no header, or one that names the options A, B, C, D.
-    labelled = "answer" in header and not {"a", "b", "c", "d"} <= set(header)
-    return table.read(path) if labelled else mmlu.read(path)
 
 
 def read_instructions(given: Sequence[str]) -> tuple[list[Instruction], list[Left]]:

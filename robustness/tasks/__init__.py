@@ -4,6 +4,7 @@ Refuses to know the instructions. One family of benchmarks a file.
 """
 
 from robustness.tasks.base import Task, read, write
-from robustness.tasks.builtin import builtin, builtin_names, find
+from robustness.tasks.builtin import builtin, builtin_names
+from robustness.tasks.named import find
 
 __all__ = ["Task", "builtin", "builtin_names", "find", "read", "write"]

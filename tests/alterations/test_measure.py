@@ -102,3 +102,16 @@ def test_the_command_prints_one_json_document_or_text(
     shown = capsys.readouterr().out
     assert "Instruction reliance" in shown
     assert "delusive examples" in shown
+
+
+def test_a_task_whose_inputs_no_observed_instruction_fits_lacks_the_closest_alone(
+    backbone: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "puzzles.csv"
+    table.write_text("riddle,answer\nIt rings.,bell\nIt burns.,fire\nIt chimes.,bell\n")
+    bench = Workbench(TransformersEngine(backbone, device="cpu"), task_files=True)
+    with pytest.raises(InputError, match="fits inputs with the fields riddle"):
+        bench.predict("What is it? {riddle}", task=str(table))
+    found = alterations.probe(bench, "What is it? {riddle}", task=str(table), limit=2)
+    assert Kind.CLOSEST in found.absent
+    assert Kind.NEGATED in {row.kind for row in found.rows}

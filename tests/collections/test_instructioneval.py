@@ -190,6 +190,20 @@ def test_one_file_gives_its_own_keys_and_finds_its_bases(repository: Path) -> No
     assert len(alone.instructions) == 3
 
 
+@pytest.mark.parametrize("missing", ["instructions.json", "dirs.json"])
+def test_entries_of_bases_that_no_list_gives_to_a_dataset_are_said_to_be_left(
+    repository: Path, missing: str
+) -> None:
+    assert not any("base classes" in left.reason for left in instructioneval.read(repository).left)
+    (repository / missing).unlink()
+    made = instructioneval.read(repository)
+    assert not any(i.observed and i.source.endswith("/QA/1") for i in made.instructions)
+    (said,) = (left for left in made.left if "base classes" in left.reason)
+    assert said.where.endswith("kind.py, KindPreprocessor")
+    assert said.reason.startswith("2 entries of its base classes")
+    assert f"{missing} beside configs/ cannot be read" in said.reason
+
+
 def test_a_file_that_is_not_python_costs_no_other(repository: Path) -> None:
     (repository / "configs/BBH/broken.py").write_text("class (")
     made = instructioneval.read(repository)

@@ -12,6 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from robustness import cli, evaluation, instructions, study, tasks
 from robustness.study.plan import Recipe
+from robustness.study.plots import plots
 from robustness.tasks import Task
 from robustness.transformers_engine import TransformersEngine
 from robustness.types import Instruction
@@ -56,6 +57,21 @@ def test_an_encoder_decoder_is_evaluated(on_t5: study.Outcome) -> None:
     assert row.posix is not None and row.posix > 0
     # A random model names no option: that is counted, not hidden.
     assert row.generated == 24 and row.unparsed is not None and row.unparsed > 12
+
+
+def test_degradation_is_drawn_without_and_with_solved_examples(on_t5: study.Outcome) -> None:
+    found = on_t5.study
+    drawn = next(p for p in plots(found) if p.name == "by-condition")
+    (bars,) = drawn.figure.data
+    overall = {r.condition: r.difference for r in found.groups if r.model == found.models[0]}
+    assert list(bars.x) == ["zero-shot", "1-shot"]
+    for condition, height, up in zip(bars.x, bars.y, bars.error_y.array, strict=True):
+        made = overall[condition]
+        assert made is not None
+        assert height == pytest.approx(-made.value)
+        assert height + up == pytest.approx(-made.low)
+    alone = replace(found, groups=tuple(r for r in found.groups if r.condition == "zero-shot"))
+    assert "by-condition" not in [p.name for p in plots(alone)]
 
 
 def test_options_are_scored_as_everywhere_else(
@@ -106,7 +122,7 @@ def test_the_report_stands_alone_and_shows_hostile_text_as_text(
     assert rendered["errors"] == []
     assert len(rendered["asked"]) == 1  # type: ignore[arg-type]
     assert rendered["title"] == "Robustness to instructions: tiny-t5"
-    assert rendered["plots"] == 4
+    assert rendered["plots"] == 5
     assert "1-shot" in str(rendered["menu"])
     assert rendered["wide"] == 1280
     assert "<script>document.title" in str(rendered["text"])

@@ -1,8 +1,11 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from robustness import paths
-from robustness.errors import NotFoundError
-from robustness.tasks import builtin, builtin_names, find, table
+from robustness.errors import InputError, NotFoundError
+from robustness.tasks import bigbench, builtin, builtin_names, find, mmlu, table, write
 
 
 @pytest.mark.parametrize("name", builtin_names())
@@ -32,3 +35,22 @@ def test_a_labelled_table_is_found_by_its_path() -> None:
     assert (found.fields, len(found.options)) == (("text", "entity1", "entity2"), 5)
     assert len(found.split("test")) == 30
     assert find("place") is builtin("place")
+
+
+def test_one_task_of_a_benchmark_is_found_by_its_folder(tmp_path: Path) -> None:
+    rows = [{"input": f"Is {n} even?", "target_scores": {"yes": 1 - n % 2, "no": n % 2}}
+            for n in range(4)]
+    document = {"name": "even", "description": "Say which.", "examples": rows}
+    (tmp_path / "even").mkdir()
+    (tmp_path / "even" / "task.json").write_text(json.dumps(document))
+    (tmp_path / "mmlu").mkdir()
+    (tmp_path / "mmlu" / "sums_test.csv").write_text("1+1?,1,2,3,4,B\n2+2?,1,2,3,4,D\n")
+    assert find(str(tmp_path / "even")) == bigbench.read(tmp_path / "even")
+    assert find(str(tmp_path / "mmlu")) == mmlu.read(tmp_path / "mmlu")
+    (tmp_path / "two").mkdir()
+    for name in ("object", "place"):
+        write(tmp_path / "two" / f"{name}.json", builtin(name))
+    with pytest.raises(InputError, match=r"2 tasks \(object, place\); name one of them"):
+        find(str(tmp_path / "two"))
+    with pytest.raises(NotFoundError, match=r"github.com/google/BIG-bench"):
+        find(str(tmp_path / "nowhere" / "task.json"))
