@@ -13,8 +13,9 @@ from robustness.alterations.measure import (
     random_guess,
 )
 from robustness.alterations.negation import negate
+from robustness.alterations.suites import of_tasks
 
 __all__ = [
     "LIMIT", "Alteration", "Kind", "Material", "Probed", "Probes", "Reliance",
-    "Suite", "make", "negate", "probe", "random_guess",
+    "Suite", "make", "negate", "of_tasks", "probe", "random_guess",
 ]

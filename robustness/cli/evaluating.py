@@ -3,12 +3,13 @@
 Refuses to compute: each command parses, makes one call into the library, and shows.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from robustness import show, study
+from robustness import alterations, show, study
 from robustness.cli.options import (
     DEFAULT_MODEL,
     BigBenchField,
@@ -23,6 +24,7 @@ from robustness.cli.options import (
     with_loading,
 )
 from robustness.collections import sources
+from robustness.errors import InputError
 from robustness.formats import PromptFormat
 from robustness.loading import PLAIN, Loading
 
@@ -84,6 +86,12 @@ def evaluate(
     posix: Annotated[
         bool, typer.Option(help="Score the other instructions' label words too.")
     ] = True,
+    altered: Annotated[
+        bool,
+        typer.Option(
+            "--alterations", help="Read altered observed instructions besides (Fig. 3)."
+        ),
+    ] = False,
     field: BigBenchField = study.FIELD,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
     seed: int = 0,
@@ -101,14 +109,35 @@ def evaluate(
             seed=seed,
         ),
     )
-    shown = show.plan(planned, models=1 + len(folders_of(prefix, model)))
+    beside = _altered(planned) if altered else None
+    models = 1 + len(folders_of(prefix, model))
+    shown = show.plan(planned, models=models)
+    if beside is not None:
+        shown += f"\nAltered instructions besides: {beside.calls(models)} prompts"
     if dry_run:
-        emit(planned.summary(1 + len(folders_of(prefix, model))), as_json, shown)
+        emit(planned.summary(models), as_json, shown)
         return
     typer.echo(shown, err=True)
     with progress("prompt") as report:
         made = study.evaluate(
-            engine_of(model, prefix, prompt_format, loading), planned, out, on_progress=report,
+            engine_of(model, prefix, prompt_format, loading), planned, out, altered=beside,
+            on_progress=report,
             on_start=lambda what, known, total: report(f"{what}, {known} known", known, total),
         )
     emit(made, as_json, show.outcome(made))
+
+
+def _altered(planned: study.Plan) -> study.Plan:
+    """Alterations of the observed instructions of a plan, on the same inputs, zero-shot."""
+    parts = {p.task.id: p for p in planned.parts}
+    known = {i.id: i for p in parts.values() for i in p.instructions}
+    made = alterations.of_tasks(
+        [p.task for p in parts.values()], list(known.values()), seed=planned.recipe.seed
+    )
+    if not made:
+        raise InputError(
+            "--alterations changes observed instructions, and no task has one; add a collection "
+            "with observed instructions"
+        )
+    recipe = replace(planned.recipe, shots=(), free=False, posix=False)
+    return study.plan([p.task for p in parts.values()], made, recipe)

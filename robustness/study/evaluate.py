@@ -14,6 +14,7 @@ from robustness.engine import Engine
 from robustness.errors import InputError
 from robustness.evaluation import ShouldStop
 from robustness.sensitivity import UNPARSED
+from robustness.study import altered as alterations
 from robustness.study import analysis, cells, compared, distances, markdown, report
 from robustness.study.cells import Cells, Lengths
 from robustness.study.plan import Plan
@@ -44,6 +45,7 @@ def evaluate(
     plan: Plan,
     out: Path,
     *,
+    altered: Plan | None = None,
     on_start: Report | None = None,
     on_progress: Report | None = None,
     should_stop: ShouldStop | None = None,
@@ -54,6 +56,7 @@ def evaluate(
         engine: Serves the original model first, then what is compared with it.
         plan: What to ask.
         out: Folder of the results; with the journal of an earlier run in it, that is gone on with.
+        altered: Altered instructions of the same tasks, zero-shot, read besides for Fig. 3 alone.
         on_start: Called once, with (models, prompts that are known, prompts in all).
         on_progress: Called with (what, done, total) prompts.
         should_stop: Asked between chunks.
@@ -66,23 +69,33 @@ def evaluate(
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder for the results")
     run = Run(engine, plan, out)
-    known = run.known()
+    beside = None if altered is None else Run(engine, altered, out)
+    known = run.known() + (0 if beside is None else beside.known())
+    total = run.total + (0 if beside is None else beside.total)
     if on_start is not None:
-        on_start(", ".join(m.id for m in run.models), known, run.total)
+        on_start(", ".join(m.id for m in run.models), known, total)
     blocks = run.read(report=on_progress, should_stop=should_stop)
     read, lost = cells.complete(blocks, _lengths(engine, blocks))
     left = (*plan.left, *lost)
+    changed: list[Cells] = []
+    if beside is not None and altered is not None:
+        more = beside.read(report=on_progress, should_stop=should_stop)
+        changed, lost = cells.complete(more, {})
+        left = (*left, *altered.left, *lost)
     if not read:
         raise InputError(f"no prompt could be read; {left[-1].name}: {left[-1].reason}")
-    found = study(read, [m.id for m in run.models], left, plan.recipe.seed, calls=run.total)
+    found = study(
+        read, [m.id for m in run.models], left, plan.recipe.seed, calls=total, altered=changed
+    )
     files = _write(out, found, read)
     return Outcome(
-        folder=str(out), files=files, calls=run.total - known, known=known, study=found
+        folder=str(out), files=files, calls=total - known, known=known, study=found
     )
 
 
 def study(
-    read: Sequence[Cells], models: Sequence[str], left: Sequence[Left], seed: int, *, calls: int
+    read: Sequence[Cells], models: Sequence[str], left: Sequence[Left], seed: int, *, calls: int,
+    altered: Sequence[Cells] = (),
 ) -> Study:
     """Everything that is computed from the answers.
 
@@ -92,6 +105,7 @@ def study(
         left: What is not in them.
         seed: Of intervals and maps.
         calls: Prompts behind them.
+        altered: Of altered instructions.
     """
     near = analysis.nearest_of(read)
     rows = [
@@ -110,6 +124,7 @@ def study(
         groups=tuple(compared.groups(read, near, seed=seed)),
         lines=tuple(compared.lines(rows)),
         maps=tuple(m for m in maps if m is not None),
+        alterations=tuple(alterations.rows(altered, read, near, seed=seed)),
         left=tuple(left), calls=calls, seed=seed,
         made=provenance.collect(schema=SCHEMA, seed=seed),
     )

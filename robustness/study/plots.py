@@ -306,11 +306,42 @@ def _gains(study: Study) -> Plot:
     )
 
 
+def _by_alteration(study: Study) -> Plot:
+    def draw(model: str, figure: Any) -> None:
+        rows = [r for r in study.alterations if r.model == model]
+        figure.add_trace(
+            go.Bar(
+                x=[r.kind for r in rows], y=[r.accuracy.value for r in rows], name=model,
+                marker={"color": [_COLOURS.get(r.kind, _GREY) for r in rows]},
+                error_y=_error([r.accuracy for r in rows]),
+                hovertemplate="%{x}<br>%{y:.1f}<extra></extra>", showlegend=False,
+            )
+        )
+        guess = next((r.guess for r in rows if r.guess is not None), None)
+        if guess is not None:
+            figure.add_trace(
+                go.Scatter(
+                    x=[r.kind for r in rows], y=[guess] * len(rows), name="random guess",
+                    mode="lines", line={"dash": "dash", "color": _GREY}, hoverinfo="skip",
+                )
+            )
+
+    models = list(dict.fromkeys(r.model for r in study.alterations))
+    figure = _drawn(models, draw, go.Figure(), str)
+    figure.update_yaxes(title="accuracy, points", range=[0, 103])
+    return Plot(
+        name="by-alteration", title="Accuracy by what was done to the instruction",
+        note="The shape of Fig. 3: mean over tasks, zero-shot, 95% intervals.", figure=figure,
+    )
+
+
 def plots(study: Study) -> list[Plot]:
     """The figures that the study has something for."""
     made = [_by_collection(study), _overall(study), _against_distance(study)]
     if len({r.condition for r in study.groups if r.difference is not None}) > 1:
         made.append(_by_condition(study))
+    if study.alterations:
+        made.append(_by_alteration(study))
     if study.maps:
         made.append(_maps(study))
     if study.differences:

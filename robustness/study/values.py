@@ -192,6 +192,21 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlterationRow:
+    """One model under one kind of instruction, zero-shot, mean over tasks."""
+
+    model: str
+    kind: str
+    """`observed`, `unobserved`, `closest`, or what was done to observed instructions."""
+    tasks: int
+    instructions: int
+    accuracy: Estimate
+    """Instructions and inputs drawn again."""
+    guess: float | None
+    """A random guess on these tasks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """Everything that was found."""
 
@@ -206,6 +221,8 @@ class Study:
     groups: tuple[GroupRow, ...]
     lines: tuple[LineRow, ...]
     maps: tuple[Map, ...]
+    alterations: tuple[AlterationRow, ...]
+    """Empty where none was asked."""
     left: tuple[Left, ...]
     calls: int
     """Prompts that were read for it, in this run and interrupted ones."""
