@@ -17,7 +17,7 @@ from robustness.backbone import card, card_markdown, data
 from robustness.backbone.card import SETS, Tables
 from robustness.decomposition import Decomposition, decompose
 from robustness.engine import Engine
-from robustness.errors import InputError
+from robustness.errors import InputError, MismatchError
 from robustness.evaluation import correctness, evaluate
 from robustness.statistics import BoolArray, Estimate
 from robustness.tasks import Task, builtin, builtin_names
@@ -295,6 +295,30 @@ def describe(
         seeds=_beside(folder / SEEDS), ablation=_beside(folder / ABLATION),
         asked=ledger.read(folder),
     )
+    card_markdown.write(folder, made)
+    return made
+
+
+def refresh(folder: Path) -> Mapping[str, Any]:
+    """Takes what lies beside the card into it anew: other seeds, the ablation, the ledger.
+
+    Args:
+        folder: With `card.json` of the weights there; nothing is measured.
+
+    Raises:
+        NotFoundError, CorruptFileError: There is no card, or a file is damaged.
+        MismatchError: The card is another version's, or of other weights.
+    """
+    made: dict[str, Any] = storage.read_json(folder / "card.json", schema=card.SCHEMA)
+    if made["weights"] != storage.file_hash(folder / "model.safetensors"):
+        raise MismatchError(
+            f"{folder / 'card.json'} is of other weights; measure with: "
+            "python -m robustness backbone card"
+        )
+    made |= {
+        "seeds": _beside(folder / SEEDS), "ablation": _beside(folder / ABLATION),
+        "asked": ledger.read(folder),
+    }
     card_markdown.write(folder, made)
     return made
 

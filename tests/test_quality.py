@@ -1,15 +1,32 @@
 """The embedded backbone at a small size, and what a card takes in."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from robustness import instructions, quality, storage
+from robustness import instructions, ledger, quality, storage
 from robustness.backbone import card
-from robustness.errors import InputError
+from robustness.errors import InputError, MismatchError
 from robustness.tasks import builtin
 from robustness.transformers_engine import TransformersEngine
+
+ROW = {
+    "recipe": {"layers": 1, "hidden": 8, "steps": 2},
+    "rows": [
+        {
+            "seed": 7, "differs": {}, "seconds": 60.0, "parameters": 1_000_000,
+            "types": {
+                k: {"observed": 1.0, "unobserved-development": 2.0} for k in ("QA", "MC", "BC")
+            },
+            "decomposition": {
+                k: {"value": 1.0, "low": 0.0, "high": 2.0}
+                for k in ("total", "by_wording", "by_layout")
+            },
+        }
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +103,20 @@ def test_seeds_and_settings_are_compared_and_other_sizes_refused(
     storage.write_json(folders[1] / "training.json", record)
     with pytest.raises(InputError, match="different sizes"):
         quality.compare_seeds(folders, tmp_path, limit=4)
+
+
+def test_a_card_takes_in_what_lies_beside_it_and_measures_nothing(
+    backbone: Path, tmp_path: Path
+) -> None:
+    for name in ("card.json", "training.json", "model.safetensors"):
+        shutil.copy(backbone / name, tmp_path / name)
+    (tmp_path / ledger.FILE).write_text("")
+    before = storage.read_json(tmp_path / "card.json")
+    storage.write_json(tmp_path / quality.SEEDS, {"schema": 1} | ROW)
+    made = storage.plain(quality.refresh(tmp_path))
+    assert made["seeds"]["rows"][0]["seed"] == 7 and made["asked"] == []
+    assert made["cells"] == before["cells"] and made["provenance"] == before["provenance"]
+    assert "| 7 |" in (tmp_path / "CARD.md").read_text()
+    (tmp_path / "model.safetensors").write_bytes(b"others")
+    with pytest.raises(MismatchError, match="other weights"):
+        quality.refresh(tmp_path)

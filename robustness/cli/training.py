@@ -209,6 +209,12 @@ def backbone_seeds(
 @backbone_app.command("card")
 @with_loading
 def backbone_card(
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh", help="Measure nothing: take in other seeds, the ablation and the ledger."
+        ),
+    ] = False,
     model: Model = DEFAULT_MODEL,
     prompt_format: Format = PromptFormat.AUTO,
     loading: Loading = PLAIN,
@@ -216,6 +222,9 @@ def backbone_card(
     as_json: Json = False,
 ) -> None:
     """Measures the backbone, and what alignment gains, by set of instructions; writes its card."""
+    if refresh:
+        emit(quality.refresh(Path(model)), as_json, f"written: {Path(model) / 'CARD.md'}")
+        return
     with progress("task") as report:
         card = quality.describe(
             engine_of(model, None, prompt_format, loading), Path(model), corpora_of(data),
