@@ -109,7 +109,7 @@ def test_own_inputs_are_compared_with_the_phrasings_that_fit_them(
     fitting = {i.id for i in loaded.instructions.values() if "{story}" not in i.text}
     assert set(made.ids) == fitting < set(loaded.instructions)
     stories = {i: v for i, v in loaded.instructions.items() if i not in fitting}
-    with pytest.raises(InputError, match="at least one observed"):
+    with pytest.raises(InputError, match="no observed instruction of the index fits"):
         own.read(tiny_engine, MODEL, replace(loaded, instructions=stories), [example]).space(1)
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import itertools
 import os
 import socket
@@ -84,8 +85,13 @@ def setup(tiny_llama: Path, indexes: Path) -> cluster.Setup:
 
 def workers() -> list[psutil.Process]:
     """The processes that hold an engine."""
-    found = psutil.Process().children(recursive=True)
-    return [p for p in found if "ray::MapWorker" in " ".join(p.cmdline())]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        # One that was killed before is a zombie until it is reaped, or is gone.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "ray::MapWorker" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 @needs_ray

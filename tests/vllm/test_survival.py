@@ -39,7 +39,7 @@ def stopped(process_id: int):
 
 
 def test_embeddings_are_never_given_to_completions(vllm) -> None:
-    row = vllm._row([1, 2, 3], vllm._served.prefix(vllm.models()[1].id))
+    row = vllm._row([1, 2, 3], vllm._served.adapter(vllm.models()[1].id))
     path, body = _prompt(row)
     assert path == "/v1/chat/completions"
     assert set(body) == {"messages"}
