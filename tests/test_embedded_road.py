@@ -23,6 +23,7 @@ def test_it_is_trained_on_altered_instructions(backbone: Path, tmp_path: Path) -
     assert (tmp_path / "records.parquet").is_file() and (tmp_path / "report.html").is_file()
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(
     "STEADFAST_DATA" not in os.environ, reason="STEADFAST_DATA names no data folder"
 )
