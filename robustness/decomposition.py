@@ -16,8 +16,8 @@ from robustness import prompts, statistics
 from robustness.alignment import layout
 from robustness.engine import Engine
 from robustness.errors import InputError
-from robustness.evaluation import correctness, evaluate
-from robustness.statistics import Estimate
+from robustness.evaluation import answered
+from robustness.statistics import Estimate, Scores
 from robustness.tasks import Task
 from robustness.types import Example, Instruction
 
@@ -28,9 +28,6 @@ PARTNERS = 4
 _ASKS = "\x00"
 _LETTER = re.compile(r"\bletters?\b", re.IGNORECASE)
 _SAYS_OPTIONS = "options"
-
-Answers = npt.NDArray[np.float64]
-"""(instructions, inputs): 1 for a right answer, or a mean of such."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,22 +108,15 @@ def cross(wording: Instruction, frame: Instruction) -> Instruction | None:
     return replace(frame, id="", text=text, label_words=wording.label_words, observed=False)
 
 
-def _answers(
-    engine: Engine, model: str, asked: Sequence[Instruction], examples: Sequence[Example]
-) -> Answers:
-    correct = correctness(evaluate(engine, model, asked, examples))
-    return correct.reshape(len(asked), -1).astype(np.float64)
-
-
 @dataclass(frozen=True, slots=True)
 class _Crossed:
-    """Answers of one task."""
+    """Scores of one task."""
 
     row: TaskLosses
-    observed: Answers
-    unobserved: Answers
-    wording: Answers
-    layout: Answers
+    observed: Scores
+    unobserved: Scores
+    wording: Scores
+    layout: Scores
 
 
 def _crossed(
@@ -139,19 +129,20 @@ def _crossed(
     rng: random.Random,
 ) -> _Crossed | None:
     known = [o for o in observed if cross(o, o) is not None]
-    rows: list[tuple[Instruction, Answers, Answers]] = []
+    rows: list[tuple[Instruction, npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
     for asked in unobserved:
         partners = rng.sample(known, len(known))
         both = [(cross(asked, p), cross(p, asked)) for p in partners]
         pairs = [(w, f) for w, f in both if w is not None and f is not None][:PARTNERS]
         if pairs:
-            worded = _answers(engine, model, [w for w, _ in pairs], examples)
-            laid_out = _answers(engine, model, [f for _, f in pairs], examples)
-            rows.append((asked, worded.mean(axis=0), laid_out.mean(axis=0)))
+            worded = answered(engine, model, [w for w, _ in pairs], examples)
+            laid_out = answered(engine, model, [f for _, f in pairs], examples)
+            means = [t.mean(axis=0, dtype=np.float64) for t in (worded, laid_out)]
+            rows.append((asked, means[0], means[1]))
     if not rows:
         return None
-    home = _answers(engine, model, known, examples)
-    away = _answers(engine, model, [asked for asked, _, _ in rows], examples)
+    home = answered(engine, model, known, examples)
+    away = answered(engine, model, [asked for asked, _, _ in rows], examples)
     wording, frames = np.stack([w for _, w, _ in rows]), np.stack([f for _, _, f in rows])
     row = TaskLosses(
         task=task.id, observed_instructions=len(known), unobserved_instructions=len(rows),
@@ -205,7 +196,7 @@ def decompose(
             "layout can be told apart"
         )
 
-    def loss(other: Callable[[_Crossed], Answers]) -> Estimate:
+    def loss(other: Callable[[_Crossed], Scores]) -> Estimate:
         pairs = [(c.observed, other(c)) for c in made]
         return statistics.gap_mean(pairs, rng=np.random.default_rng(seed)).points
 

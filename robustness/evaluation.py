@@ -120,6 +120,17 @@ def correctness(records: Sequence[EvalRecord]) -> BoolArray:
     return np.array([r.correct for r in records if r.correct is not None], dtype=np.bool_)
 
 
+def answered(
+    engine: Engine, model: str, instructions: Sequence[Instruction], examples: Sequence[Example]
+) -> BoolArray:
+    """(I, N) bool: which of N labelled inputs are answered rightly under each instruction.
+
+    Raises: As `read_cells`.
+    """
+    records = evaluate(engine, model, instructions, examples)
+    return correctness(records).reshape(len(instructions), -1)
+
+
 def accuracy(records: Sequence[EvalRecord]) -> float:
     """Share of correct answers in [0, 1] among the labelled records.
 

@@ -18,11 +18,10 @@ from robustness.backbone.card import SETS, Tables
 from robustness.decomposition import Decomposition, decompose
 from robustness.engine import Engine
 from robustness.errors import InputError, MismatchError
-from robustness.evaluation import correctness, evaluate
+from robustness.evaluation import answered
 from robustness.statistics import BoolArray, Estimate
 from robustness.tasks import Task, builtin, builtin_names
 from robustness.transformers_engine import TransformersEngine
-from robustness.types import Instruction
 
 Report = Callable[[str, int, int], None]
 """(what, done, total)."""
@@ -124,7 +123,7 @@ def followed(
             material = Material(task=task, observed=observed, collected=(), closest=None)
             suites = [make(i, material, seed=seed).alterations for i in own]
             made = {
-                kind: _correct(
+                kind: answered(
                     engine, model, [a.instruction for s in suites for a in s if a.kind is kind],
                     examples,
                 )
@@ -152,12 +151,6 @@ def followed(
     return Followed(
         negated=cost(Kind.NEGATED), nonsensical=cost(Kind.NONSENSICAL), tasks=tuple(rows)
     )
-
-
-def _correct(
-    engine: Engine, model: str, asked: Sequence[Instruction], examples: Sequence[Any]
-) -> BoolArray:
-    return correctness(evaluate(engine, model, asked, examples)).reshape(len(asked), -1)
 
 
 def free_answers(
@@ -192,7 +185,7 @@ def free_answers(
             chosen = [i for i in instructions.builtin(collection) if i.task == task.id]
             if not chosen:
                 continue
-            compared = _correct(engine, model, chosen, examples)
+            compared = answered(engine, model, chosen, examples)
             for row, instruction in zip(compared, chosen, strict=True):
                 for right, example in zip(row, examples, strict=True):
                     prompt = prompts.fill(instruction, example)

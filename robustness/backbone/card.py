@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from robustness import instructions, paths, provenance, storage
 from robustness.backbone import corpora, data
 from robustness.engine import Engine
-from robustness.evaluation import correctness, evaluate
+from robustness.evaluation import answered
 from robustness.statistics import BoolArray, paired_bootstrap, paired_bootstrap_mean, wilson
 from robustness.tasks import Task, builtin, builtin_names
 from robustness.types import Example, TaskType
@@ -117,8 +117,7 @@ def measure(
         for collection in sets:
             chosen = [i for i in instructions.builtin(collection) if i.task == name]
             if chosen:
-                records = evaluate(engine, model, chosen, examples)
-                tables[name, collection] = correctness(records).reshape(len(chosen), -1)
+                tables[name, collection] = answered(engine, model, chosen, examples)
         if on_progress is not None:
             on_progress(number, len(names))
     return tables
@@ -206,9 +205,9 @@ def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[s
             inputs = [held[round(n)] for n in spaced]
             guessed = baseline.predict([e.fields["text"] for e in inputs])
             hits = np.array([g == e.answer for g, e in zip(guessed, inputs, strict=True)])
-            correct = correctness(evaluate(engine, model, chosen, inputs))
+            correct = answered(engine, model, chosen, inputs)
             difference = paired_bootstrap(
-                correct.reshape(len(chosen), -1), hits[None, :], rng=np.random.default_rng(0)
+                correct, hits[None, :], rng=np.random.default_rng(0)
             ).points
             rows.append(
                 {

@@ -23,6 +23,8 @@ from robustness.cli.options import (
     Text,
     corpora_of,
     emit,
+    listed,
+    numbers,
     one_model,
     progress,
     with_loading,
@@ -141,8 +143,8 @@ def train(
     """
     planned = trained.plan_of(
         trained.Recipe(
-            versions=tuple(_version(name) for name in _parts(versions)),
-            instances=tuple(_count(n) for n in _parts(instances)), seeds=seeds, limit=limit,
+            versions=tuple(_version(name) for name in listed(versions)),
+            instances=tuple(numbers(instances, "--instances")), seeds=seeds, limit=limit,
             epochs=epochs, batch=batch, learning_rate=learning_rate,
         ),
         task_names=task_names or (), held_out=[] if held_out == ["none"] else held_out,
@@ -163,22 +165,9 @@ def train(
     emit(made, as_json, show.trained(made))
 
 
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 def _version(name: str) -> trained.Version:
     try:
         return trained.Version(name)
     except ValueError:
         known = ", ".join(trained.Version)
         raise InputError(f"no version {name!r}; there are {known}") from None
-
-
-def _count(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError(
-            f"--instances takes whole numbers with commas between, such as 10,50; found {text!r}"
-        ) from None

@@ -217,16 +217,25 @@ def listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def numbers(text: str) -> list[int]:
+def numbers(text: str, option: str) -> list[int]:
     """The whole numbers of a comma-separated option.
+
+    Args:
+        text: What was given.
+        option: Its name, for the message.
 
     Raises:
         InputError: A part is no whole number.
     """
-    try:
-        return [int(part) for part in listed(text)]
-    except ValueError:
-        raise InputError(f"{text!r} is no comma-separated list of whole numbers") from None
+    made = []
+    for part in listed(text):
+        try:
+            made.append(int(part))
+        except ValueError:
+            raise InputError(
+                f"{option} takes whole numbers with commas between, such as 10,50; found {part!r}"
+            ) from None
+    return made
 
 
 @contextmanager

@@ -139,8 +139,8 @@ def ablation(
     are selected on --development; --test is asked with --held-out alone.
     """
     plan = Ablation(
-        out=out, methods=listed(methods), seeds=numbers(seeds), steps=steps, inputs=inputs,
-        held_out=held_out, keep_weights=keep_weights,
+        out=out, methods=listed(methods), seeds=numbers(seeds, "--seeds"), steps=steps,
+        inputs=inputs, held_out=held_out, keep_weights=keep_weights,
     )
     named = {
         instructions.OBSERVED: observed, instructions.PARAPHRASES: paraphrases,

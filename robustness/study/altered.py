@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from robustness import statistics
 from robustness.statistics import BoolArray
-from robustness.study.analysis import DRAWS, Nearest, members, nothing
+from robustness.study import compared
+from robustness.study.analysis import Nearest, members
 from robustness.study.cells import Cells
 from robustness.study.values import OBSERVED, UNOBSERVED, AlterationRow
 
@@ -64,13 +64,13 @@ def rows(
             for kind, positions in kinds.items():
                 tables.setdefault(kind, []).append(one.rows(positions))
         for kind, found in tables.items():
-            mean = statistics.paired_bootstrap_mean(
-                [(t, nothing()) for t in found], rng=np.random.default_rng(seed), draws=DRAWS
-            )
+            accuracy = compared.mean(found, seed)
+            if accuracy is None:
+                continue
             made.append(
                 AlterationRow(
                     model=model, kind=kind, tasks=len(found),
-                    instructions=sum(len(t) for t in found), accuracy=mean.points,
+                    instructions=sum(len(t) for t in found), accuracy=accuracy,
                     guess=100 * float(np.mean(guesses)) if guesses else None,
                 )
             )

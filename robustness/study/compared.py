@@ -152,13 +152,14 @@ def _group(
             gaps.append(float(np.mean(of_task)))
     return GroupRow(
         model=model, condition=condition, group=name, tasks=len(cells),
-        observed=_mean(sides[OBSERVED], seed), observed_std=_std(sides[OBSERVED]),
-        unobserved=_mean(sides[UNOBSERVED], seed), unobserved_std=_std(sides[UNOBSERVED]),
+        observed=mean(sides[OBSERVED], seed), observed_std=_std(sides[OBSERVED]),
+        unobserved=mean(sides[UNOBSERVED], seed), unobserved_std=_std(sides[UNOBSERVED]),
         difference=difference, distance=float(np.mean(gaps)) if gaps else None,
     )
 
 
-def _mean(tables: Sequence[BoolArray], seed: int) -> Estimate | None:
+def mean(tables: Sequence[BoolArray], seed: int) -> Estimate | None:
+    """Mean over tasks in points, instructions and inputs drawn again; None where there is none."""
     if not tables:
         return None
     return statistics.paired_bootstrap_mean(
