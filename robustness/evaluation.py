@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robustness import prompts
+from robustness import answers, prompts
 from robustness.engine import Engine
 from robustness.errors import CancelledError, InputError
 from robustness.statistics import BoolArray
@@ -100,6 +100,19 @@ def generate(engine: Engine, model: str, prompt: str) -> str:
         return "".join([chunk.text async for chunk in engine.stream(model, asked, GENERATED)])
 
     return asyncio.run(written())
+
+
+def free_answer(
+    engine: Engine, model: str, instruction: Instruction, example: Example
+) -> str | None:
+    """The option that a model's own words give; None: unparsed, which counts as wrong.
+
+    Raises:
+        InputError, NotFoundError, EngineError: See `prompts.fill` and `Engine.stream`.
+    """
+    prompt = prompts.fill(instruction, example)
+    text = generate(engine, model, prompt.text)
+    return answers.parse(text, example.options, prompt.options)
 
 
 def record(model: str, cell: Cell) -> EvalRecord:

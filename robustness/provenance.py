@@ -17,6 +17,11 @@ from robustness.types import Provenance
 _PACKAGES = ("torch", "transformers", "peft", "faiss-cpu", "numpy", "scikit-learn")
 
 
+_WRITTEN = ("assets/backbone", "assets/prefixes", "indexes")
+"""What the commands themselves write: no part of the source that a result came from."""
+_SOURCES = (":/", *(f":(top,exclude){path}" for path in _WRITTEN))
+
+
 def _git(*arguments: str) -> str:
     try:
         done = subprocess.run(
@@ -52,7 +57,7 @@ def collect(
         command=" ".join(["python -m robustness", *sys.argv[1:]]),
         project_version=__version__,
         commit=_git("rev-parse", "HEAD"),
-        dirty=bool(_git("status", "--porcelain", "--untracked-files=no")),
+        dirty=bool(_git("status", "--porcelain", "--untracked-files=no", "--", *_SOURCES)),
         versions={"python": platform.python_version()} | {p: _version(p) for p in _PACKAGES},
         seed=seed,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

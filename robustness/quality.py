@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from robustness import answers, evaluation, instructions, ledger, prompts, statistics, storage
+from robustness import evaluation, instructions, ledger, statistics, storage
 from robustness.alterations.kinds import Kind, Material, make
 from robustness.backbone import card, card_markdown, data
 from robustness.backbone.card import SETS, Tables
@@ -188,9 +188,7 @@ def free_answers(
             compared = answered(engine, model, chosen, examples)
             for row, instruction in zip(compared, chosen, strict=True):
                 for right, example in zip(row, examples, strict=True):
-                    prompt = prompts.fill(instruction, example)
-                    text = evaluation.generate(engine, model, prompt.text)
-                    said = answers.parse(text, example.options, prompt.options)
+                    said = evaluation.free_answer(engine, model, instruction, example)
                     cell = (bool(right), said == example.answer, said is None)
                     for kind in (str(task.task_type), "all"):
                         pooled.setdefault((kind, collection), []).append(cell)
@@ -265,6 +263,11 @@ def describe(
 
         return progress
 
+    # Before it is asked: a card that is interrupted has looked as well.
+    ledger.write_down(
+        folder, original,
+        "card: accuracy by options and of generated answers, and what each prefix gains",
+    )
     plain = card.measure(engine, original, on_progress=step(original))
     gained = [
         gain for model in aligned
@@ -272,10 +275,8 @@ def describe(
             model, plain, card.measure(engine, model, on_progress=step(model))
         )
     ]
-    ledger.write_down(folder, original, "card: accuracy by options, and what each prefix gains")
     tasks = trained_tasks()
     free = free_answers(engine, original, tasks, on_progress=step("generated answers"))
-    ledger.write_down(folder, original, "card: generated answers")
     real = [] if nltk_data is None else card.real_text(engine, original, nltk_data)
     made = card.document(
         card.cells(plain), gained, real, folder,

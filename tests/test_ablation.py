@@ -10,6 +10,7 @@ import pytest
 from robustness import storage
 from robustness.ablation import Ablation, Subject, measure, report, run
 from robustness.ablation.measure import Part
+from robustness.ablation.plan import rates_of, sizes_of
 from robustness.ablation.report import RunResult
 from robustness.backbone import ablation as table
 from robustness.backbone import card_markdown
@@ -47,7 +48,9 @@ def subject(model: Path) -> Subject:
 
 
 def plan(out: Path, **values: object) -> Ablation:
-    small = {"seeds": (1,), "steps": 2, "eval_every": 2, "inputs": 4, "sizes": SIZES}
+    small = {
+        "seeds": (1,), "steps": 2, "eval_every": 2, "inputs": 4, "free": 2, "sizes": SIZES
+    }
     return Ablation(out=out, **{**small, **values})  # type: ignore[arg-type]
 
 
@@ -77,6 +80,7 @@ def test_an_ablation_compares_every_method_and_goes_on_without_repeating(
     assert not (tmp_path / "held-out.json").exists()
     rows = pd.read_csv(tmp_path / "summary.csv")
     assert len(rows) == 4 * 3 * 2
+    assert rows.free_difference.notna().all()
     text = (tmp_path / "summary.md").read_text()
     assert "| deep+kl | development |" in text and "Best input prefix on development: pt+kl" in text
 
@@ -127,13 +131,23 @@ def test_what_cannot_be_compared_is_refused_at_once(tiny_llama: Path, tmp_path: 
     )
     with pytest.raises(InputError, match="collection unobserved-development"):
         run(plan(tmp_path), bare, loading=CPU)
+    with pytest.raises(InputError, match="free is 5"):
+        plan(tmp_path, free=5)
+    with pytest.raises(InputError, match="no key 'seed'"):
+        sizes_of(["seed=3"])
+    with pytest.raises(InputError, match="METHOD=VALUE"):
+        rates_of(["pt"])
+    assert dict(sizes_of(["virtual_tokens=8", "lambda_=0.5"])) == {
+        "virtual_tokens": 8, "lambda_": 0.5
+    }
     (tmp_path / "x.npz").write_bytes(b"PK")
     with pytest.raises(CorruptFileError, match="remove it"):
         measure.load(tmp_path / "x.npz")
 
 
 def part(correct: list[list[int]], means: list[list[float]]) -> Part:
-    return Part(correct=np.array(correct, dtype=bool), means=np.array(means, dtype=np.float32))
+    table = np.array(correct, dtype=bool)
+    return Part(correct=table, means=np.array(means, dtype=np.float32), free=table[:, :1])
 
 
 def test_the_summary_is_the_arithmetic_of_its_cells() -> None:
@@ -153,6 +167,7 @@ def test_the_summary_is_the_arithmetic_of_its_cells() -> None:
     found = method["sets"]["unobserved-development"]
     assert (found["accuracy"], found["difference"]["value"]) == (50.0, 25.0)
     assert (found["distance"], method["seconds"]) == (2.0, 4.0)
+    assert (stood["free"], found["free"], found["free_difference"]["value"]) == (50.0, 75.0, 25.0)
     assert [one["best_step"] for one in method["each"]] == [2, 4]
     assert method["each"][0]["sets"]["unobserved-development"]["difference"]["value"] == 50.0
     assert made["best_input_prefix"] == {
@@ -167,12 +182,14 @@ def test_the_card_shows_a_comparison_of_its_own_weights_only() -> None:
         report.summarise(
             sets, [RunResult(method="lora", seed=1, seconds=1.0, best_step=1, sets=sets)]
         )
-        | {"weights": "abc", "inputs": 2, "steps": 3}
+        | {"weights": "abc", "inputs": 2, "free": 1, "steps": 3, "settings": {"virtual_tokens": 4},
+           "rates": {"lora": 0.01}}
     )
     assert summary["best_input_prefix"] is None
     shown = card_markdown.compared({"ablation": summary, "weights": "abc"})
     assert "\n".join(table.lines(summary)) in "\n".join(shown)
     assert "| lora | observed |" in "\n".join(shown)
+    assert "virtual_tokens 4, learning rate 0.01 for lora" in "\n".join(shown)
     other = "\n".join(card_markdown.compared({"ablation": summary, "weights": "xyz"}))
     assert "belongs to other weights (`abc`)" in other and "| lora |" not in other
     assert "Not measured." in card_markdown.compared({"ablation": None, "weights": "abc"})

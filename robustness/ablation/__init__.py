@@ -1,6 +1,6 @@
 """The ablation of alignment: methods and seeds trained on the same data and measured alike."""
 
 from robustness.ablation.plan import Ablation, Subject
-from robustness.ablation.run import run
+from robustness.ablation.run import HELD_OUT_FILE, run
 
-__all__ = ["Ablation", "Subject", "run"]
+__all__ = ["HELD_OUT_FILE", "Ablation", "Subject", "run"]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from robustness import representations, storage
+from robustness import evaluation, representations, storage
 from robustness.engine import Engine
 from robustness.errors import CorruptFileError, InputError
 from robustness.evaluation import Progress
 from robustness.statistics import BoolArray
 from robustness.tasks import Task
-from robustness.types import FloatArray, Instruction
+from robustness.types import Example, FloatArray, Instruction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,6 +27,8 @@ class Part:
     """(I, N)."""
     means: FloatArray
     """(I, D) float32: representations, mean over the inputs."""
+    free: BoolArray
+    """(I, M): whether the model's own words give the gold answer, on the first M <= N inputs."""
 
 
 Measured = Mapping[str, Part]
@@ -39,6 +41,7 @@ def measure(
     instructions: Sequence[Instruction],
     tasks: Sequence[Task],
     inputs: int,
+    free: int = 0,
     *,
     on_progress: Progress | None = None,
 ) -> Measured:
@@ -50,6 +53,7 @@ def measure(
         instructions: One set; those of other tasks are left out.
         tasks: With labelled inputs.
         inputs: How many of a task's, at the most.
+        free: How many of them are answered in the model's own words as well.
         on_progress: Called with (done, total) tasks.
 
     Raises:
@@ -64,7 +68,10 @@ def measure(
             read = representations.read_on(engine, model, own, examples)
             gold = [e.options.index(str(e.answer)) for e in examples]
             answers = np.nanargmax(read.option_logprobs, axis=2)
-            found[task.id] = Part(correct=answers == np.array(gold), means=read.mean())
+            found[task.id] = Part(
+                correct=answers == np.array(gold), means=read.mean(),
+                free=_said(engine, model, own, examples[:free]),
+            )
         if on_progress is not None:
             on_progress(number, len(tasks))
     if not found:
@@ -72,12 +79,23 @@ def measure(
     return found
 
 
+def _said(
+    engine: Engine, model: str, instructions: Sequence[Instruction], examples: Sequence[Example]
+) -> BoolArray:
+    right = [
+        [evaluation.free_answer(engine, model, i, e) == e.answer for e in examples]
+        for i in instructions
+    ]
+    return np.array(right, dtype=np.bool_).reshape(len(instructions), len(examples))
+
+
 def save(measured: Measured, path: Path) -> None:
     """Writes it atomically."""
     arrays = {f"correct/{name}": part.correct for name, part in measured.items()}
     means = {f"means/{name}": part.means for name, part in measured.items()}
+    free = {f"free/{name}": part.free for name, part in measured.items()}
     with storage.atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays, **means)  # type: ignore[arg-type]
+        np.savez_compressed(file, **arrays, **means, **free)  # type: ignore[arg-type]
 
 
 def load(path: Path) -> Measured:
@@ -90,7 +108,8 @@ def load(path: Path) -> Measured:
         with np.load(path) as saved:
             names = [key.removeprefix("correct/") for key in saved if key.startswith("correct/")]
             return {
-                n: Part(correct=saved[f"correct/{n}"], means=saved[f"means/{n}"]) for n in names
+                n: Part(**{part: saved[f"{part}/{n}"] for part in ("correct", "means", "free")})
+                for n in names
             }
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CorruptFileError(

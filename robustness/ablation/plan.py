@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from robustness import instructions, storage
+from robustness import instructions, settings, storage
 from robustness.alignment.data import Collections
 from robustness.alignment.recipe import KINDS, METHODS, AlignRecipe
 from robustness.errors import InputError
@@ -18,6 +18,8 @@ from robustness.types import Example, Instruction, content_id
 
 SETS = (instructions.OBSERVED, instructions.UNOBSERVED_DEVELOPMENT)
 HELD_OUT = instructions.UNOBSERVED_TEST
+_OWN = ("out", "method", "seed", "steps", "eval_every", "learning_rate")
+"""Fields of a run's recipe that follow from the plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,31 @@ class Subject:
         )
 
 
+def sizes_of(given: Sequence[str]) -> tuple[tuple[str, Any], ...]:
+    """`Ablation.sizes` from `key=value` each.
+
+    Raises:
+        InputError: A key is none of a recipe's, or the plan's own; or a value is not of its type.
+    """
+    return tuple(settings.values(AlignRecipe, given, fixed=_OWN).items())
+
+
+def rates_of(given: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """`Ablation.rates` from `method=value` each.
+
+    Raises:
+        InputError: A value is no number.
+    """
+    made = []
+    for text in given:
+        method, _, value = text.partition("=")
+        try:
+            made.append((method, float(value)))
+        except ValueError:
+            raise InputError(f"a rate is METHOD=VALUE, such as pt=3e-3; found {text!r}") from None
+    return tuple(made)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ablation:
     """Methods, seeds and sizes."""
@@ -62,13 +89,15 @@ class Ablation:
     """Updates between evaluations on unobserved-development, which select the update."""
     inputs: int = 64
     """Labelled inputs of a task that are measured on, at the most."""
+    free: int = 0
+    """Of these inputs, how many are answered in the model's own words as well, at the most."""
     held_out: bool = False
     """Whether unobserved-test is asked; that it was is recorded."""
     keep_weights: bool = False
     """Whether the weights of `ft` and `ft+kl` stay; an adapter always does."""
     rates: Sequence[tuple[str, float]] = ()
     """(method without +kl, peak learning rate) where it is not the recipe's."""
-    sizes: Sequence[tuple[str, int]] = ()
+    sizes: Sequence[tuple[str, Any]] = ()
     """Other fields of `AlignRecipe`, such as `virtual_tokens`, for every run."""
 
     def __post_init__(self) -> None:
@@ -79,6 +108,8 @@ class Ablation:
                 raise InputError(f"method {name!r} is unknown; choose {', '.join(METHODS)}")
         if self.inputs < 1:
             raise InputError(f"inputs is {self.inputs}; it is at least 1")
+        if not 0 <= self.free <= self.inputs:
+            raise InputError(f"free is {self.free}; it lies between 0 and inputs ({self.inputs})")
         for name, _ in self.rates:
             if name not in KINDS:
                 raise InputError(f"a rate is for {', '.join(KINDS)}; found {name!r}")
@@ -96,7 +127,7 @@ class Ablation:
         """What every run of a folder has in common."""
         return {
             "revision": revision, "steps": self.steps, "eval_every": self.eval_every,
-            "inputs": self.inputs, "rates": storage.plain(dict(self.rates)),
+            "inputs": self.inputs, "free": self.free, "rates": storage.plain(dict(self.rates)),
             "sizes": storage.plain(dict(self.sizes)), "prompt_format": str(subject.prompt_format),
             "data": content_id(
                 [e.id for e in subject.examples],

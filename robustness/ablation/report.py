@@ -3,18 +3,18 @@
 Refuses to read and to train: it computes from what was measured.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from robustness import instructions
-from robustness.ablation.measure import Measured, distance
+from robustness.ablation.measure import Measured, Part, distance
 from robustness.adapters import Kind
 from robustness.alignment.recipe import KINDS
 from robustness.sensitivity import worst_mean
-from robustness.statistics import paired_bootstrap_runs
+from robustness.statistics import BoolArray, paired_bootstrap_runs
 
 OBSERVED = instructions.OBSERVED
 DEVELOPMENT = instructions.UNOBSERVED_DEVELOPMENT
@@ -42,7 +42,13 @@ def _standing(sets: Mapping[str, Measured], name: str) -> dict[str, float | None
         "std": float(np.mean(deviations)) if deviations else None,
         "worst_tenth": float(np.mean([worst_mean(t.tolist()) for t in tables])),
         "distance": None if name == OBSERVED else distance(sets[name], sets[OBSERVED]),
+        "free": _free_accuracy(sets[name]),
     }
+
+
+def _free_accuracy(measured: Measured) -> float | None:
+    tables = [part.free for part in measured.values()]
+    return float(np.mean([100.0 * t.mean() for t in tables])) if tables[0].size else None
 
 
 def _mean(rows: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
@@ -56,15 +62,22 @@ def _mean(rows: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]
 def _compared(
     runs: Sequence[RunResult], original: Mapping[str, Measured], name: str
 ) -> dict[str, Any]:
-    found = paired_bootstrap_runs(
-        [
-            ([run.sets[name][task].correct for run in runs], part.correct)
-            for task, part in original[name].items()
-        ],
-        rng=np.random.default_rng(0),
-    )
+    def moved(table: Callable[[Part], BoolArray]) -> dict[str, float]:
+        found = paired_bootstrap_runs(
+            [
+                ([table(run.sets[name][task]) for run in runs], table(part))
+                for task, part in original[name].items()
+            ],
+            rng=np.random.default_rng(0),
+        )
+        return asdict(found.points)
+
     standing = _mean([_standing(run.sets, name) for run in runs])
-    return standing | {"difference": asdict(found.points)}
+    asked = standing["free"] is not None
+    return standing | {
+        "difference": moved(lambda part: part.correct),
+        "free_difference": moved(lambda part: part.free) if asked else None,
+    }
 
 
 def _method(
@@ -116,9 +129,11 @@ def summarise(
     }
 
 
+_STANDING = ("std", "worst_tenth", "distance", "free")
 COLUMNS = [
     "method", "seed", "set", "accuracy", "difference", "low", "high", "std", "std_before",
-    "worst_tenth", "worst_tenth_before", "distance", "distance_before", "seconds", "best_step",
+    "worst_tenth", "worst_tenth_before", "distance", "distance_before", "free", "free_before",
+    "free_difference", "free_low", "free_high", "seconds", "best_step",
 ]
 
 
@@ -130,12 +145,15 @@ def rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
         for one in (everything, *method["each"]):
             for name, found in one["sets"].items():
                 before, moved = summary["original"][name], found["difference"]
+                said = found["free_difference"] or dict.fromkeys(("value", "low", "high"))
                 made.append({
                     "method": method["method"], "seed": one["seed"], "set": name,
                     "accuracy": found["accuracy"], "difference": moved["value"],
                     "low": moved["low"], "high": moved["high"],
-                    **{key: found[key] for key in ("std", "worst_tenth", "distance")},
-                    **{f"{k}_before": before[k] for k in ("std", "worst_tenth", "distance")},
+                    **{key: found[key] for key in _STANDING},
+                    **{f"{key}_before": before[key] for key in _STANDING},
+                    "free_difference": said["value"],
+                    "free_low": said["low"], "free_high": said["high"],
                     "seconds": one["seconds"], "best_step": one["best_step"],
                 })
     return made

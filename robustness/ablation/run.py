@@ -21,6 +21,8 @@ from robustness.loading import PLAIN, Loading
 from robustness.transformers_engine import TransformersEngine
 
 SCHEMA = table.SCHEMA
+HELD_OUT_FILE = "held-out.json"
+"""Each time that unobserved-test was asked."""
 Report = Callable[[str, int, int], None]
 """(what, done, total)."""
 _ADAPTER = "aligned"
@@ -123,7 +125,7 @@ class _Runner:
                 measure.save(
                     measure.measure(
                         engine, engine.models()[number].id, self._subject.of(name),
-                        self._tasks, self._plan.inputs, on_progress=progress,
+                        self._tasks, self._plan.inputs, self._plan.free, on_progress=progress,
                     ),
                     path,
                 )
@@ -133,7 +135,7 @@ class _Runner:
 
 def _record_asking(plan: Ablation, subject: Subject) -> None:
     """Writes down that unobserved-test is asked, before it is."""
-    path = plan.out / "held-out.json"
+    path = plan.out / HELD_OUT_FILE
     before = storage.read_json(path, schema=SCHEMA)["asked"] if path.is_file() else []
     entry = {
         "methods": list(plan.methods), "seeds": list(plan.seeds),
@@ -178,7 +180,8 @@ def run(
     summary = {
         "schema": SCHEMA, "model": model, "revision": revision,
         "weights": storage.file_hash(path) if path.is_file() else None,
-        "steps": plan.steps, "inputs": plan.inputs,
+        "steps": plan.steps, "inputs": plan.inputs, "free": plan.free,
+        "settings": dict(plan.sizes), "rates": dict(plan.rates),
         "provenance": asdict(provenance.collect(schema=SCHEMA)),
         **report.summarise(original, runs),
     }

@@ -15,6 +15,8 @@ from peft import PromptEncoderConfig, TaskType, get_peft_model
 from robustness.checkpoint import Checkpoint
 from robustness.errors import InputError
 
+_FIRST_SCALE = 0.01
+"""Of the MLP's last weights: rows begin alike, but not so alike that they stay so."""
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "README.md")
 
 
@@ -61,9 +63,24 @@ def create(checkpoint: Checkpoint, *, virtual_tokens: int, hidden: int | None, s
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
         torch.manual_seed(seed)
         peft = get_peft_model(checkpoint.model, config)
+    _begin_harmless(peft, checkpoint)
     peft.peft_config["default"].base_model_name_or_path = checkpoint.id
     peft.peft_config["default"].revision = None
     return peft
+
+
+@torch.no_grad()
+def _begin_harmless(peft: Any, checkpoint: Checkpoint) -> None:
+    """Lets every row begin near the embedding of the token that begins a text.
+
+    PEFT's random rows cost the backbone what the training then spends its time on winning back;
+    ARCHITECTURE.md says how much.
+    """
+    first = checkpoint.tokenizer.bos_token_id
+    last = peft.prompt_encoder["default"].mlp_head[-1]
+    embeddings = checkpoint.model.get_input_embeddings().weight
+    last.weight.mul_(_FIRST_SCALE)
+    last.bias.copy_(embeddings[checkpoint.end if first is None else first])
 
 
 def parameters(peft: Any) -> list[torch.nn.Parameter]:

@@ -24,6 +24,22 @@ def _moved(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> str
     return f"{_points(before[key])} to {_points(after[key])}"
 
 
+def _interval(moved: Mapping[str, float]) -> str:
+    return f"{moved['value']:+.1f} [{moved['low']:+.1f}, {moved['high']:+.1f}]"
+
+
+def _said(before: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    if found["free_difference"] is None:
+        return "not asked"
+    return f"{_moved(before, found, 'free')}: {_interval(found['free_difference'])}"
+
+
+def _settings(summary: Mapping[str, Any]) -> str:
+    given = [f"{key} {value}" for key, value in summary["settings"].items()]
+    given += [f"learning rate {value} for {key}" for key, value in summary["rates"].items()]
+    return f"; {', '.join(given)}" if given else ""
+
+
 def _rows(summary: Mapping[str, Any], name: str) -> list[str]:
     before = summary["original"][name]
     made = []
@@ -35,7 +51,7 @@ def _rows(summary: Mapping[str, Any], name: str) -> list[str]:
         distance = "" if before["distance"] is None else _moved(before, found, "distance")
         made.append(
             f"| {method['method']} | {_NAMES[name]} | {found['accuracy']:.1f} | {seeds} | "
-            f"{moved['value']:+.1f} [{moved['low']:+.1f}, {moved['high']:+.1f}] | "
+            f"{_interval(moved)} | {_said(before, found)} | "
             f"{_moved(before, found, 'std')} | {_moved(before, found, 'worst_tenth')} | "
             f"{distance} | {method['seconds']:.0f} | {steps} |"
         )
@@ -52,14 +68,16 @@ def lines(summary: Mapping[str, Any]) -> list[str]:
     stands = ", ".join(f"{_NAMES[name]} {row['accuracy']:.1f}" for name, row in original.items())
     made = [
         f"The backbone itself: {stands}. Means over tasks with observed instructions, in "
-        f"points; {summary['inputs']} inputs a task and {summary['steps']} updates at the most. "
+        f"points; {summary['inputs']} inputs a task ({summary['free']} for free answers, where an "
+        f"unparsed one is wrong) and {summary['steps']} updates at the most{_settings(summary)}. "
         "Differences are paired, on the same instructions and inputs, with 95% intervals that "
         "resample both, and seeds where there are several. Development "
         "selected each run's update and flatters itself.",
         "",
-        "| method | set | accuracy | each seed | aligned minus original | std over instructions | "
-        "worst tenth | distance to the nearest observed | seconds | selected update |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| method | set | accuracy | each seed | aligned minus original | free answers | "
+        "std over instructions | worst tenth | distance to the nearest observed | seconds | "
+        "selected update |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in original:
         made += _rows(summary, name)

@@ -7,8 +7,8 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
+from robustness import settings
 from robustness.errors import InputError, NotFoundError
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -98,26 +98,14 @@ def load(preset: str) -> Recipe:
     return Recipe(**values)
 
 
-def changed(made: Recipe, settings: Sequence[str]) -> Recipe:
+def changed(made: Recipe, given: Sequence[str]) -> Recipe:
     """A recipe with some keys set anew.
 
     Args:
         made: The recipe.
-        settings: `key=value` each.
+        given: `key=value` each.
 
     Raises:
         InputError: There is no such key, or the value is not of its type.
     """
-    types = {f.name: f.type for f in fields(Recipe)}
-    values: dict[str, Any] = {}
-    for setting in settings:
-        key, _, value = setting.partition("=")
-        if key not in types:
-            raise InputError(f"no key {key!r} in a recipe; there are {', '.join(types)}")
-        kind: Any = types[key]
-        try:
-            values[key] = kind(value)
-        except ValueError:
-            wanted = f"{key} takes values of type {kind.__name__}"
-            raise InputError(f"{wanted}, found {value!r}") from None
-    return replace(made, **values)
+    return replace(made, **settings.values(Recipe, given))

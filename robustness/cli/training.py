@@ -11,8 +11,9 @@ import typer
 from tqdm import tqdm
 
 from robustness import instructions, ledger, paths, quality, show
-from robustness.ablation import Ablation, subjects
+from robustness.ablation import HELD_OUT_FILE, Ablation, subjects
 from robustness.ablation import run as compare
+from robustness.ablation.plan import rates_of, sizes_of
 from robustness.alignment import data as alignment_data
 from robustness.alignment import own
 from robustness.alignment import train as alignment
@@ -116,6 +117,17 @@ def ablation(
     seeds: Annotated[str, typer.Option(help="Comma-separated.")] = "1,2,3",
     steps: Annotated[int, typer.Option(help="Updates of each run at the most.")] = 1000,
     inputs: Annotated[int, typer.Option(help="Labelled inputs a task to measure on.")] = 64,
+    free: Annotated[
+        int, typer.Option(help="How many of them are answered in the model's own words as well.")
+    ] = 8,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE of every run's recipe: virtual_tokens=8."),
+    ] = None,
+    rates: Annotated[
+        list[str] | None,
+        typer.Option("--rate", help="METHOD=VALUE, peak learning rate of pt, deep, lora or ft."),
+    ] = None,
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Ask unobserved-test too; that it was is recorded.")
     ] = False,
@@ -140,7 +152,8 @@ def ablation(
     """
     plan = Ablation(
         out=out, methods=listed(methods), seeds=numbers(seeds, "--seeds"), steps=steps,
-        inputs=inputs, held_out=held_out, keep_weights=keep_weights,
+        inputs=inputs, free=free, held_out=held_out, keep_weights=keep_weights,
+        rates=rates_of(rates or ()), sizes=sizes_of(settings or ()),
     )
     named = {
         instructions.OBSERVED: observed, instructions.PARAPHRASES: paraphrases,
@@ -152,12 +165,13 @@ def ablation(
         sets=sets,
         nltk_data=corpora_of(data), prompt_format=prompt_format,
     )
-    with progress("step") as report:
-        made = compare(plan, subject, loading=loading, on_progress=report)
-    if held_out and made["model"] == paths.BACKBONE_ID and test is None:
+    shipped = Path(model).resolve() == paths.BACKBONE.resolve()
+    if held_out and shipped and test is None and not (out / HELD_OUT_FILE).is_file():
         ledger.write_down(
             paths.BACKBONE, paths.BACKBONE_ID, f"ablation: {methods}, seeds {seeds}, once each"
         )
+    with progress("step") as report:
+        made = compare(plan, subject, loading=loading, on_progress=report)
     emit(made, as_json, (out / "summary.md").read_text(encoding="utf-8"))
 
 
