@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from robustness import checkpoint as checkpoints
-from robustness import storage
+from robustness import paths, storage
 from robustness.checkpoint import Checkpoint
 from robustness.errors import CorruptFileError, MismatchError, NotFoundError
 from robustness.fronts import Front, KeysValues
@@ -79,6 +79,18 @@ def kind_of(folder: Path) -> Kind:
             f"{folder / _CONFIG} is of peft_type {found!r}; what can be served: {', '.join(_KINDS)}"
         )
     return _KINDS[found]
+
+
+def shipped(model: str | Path) -> dict[str, Path]:
+    """Name -> folder of the adapters that ship for a model; none for any but the embedded one.
+
+    Input prefixes come first, as every engine can serve them: the first is the default.
+    """
+    if checkpoints.model_id(model) != paths.BACKBONE_ID:
+        return {}
+    folders = [config.parent for config in paths.PREFIXES.glob(f"*/{_CONFIG}")]
+    folders.sort(key=lambda folder: (kind_of(folder) is not Kind.INPUT, folder.name))
+    return {folder.name: folder for folder in folders}
 
 
 def obstacle(kind: Kind, checkpoint: Checkpoint) -> str | None:

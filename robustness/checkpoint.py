@@ -81,13 +81,6 @@ def model_id(model: str | Path) -> str:
     return str(model).rsplit("/", maxsplit=1)[-1]
 
 
-def shipped_prefixes(model: str | Path) -> dict[str, Path]:
-    """Name -> folder of the prefixes that ship for a model; none for any but the embedded one."""
-    if model_id(model) != paths.BACKBONE_ID:
-        return {}
-    found = sorted(paths.PREFIXES.glob("*/adapter_config.json"))
-    return {config.parent.name: config.parent for config in found}
-
 
 def is_encoder_decoder(model: str | Path, loading: Loading | None = None) -> bool:
     """Whether a model is of that family; False where its configuration cannot be read."""

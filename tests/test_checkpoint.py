@@ -4,7 +4,7 @@ import pytest
 from safetensors.torch import save_file
 from torch import zeros
 
-from robustness import checkpoint, paths
+from robustness import adapters, checkpoint, paths
 from robustness.errors import MismatchError, NotFoundError
 
 
@@ -36,4 +36,4 @@ def test_only_soft_prefixes_are_put_in_front(tiny_llama: Path, tmp_path: Path) -
     save_file({"lora_A": zeros(2, 2)}, tmp_path / "adapter_model.safetensors")
     with pytest.raises(MismatchError, match="lora_A"):
         checkpoint.load_prefix("x", tmp_path, loaded)
-    assert checkpoint.shipped_prefixes(tiny_llama) == {}
+    assert adapters.shipped(tiny_llama) == {}

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from tqdm import tqdm
 
-from robustness import checkpoint, instructions, paths, storage, study
+from robustness import adapters, instructions, paths, storage, study
 from robustness.client import RemoteEngine
 from robustness.errors import InputError
 from robustness.formats import PromptFormat
@@ -141,7 +141,7 @@ def with_loading(command: Callable[..., None]) -> Callable[..., None]:
 
 def folders_of(prefixes: Sequence[Path] | None, model: str) -> Mapping[str, Path]:
     """Prefix names -> folders; by default those that ship for the model."""
-    shipped = checkpoint.shipped_prefixes(model)
+    shipped = adapters.shipped(model)
     if prefixes is None:
         return shipped
     return {p.name: shipped.get(str(p), p) for p in prefixes}

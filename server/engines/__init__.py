@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from robustness import checkpoint
+from robustness import adapters, checkpoint
 from robustness.client import RemoteEngine
 from robustness.engine import Engine, Withheld
 from robustness.errors import EngineError
@@ -60,7 +60,7 @@ def _built(settings: Settings) -> Built:
         return Built(
             engine=RemoteEngine(settings.backend), reason=f"--backend {settings.backend}"
         )
-    shipped = checkpoint.shipped_prefixes(settings.model)
+    shipped = adapters.shipped(settings.model)
     chosen = {Path(p).name: shipped.get(p, Path(p)) for p in settings.prefixes} or shipped
     machine = Machine(
         vllm=vllm_command.installed(),

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from robustness import checkpoint, instructions, paths, prompts, tasks
+from robustness import adapters, checkpoint, instructions, paths, prompts, tasks
 from robustness.served import Served
 from robustness.transformers_engine import TransformersEngine
 from robustness.types import CompletionChunk, GenerationSettings, Prompt
@@ -58,7 +58,7 @@ def vllm(built) -> VllmEngine:
 @pytest.fixture(scope="session")
 def reference(backbone: Path) -> TransformersEngine:
     """The engine that vLLM is compared with."""
-    prefixes = checkpoint.shipped_prefixes(backbone)
+    prefixes = adapters.shipped(backbone)
     assert "pt-kl" in prefixes
     return TransformersEngine(backbone, prefixes=prefixes, device="cpu")
 
