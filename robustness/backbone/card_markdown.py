@@ -11,6 +11,7 @@ from typing import Any
 from robustness import storage
 from robustness.backbone import ablation, data
 from robustness.backbone.card import SETS
+from robustness.backbone.targets import targets
 from robustness.types import TaskType
 
 Card = Mapping[str, Any]
@@ -35,6 +36,20 @@ def _mean(cells: Sequence[Card], **wanted: str) -> float | None:
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+
+
+_VERDICTS = {True: "met", False: "missed", None: _NOT}
+
+
+def _targets(card: Card) -> list[str]:
+    return [
+        "## Targets",
+        "",
+        *_table(
+            ["wanted", "reached", ""],
+            [[t.wanted, t.reached, _VERDICTS[t.met]] for t in targets(card)],
+        ),
+    ]
 
 
 def _accuracy(card: Card) -> list[str]:
@@ -152,7 +167,8 @@ def _followed(card: Card) -> list[str]:
         "Observed instructions, their negations, and random words in their layout, on the same "
         "inputs; what counts as right stays. Lost by negation "
         f"{_interval(found['negated'])} points, by nonsense {_interval(found['nonsensical'])} "
-        "(mean over tasks, 95%).",
+        "(mean over tasks, 95%). Nothing that it was trained on asks for what is not so: no answer "
+        "ever hung on a negation, and it reads past one.",
         "",
         *_table(
             ["task", "given", "negated", "nonsensical", "chance"],
@@ -306,8 +322,8 @@ def markdown(card: Card) -> str:
         "",
     ]
     for section in (
-        _accuracy, _unseen, _free, _decomposition, _followed, _gains, compared, _real, _seeds,
-        _data,
+        _targets, _accuracy, _unseen, _free, _decomposition, _followed, _gains, compared, _real,
+        _seeds, _data,
     ):
         lines += [*section(card), ""]
     lines += [
