@@ -13,8 +13,9 @@ from transformers import AutoModelForCausalLM
 
 from robustness import checkpoint as checkpoints
 from robustness import cli, formats, instructions, storage
-from robustness.alignment import data, groups, own, prefix
+from robustness.alignment import data, development, groups, own, prefix
 from robustness.alignment.data import Collections
+from robustness.alignment.development import Score
 from robustness.alignment.forward import Forward
 from robustness.alignment.groups import Group
 from robustness.alignment.paraphrase import paraphrase
@@ -217,6 +218,22 @@ def test_training_stops_early_and_keeps_the_best(tiny_llama: Path, tmp_path: Pat
     record = storage.read_json(tmp_path / "training.json")
     assert seen[-1].step < 40
     assert record["best_step"] <= seen[-1].step - 2
+
+
+def test_an_update_that_costs_observed_accuracy_is_selected_only_where_all_do() -> None:
+    def rank(observed: float, held_out: float, surprise: float = 1.0) -> tuple[float, ...]:
+        scores = {
+            "observed": Score(accuracy=observed, cross_entropy=1.0, cells=9),
+            "held_out": Score(accuracy=held_out, cross_entropy=surprise, cells=9),
+        }
+        return development.rank(scores, "held_out", {"accuracy": 0.9}, 0.5)
+
+    worst_to_best = [
+        rank(0.89, 0.7), rank(0.85, 0.8), rank(0.896, 0.6), rank(0.95, 0.6, 0.5), rank(0.9, 0.7)
+    ]
+    assert sorted(worst_to_best) == worst_to_best
+    only = {"held_out": Score(accuracy=0.7, cross_entropy=1.0, cells=9)}
+    assert development.rank(only, "held_out", None, 0.5) == (True, 0.7, -1.0)
 
 
 def test_the_callers_development_set_selects_and_is_reported(

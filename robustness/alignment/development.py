@@ -6,6 +6,7 @@ Refuses to know training; a finished prefix is measured with `evaluation.py`.
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -102,3 +103,18 @@ def score(
     return Score(
         accuracy=right / len(cells), cross_entropy=surprise / len(cells), cells=len(cells)
     )
+
+
+def rank(
+    scores: Mapping[str, Score], selects: str, before: Mapping[str, Any] | None, cost: float
+) -> tuple[float, ...]:
+    """What the best update has the most of: observed accuracy that is kept, then what selects.
+
+    Args:
+        scores: Evaluation set -> what an update reaches.
+        selects: The set whose accuracy selects, then its cross-entropy.
+        before: What the backbone itself reaches under observed instructions, where it was asked.
+        cost: Points of it that may be lost.
+    """
+    kept = before is None or 100 * (before["accuracy"] - scores["observed"].accuracy) <= cost
+    return (kept, scores[selects].accuracy, -scores[selects].cross_entropy)

@@ -60,6 +60,8 @@ class AlignRecipe:
     """Updates between evaluations, each of which writes a checkpoint."""
     eval_cells: int = 768
     """(instruction, input) pairs in each evaluation set."""
+    observed_cost: float = 0.5
+    """Points of observed accuracy that the selected update may cost, where one keeps within it."""
     patience: int = 8
     """Evaluations without a better score after which the training stops."""
     seed: int = 1
@@ -70,6 +72,8 @@ class AlignRecipe:
             raise InputError(f"method {self.method!r} is unknown; choose {', '.join(METHODS)}")
         if not 0 <= self.lambda_ <= 1:
             raise InputError(f"lambda_ is {self.lambda_}; it lies between 0 and 1")
+        if self.observed_cost < 0:
+            raise InputError(f"observed_cost is {self.observed_cost}; it is at least 0")
         if not 0 <= self.held_out < 1:
             raise InputError(f"held_out is {self.held_out}; it lies between 0 and 1")
         counts = ("virtual_tokens", "rank", "steps", "instances", "paraphrases", "rows_per_pass",

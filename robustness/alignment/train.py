@@ -55,7 +55,7 @@ class _State:
     best_step: int = 0
     waited: int = 0
     best: dict[str, torch.Tensor] = field(default_factory=dict)
-    best_score: dict[str, Any] = field(default_factory=dict)
+    best_rank: tuple[float, ...] = ()
     before: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
 
@@ -69,12 +69,6 @@ def _scores(
         name: development.score(forward, cells, table, rows_per_pass)
         for name, cells in material.cells.items()
     }
-
-
-def _better(new: Score, best: dict[str, Any]) -> bool:
-    if not best:
-        return True
-    return (new.accuracy, -new.cross_entropy) > (best["accuracy"], -best["cross_entropy"])
 
 
 def _resume(
@@ -221,10 +215,12 @@ def train(
             continue
         trained = time.monotonic() - since
         scores = _scores(forward, material, trainee, recipe.rows_per_pass)
-        selected = scores[material.selects]
+        rank = development.rank(
+            scores, material.selects, state.before.get("observed"), recipe.observed_cost
+        )
         state.waited += 1
-        if _better(selected, state.best_score):
-            state.best, state.best_score = trainee.state(), asdict(selected)
+        if rank > state.best_rank:
+            state.best, state.best_rank = trainee.state(), rank
             state.best_step, state.waited = state.step, 0
         state.seconds += time.monotonic() - since
         progress = _report(state, recipe, losses, scores, trained)
