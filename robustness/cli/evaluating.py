@@ -17,6 +17,7 @@ from robustness.cli.options import (
     Json,
     Model,
     Prefixes,
+    default_prefix,
     emit,
     engine_of,
     folders_of,
@@ -102,6 +103,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Tasks x instructions x models: accuracy, statistics, tables and a report; resumes."""
+    prefix = default_prefix(model) if prefix is None else prefix
     planned = study.plan_of(
         task_names, collections, field=field,
         recipe=study.Recipe(

@@ -30,7 +30,7 @@ Text = Annotated[str, typer.Argument(help="The instruction, with {placeholders} 
 Model = Annotated[str, typer.Option(help="A folder with a transformers model, or a hub name.")]
 Prefixes = Annotated[
     list[Path] | None,
-    typer.Option("--prefix", help="Soft prefix: a PEFT adapter folder, or a shipped name."),
+    typer.Option("--prefix", help="Prefix or LoRA: a PEFT adapter folder, or a shipped name."),
 ]
 Format = Annotated[
     PromptFormat,
@@ -145,6 +145,11 @@ def folders_of(prefixes: Sequence[Path] | None, model: str) -> Mapping[str, Path
     if prefixes is None:
         return shipped
     return {p.name: shipped.get(str(p), p) for p in prefixes}
+
+
+def default_prefix(model: str) -> list[Path]:
+    """What is compared with a model where nothing is named: the first adapter that ships."""
+    return list(adapters.shipped(model).values())[:1]
 
 
 def engine_of(
