@@ -78,7 +78,7 @@ def test_an_index_of_nothing_is_refused(tiny_engine: TransformersEngine, topics)
         index.build(tiny_engine, "tiny-llama", [], [topics])
 
 
-@pytest.mark.parametrize("name", ["original", "pt-kl"])
+@pytest.mark.parametrize("name", ["original", "pt-kl", "deep-kl", "lora-kl"])
 def test_a_shipped_index_is_read_and_written_without_a_change(tmp_path: Path, name: str) -> None:
     folder = paths.INDEXES / paths.BACKBONE_ID / name
     if not (folder / index.MANIFEST).is_file():
