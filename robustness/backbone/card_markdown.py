@@ -212,7 +212,11 @@ def compared(card: Card) -> list[str]:
             f"The comparison that is kept belongs to other weights (`{found['weights'][:12]}`); "
             "make it again with: python -m robustness ablation",
         ]
-    return [*lines, *ablation.lines(found)]
+    return [
+        *lines, *ablation.lines(found), "",
+        f"Made with `{found['provenance']['command']}`. ARCHITECTURE.md has what else was tried "
+        "for the prefix.",
+    ]
 
 
 def _real(card: Card) -> list[str]:
