@@ -178,7 +178,7 @@ def sizes(nltk_data: Path | None) -> list[dict[str, Any]]:
 def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[str, Any]]:
     """Accuracy on the corpora's own splits beside TF-IDF and logistic regression.
 
-    `train`, what both were fitted to, tells what was learned by heart from what was not learned.
+    `train`, what both were fitted to, tells what was not learned from what was learned by heart.
 
     Args:
         engine: Where the model runs.
