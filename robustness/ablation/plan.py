@@ -108,8 +108,8 @@ class Ablation:
                 raise InputError(f"method {name!r} is unknown; choose {', '.join(METHODS)}")
         if self.inputs < 1:
             raise InputError(f"inputs is {self.inputs}; it is at least 1")
-        if not 0 <= self.free <= self.inputs:
-            raise InputError(f"free is {self.free}; it lies between 0 and inputs ({self.inputs})")
+        if self.free < 0:
+            raise InputError(f"free is {self.free}; it is at least 0")
         for name, _ in self.rates:
             if name not in KINDS:
                 raise InputError(f"a rate is for {', '.join(KINDS)}; found {name!r}")
