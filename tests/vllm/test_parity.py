@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from robustness import paths, storage
 from robustness.errors import InputError, ModelNotFoundError
 from robustness.types import GenerationSettings, Prompt
 
@@ -16,7 +17,14 @@ def compare(one, other) -> None:
 
 
 def test_the_served_models_and_their_spaces_are_the_same(vllm, reference) -> None:
-    assert vllm.models() == reference.models()
+    served = [m for m in reference.models() if m.id.endswith(("mini", "+pt-kl"))]
+    assert len(served) == 2 and vllm.models() == served
+
+
+def test_what_ships_and_cannot_be_served_is_withheld_with_its_reason(built, reference) -> None:
+    left = {w.id: w.reason for w in built.withheld}
+    assert set(left) == {f"{reference.models()[0].id}+{name}" for name in ("deep-kl", "lora-kl")}
+    assert all("transformers engine only" in reason for reason in left.values())
 
 
 def test_some_options_have_several_tokens(asked, reference) -> None:
@@ -111,7 +119,8 @@ def test_a_prompt_that_fills_the_context_is_read_and_a_longer_one_refused(
     vllm, reference, model: str, gather
 ) -> None:
     context = vllm.models()[0].context
-    virtual = 20 if "+" in model else 0
+    trained = storage.read_json(paths.PREFIXES / "pt-kl" / "training.json")
+    virtual = trained["recipe"]["virtual_tokens"] if "+" in model else 0
     tokenizer = reference.checkpoint.tokenizer
     text = "the"
     while virtual + len(tokenizer(text).input_ids) < context:
