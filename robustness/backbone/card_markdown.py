@@ -167,8 +167,8 @@ def _followed(card: Card) -> list[str]:
         "Observed instructions, their negations, and random words in their layout, on the same "
         "inputs; what counts as right stays. Lost by negation "
         f"{_interval(found['negated'])} points, by nonsense {_interval(found['nonsensical'])} "
-        "(mean over tasks, 95%). Nothing that it was trained on asks for what is not so: no answer "
-        "ever hung on a negation, and it reads past one.",
+        "(mean over tasks, 95%). Nothing that it was trained on asks for what is not so, and "
+        "it reads past a negation.",
         "",
         *_table(
             ["task", "given", "negated", "nonsensical", "chance"],
