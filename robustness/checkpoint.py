@@ -81,7 +81,6 @@ def model_id(model: str | Path) -> str:
     return str(model).rsplit("/", maxsplit=1)[-1]
 
 
-
 def is_encoder_decoder(model: str | Path, loading: Loading | None = None) -> bool:
     """Whether a model is of that family; False where its configuration cannot be read."""
     options = (loading or PLAIN).options()

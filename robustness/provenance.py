@@ -15,8 +15,6 @@ from robustness import __version__
 from robustness.types import Provenance
 
 _PACKAGES = ("torch", "transformers", "peft", "faiss-cpu", "numpy", "scikit-learn")
-
-
 _WRITTEN = ("assets/backbone", "assets/prefixes", "indexes")
 """What the commands themselves write: no part of the source that a result came from."""
 _SOURCES = (":/", *(f":(top,exclude){path}" for path in _WRITTEN))

@@ -5,7 +5,7 @@ Refuses to know how the model was aligned.
 
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ class Part:
     """(I, M): whether the model's own words give the gold answer, on the first M <= N inputs."""
 
 
+_ARRAYS = tuple(f.name for f in fields(Part))
 Measured = Mapping[str, Part]
 """Task -> what came out."""
 
@@ -91,11 +92,12 @@ def _said(
 
 def save(measured: Measured, path: Path) -> None:
     """Writes it atomically."""
-    arrays = {f"correct/{name}": part.correct for name, part in measured.items()}
-    means = {f"means/{name}": part.means for name, part in measured.items()}
-    free = {f"free/{name}": part.free for name, part in measured.items()}
+    arrays = {
+        f"{array}/{name}": getattr(part, array)
+        for array in _ARRAYS for name, part in measured.items()
+    }
     with storage.atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays, **means, **free)  # type: ignore[arg-type]
+        np.savez_compressed(file, **arrays)
 
 
 def load(path: Path) -> Measured:
@@ -108,8 +110,8 @@ def load(path: Path) -> Measured:
         with np.load(path) as saved:
             names = [key.removeprefix("correct/") for key in saved if key.startswith("correct/")]
             return {
-                n: Part(**{part: saved[f"{part}/{n}"] for part in ("correct", "means", "free")})
-                for n in names
+                name: Part(**{array: saved[f"{array}/{name}"] for array in _ARRAYS})
+                for name in names
             }
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CorruptFileError(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from robustness import instructions
+from robustness.backbone.figures import interval
 
 SCHEMA = 1
 _NAMES = {
@@ -24,14 +25,10 @@ def _moved(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> str
     return f"{_points(before[key])} to {_points(after[key])}"
 
 
-def _interval(moved: Mapping[str, float]) -> str:
-    return f"{moved['value']:+.1f} [{moved['low']:+.1f}, {moved['high']:+.1f}]"
-
-
 def _said(before: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     if found["free_difference"] is None:
         return "not asked"
-    return f"{_moved(before, found, 'free')}: {_interval(found['free_difference'])}"
+    return f"{_moved(before, found, 'free')}: {interval(found['free_difference'], sign=True)}"
 
 
 def _settings(summary: Mapping[str, Any]) -> str:
@@ -51,7 +48,7 @@ def _rows(summary: Mapping[str, Any], name: str) -> list[str]:
         distance = "" if before["distance"] is None else _moved(before, found, "distance")
         made.append(
             f"| {method['method']} | {_NAMES[name]} | {found['accuracy']:.1f} | {seeds} | "
-            f"{_interval(moved)} | {_said(before, found)} | "
+            f"{interval(moved, sign=True)} | {_said(before, found)} | "
             f"{_moved(before, found, 'std')} | {_moved(before, found, 'worst_tenth')} | "
             f"{distance} | {method['seconds']:.0f} | {steps} |"
         )

@@ -11,6 +11,7 @@ from typing import Any
 from robustness import storage
 from robustness.backbone import ablation, data
 from robustness.backbone.card import SETS
+from robustness.backbone.figures import interval
 from robustness.backbone.targets import targets
 from robustness.types import TaskType
 
@@ -21,11 +22,6 @@ _NOT = "not measured"
 
 def _points(value: float | None) -> str:
     return _NOT if value is None else f"{value:.1f}"
-
-
-def _interval(found: Mapping[str, float], *, sign: bool = False) -> str:
-    form = "+.1f" if sign else ".1f"
-    return f"{found['value']:{form}} [{found['low']:{form}}, {found['high']:{form}}]"
 
 
 def _mean(cells: Sequence[Card], **wanted: str) -> float | None:
@@ -75,7 +71,7 @@ def _accuracy(card: Card) -> list[str]:
                 [
                     c["task"] + (" (never trained)" if c["task"] in unseen else ""),
                     c["collection"], c["instructions"],
-                    f"{c['accuracy']:.1f} [{c['low']:.1f}, {c['high']:.1f}]", _points(c["std"]),
+                    interval(c, value="accuracy"), _points(c["std"]),
                     f"{c['worst']:.1f}", f"{c['chance']:.1f}",
                 ]
                 for c in card["cells"]
@@ -98,7 +94,7 @@ def _unseen(card: Card) -> list[str]:
         rows.append(
             [
                 u["task"], u["collection"],
-                f"{u['accuracy']:.1f} [{u['low']:.1f}, {u['high']:.1f}]", f"{u['chance']:.1f}",
+                interval(u, value="accuracy"), f"{u['chance']:.1f}",
                 verdict,
             ]
         )
@@ -149,9 +145,9 @@ def _decomposition(card: Card) -> list[str]:
         *_table(
             ["", "loss"],
             [
-                ["as they are", _interval(found["total"])],
-                ["unobserved wording in an observed layout", _interval(found["by_wording"])],
-                ["observed wording in the unobserved layout", _interval(found["by_layout"])],
+                ["as they are", interval(found["total"])],
+                ["unobserved wording in an observed layout", interval(found["by_wording"])],
+                ["observed wording in the unobserved layout", interval(found["by_layout"])],
             ],
         ),
     ]
@@ -166,7 +162,7 @@ def _followed(card: Card) -> list[str]:
         *lines,
         "Observed instructions, their negations, and random words in their layout, on the same "
         "inputs; what counts as right stays. Lost by negation "
-        f"{_interval(found['negated'])} points, by nonsense {_interval(found['nonsensical'])} "
+        f"{interval(found['negated'])} points, by nonsense {interval(found['nonsensical'])} "
         "(mean over tasks, 95%). Nothing that it was trained on asks for what is not so, and "
         "it reads past a negation.",
         "",
@@ -192,7 +188,7 @@ def _gains(card: Card) -> list[str]:
             [
                 [
                     g["model"], g["collection"], g["task_type"], g["tasks"],
-                    f"{g['value']:+.1f} [{g['low']:+.1f}, {g['high']:+.1f}]",
+                    interval(g, sign=True),
                 ]
                 for g in card["gains"]
             ],
@@ -236,7 +232,7 @@ def _real(card: Card) -> list[str]:
             [
                 [
                     r["task"], r["split"], _points(r["backbone"]), _points(r["baseline"]),
-                    f"{r['difference']:+.1f} [{r['low']:+.1f}, {r['high']:+.1f}]", r["inputs"],
+                    interval(r, value="difference", sign=True), r["inputs"],
                 ]
                 for r in card["real_text"]
             ],
@@ -255,7 +251,7 @@ def _seeds(card: Card) -> list[str]:
             f"{_points(r['types'][kind][SETS[0]])} / {_points(r['types'][kind][SETS[1]])}"
             for kind in _KINDS
         ]
-        losses = [_interval(r["decomposition"][k]) for k in ("total", "by_wording", "by_layout")]
+        losses = [interval(r["decomposition"][k]) for k in ("total", "by_wording", "by_layout")]
         name = ", ".join([str(r["seed"]), *(f"{k} = {v}" for k, v in r["differs"].items())])
         rows.append([name, f"{r['seconds'] / 60:.0f}", *accuracies, *losses])
     first, recipe = found["rows"][0], found["recipe"]

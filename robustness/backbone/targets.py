@@ -10,6 +10,7 @@ from typing import Any
 
 from robustness import instructions
 from robustness.backbone import data
+from robustness.backbone.figures import interval
 from robustness.tasks import builtin
 
 Card = Mapping[str, Any]
@@ -36,10 +37,6 @@ class Target:
     reached: str
     met: bool | None
     """None: it was not measured."""
-
-
-def _interval(found: Mapping[str, float]) -> str:
-    return f"{found['value']:.1f} [{found['low']:.1f}, {found['high']:.1f}]"
 
 
 def _accuracies(card: Card, collection: str) -> dict[str, float]:
@@ -99,7 +96,7 @@ def _wording(card: Card) -> Target:
     wording, layout, total = found["by_wording"], found["by_layout"], found["total"]
     return Target(
         wanted=wanted,
-        reached=f"wording {_interval(wording)} of {_interval(total)}, layout {_interval(layout)}",
+        reached=f"wording {interval(wording)} of {interval(total)}, layout {interval(layout)}",
         met=wording["value"] > max(total["value"] / 2, layout["value"]),
     )
 
@@ -109,7 +106,7 @@ def _followed(card: Card, kind: str) -> Target:
     if card["followed"] is None:
         return Target(wanted=wanted, reached="", met=None)
     found = card["followed"][kind]
-    return Target(wanted=wanted, reached=_interval(found), met=found["low"] >= CLEARLY)
+    return Target(wanted=wanted, reached=interval(found), met=found["low"] >= CLEARLY)
 
 
 def _unseen(card: Card) -> Target:
@@ -135,7 +132,7 @@ def _aligned(card: Card) -> Target:
     gain, cost = sets[_TEST]["difference"], sets[instructions.OBSERVED]["difference"]
     return Target(
         wanted=wanted,
-        reached=f"{_interval(gain)} on test, {_interval(cost)} on observed",
+        reached=f"{interval(gain)} on test, {interval(cost)} on observed",
         met=gain["low"] > 0 and cost["value"] >= -KEPT,
     )
 

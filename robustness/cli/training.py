@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from robustness import instructions, ledger, paths, quality, show
+from robustness import checkpoint, instructions, ledger, paths, quality, show
 from robustness.ablation import HELD_OUT_FILE, Ablation, subjects
 from robustness.ablation import run as compare
 from robustness.ablation.plan import rates_of, sizes_of
@@ -165,7 +165,7 @@ def ablation(
         sets=sets,
         nltk_data=corpora_of(data), prompt_format=prompt_format,
     )
-    shipped = Path(model).resolve() == paths.BACKBONE.resolve()
+    shipped = checkpoint.model_id(model) == paths.BACKBONE_ID
     if held_out and shipped and test is None and not (out / HELD_OUT_FILE).is_file():
         ledger.write_down(
             paths.BACKBONE, paths.BACKBONE_ID, f"ablation: {methods}, seeds {seeds}, once each"
