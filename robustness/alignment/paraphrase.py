@@ -6,13 +6,10 @@ Refuses to know tasks' inputs and every collection but the one it is given.
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
-from robustness import instructions, paths
 from robustness.alignment import grammar, layout, lexicon
 from robustness.alignment.gate import Gate, readable, words_of
 from robustness.alignment.layout import Outline
-from robustness.backbone import corpora, worlds
 from robustness.instructions import PARAPHRASES
 from robustness.prompts import OPTION_FORMATS, answers_by_letter, placeholders
 from robustness.types import Instruction
@@ -231,16 +228,3 @@ def paraphrase(
         drawn = proposals(source, options, seed, per_instruction)
         made += gate.through(source, drawn, options=options, most=per_instruction)
     return made
-
-
-def write_shipped(seed: int) -> Path:
-    """Writes the shipped paraphrases of the shipped observed instructions.
-
-    Raises:
-        NotFoundError: The observed instructions are missing.
-    """
-    spaces = {**corpora.OPTIONS, **worlds.SCENE_OPTIONS}
-    observed = instructions.builtin(instructions.OBSERVED)
-    path = paths.INSTRUCTIONS / f"{PARAPHRASES}.jsonl"
-    instructions.write(path, paraphrase(observed, seed, answer_spaces=spaces))
-    return path
