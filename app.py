@@ -17,9 +17,9 @@ import gradio as gr  # noqa: E402
 import uvicorn  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 
-from robustness.alignment.served import ServedParaphraser  # noqa: E402
-from robustness.engine import Withheld  # noqa: E402
 from robustness.errors import RobustnessError  # noqa: E402
+from robustness.models.engine import Withheld  # noqa: E402
+from robustness.paraphrasing.llm_paraphraser import ServedParaphraser  # noqa: E402
 from robustness.workbench import Workbench  # noqa: E402
 from server import logs  # noqa: E402
 from server.application import create_app  # noqa: E402

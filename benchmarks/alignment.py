@@ -22,15 +22,16 @@ threads.settle()
 
 import torch  # noqa: E402
 
-from robustness import checkpoint, paths  # noqa: E402
-from robustness.alignment import data  # noqa: E402
-from robustness.alignment.data import Collections  # noqa: E402
-from robustness.alignment.forward import Forward  # noqa: E402
-from robustness.alignment.groups import Group, Instance  # noqa: E402
-from robustness.alignment.recipe import AlignRecipe  # noqa: E402
-from robustness.alignment.trainee import Trainee  # noqa: E402
-from robustness.alignment.update import accumulate  # noqa: E402
-from robustness.tasks import builtin, builtin_names  # noqa: E402
+from robustness import paths  # noqa: E402
+from robustness.data.tasks import builtin, builtin_names  # noqa: E402
+from robustness.models import checkpoint  # noqa: E402
+from robustness.training.alignment import data  # noqa: E402
+from robustness.training.alignment.data import Collections  # noqa: E402
+from robustness.training.alignment.forward import Forward  # noqa: E402
+from robustness.training.alignment.groups import Group, Instance  # noqa: E402
+from robustness.training.alignment.recipe import AlignRecipe  # noqa: E402
+from robustness.training.alignment.trainee import Trainee  # noqa: E402
+from robustness.training.alignment.update import accumulate  # noqa: E402
 
 LIMIT = 1.15
 

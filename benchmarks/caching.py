@@ -31,17 +31,17 @@ from rows import (
 )
 from tqdm import tqdm
 
-from robustness import checkpoint, evaluation
 from robustness.errors import RobustnessError
-from robustness.loading import PLAIN
-from robustness.served import Served
+from robustness.models import checkpoint, evaluator
+from robustness.models.load_options import PLAIN
+from robustness.models.model_registry import Served
 from robustness.types import Reading
 from server.engines import vllm_command
 from server.engines.vllm_client import VllmClient
 from server.engines.vllm_engine import VllmEngine
 from server.engines.vllm_process import VllmProcess
 
-CHUNK = evaluation.CHUNK
+CHUNK = evaluator.CHUNK
 CACHING = "--enable-prefix-caching"
 TIMEOUT = 600.0
 PEER = "vLLM without it, same engine"

@@ -26,9 +26,9 @@ import numpy as np
 from table import Line, save, shown
 from tqdm import tqdm
 
-from robustness import searchers, space
-from robustness.searchers import Searcher
-from robustness.space import Space
+from robustness.index import neighbours, vector_store
+from robustness.index.neighbours import Space
+from robustness.index.vector_store import Searcher
 from robustness.types import FloatArray
 
 WIDTH, K = 384, 10
@@ -103,7 +103,7 @@ def one_by_one(claim: Claim, points: Space, runs: int) -> Claim:
         for n in range(ONE_BY_ONE):
             query = queries[n : n + 1]
             calls = [
-                lambda q=query: raw(points.searcher, q, searchers.BLAS_BATCH),
+                lambda q=query: raw(points.searcher, q, vector_store.BLAS_BATCH),
                 lambda q=query: points.search(q, K),
             ]
             # Neither side pays for lists that are not in the cache yet.
@@ -125,7 +125,7 @@ def batches(
     for run in range(runs):
         queries = clustered(BATCH, 200 + run)
         # Neither side pays for lists that are not in the cache yet.
-        raw(points.searcher, queries, searchers.BLAS_BATCH)
+        raw(points.searcher, queries, vector_store.BLAS_BATCH)
         calls = [
             lambda q=queries: raw(points.searcher, q, threshold),
             lambda q=queries: points.search(q, K),
@@ -143,7 +143,7 @@ def recalls(claim: Claim, points: Space, vectors: FloatArray, runs: int) -> Clai
     """Share of the ten nearest of fresh queries that are found."""
     for run in range(runs):
         queries = clustered(BATCH, 300 + run)
-        faiss.cvar.distance_compute_blas_threshold = searchers.BLAS_BATCH
+        faiss.cvar.distance_compute_blas_threshold = vector_store.BLAS_BATCH
         began = time.perf_counter()
         _, truth = faiss.knn(queries, vectors, K)
         between = time.perf_counter()
@@ -160,21 +160,23 @@ def measured(
     vectors = clustered(count, 1)
     built: list[Searcher] = []
     facts: dict[str, object] = {"vectors": count, "width": WIDTH, "runs": runs}
-    facts["seconds_to_choose_and_build"] = seconds(lambda: built.append(searchers.choose(vectors)))
+    facts["seconds_to_choose_and_build"] = seconds(
+        lambda: built.append(vector_store.choose(vectors))
+    )
     choice = built[0].choice
     gaps: list[FloatArray] = []
     facts["seconds_for_leave_one_out"] = seconds(
-        lambda: gaps.append(space.left_out(built[0], vectors))
+        lambda: gaps.append(neighbours.left_out(built[0], vectors))
     )
     built.pop().write(folder / "big.faiss")
     facts["choice"] = choice and asdict(choice)
     facts["file_megabytes"] = (folder / "big.faiss").stat().st_size / 1e6
     facts["seconds_to_read"] = seconds(
-        lambda: built.append(searchers.read(folder / "big.faiss", count, choice))
+        lambda: built.append(vector_store.read(folder / "big.faiss", count, choice))
     )
     tqdm.write(json.dumps(facts), file=sys.stderr)
     points = Space(tuple(f"{n:016x}" for n in range(count)), built.pop(), gaps.pop())
-    flat = space.space([f"{n:016x}" for n in range(min(count, FLAT))], vectors[:FLAT])
+    flat = neighbours.space([f"{n:016x}" for n in range(min(count, FLAT))], vectors[:FLAT])
     kind = choice.kind if choice else "flat"
     on = f"{count:,} vectors ({kind})"
     known = {
@@ -183,7 +185,7 @@ def measured(
         ),
         "batch": lambda: batches(
             Claim(f"batch of {BATCH}, {on}: ours / peer", "raw FAISS, same index", 1.1),
-            points, runs, searchers.BLAS_BATCH,
+            points, runs, vector_store.BLAS_BATCH,
         ),
         "recall": lambda: recalls(
             Claim(f"recall@10, {on}", "Flat, exact", 0.98), points, vectors, runs
@@ -198,9 +200,9 @@ def measured(
         "flat": lambda: batches(
             Claim(
                 f"batch of {BATCH}, {len(flat.ids):,} vectors (flat): ours / peer",
-                f"raw FAISS, BLAS from {searchers.BLAS_BATCH} queries on", 1.1,
+                f"raw FAISS, BLAS from {vector_store.BLAS_BATCH} queries on", 1.1,
             ),
-            flat, runs, searchers.BLAS_BATCH,
+            flat, runs, vector_store.BLAS_BATCH,
         ),
     }
     claims = []

@@ -31,9 +31,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: E402
 from table import Line, save  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
-from robustness.degradation import conformal  # noqa: E402
-from robustness.degradation.texts import Estimates, TextPredictor  # noqa: E402
 from robustness.errors import InputError  # noqa: E402
+from robustness.prediction.degradation import conformal  # noqa: E402
+from robustness.prediction.degradation.texts import Estimates, TextPredictor  # noqa: E402
 
 Floats = npt.NDArray[np.float64]
 Figures = dict[str, float | int | None]

@@ -27,9 +27,12 @@ from sklearn.linear_model import LogisticRegression  # noqa: E402
 from table import Line, save  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
-from robustness import budget, evaluation, instructions, irt, paths, quantiles, tasks  # noqa: E402
-from robustness.alignment.paraphrase import paraphrase  # noqa: E402
-from robustness.transformers_engine import TransformersEngine  # noqa: E402
+from robustness import paths  # noqa: E402
+from robustness.data import instructions, tasks  # noqa: E402
+from robustness.evaluation.prompteval import irt, quantiles, runner  # noqa: E402
+from robustness.models import evaluator  # noqa: E402
+from robustness.models.transformers_engine import TransformersEngine  # noqa: E402
+from robustness.paraphrasing.rule_based import paraphrase  # noqa: E402
 
 TASKS = ("object", "language", "dialogue_act", "scene_several")
 SHARES = (0.05, 0.1, 0.2)
@@ -48,9 +51,9 @@ def evaluate(engine: TransformersEngine, name: str) -> tuple[list[str], Cells, l
     made = paraphrase(observed, 0, per_instruction=8)
     chosen = [*observed, *unobserved, *made][:100]
     examples = [e for e in task.examples if e.answer is not None][:200]
-    records = evaluation.evaluate(engine, engine.models()[0].id, chosen, examples)
-    cells = evaluation.correctness(records).reshape(len(chosen), len(examples))
-    return [i.text for i in chosen], cells, budget.right_answers(examples)
+    records = evaluator.evaluate(engine, engine.models()[0].id, chosen, examples)
+    cells = evaluator.correctness(records).reshape(len(chosen), len(examples))
+    return [i.text for i in chosen], cells, runner.right_answers(examples)
 
 
 def rasch(asked: Cells, correct: Cells) -> Floats:

@@ -13,7 +13,7 @@ from robustness import threads
 
 threads.settle()
 
-from robustness.transformers_engine import TransformersEngine  # noqa: E402
+from robustness.models.transformers_engine import TransformersEngine  # noqa: E402
 from robustness.types import Prompt  # noqa: E402
 
 

@@ -26,8 +26,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors  # noqa: E4
 from tqdm import tqdm  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: E402
 
-from robustness import instructions, prompts, tasks  # noqa: E402
-from robustness.transformers_engine import TransformersEngine  # noqa: E402
+from robustness.data import instructions, prompts, tasks  # noqa: E402
+from robustness.models.transformers_engine import TransformersEngine  # noqa: E402
 from robustness.types import Prompt, Reading  # noqa: E402
 
 INSTRUCTIONS, INPUTS = 16, 32

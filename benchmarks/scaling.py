@@ -24,8 +24,10 @@ os.environ["OMP_NUM_THREADS"] = "1"  # Read when torch and FAISS are loaded.
 import pandas as pd
 import torch
 
-from robustness import instructions, paths, scoring, tasks
-from robustness.transformers_engine import TransformersEngine
+from robustness import paths
+from robustness.data import instructions, tasks
+from robustness.models.transformers_engine import TransformersEngine
+from robustness.scoring import batch
 from robustness.types import Prompt, Reading
 from robustness.workbench import Workbench
 
@@ -94,12 +96,12 @@ def measured(count: int, folder: Path) -> Costs:
     """All figures."""
     engine = Counted(paths.BACKBONE, device="cpu")
     workbench = Workbench(engine, indexes=paths.INDEXES)
-    rows = scoring.asked(table(count))
+    rows = batch.asked(table(count))
     costs = Costs(rows=len(rows))
-    scoring.result(workbench, rows[0])  # Nobody pays for files that are not loaded yet.
+    batch.result(workbench, rows[0])  # Nobody pays for files that are not loaded yet.
     engine.prompts, engine.tokens, engine.spent = 0, 0, 0.0
     results: list[dict[str, Any]] = []
-    whole = spent(lambda: results.extend(scoring.result(workbench, row) for row in rows))
+    whole = spent(lambda: results.extend(batch.result(workbench, row) for row in rows))
     costs.prompts_a_row = engine.prompts / len(rows)
     costs.tokens_a_row = engine.tokens / len(rows)
     costs.engine_seconds_a_row = engine.spent / len(rows)
@@ -108,8 +110,8 @@ def measured(count: int, folder: Path) -> Costs:
     sizes = {}
     for size in (len(rows) // 2, len(rows)):
         file = folder / f"{size}.parquet"
-        joined = scoring.joined(table(count)[:size], [dict(r) for r in results[:size]])
-        scoring.write_table(joined, file)
+        joined = batch.joined(table(count)[:size], [dict(r) for r in results[:size]])
+        batch.write_table(joined, file)
         sizes[size] = file.stat().st_size
     (small, first), (big, second) = sizes.items()
     costs.parquet_bytes_a_row = (second - first) / (big - small)
@@ -118,10 +120,10 @@ def measured(count: int, folder: Path) -> Costs:
     many.to_parquet(source)
 
     def driven() -> None:
-        read = scoring.read_table(source)
-        asked = scoring.asked(read)
+        read = batch.read_table(source)
+        asked = batch.asked(read)
         made = [dict(results[row.number % count]) for row in asked]
-        scoring.write_table(scoring.joined(read, made), folder / "out.parquet")
+        batch.write_table(batch.joined(read, made), folder / "out.parquet")
 
     costs.driver_seconds_a_row = spent(driven) / len(many)
     space = workbench.index().tasks[TASK].space

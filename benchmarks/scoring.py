@@ -27,12 +27,13 @@ from rows import (
 )
 from tqdm import tqdm
 
-from robustness import evaluation, paths
+from robustness import paths
 from robustness.errors import RobustnessError
-from robustness.transformers_engine import TransformersEngine
+from robustness.models import evaluator
+from robustness.models.transformers_engine import TransformersEngine
 from robustness.types import Reading
 
-CHUNK = evaluation.CHUNK
+CHUNK = evaluator.CHUNK
 PEER = "padded batches, same engine"
 
 

@@ -14,8 +14,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from robustness import storage  # noqa: E402
 from robustness.errors import RobustnessError  # noqa: E402
+from robustness.storage import files  # noqa: E402
 
 FOLDER = ROOT / "runs/bench"
 SCHEMA = 1
@@ -41,17 +41,17 @@ class Line:
 
 def save(name: str, lines: Sequence[Line]) -> None:
     """Keeps what one script measured, in place of what it measured before."""
-    document = {"schema": SCHEMA, "lines": storage.plain(list(lines))}
-    storage.write_json(FOLDER / f"{name}.json", document)
+    document = {"schema": SCHEMA, "lines": files.plain(list(lines))}
+    files.write_json(FOLDER / f"{name}.json", document)
 
 
 def read(path: Path) -> list[Line]:
     """What one script left.
 
     Raises:
-        CorruptFileError, MismatchError: See `storage.read_json`.
+        CorruptFileError, MismatchError: See `files.read_json`.
     """
-    found: list[dict[str, Any]] = storage.read_json(path, schema=SCHEMA)["lines"]
+    found: list[dict[str, Any]] = files.read_json(path, schema=SCHEMA)["lines"]
     return [Line(**line) for line in found]
 
 

@@ -11,18 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from robustness import degradation as predictors
-from robustness import evaluation, paths, prompts, representations, statistics, tasks, typed
-from robustness import index as indexes_
-from robustness.degradation import Calibration, HeldOut, own
-from robustness.degradation.own import OwnInputs
-from robustness.degradation.probes import STEPS
-from robustness.engine import Engine
+from robustness import paths
+from robustness.data import prompts, tasks, user_instruction
+from robustness.data.tasks import Task
 from robustness.errors import InputError, NotFoundError
-from robustness.evaluation import Progress, ShouldStop
-from robustness.index import ObservedIndex
-from robustness.predictions import Predictor, Rung
-from robustness.tasks import Task
+from robustness.index import observed_index as indexes_
+from robustness.index import representations
+from robustness.index.observed_index import ObservedIndex
+from robustness.models import evaluator
+from robustness.models.engine import Engine
+from robustness.models.evaluator import Progress, ShouldStop
+from robustness.prediction import degradation as predictors
+from robustness.prediction.degradation import Calibration, HeldOut, user_inputs
+from robustness.prediction.degradation.probes import STEPS
+from robustness.prediction.degradation.user_inputs import OwnInputs
+from robustness.prediction.predictor import Predictor, Rung
+from robustness.stats import intervals
 from robustness.types import (
     Comparison,
     EvalRecord,
@@ -126,7 +130,7 @@ class Workbench:
                     known.task in (task.id, None) and known.task_type == task.task_type
                 ):
                     return known
-        return typed.instruction(text, task.task_type, task.id, label_words)
+        return user_instruction.instruction(text, task.task_type, task.id, label_words)
 
     def predict(
         self,
@@ -170,9 +174,13 @@ class Workbench:
                 )
             inputs = chosen.split("dev") or chosen.examples
         elif inputs:
-            instruction = typed.instruction(text, typed.type_of(inputs), None, label_words)
+            instruction = user_instruction.instruction(
+                text, user_instruction.type_of(inputs), None, label_words
+            )
         else:
-            return predictor.inferred(typed.instruction(text, TaskType.QA, None, label_words))
+            return predictor.inferred(
+                user_instruction.instruction(text, TaskType.QA, None, label_words)
+            )
         return predictor.on_inputs(instruction, self._own(model, index, inputs))
 
     def ladder(
@@ -236,7 +244,7 @@ class Workbench:
             return 1
         chosen = self.task(task)
         if chosen.id not in index.tasks:
-            return max(own.STEPS)
+            return max(user_inputs.STEPS)
         part = index.tasks[chosen.id]
         inputs = len(indexes_.inputs_of(chosen, index.recipe))
         known = len(indexes_.known_probes(chosen, index.recipe, part))
@@ -277,7 +285,9 @@ class Workbench:
             instruction = self.instruction(text, chosen, label_words)
             return prompts.fill(instruction, example or self._first(chosen))
         example = example or Example(task="", fields={}, options=())
-        instruction = typed.instruction(text, typed.type_of([example]), None, label_words)
+        instruction = user_instruction.instruction(
+            text, user_instruction.type_of([example]), None, label_words
+        )
         if not example.options:
             instruction = replace(instruction, option_format="", id="")
         return prompts.fill(instruction, example)
@@ -331,13 +341,13 @@ class Workbench:
 
         Raises:
             InputError: The text is empty or does not fit, or the task has no labelled inputs.
-            NotFoundError, EngineError, CancelledError: See `evaluation.read_cells`.
+            NotFoundError, EngineError, CancelledError: See `evaluator.read_cells`.
         """
         chosen = self.task(task)
         examples = chosen.labelled[:limit]
         if not examples:
             raise InputError(f"the task {chosen.id} has no labelled inputs to measure on")
-        return evaluation.evaluate(
+        return evaluator.evaluate(
             self.engine, model or self.original, [self.instruction(text, chosen, label_words)],
             examples, on_progress=on_progress, should_stop=should_stop,
         )
@@ -379,12 +389,12 @@ class Workbench:
             text, task=task, model=model, label_words=label_words, limit=limit,
             on_progress=on_progress, should_stop=should_stop,
         )
-        correct = evaluation.correctness(done)
-        own = statistics.wilson(int(correct.sum()), len(correct), coverage=coverage)
+        correct = evaluator.correctness(done)
+        own = intervals.wilson(int(correct.sum()), len(correct), coverage=coverage)
         observed = self._observed_cells(model, done)
         loss = None
         if observed is not None:
-            loss = statistics.paired_bootstrap(
+            loss = intervals.paired_bootstrap(
                 observed, correct[None, :], rng=np.random.default_rng(_SEED), coverage=coverage
             )
         return Measurement(
@@ -398,14 +408,14 @@ class Workbench:
 
     def _own(self, model: str, index: ObservedIndex, inputs: Sequence[Example]) -> OwnInputs:
         """The observed instructions on somebody's own inputs; the last few are remembered."""
-        kept = inputs[: own.step(len(inputs))]
+        kept = inputs[: user_inputs.step(len(inputs))]
         key = (model, *(f"{e.id} {e.answer}" for e in kept))
         with self._lock:
             known = self._spaces.get(key)
             if known is not None:
                 self._spaces.move_to_end(key)
                 return known
-        made = own.read(self.engine, model, index, inputs)
+        made = user_inputs.read(self.engine, model, index, inputs)
         with self._lock:
             self._spaces[key] = made
             while len(self._spaces) > _REMEMBERED:
@@ -428,7 +438,7 @@ class Workbench:
 
     def _observed_cells(
         self, model: str, records: Sequence[EvalRecord]
-    ) -> statistics.BoolArray | None:
+    ) -> intervals.BoolArray | None:
         """The observed instructions' stored answers on the same inputs, (I, N) bool."""
         try:
             part = self.index(model).tasks.get(records[0].task)

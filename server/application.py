@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from robustness import __version__
-from robustness.engine import Withheld
+from robustness.models.engine import Withheld
 from robustness.workbench import Workbench
 from server import errors
 from server.jobs import Jobs

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from robustness.engine import ModelInfo
+from robustness.models.engine import ModelInfo
 from robustness.types import CompletionChunk, FloatArray, TokenLogprob
 
 Document = dict[str, Any]

@@ -16,13 +16,9 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from robustness import scoring, storage
-from robustness.errors import (
-    CancelledError,
-    InputError,
-    NotFoundError,
-    RobustnessError,
-)
+from robustness.errors import CancelledError, InputError, NotFoundError, RobustnessError
+from robustness.scoring import batch
+from robustness.storage import files
 from robustness.workbench import Workbench
 from server.patience import Patience
 
@@ -106,11 +102,11 @@ class Jobs:
             content: Its bytes.
 
         Raises:
-            InputError: The file is refused as a whole; see `scoring.read_table`.
+            InputError: The file is refused as a whole; see `batch.read_table`.
         """
         name = Path(name).name or "upload.csv"
-        table = scoring.read_table(content, name)
-        planned = scoring.plan(table, self._workbench)
+        table = batch.read_table(content, name)
+        planned = batch.plan(table, self._workbench)
         job = Job(
             id=uuid.uuid4().hex[:16],
             name=name,
@@ -121,7 +117,7 @@ class Jobs:
             bad_rows=planned.bad_rows,
             created=datetime.now(UTC).isoformat(timespec="microseconds"),
         )
-        with storage.atomic_path(self._upload(job)) as temporary:
+        with files.atomic_path(self._upload(job)) as temporary:
             temporary.write_bytes(content)
         with self._lock:
             self._save(job)
@@ -188,7 +184,7 @@ class Jobs:
         jobs = []
         for path in self._folder.glob(f"*/{STATUS}"):
             try:
-                row = storage.read_json(path, schema=SCHEMA)
+                row = files.read_json(path, schema=SCHEMA)
                 rest = {k: v for k, v in row.items() if k not in ("schema", "state")}
                 jobs.append(Job(**rest, state=State(row["state"])))
             except (RobustnessError, TypeError, ValueError, KeyError) as error:
@@ -202,8 +198,8 @@ class Jobs:
         """Keeps a job; the lock is held."""
         self._jobs[job.id] = job
         self._saved = time.monotonic()
-        storage.write_json(
-            self._folder / job.id / STATUS, storage.plain(job) | {"schema": SCHEMA}
+        files.write_json(
+            self._folder / job.id / STATUS, files.plain(job) | {"schema": SCHEMA}
         )
 
     def _move(
@@ -247,7 +243,7 @@ class Jobs:
             self._move(job.id, state=State.FAILED, error=f"{type(error).__name__}: {error}")
 
     def _score(self, job: Job) -> None:
-        scoring.score_file(
+        batch.score_file(
             self._upload(job),
             self._folder / job.id / RESULT,
             self._workbench,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robustness import paths
-from robustness.formats import PromptFormat
-from robustness.loading import AUTO, PLAIN, Dtype, Loading
+from robustness.models.chat_formats import PromptFormat
+from robustness.models.load_options import AUTO, PLAIN, Dtype, Loading
 
 ENGINES = ("auto", "transformers", "vllm")
 _DESCRIPTION = "Serves the API: OpenAI's endpoints under /v1, this project's under /robustness/v1."

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from robustness.data.tasks import Task
 from robustness.errors import InputError
-from robustness.tasks import Task
 from robustness.types import Example, GenerationSettings
 
 _NEUTRAL: dict[str, tuple[Any, ...]] = {

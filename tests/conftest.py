@@ -21,10 +21,12 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from robustness import instructions, paths, tasks, upkeep
-from robustness.index import IndexRecipe
-from robustness.tasks import Task
-from robustness.transformers_engine import TransformersEngine
+from robustness import paths
+from robustness.data import instructions, tasks
+from robustness.data.tasks import Task
+from robustness.index.observed_index import IndexRecipe
+from robustness.models.transformers_engine import TransformersEngine
+from robustness.prediction import index_service
 from robustness.types import Instruction
 from robustness.workbench import Workbench
 
@@ -135,7 +137,7 @@ def indexes(
     """A folder with the tiny model's index and calibration."""
     root = tmp_path_factory.mktemp("indexes")
     recipe = IndexRecipe(inputs=4, measured=8)
-    upkeep.build(tiny_engine, root, observed, [places, topics], recipe=recipe)
+    index_service.build(tiny_engine, root, observed, [places, topics], recipe=recipe)
     pool = [
         Instruction(
             text=f"{verb} {what}, please.", collection="unobserved", task_type=task.task_type,
@@ -148,7 +150,7 @@ def indexes(
         for what in whats
         for verb in ("Name", "Determine", "Work out", "Give me")
     ]
-    upkeep.calibrate(tiny_engine, root, pool, [places, topics])
+    index_service.calibrate(tiny_engine, root, pool, [places, topics])
     return root
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import typer
 
-from robustness import cli, instructions, paths
+from robustness import cli, paths
+from robustness.data import instructions
 
 DOCS = paths.ROOT / "docs"
 _PROGRAM = [".venv/bin/python", "-m", "robustness"]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from robustness import cli, storage
+from robustness import cli
+from robustness.storage import files
 
 
 def run(*arguments: str) -> None:
@@ -32,7 +33,7 @@ def test_methods_of_alignment_are_compared_on_it(backbone: Path, tmp_path: Path)
         "ablation", "--methods", "pt+kl", "--seeds", "1", "--steps", "2", "--inputs", "2",
         "--out", str(tmp_path),
     )
-    summary = storage.read_json(tmp_path / "summary.json")
+    summary = files.read_json(tmp_path / "summary.json")
     assert [m["method"] for m in summary["methods"]] == ["pt+kl"]
-    assert summary["weights"] == storage.file_hash(backbone / "model.safetensors")
+    assert summary["weights"] == files.file_hash(backbone / "model.safetensors")
     assert summary["best_input_prefix"]["method"] == "pt+kl"

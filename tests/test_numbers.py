@@ -50,9 +50,9 @@ COMMANDS = {
 def printed(arguments: list[str]) -> Any:
     """What a command prints, as one JSON document."""
     out = io.StringIO()
-    with contextlib.chdir(ROOT), contextlib.redirect_stdout(out):
-        with contextlib.suppress(SystemExit):
-            cli.main([*arguments, "--json"])
+    leaves = contextlib.suppress(SystemExit)
+    with contextlib.chdir(ROOT), contextlib.redirect_stdout(out), leaves:
+        cli.main([*arguments, "--json"])
     text = out.getvalue().replace(str(ROOT), "")
     assert text, f"{arguments} printed nothing"
     return json.loads(text)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from robustness import tasks
+from robustness.data import tasks
 from robustness.errors import InputError, NotFoundError
-from robustness.transformers_engine import TransformersEngine
+from robustness.models.transformers_engine import TransformersEngine
 from robustness.types import Example, Instruction, TaskSource, Tier
 from robustness.workbench import Workbench
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import typer
 
-from robustness import cluster
 from robustness.cli import (
     altering,
     asking,
@@ -19,6 +18,7 @@ from robustness.cli import (
     training,
 )
 from robustness.errors import RobustnessError
+from robustness.scoring import ray_setup
 
 app = typer.Typer(
     name="robustness", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
@@ -33,7 +33,7 @@ app.add_typer(publishing.app, name="published")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command; what a user can fix is one line on stderr and exit status 2."""
     try:
-        app(args=cluster.with_address(sys.argv[1:] if arguments is None else arguments))
+        app(args=ray_setup.with_address(sys.argv[1:] if arguments is None else arguments))
     except RobustnessError as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(2) from None

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from robustness import alterations, instructions, paths, show
-from robustness.alterations import trained
+from robustness import paths
+from robustness.cli import render
 from robustness.cli.options import (
     DEFAULT_MODEL,
     TASK_HELP,
@@ -29,12 +29,15 @@ from robustness.cli.options import (
     progress,
     with_loading,
 )
+from robustness.data import instructions
 from robustness.errors import InputError
-from robustness.formats import PromptFormat
-from robustness.loading import PLAIN, Loading
+from robustness.evaluation import perturbations
+from robustness.models.chat_formats import PromptFormat
+from robustness.models.load_options import PLAIN, Loading
+from robustness.training import perturbed
 
 _PROBE = "probe"
-_RECIPE = trained.Recipe()
+_RECIPE = perturbed.Recipe()
 
 
 class _TextOrCommand(TyperGroup):
@@ -65,7 +68,7 @@ def probe(
     task: Annotated[str, typer.Option(help=TASK_HELP)],
     limit: Annotated[
         int, typer.Option(min=1, help="Labelled inputs to read for each alteration.")
-    ] = alterations.LIMIT,
+    ] = perturbations.LIMIT,
     seed: Annotated[int, typer.Option(help="Of the alterations and the intervals.")] = 0,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
@@ -77,11 +80,11 @@ def probe(
     """The alterations of one instruction, measured: the command where none is named."""
     workbench, chosen = one_model(model, prefix, indexes, prompt_format, loading)
     with progress("prompt") as report:
-        made = alterations.probe(
+        made = perturbations.probe(
             workbench, text, task=task, model=chosen, limit=limit, seed=seed,
             on_progress=lambda done, total: report("reading", done, total),
         )
-    emit(made, as_json, show.probes(made))
+    emit(made, as_json, render.probes(made))
 
 
 @app.command("train")
@@ -141,8 +144,8 @@ def train(
     After Kung and Peng (2023): original, simplified, empty and delusive versions (and rightly
     solved examples), tested by generated answers on unseen instructions and on unseen tasks.
     """
-    planned = trained.plan_of(
-        trained.Recipe(
+    planned = perturbed.plan_of(
+        perturbed.Recipe(
             versions=tuple(_version(name) for name in listed(versions)),
             instances=tuple(numbers(instances, "--instances")), seeds=seeds, limit=limit,
             epochs=epochs, batch=batch, learning_rate=learning_rate,
@@ -150,24 +153,24 @@ def train(
         task_names=task_names or (), held_out=[] if held_out == ["none"] else held_out,
         observed=observed, unobserved=unobserved, nltk_data=corpora_of(data),
     )
-    shown = show.training_plan(planned.outline())
+    shown = render.training_plan(planned.outline())
     if dry_run:
         emit(planned.outline(), as_json, shown)
         return
     typer.echo(shown, err=True)
     with progress("unit") as report:
-        made = trained.train(
+        made = perturbed.train(
             planned, model, out, loading=loading, on_progress=report,
             on_start=lambda name, known, total: typer.echo(
                 f"{name}: {known} of {total} are finished", err=True
             ),
         )
-    emit(made, as_json, show.trained(made))
+    emit(made, as_json, render.trained(made))
 
 
-def _version(name: str) -> trained.Version:
+def _version(name: str) -> perturbed.Version:
     try:
-        return trained.Version(name)
+        return perturbed.Version(name)
     except ValueError:
-        known = ", ".join(trained.Version)
+        known = ", ".join(perturbed.Version)
         raise InputError(f"no version {name!r}; there are {known}") from None

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from robustness import advice, budget, cluster, measured, paths, scoring, show, tasks
-from robustness.alignment.served import ServedParaphraser
+from robustness import paths, suggestions
+from robustness.cli import render
 from robustness.cli.options import (
     DEFAULT_MODEL,
     TASK_HELP,
@@ -32,10 +32,15 @@ from robustness.cli.options import (
     with_loading,
     workbench_of,
 )
-from robustness.encoder import Encoder
+from robustness.data import tasks
 from robustness.errors import InputError
-from robustness.formats import PromptFormat
-from robustness.loading import PLAIN, Loading
+from robustness.evaluation.prompteval import runner
+from robustness.models.chat_formats import PromptFormat
+from robustness.models.load_options import PLAIN, Loading
+from robustness.models.sentence_encoder import Encoder
+from robustness.paraphrasing.llm_paraphraser import ServedParaphraser
+from robustness.prediction import black_box
+from robustness.scoring import batch, ray_setup
 from robustness.types import Prediction
 from robustness.workbench import Workbench
 
@@ -94,24 +99,24 @@ def predict(
 ) -> None:
     """Nearest observed instructions, predicted degradation and conflicts of one instruction."""
     if measurements is not None:
-        table = measured.read(measurements)
+        table = black_box.read(measurements)
         for number, problem in table.errors.items():
             typer.echo(f"{measurements}, row {number + 1} left out: {problem}", err=True)
         found = table.predict(
             text, task=task, model=of, k=neighbours,
-            answers=measured.answers_of(answers) if answers else (),
-            labelled=measured.share_of(right) if right else None,
+            answers=black_box.answers_of(answers) if answers else (),
+            labelled=black_box.share_of(right) if right else None,
             embed=Encoder(encoder) if encoder else None,
         )
-        emit(found, as_json, show.prediction(found))
+        emit(found, as_json, render.prediction(found))
         return
     workbench, chosen = one_model(model, prefix, indexes, prompt_format, loading)
-    examples = None if inputs is None else scoring.read_inputs(workbench, inputs)
+    examples = None if inputs is None else batch.read_inputs(workbench, inputs)
     if measure:
         if task is None:
             raise InputError("--measure needs --task: only a task has inputs to measure on")
         made = _climb(workbench, text, task, chosen, neighbours)
-        emit(made, as_json, show.prediction(made))
+        emit(made, as_json, render.prediction(made))
         return
     if probe or labelled:
         calls = workbench.planned(task, model=chosen, probe=probe, labelled=labelled)
@@ -125,7 +130,7 @@ def predict(
         text, task=task, inputs=examples, model=chosen, k=neighbours, probe=probe,
         labelled=labelled,
     )
-    emit(made, as_json, show.prediction(made))
+    emit(made, as_json, render.prediction(made))
 
 
 def _climb(workbench: Workbench, text: str, task: str, model: str, k: int) -> Prediction:
@@ -135,7 +140,7 @@ def _climb(workbench: Workbench, text: str, task: str, model: str, k: int) -> Pr
     rungs = []
     for rung in workbench.ladder(text, task=task, model=model, k=k):
         rungs.append(rung)
-        typer.echo(show.rung(rung), err=True)
+        typer.echo(render.rung(rung), err=True)
     return rungs[-1].prediction
 
 
@@ -162,9 +167,9 @@ def advise(
             url=paraphraser_url, model=paraphraser_model, key=paraphraser_key
         )
         typer.echo(f"asking {paraphraser_url} {served.calls} times", err=True)
-    rows = advice.rewordings(workbench, text, task=task, model=chosen, paraphraser=served)
-    phrases = advice.moved(workbench, text, task=task, model=chosen)
-    emit({"rewordings": rows, "phrases": phrases}, as_json, show.advised(rows, phrases))
+    rows = suggestions.rewordings(workbench, text, task=task, model=chosen, paraphraser=served)
+    phrases = suggestions.moved(workbench, text, task=task, model=chosen)
+    emit({"rewordings": rows, "phrases": phrases}, as_json, render.advised(rows, phrases))
 
 
 @app.command()
@@ -185,11 +190,11 @@ def compare(
 ) -> None:
     """Both models' answers to the same prompt, with option probabilities."""
     workbench = workbench_of(model, prefix, indexes, prompt_format, loading)
-    example = scoring.example_of(workbench, task, input_text, options, "") if input_text else None
+    example = batch.example_of(workbench, task, input_text, options, "") if input_text else None
     made = workbench.compare(
         text, task=task, example=example, models=(workbench.original, *workbench.aligned)
     )
-    emit(made, as_json, show.comparison(made))
+    emit(made, as_json, render.comparison(made))
 
 
 @app.command()
@@ -225,17 +230,17 @@ def quantiles(
 ) -> None:
     """Quantiles of accuracy over many instructions, from a part of the cells (PromptEval)."""
     chosen = tasks.find(task)
-    pool, left = budget.pool(chosen, instruction_table, paraphrases=paraphrases, seed=seed)
+    pool, left = runner.pool(chosen, instruction_table, paraphrases=paraphrases, seed=seed)
     for text, reason in left.items():
         typer.echo(f"left out {text!r}: {reason}", err=True)
     engine = engine_of(model, prefix or [], prompt_format, loading)
     with progress("cell") as report:
-        made = budget.measure(
+        made = runner.measure(
             engine, engine.models()[-1 if prefix else 0].id, pool, chosen, share=share,
             width=width, journal=journal, seed=seed,
             on_round=lambda q: report(f"widest {q.width:.1f}", q.asked, q.cells),
         )
-    emit(made, as_json, show.budget(made))
+    emit(made, as_json, render.budget(made))
 
 
 @app.command()
@@ -278,9 +283,9 @@ def score(
             report("scoring", done, total)
 
         if ray is not None:
-            scored = cluster.ray_cluster().score_file(
+            scored = ray_setup.ray_cluster().score_file(
                 table, out,
-                cluster.Setup(
+                ray_setup.Setup(
                     model=model, prefixes=folders_of(prefix, model), indexes=indexes,
                     prompt_format=prompt_format, loading=loading,
                     engine_urls=tuple(engine_url or ()),
@@ -292,8 +297,8 @@ def score(
                 served_at(engine_url, indexes) if engine_url
                 else workbench_of(model, prefix, indexes, prompt_format, loading)
             )
-            scored = scoring.score_file(
+            scored = batch.score_file(
                 table, out, workbench, resume=resume, on_progress=on_progress
             )
-    summary = scoring.summary(scored, out)
-    emit(summary, as_json, show.summary(summary))
+    summary = batch.summary(scored, out)
+    emit(summary, as_json, render.summary(summary))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from robustness import alterations, show, study
+from robustness.cli import render
 from robustness.cli.options import (
     DEFAULT_MODEL,
     BigBenchField,
@@ -24,10 +24,11 @@ from robustness.cli.options import (
     progress,
     with_loading,
 )
-from robustness.collections import sources
+from robustness.data.importers import sources
 from robustness.errors import InputError
-from robustness.formats import PromptFormat
-from robustness.loading import PLAIN, Loading
+from robustness.evaluation import perturbations, study
+from robustness.models.chat_formats import PromptFormat
+from robustness.models.load_options import PLAIN, Loading
 
 app = typer.Typer()
 
@@ -48,7 +49,7 @@ def import_(
 ) -> None:
     """Takes instructions from a public collection; what is left out is named with its reason."""
     made = sources.take(source, path, out, task_type, task=task)
-    emit(made, as_json, show.imported(made))
+    emit(made, as_json, render.imported(made))
 
 
 @app.command()
@@ -113,7 +114,7 @@ def evaluate(
     )
     beside = _altered(planned) if altered else None
     models = 1 + len(folders_of(prefix, model))
-    shown = show.plan(planned, models=models)
+    shown = render.plan(planned, models=models)
     if beside is not None:
         shown += f"\nAltered instructions besides: {beside.calls(models)} prompts"
     if dry_run:
@@ -126,14 +127,14 @@ def evaluate(
             on_progress=report,
             on_start=lambda what, known, total: report(f"{what}, {known} known", known, total),
         )
-    emit(made, as_json, show.outcome(made))
+    emit(made, as_json, render.outcome(made))
 
 
 def _altered(planned: study.Plan) -> study.Plan:
     """Alterations of the observed instructions of a plan, on the same inputs, zero-shot."""
     parts = {p.task.id: p for p in planned.parts}
     known = {i.id: i for p in parts.values() for i in p.instructions}
-    made = alterations.of_tasks(
+    made = perturbations.of_tasks(
         [p.task for p in parts.values()], list(known.values()), seed=planned.recipe.seed
     )
     if not made:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from robustness import instructions, ledger, paths, show, study, upkeep
+from robustness import paths
+from robustness.cli import render
 from robustness.cli.options import (
     DEFAULT_MODEL,
     BigBenchField,
@@ -24,8 +25,11 @@ from robustness.cli.options import (
     progress,
     with_loading,
 )
-from robustness.formats import PromptFormat
-from robustness.loading import PLAIN, Loading
+from robustness.data import instructions, test_set_log
+from robustness.evaluation import study
+from robustness.models.chat_formats import PromptFormat
+from robustness.models.load_options import PLAIN, Loading
+from robustness.prediction import index_service
 
 app = typer.Typer()
 index_app = typer.Typer(no_args_is_help=True, help="The observed index of a model.")
@@ -52,8 +56,8 @@ def index_build(
     engine = engine_of(model, prefix, prompt_format, loading)
     with progress("task") as report:
         chosen = labelled_tasks(task_sources, field)
-        cards = upkeep.build(engine, indexes, known, chosen, report=report)
-    emit(cards, as_json, show.cards(cards))
+        cards = index_service.build(engine, indexes, known, chosen, report=report)
+    emit(cards, as_json, render.cards(cards))
 
 
 @index_app.command("add")
@@ -74,9 +78,9 @@ def index_add(
     new = instructions.read(collection)
     with progress("task") as report:
         chosen = labelled_tasks(task_sources, field)
-        cards = upkeep.add(engine, indexes, new, chosen, report=report)
-    typer.echo(show.RECALIBRATE, err=True)
-    emit(cards, as_json, show.cards(cards))
+        cards = index_service.add(engine, indexes, new, chosen, report=report)
+    typer.echo(render.RECALIBRATE, err=True)
+    emit(cards, as_json, render.cards(cards))
 
 
 @index_app.command("remove")
@@ -96,9 +100,9 @@ def index_remove(
     engine = engine_of(model, prefix, prompt_format, loading)
     with progress("task") as report:
         chosen = labelled_tasks(task_sources, field)
-        cards = upkeep.remove(engine, indexes, ids, chosen, report=report)
-    typer.echo(show.RECALIBRATE, err=True)
-    emit(cards, as_json, show.cards(cards))
+        cards = index_service.remove(engine, indexes, ids, chosen, report=report)
+    typer.echo(render.RECALIBRATE, err=True)
+    emit(cards, as_json, render.cards(cards))
 
 
 @index_app.command("info")
@@ -112,8 +116,8 @@ def index_info(
     as_json: Json = False,
 ) -> None:
     """What the index of the model and of each prefix holds, and how good its calibration is."""
-    cards = upkeep.info(engine_of(model, prefix, prompt_format, loading), indexes)
-    emit(cards, as_json, show.cards(cards))
+    cards = index_service.info(engine_of(model, prefix, prompt_format, loading), indexes)
+    emit(cards, as_json, render.cards(cards))
 
 
 @app.command()
@@ -150,14 +154,16 @@ def calibrate(
     chosen = labelled_tasks(task_sources, field)
     if held_out:
         with progress("instruction") as report:
-            made = upkeep.held_out(engine, indexes, pool, chosen, report=report)
+            made = index_service.held_out(engine, indexes, pool, chosen, report=report)
         if unobserved is None and engine.models()[0].id == paths.BACKBONE_ID:
             for name in made:
-                ledger.write_down(paths.BACKBONE, name, "predictions beside measured degradation")
-        emit(made, as_json, show.held_out(made))
+                test_set_log.write_down(
+                    paths.BACKBONE, name, "predictions beside measured degradation"
+                )
+        emit(made, as_json, render.held_out(made))
         return
     with progress("instruction") as report:
-        cards = upkeep.calibrate(
+        cards = index_service.calibrate(
             engine, indexes, pool, chosen, coverage=coverage, seed=seed, report=report
         )
-    emit(cards, as_json, show.cards(cards))
+    emit(cards, as_json, render.cards(cards))

@@ -14,16 +14,20 @@ from typing import Annotated, Any
 import typer
 from tqdm import tqdm
 
-from robustness import adapters, instructions, paths, storage, study
-from robustness.client import RemoteEngine
+from robustness import paths
+from robustness.data import instructions
+from robustness.data.tasks import Task
 from robustness.errors import InputError
-from robustness.formats import PromptFormat
-from robustness.loading import AUTO, Dtype, Loading
-from robustness.study import sources
-from robustness.tasks import Task
-from robustness.transformers_engine import TransformersEngine
+from robustness.evaluation import study
+from robustness.evaluation.study import sources
+from robustness.models import adapters
+from robustness.models.chat_formats import PromptFormat
+from robustness.models.load_options import AUTO, Dtype, Loading
+from robustness.models.remote_engine import RemoteEngine
+from robustness.models.transformers_engine import TransformersEngine
+from robustness.prediction.index_service import Report
+from robustness.storage import files
 from robustness.types import Instruction
-from robustness.upkeep import Report
 from robustness.workbench import Workbench
 
 Text = Annotated[str, typer.Argument(help="The instruction, with {placeholders} or without.")]
@@ -188,7 +192,7 @@ def one_model(
 
 def emit(document: object, as_json: bool, shown: str) -> None:
     """Prints a result, as one JSON document or as it is shown to people."""
-    typer.echo(json.dumps(storage.plain(document), ensure_ascii=False) if as_json else shown)
+    typer.echo(json.dumps(files.plain(document), ensure_ascii=False) if as_json else shown)
 
 
 def labelled_tasks(given: Sequence[str] | None, field: str = study.FIELD) -> list[Task]:

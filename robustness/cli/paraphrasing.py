@@ -8,12 +8,7 @@ from typing import Annotated
 
 import typer
 
-from robustness import show, tasks, typed
-from robustness.alignment import entailment, rewrite, served
-from robustness.alignment.endpoint import Endpoint
-from robustness.alignment.entailment import Entailment
-from robustness.alignment.paraphrase import PER_INSTRUCTION
-from robustness.alignment.spending import Prices
+from robustness.cli import render
 from robustness.cli.options import (
     Collections,
     Json,
@@ -27,8 +22,14 @@ from robustness.cli.options import (
     labelled_tasks,
     progress,
 )
+from robustness.data import tasks, user_instruction
 from robustness.errors import InputError
-from robustness.journal import Journal
+from robustness.paraphrasing import entailment, llm_paraphraser, pipeline
+from robustness.paraphrasing.chat_endpoint import Endpoint
+from robustness.paraphrasing.entailment import Entailment
+from robustness.paraphrasing.rule_based import PER_INSTRUCTION
+from robustness.paraphrasing.token_cost import Prices
+from robustness.storage.result_cache import Journal
 from robustness.types import Instruction
 
 app = typer.Typer()
@@ -63,10 +64,10 @@ def paraphrase(
     paraphraser_key: ParaphraserKey = "",
     candidates: Annotated[
         int, typer.Option(min=1, help="Replies of the served model to each of three prompts.")
-    ] = served.CANDIDATES,
+    ] = llm_paraphraser.CANDIDATES,
     temperature: Annotated[
         float, typer.Option(min=0.0, help="Of the served model; 0: greedy.")
-    ] = served.TEMPERATURE,
+    ] = llm_paraphraser.TEMPERATURE,
     cache: Annotated[
         Path | None,
         typer.Option(help="File that keeps its replies; by default beside the collection file."),
@@ -94,32 +95,32 @@ def paraphrase(
     as_json: Json = False,
 ) -> None:
     """Paraphrases instructions, offline or by a served model; what does not pass is listed."""
-    sources = rewrite.checked([*collections_of(collections), *_typed(text, task)])
-    maker: rewrite.Offline | rewrite.Served = rewrite.Offline(seed, count or PER_INSTRUCTION)
+    sources = pipeline.checked([*collections_of(collections), *_typed(text, task)])
+    maker: pipeline.Offline | pipeline.Served = pipeline.Offline(seed, count or PER_INSTRUCTION)
     if paraphraser_url is not None:
         kept = Journal(cache or out.with_suffix(".replies.jsonl"), resume=True)
         endpoint = Endpoint(
             url=paraphraser_url, model=paraphraser_model, key=paraphraser_key,
             temperature=temperature, journal=kept,
         )
-        maker = rewrite.Served(endpoint, candidates, count)
-    planned = rewrite.plan(sources, maker)
+        maker = pipeline.Served(endpoint, candidates, count)
+    planned = pipeline.plan(sources, maker)
     if dry_run:
-        emit(planned, as_json, show.rewriting(planned))
+        emit(planned, as_json, render.rewriting(planned))
         return
-    typer.echo(show.rewriting(planned), err=True)
+    typer.echo(render.rewriting(planned), err=True)
     spaces = {t.id: t.options for t in labelled_tasks(task_sources) if t.options}
     if task is not None:
         spaces[tasks.find(task).id] = tasks.find(task).options
     judge = Entailment(nli, threshold=nli_threshold) if nli is not None else None
     with progress("instruction") as report:
-        made = rewrite.write(
+        made = pipeline.write(
             sources, maker, out, answer_spaces=spaces,
-            apart=rewrite.kept_apart(collections_of(apart_from)), entails=judge,
+            apart=pipeline.kept_apart(collections_of(apart_from)), entails=judge,
             observed=observed, prices=_prices(price_prompt, price_completion),
             on_progress=report,
         )
-    emit(made, as_json, show.rewritten(made))
+    emit(made, as_json, render.rewritten(made))
 
 
 def _typed(text: str | None, task: str | None) -> list[Instruction]:
@@ -128,7 +129,7 @@ def _typed(text: str | None, task: str | None) -> list[Instruction]:
     if task is None:
         raise InputError("--text needs --task: paraphrases belong to a task")
     found = tasks.find(task)
-    return [typed.instruction(text, found.task_type, found.id)]
+    return [user_instruction.instruction(text, found.task_type, found.id)]
 
 
 def _prices(prompt: float | None, completion: float | None) -> Prices | None:

@@ -8,11 +8,8 @@ from typing import Annotated
 
 import typer
 
-from robustness import published
-from robustness.cli.options import (
-    Json,
-    emit,
-)
+from robustness.cli.options import Json, emit
+from robustness.evaluation import published
 
 app = typer.Typer(no_args_is_help=True, help="The published results, recomputed.")
 

@@ -10,16 +10,8 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from robustness import checkpoint, instructions, ledger, paths, quality, show
-from robustness.ablation import HELD_OUT_FILE, Ablation, subjects
-from robustness.ablation import run as compare
-from robustness.ablation.plan import rates_of, sizes_of
-from robustness.alignment import data as alignment_data
-from robustness.alignment import own
-from robustness.alignment import train as alignment
-from robustness.alignment.recipe import AlignRecipe
-from robustness.backbone import recipe
-from robustness.backbone import train as backbone
+from robustness import paths
+from robustness.cli import render
 from robustness.cli.options import (
     DEFAULT_MODEL,
     Collections,
@@ -38,8 +30,19 @@ from robustness.cli.options import (
     progress,
     with_loading,
 )
-from robustness.formats import PromptFormat
-from robustness.loading import PLAIN, Loading
+from robustness.data import instructions, test_set_log
+from robustness.models import checkpoint
+from robustness.models.chat_formats import PromptFormat
+from robustness.models.load_options import PLAIN, Loading
+from robustness.training.ablation import HELD_OUT_FILE, Ablation, subjects
+from robustness.training.ablation import run as compare
+from robustness.training.ablation.plan import rates_of, sizes_of
+from robustness.training.alignment import data as alignment_data
+from robustness.training.alignment import own
+from robustness.training.alignment import train as alignment
+from robustness.training.alignment.recipe import AlignRecipe
+from robustness.training.backbone import quality, recipe
+from robustness.training.backbone import train as backbone
 
 app = typer.Typer()
 backbone_app = typer.Typer(no_args_is_help=True, help="How the embedded backbone is made.")
@@ -167,7 +170,7 @@ def ablation(
     )
     shipped = checkpoint.model_id(model) == paths.BACKBONE_ID
     if held_out and shipped and test is None and not (out / HELD_OUT_FILE).is_file():
-        ledger.write_down(
+        test_set_log.write_down(
             paths.BACKBONE, paths.BACKBONE_ID, f"ablation: {methods}, seeds {seeds}, once each"
         )
     with progress("step") as report:
@@ -195,7 +198,7 @@ def backbone_train(
     with progress("step") as report:
         def on_progress(made: backbone.Progress) -> None:
             report(f"loss {made.loss:.3f}", made.step, made.steps)
-            tqdm.write(show.training(made), file=sys.stderr)
+            tqdm.write(render.training(made), file=sys.stderr)
 
         folder = backbone.train(
             chosen, out, nltk_data=corpora_of(data), on_progress=on_progress,

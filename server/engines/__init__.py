@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from robustness import adapters, checkpoint
-from robustness.client import RemoteEngine
-from robustness.engine import Engine, Withheld
 from robustness.errors import EngineError
-from robustness.loading import Dtype, pinned
-from robustness.served import Served
-from robustness.transformers_engine import TransformersEngine
+from robustness.models import adapters, checkpoint
+from robustness.models.engine import Engine, Withheld
+from robustness.models.load_options import Dtype, pinned
+from robustness.models.model_registry import Served
+from robustness.models.remote_engine import RemoteEngine
+from robustness.models.transformers_engine import TransformersEngine
 from server.engines import vllm_command
 from server.engines.choice import Choice, Machine, choose
 from server.engines.vllm_client import VllmClient

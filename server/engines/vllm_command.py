@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robustness import paths
-from robustness.loading import Dtype, Loading
+from robustness.models.load_options import Dtype, Loading
 
 _HERE = Path(__file__).resolve().parent
 _LARGEST_BATCH = 256

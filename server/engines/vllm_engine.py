@@ -14,13 +14,13 @@ from contextlib import aclosing, contextmanager
 import numpy as np
 import torch
 
-from robustness.adapters import Adapter, Kind
-from robustness.batches import Item
-from robustness.checkpoint import Checkpoint
-from robustness.engine import ModelInfo, Withheld
 from robustness.errors import EngineError, InputError
-from robustness.served import Served
-from robustness.transcript import Transcript
+from robustness.models.adapters import Adapter, Kind
+from robustness.models.batching import Item
+from robustness.models.checkpoint import Checkpoint
+from robustness.models.detokenizer import Transcript
+from robustness.models.engine import ModelInfo, Withheld
+from robustness.models.model_registry import Served
 from robustness.types import (
     CompletionChunk,
     FloatArray,
@@ -54,7 +54,7 @@ def obstacle(kind: Kind, checkpoint: Checkpoint) -> str | None:
 
 
 class VllmEngine:
-    """Implements `robustness.engine.Engine` for decoder-only models."""
+    """Implements `robustness.models.engine.Engine` for decoder-only models."""
 
     def __init__(
         self,

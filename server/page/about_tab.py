@@ -11,8 +11,8 @@ import gradio as gr
 from plotly.subplots import make_subplots
 
 from robustness import paths
-from robustness.degradation import Calibration, HeldOut
 from robustness.errors import RobustnessError
+from robustness.prediction.degradation import Calibration, HeldOut
 from robustness.types import TaskSource
 from robustness.workbench import Workbench
 from server.page.look import ACCENT, CONTRAST

@@ -1,6 +1,6 @@
 """The *Try* tab's panel of altered instructions: does the model use the instruction at all?
 
-Refuses to compute: `robustness.alterations` measures, this shows.
+Refuses to compute: `robustness.models.evaluator.perturbations` measures, this shows.
 """
 
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from robustness import alterations
-from robustness.alterations import Probed, Probes
 from robustness.errors import RobustnessError
-from robustness.statistics import Estimate
+from robustness.evaluation import perturbations
+from robustness.evaluation.perturbations import Probed, Probes
+from robustness.stats.intervals import Estimate
 from robustness.workbench import Workbench
 from server.page import cards
 
@@ -123,7 +123,7 @@ class AlterationsPanel:
             return
         yield cards.note(TITLE, "Reading…")
         try:
-            made = alterations.probe(
+            made = perturbations.probe(
                 self._workbench, instruction, task=task, model=model, limit=int(limit),
                 on_progress=lambda done, total: progress((done, total), unit="prompts"),
             )
@@ -138,7 +138,7 @@ class AlterationsPanel:
             gr.Markdown(_EXPLAINED)
             with gr.Row():
                 limit = gr.Slider(
-                    16, _MOST, alterations.LIMIT, step=16, elem_id="alterations-limit",
+                    16, _MOST, perturbations.LIMIT, step=16, elem_id="alterations-limit",
                     label="Labelled inputs for each alteration, at the most",
                 )
                 run = gr.Button("Alter it and measure", elem_id="alter")

@@ -11,8 +11,9 @@ import gradio as gr
 import pandas as pd
 import plotly.express as px
 
-from robustness import paths, scoring
+from robustness import paths
 from robustness.errors import RobustnessError
+from robustness.scoring import batch
 from robustness.workbench import Workbench
 from server.jobs import Job, Jobs, State
 from server.page import cards
@@ -52,7 +53,7 @@ class BatchTab:
         if not file:
             return cards.note("Plan", "Upload a file to see what it takes.")
         try:
-            plan = scoring.plan(scoring.read_table(Path(file)), self._workbench)
+            plan = batch.plan(batch.read_table(Path(file)), self._workbench)
         except RobustnessError as error:
             return cards.note("Plan", str(error))
         bad = "".join(

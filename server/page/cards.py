@@ -6,8 +6,8 @@ Refuses to compute: numbers are shown as they come, in points.
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from robustness.advice import Phrase, Rewording
-from robustness.predictions import Rung
+from robustness.prediction.predictor import Rung
+from robustness.suggestions import Phrase, Rewording
 from robustness.types import Comparison, Measurement, Nearest, Prediction, Prompt, Tier
 from server.jobs import Job
 

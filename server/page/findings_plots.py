@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 from gradio.components.plot import PlotData
 
-from robustness.published import PublishedTable, Row
+from robustness.evaluation.published import PublishedTable, Row
 from server.page.look import ACCENT
 
 _THIRD = "#d97706"

@@ -15,11 +15,13 @@ from typing import Any
 
 import gradio as gr
 
-from robustness import paths, published, storage
-from robustness.backbone import study
+from robustness import paths
 from robustness.errors import RobustnessError
-from robustness.published import PublishedTable
-from robustness.published.text import cells
+from robustness.evaluation import published
+from robustness.evaluation.published import PublishedTable
+from robustness.evaluation.published.text import cells
+from robustness.storage import files
+from robustness.training.backbone import study
 from robustness.workbench import Workbench
 from server.page import cards
 from server.page.findings_plots import draw, shown
@@ -83,7 +85,7 @@ class StudyColumn:
         # Two visitors may have picked different parts of one table.
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         path = self._folder / digest / f"{self._name}-{made.name}.csv"
-        with storage.atomic_path(path) as temporary:
+        with files.atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
         return str(path)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from robustness import published
-from robustness.backbone import study
-from robustness.published import PublishedTable
+from robustness.evaluation import published
+from robustness.evaluation.published import PublishedTable
+from robustness.training.backbone import study
 from server.page.findings_plots import Measure
 
 _LOST = "lost accuracy, points (positive is worse)"

@@ -9,10 +9,11 @@ from typing import Any
 
 import gradio as gr
 
-from robustness import advice, tasks
-from robustness.alignment.served import ServedParaphraser
+from robustness import suggestions
+from robustness.data import tasks
 from robustness.errors import RobustnessError
-from robustness.predictions import Rung
+from robustness.paraphrasing.llm_paraphraser import ServedParaphraser
+from robustness.prediction.predictor import Rung
 from robustness.types import CompletionChunk, Example, GenerationSettings, Tier
 from robustness.workbench import Workbench
 from server.page import cards
@@ -245,14 +246,14 @@ class TryTab:
                 "What to ask instead", "Choose a task: rewordings are predicted on its inputs."
             ), ""
         try:
-            rows = advice.rewordings(
+            rows = suggestions.rewordings(
                 self._workbench,
                 instruction,
                 task=task,
                 model=model,
                 paraphraser=self._paraphraser,
             )
-            phrases = advice.moved(self._workbench, instruction, task=task, model=model)
+            phrases = suggestions.moved(self._workbench, instruction, task=task, model=model)
         except RobustnessError as error:
             return cards.note("What to ask instead", str(error)), ""
         return cards.rewordings(rows), cards.moved(instruction, phrases)

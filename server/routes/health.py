@@ -10,9 +10,9 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from robustness import storage
-from robustness.engine import Withheld
 from robustness.errors import EngineError, RobustnessError
+from robustness.models.engine import Withheld
+from robustness.storage import files
 from robustness.workbench import Workbench
 from server import errors
 from server.metrics import Metrics
@@ -59,7 +59,7 @@ def routes(
                 headers={"Retry-After": str(errors.RETRY_SECONDS)},
             )
         models = [_state(workbench, m) for m in (workbench.original, *workbench.aligned)]
-        left = storage.plain(withheld)
+        left = files.plain(withheld)
         return JSONResponse({"status": "ready"} | about | {"models": models, "withheld": left})
 
     @router.get("/metrics")

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import APIRouter, UploadFile
 from fastapi.responses import FileResponse
 
-from robustness import storage
 from robustness.errors import InputError
+from robustness.storage import files
 from server.jobs import Jobs
 
 
@@ -28,12 +28,12 @@ def routes(jobs: Jobs, largest: int) -> APIRouter:
         content = file.file.read(largest + 1)
         if len(content) > largest:
             raise InputError(f"file: larger than {largest} bytes; split it")
-        return storage.plain(jobs.submit(file.filename or "upload.csv", content))
+        return files.plain(jobs.submit(file.filename or "upload.csv", content))
 
     @router.get("/{job_id}")
     def get(job_id: str) -> Any:
         """How far a job is."""
-        return storage.plain(jobs.get(job_id))
+        return files.plain(jobs.get(job_id))
 
     @router.get("/{job_id}/result")
     def result(job_id: str) -> FileResponse:
@@ -48,6 +48,6 @@ def routes(jobs: Jobs, largest: int) -> APIRouter:
 
         Apart, so that a job that ends while it is being cancelled keeps its result.
         """
-        return storage.plain(jobs.remove(job_id) if remove else jobs.cancel(job_id))
+        return files.plain(jobs.remove(job_id) if remove else jobs.cancel(job_id))
 
     return router

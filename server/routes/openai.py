@@ -12,9 +12,9 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from robustness import representations
-from robustness.engine import Engine
 from robustness.errors import RobustnessError
+from robustness.index import representations
+from robustness.models.engine import Engine
 from robustness.types import CompletionChunk, GenerationSettings
 from server import documents, errors, wire
 from server.connection import EventStream, while_connected

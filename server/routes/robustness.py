@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from robustness import storage
-from robustness.evaluation import ShouldStop
+from robustness.models.evaluator import ShouldStop
+from robustness.storage import files
 from robustness.types import Measurement, Prompt
 from robustness.workbench import Workbench
 from server import wire
@@ -23,7 +23,7 @@ def routes(workbench: Workbench) -> APIRouter:
     @router.get("/tasks")
     def tasks() -> dict[str, Any]:
         """The built-in tasks."""
-        rows = [storage.plain(task) for task in workbench.tasks()]
+        rows = [files.plain(task) for task in workbench.tasks()]
         return {"tasks": [{k: v for k, v in row.items() if k != "examples"} for row in rows]}
 
     @router.post("/predict")
@@ -39,7 +39,7 @@ def routes(workbench: Workbench) -> APIRouter:
             probe=asked.probe,
             labelled=asked.labelled,
         )
-        return storage.plain(made)
+        return files.plain(made)
 
     @router.post("/compare")
     def compare(asked: wire.Compare) -> Any:
@@ -53,7 +53,7 @@ def routes(workbench: Workbench) -> APIRouter:
             models=asked.models,
             label_words=asked.label_words,
         )
-        return storage.plain(made)
+        return files.plain(made)
 
     @router.post("/measure")
     async def measure(asked: wire.Measure, request: Request) -> Any:
@@ -69,12 +69,12 @@ def routes(workbench: Workbench) -> APIRouter:
                 should_stop=should_stop,
             )
 
-        return storage.plain(await in_thread_while_connected(request, work))
+        return files.plain(await in_thread_while_connected(request, work))
 
     @router.get("/engine")
     def describe() -> Any:
         """What another server's `--backend` needs to know."""
-        return storage.plain({"name": engine.name, "models": engine.models()})
+        return files.plain({"name": engine.name, "models": engine.models()})
 
     @router.post("/read")
     def read(asked: wire.Read) -> Any:
@@ -83,7 +83,7 @@ def routes(workbench: Workbench) -> APIRouter:
             Prompt(instruction_id="", example_id="", text=p.text, options=tuple(p.options))
             for p in asked.prompts
         ]
-        return storage.plain({"readings": engine.read(asked.model, prompts)})
+        return files.plain({"readings": engine.read(asked.model, prompts)})
 
     @router.post("/chat_prompt")
     def chat_prompt(asked: wire.ChatPrompt) -> dict[str, str]:

@@ -12,9 +12,9 @@ import torch
 from openai import OpenAI
 from safetensors.torch import save_file
 
-from robustness.engine import ModelInfo, Withheld
 from robustness.errors import EngineError, InputError, ModelNotFoundError
-from robustness.transformers_engine import TransformersEngine
+from robustness.models.engine import ModelInfo, Withheld
+from robustness.models.transformers_engine import TransformersEngine
 from robustness.types import CompletionChunk, Reading, RepresentationSpec
 from robustness.workbench import Workbench
 from server.application import create_app

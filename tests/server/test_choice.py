@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from robustness import checkpoint, paths
-from robustness.adapters import Kind
+from robustness import paths
 from robustness.errors import InputError
-from robustness.loading import Loading
+from robustness.models import checkpoint
+from robustness.models.adapters import Kind
+from robustness.models.load_options import Loading
 from server.engines import vllm_command
 from server.engines.choice import Machine, choose
 from server.engines.vllm_command import Installation

@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
-from robustness import scoring, storage
 from robustness.errors import EngineError, InputError, NotFoundError
+from robustness.scoring import batch
+from robustness.storage import files
 from robustness.workbench import Workbench
 from server.jobs import RESULT, STATUS, Jobs, State
 
@@ -30,8 +31,8 @@ class Held:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.go = threading.Semaphore(0)
         self.reached = threading.Semaphore(0)
-        self._score = scoring.score
-        monkeypatch.setattr(scoring, "score", self.score)
+        self._score = batch.score
+        monkeypatch.setattr(batch, "score", self.score)
 
     def score(self, table, workbench, *, on_progress, **rest):
         def held(done: int, total: int) -> None:
@@ -60,7 +61,7 @@ def test_a_job_over_http_is_scored_and_a_bad_row_keeps_its_place(http, until) ->
     assert [r["id"] for r in rows] == ["a", "b", "c"]
     assert [r["status"] for r in rows] == ["ok", "error", "ok"]
     assert "empty" in rows[1]["error"]
-    assert list(rows[0])[6:] == list(scoring.COLUMNS)
+    assert list(rows[0])[6:] == list(batch.COLUMNS)
     assert http.delete(path).json()["state"] == "done"
     assert http.delete(path, params={"remove": True}).json()["state"] == "done"
     assert http.get(path).status_code == 404
@@ -162,7 +163,7 @@ def test_a_restarted_server_goes_on_where_it_was(
     until(before._closing.is_set)
     held.go.release()
     closing.join()
-    assert storage.read_json(tmp_path / job.id / STATUS)["state"] == "running"
+    assert files.read_json(tmp_path / job.id / STATUS)["state"] == "running"
     journal = tmp_path / job.id / f".{RESULT}.journal"
     assert len(journal.read_text().splitlines()) == 1
 
@@ -279,7 +280,7 @@ def test_a_job_that_fails_says_why_and_costs_no_other(jobs: Jobs, monkeypatch, u
         raise RuntimeError("out of disk")
 
     with monkeypatch.context() as patched:
-        patched.setattr(scoring, "score", broken)
+        patched.setattr(batch, "score", broken)
         failed = jobs.submit("mine.csv", TABLE.encode())
         until(ended(jobs, failed.id))
     assert jobs.get(failed.id).state is State.FAILED

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from openai import BadRequestError, InternalServerError, NotFoundError, OpenAI
 
-from robustness import instructions, prompts, tasks
+from robustness.data import instructions, prompts, tasks
 from robustness.errors import EngineError
-from robustness.transformers_engine import TransformersEngine
+from robustness.models.transformers_engine import TransformersEngine
 from robustness.workbench import Workbench
 from server.application import create_app
 from server.settings import Settings

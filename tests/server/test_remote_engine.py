@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from robustness.client import RemoteEngine
 from robustness.errors import EngineError, InputError, ModelNotFoundError
-from robustness.transformers_engine import TransformersEngine
+from robustness.models.remote_engine import RemoteEngine
+from robustness.models.transformers_engine import TransformersEngine
 from robustness.types import CompletionChunk, GenerationSettings, Prompt
 from robustness.workbench import Workbench
 from server.engines import build_engine

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from robustness.data.tasks import Task
 from robustness.errors import InputError
-from robustness.tasks import Task
 from robustness.types import GenerationSettings, TaskType
 from server import wire
 

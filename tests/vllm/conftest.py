@@ -9,9 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from robustness import adapters, checkpoint, instructions, paths, prompts, tasks
-from robustness.served import Served
-from robustness.transformers_engine import TransformersEngine
+from robustness import paths
+from robustness.data import instructions, prompts, tasks
+from robustness.models import adapters, checkpoint
+from robustness.models.model_registry import Served
+from robustness.models.transformers_engine import TransformersEngine
 from robustness.types import CompletionChunk, GenerationSettings, Prompt
 from server.engines import build_engine, vllm_command
 from server.engines.vllm_client import VllmClient

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from robustness import paths, storage
+from robustness import paths
 from robustness.errors import InputError, ModelNotFoundError
+from robustness.storage import files
 from robustness.types import GenerationSettings, Prompt
 
 
@@ -119,7 +120,7 @@ def test_a_prompt_that_fills_the_context_is_read_and_a_longer_one_refused(
     vllm, reference, model: str, gather
 ) -> None:
     context = vllm.models()[0].context
-    trained = storage.read_json(paths.PREFIXES / "pt-kl" / "training.json")
+    trained = files.read_json(paths.PREFIXES / "pt-kl" / "training.json")
     virtual = trained["recipe"]["virtual_tokens"] if "+" in model else 0
     tokenizer = reference.checkpoint.tokenizer
     text = "the"

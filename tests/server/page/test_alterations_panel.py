@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from robustness import alterations
-from robustness.alterations import Kind, Probes
 from robustness.errors import EngineError
+from robustness.evaluation import perturbations
+from robustness.evaluation.perturbations import Kind, Probes
 from robustness.workbench import Workbench
 from server.page import alterations_panel
 from server.page.alterations_panel import AlterationsPanel
@@ -12,7 +12,7 @@ from server.page.alterations_panel import AlterationsPanel
 
 @pytest.fixture
 def made(workbench: Workbench) -> Probes:
-    return alterations.probe(workbench, "Which topic?", task="scene_topic", limit=4)
+    return perturbations.probe(workbench, "Which topic?", task="scene_topic", limit=4)
 
 
 def test_every_alteration_is_shown_with_its_intervals(made: Probes) -> None:
@@ -64,6 +64,6 @@ def test_an_engine_that_cannot_answer_is_a_message(workbench: Workbench, monkeyp
     def lost(*_: object, **__: object) -> None:
         raise EngineError("the device is lost")
 
-    monkeypatch.setattr(alterations, "probe", lost)
+    monkeypatch.setattr(perturbations, "probe", lost)
     panel = AlterationsPanel(workbench)
     assert "the device is lost" in "".join(panel.probe("Which?", "scene_topic", "tiny-llama", 4))

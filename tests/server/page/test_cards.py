@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from robustness import advice
-from robustness.advice import Phrase
+from robustness import suggestions
+from robustness.suggestions import Phrase
 from robustness.workbench import Workbench
 from server.jobs import Job, State
 from server.page import cards
@@ -83,7 +83,7 @@ def test_marked_phrases_are_escaped_and_in_order() -> None:
 
 
 def test_rewordings_show_prediction_source_and_text(workbench: Workbench) -> None:
-    rows = advice.rewordings(workbench, "Which topic?", task="scene_topic")
+    rows = suggestions.rewordings(workbench, "Which topic?", task="scene_topic")
     shown = cards.rewordings(rows)
     assert shown.count("<tr>") == len(rows) + 1
     assert rows[0].source in shown

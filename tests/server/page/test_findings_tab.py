@@ -5,8 +5,8 @@ import gradio as gr
 import pandas as pd
 import pytest
 
-from robustness import published
 from robustness.errors import NotFoundError
+from robustness.evaluation import published
 from robustness.workbench import Workbench
 from server.page import findings_tab
 from server.page.findings_plots import draw

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from robustness import tasks
+from robustness.data import tasks
 from robustness.errors import EngineError
 from robustness.types import CompletionChunk
 from robustness.workbench import Workbench

@@ -1,0 +1,97 @@
+"""A source is a file or a folder of them: every file is tried, and a bad one costs no other.
+
+Refuses to know what is in the files.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from robustness.data.importers.imported import Gathering, Imported
+from robustness.errors import InputError, NotFoundError
+from robustness.types import TaskType
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Files beyond it are refused: no collection of instructions is that large."""
+
+
+def text_of(path: Path) -> str:
+    """A file's text; a byte-order mark is dropped.
+
+    Raises:
+        InputError: It is too large or not UTF-8.
+        NotFoundError: There is none.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"{path} does not exist")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path} is larger than {MAX_BYTES // 2**20} MiB; split it")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 ({error}); save it as UTF-8") from error
+
+
+def json_of(path: Path, expected: str) -> Any:
+    """A file's JSON.
+
+    Args:
+        path: The file.
+        expected: What the format looks like, for the message.
+
+    Raises:
+        InputError: It is not JSON.
+        NotFoundError: There is no such file.
+    """
+    try:
+        return json.loads(text_of(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON ({error}); expected {expected}") from error
+
+
+def gather(
+    source: str,
+    path: Path,
+    patterns: Sequence[str],
+    read: Callable[[Path, Gathering], None],
+    task_type: TaskType | None,
+) -> Imported:
+    """Reads one file, or every file of a folder.
+
+    Args:
+        source: Name of the format.
+        path: A file or a folder.
+        patterns: Which files of a folder are read.
+        read: Reads one file; raises InputError where it is not of the format.
+        task_type: Overrides the inferred type.
+
+    Returns:
+        What was found; in a folder a file that is not of the format is an entry left out.
+
+    Raises:
+        InputError: The file, or every file of the folder, is not of the format.
+        NotFoundError: There is no such file or folder, or the folder holds none to read.
+    """
+    if not path.exists():
+        raise NotFoundError(f"{path} does not exist")
+    gathered = Gathering(source, task_type)
+    if path.is_file():
+        read(path, gathered)
+        return gathered.done()
+    files = sorted({f for pattern in patterns for f in path.rglob(pattern) if f.is_file()})
+    if not files:
+        raise NotFoundError(f"{path} holds no {' or '.join(patterns)}")
+    bad: list[InputError] = []
+    for file in files:
+        part = Gathering(source, task_type)
+        try:
+            read(file, part)
+        except InputError as error:
+            bad.append(error)
+            gathered.leave(str(file), str(error).removeprefix(f"{file} ").removeprefix(f"{file}: "))
+            continue
+        gathered.absorb(part)
+    if len(bad) == len(files):
+        raise bad[0]
+    return gathered.done()

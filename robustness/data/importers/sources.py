@@ -1,0 +1,84 @@
+"""The formats that can be imported, by name.
+
+Refuses to know what is in them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from robustness.data import instructions
+from robustness.data.importers import (
+    alpaca,
+    csv,
+    flan,
+    instructioneval,
+    kinds,
+    natural_instructions,
+    promptsource,
+)
+from robustness.data.importers.imported import Change, Imported, LeftOut
+from robustness.errors import InputError
+from robustness.types import TaskType
+
+SOURCES: dict[str, Callable[[Path, TaskType | None], Imported]] = {
+    promptsource.SOURCE: promptsource.read,
+    flan.SOURCE: flan.read,
+    alpaca.SOURCE: alpaca.read,
+    natural_instructions.SOURCE: natural_instructions.read,
+    instructioneval.SOURCE: instructioneval.read,
+    csv.SOURCE: csv.read,
+}
+"""Name of a format -> its importer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What an import did."""
+
+    source: str
+    out: Path
+    entries: int
+    """Entries found: taken and left out."""
+    taken: int
+    by_type: Mapping[str, int]
+    """Task type -> how many of those taken."""
+    left: tuple[LeftOut, ...]
+    changes: tuple[Change, ...]
+
+
+def take(
+    source: str, path: Path, out: Path, task_type: str | None = None, *, task: str | None = None
+) -> Receipt:
+    """Imports a source and writes what was taken as a collection.
+
+    Args:
+        source: One of `SOURCES`.
+        path: File or folder.
+        out: The collection file to write (JSON lines, as `instructions.read` reads it).
+        task_type: `qa`, `mc` or `bc`; None: inferred by `kinds.RULE`.
+        task: The task that all entries are for; None: what the source calls it.
+
+    Returns:
+        What was taken, and what was left out, each with its reason.
+
+    Raises:
+        InputError: The source or the type is unknown, or the file is not of the format.
+        NotFoundError: There is no such file.
+    """
+    name = source.strip().lower().replace("_", "-")
+    if name not in SOURCES:
+        raise InputError(f"no source {source!r}; choose one of {', '.join(SOURCES)}")
+    forced = None if task_type is None else kinds.parse(task_type)
+    if task_type is not None and forced is None:
+        raise InputError(f"no task type {task_type!r}; choose qa, mc or bc")
+    found = SOURCES[name](path, forced)
+    taken = found.instructions
+    if task is not None:
+        named = (replace(i, task=task, id="") for i in taken)
+        taken = tuple({i.id: i for i in named}.values())
+    instructions.write(out, taken)
+    return Receipt(
+        source=name, out=out, entries=found.entries, taken=len(taken),
+        by_type=found.by_type, left=found.left, changes=found.changes,
+    )

@@ -1,0 +1,126 @@
+"""Collections of instructions: read, validated, written.
+
+Refuses to know what a model makes of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from robustness import paths
+from robustness.data.prompts import OPTION_FORMATS, placeholders
+from robustness.errors import InputError, NotFoundError
+from robustness.storage import files
+from robustness.types import Instruction, TaskType
+
+OBSERVED = "observed"
+PARAPHRASES = "paraphrases"
+UNOBSERVED_DEVELOPMENT = "unobserved-development"
+UNOBSERVED_TEST = "unobserved-test"
+SHORTEST = 3
+"""Characters of an instruction at least."""
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = ""
+    text: str = Field(min_length=SHORTEST)
+    collection: str
+    task_type: TaskType
+    task: str | None = None
+    observed: bool = False
+    label_words: dict[str, str] = {}
+    option_format: str = ""
+    source: str = ""
+
+
+def parse(row: object, where: str) -> Instruction:
+    """One validated instruction.
+
+    Args:
+        row: A mapping as read from a file.
+        where: File and line, for the message.
+
+    Raises:
+        InputError: A key is missing, unknown or malformed, or the id is not the content's.
+    """
+    try:
+        checked = _Row.model_validate(row)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{where}: {key}: {first['msg']} (found {first['input']!r})") from error
+    if checked.option_format and checked.option_format not in OPTION_FORMATS:
+        raise InputError(
+            f"{where}: option_format {checked.option_format!r} is unknown; "
+            f"choose one of {', '.join(OPTION_FORMATS)}"
+        )
+    if len(set(checked.label_words.values())) < len(checked.label_words):
+        raise InputError(f"{where}: label_words gives one word to two options")
+    if "options" in placeholders(checked.text) and not checked.option_format:
+        raise InputError(f"{where}: the text has {{options}} but option_format is empty")
+    values = checked.model_dump()
+    given = values.pop("id")
+    instruction = Instruction(**values)
+    if given and given != instruction.id:
+        raise InputError(
+            f"{where}: id {given} is not that of the content ({instruction.id}); "
+            "leave the id out and it is computed"
+        )
+    return instruction
+
+
+def read(path: Path) -> list[Instruction]:
+    """Reads a collection from JSON lines.
+
+    Raises:
+        InputError: A row is malformed, or two rows have equal content.
+        NotFoundError: There is no such file.
+        CorruptFileError: A line is not JSON.
+    """
+    found: dict[str, Instruction] = {}
+    for number, row in enumerate(files.read_jsonl(path), start=1):
+        instruction = parse(row, f"{path}, row {number}")
+        if instruction.id in found:
+            raise InputError(f"{path}, row {number}: the same instruction stands there twice")
+        found[instruction.id] = instruction
+    return list(found.values())
+
+
+def is_collection(path: Path) -> bool:
+    """Whether a file of JSON lines is a collection, and not a table of somebody's own."""
+    if path.suffix.lower() != ".jsonl" or not path.is_file():
+        return False
+    rows = files.read_jsonl(path)
+    return bool(rows) and isinstance(rows[0], dict) and {"text", "task_type"} <= set(rows[0])
+
+
+def write(path: Path, instructions: Iterable[Instruction]) -> None:
+    """Writes a collection as JSON lines."""
+    files.write_jsonl(path, instructions)
+
+
+def builtin(collection: str) -> list[Instruction]:
+    """One of the shipped collections.
+
+    Raises:
+        NotFoundError: There is none of that name.
+    """
+    path = paths.INSTRUCTIONS / f"{collection}.jsonl"
+    if not path.is_file():
+        names = sorted(p.stem for p in paths.INSTRUCTIONS.glob("*.jsonl"))
+        raise NotFoundError(
+            f"no collection {collection!r}, and no file of that name; there are {', '.join(names)}"
+        )
+    return read(path)
+
+
+def for_task(
+    instructions: Sequence[Instruction], task: str, task_type: TaskType
+) -> list[Instruction]:
+    """Those that are phrasings of the task: its own, and its type's."""
+    return [
+        i for i in instructions if i.task == task or (i.task is None and i.task_type == task_type)
+    ]

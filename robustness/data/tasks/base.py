@@ -1,0 +1,137 @@
+"""A task with its labelled inputs, and its file format.
+
+Refuses to know where tasks come from.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from robustness.errors import InputError
+from robustness.storage import files
+from robustness.types import Example, TaskType
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One task."""
+
+    id: str
+    title: str
+    task_type: TaskType
+    description: str
+    """What is asked, in a sentence or two, for people (and for authors of instructions)."""
+    fields: tuple[str, ...]
+    """Names of an input's fields, in reading order."""
+    options: tuple[str, ...]
+    """The answer space; empty where every example brings its own."""
+    source: str
+    """`generated` or `written`, and by what."""
+    trained: bool
+    """Whether the embedded backbone was trained on the task."""
+    examples: tuple[Example, ...] = ()
+
+    def split(self, name: str) -> tuple[Example, ...]:
+        """The examples of one split."""
+        return tuple(e for e in self.examples if e.split == name)
+
+    @property
+    def labelled(self) -> tuple[Example, ...]:
+        """The inputs that the task is measured on: the labelled test inputs, or all labelled."""
+        known = tuple(e for e in self.examples if e.answer is not None)
+        return tuple(e for e in known if e.split == "test") or known
+
+    def without_examples(self) -> "Task":
+        """The task's description alone."""
+        return replace(self, examples=())
+
+
+class _Example(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    fields: dict[str, str]
+    options: tuple[str, ...] = ()
+    answer: str | None = None
+    split: str = "test"
+
+
+class _Task(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    schema_: int = Field(alias="schema")
+    id: str
+    title: str
+    task_type: TaskType
+    description: str
+    fields: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    source: str
+    trained: bool
+    examples: list[_Example]
+
+
+def read(path: Path) -> Task:
+    """Reads one task file.
+
+    Raises:
+        InputError: A key is missing or unknown, an example lacks a field, has no options, or its
+            answer is not among them.
+        NotFoundError, CorruptFileError, MismatchError: See `files.read_json`.
+    """
+    document = files.read_json(path, schema=SCHEMA)
+    try:
+        row = _Task.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: {key}: {first['msg']}") from error
+    examples = []
+    for number, e in enumerate(row.examples):
+        options = e.options or row.options
+        where = f"{path}: examples[{number}]"
+        if set(e.fields) != set(row.fields):
+            raise InputError(
+                f"{where}: fields {sorted(e.fields)}, the task has {sorted(row.fields)}"
+            )
+        if len(options) < 2:
+            raise InputError(f"{where}: fewer than two options")
+        if e.answer is not None and e.answer not in options:
+            raise InputError(f"{where}: answer {e.answer!r} is not among {list(options)}")
+        examples.append(
+            Example(task=row.id, fields=e.fields, options=options, answer=e.answer, split=e.split)
+        )
+    return Task(
+        id=row.id,
+        title=row.title,
+        task_type=row.task_type,
+        description=row.description,
+        fields=row.fields,
+        options=row.options,
+        source=row.source,
+        trained=row.trained,
+        examples=tuple(examples),
+    )
+
+
+def write(path: Path, task: Task) -> None:
+    """Writes one task file atomically."""
+    document = {
+        "schema": SCHEMA,
+        "id": task.id,
+        "title": task.title,
+        "task_type": task.task_type,
+        "description": task.description,
+        "fields": task.fields,
+        "options": task.options,
+        "source": task.source,
+        "trained": task.trained,
+        "examples": [
+            {"fields": e.fields, "answer": e.answer, "split": e.split}
+            | ({} if e.options == task.options else {"options": e.options})
+            for e in task.examples
+        ],
+    }
+    files.write_json(path, document)

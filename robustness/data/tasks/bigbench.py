@@ -1,0 +1,227 @@
+"""BIG-bench: `task.json` files, alone or with sub-tasks in folders.
+
+Refuses to score: `target_scores` give options and the answer. The fields of an input hold the
+input alone; the designer's own prompt around it (task_prefix, example_input_prefix,
+example_output_prefix, the list of choices where append_choices_to_input) is an instruction.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robustness.data.tasks.base import Task
+from robustness.data.tasks.halves import halved
+from robustness.errors import InputError, NotFoundError
+from robustness.types import Example, Instruction, TaskType
+
+REPOSITORY = "https://github.com/google/BIG-bench"
+MISSING = (
+    f"clone {REPOSITORY} and name a folder below bigbench/benchmark_tasks, or its task.json"
+)
+FIELD = "input"
+COLLECTION = "default"
+_MAX_TARGETS = 26
+_CHOICE_PREFIXES = {"-": "dashes", "*": "stars"}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One task.json with examples."""
+
+    path: Path
+    document: Mapping[str, Any]
+
+
+def read(path: Path, field: str = FIELD) -> Task:
+    """Reads a task; sub-tasks in folders are joined into one.
+
+    Args:
+        path: A `task.json`, or a folder with one (its sub-tasks below it).
+        field: What the input's field is called: InstructionEval's templates say `question`.
+
+    Returns:
+        The task; its inputs are dealt into dev and test.
+
+    Raises:
+        InputError: It is not of the format, or its answers are free text.
+        NotFoundError: There is no such file.
+    """
+    top, files = _files(path)
+    name = _name(top, path)
+    examples = [example for file in files for example in _examples(file, name, field)]
+    return _task(name, top, examples, field)
+
+
+def subtasks(path: Path, field: str = FIELD) -> list[Task]:
+    """Reads each sub-task as a task of its own.
+
+    Args:
+        path: As in `read`.
+        field: As in `read`.
+
+    Raises:
+        InputError: One of them is not of the format, or its answers are free text.
+        NotFoundError: There is no such file.
+    """
+    top, files = _files(path)
+    parent = _name(top, path)
+    made = []
+    for file in files:
+        own = str(file.document.get("name") or file.path.parent.name)
+        name = parent if len(files) == 1 else f"{parent}_{own}"
+        examples = _examples(file, name, field)
+        made.append(_task(name, file.document, examples, field))
+    return made
+
+
+def designed(path: Path) -> Instruction:
+    """The task designer's own prompt, as a template for the field `input`.
+
+    Args:
+        path: As in `read`; of sub-tasks the first one's.
+
+    Raises:
+        InputError: It is not of the format.
+        NotFoundError: There is no such file.
+    """
+    top, files = _files(path)
+    document, name = files[0].document, _name(top, path)
+    listed = bool(document.get("append_choices_to_input", _has_scores(document)))
+    choice = str(document.get("choice_prefix", "\n  choice: "))
+    before = str(document.get("task_prefix") or document.get("description") or "")
+    if before and not document.get("task_prefix"):
+        before = before.rstrip() + "\n"
+    asked = str(document.get("example_input_prefix", "\nQ: ")) + "{" + FIELD + "}"
+    after = str(document.get("example_output_prefix", "\nA: "))
+    # How a choice begins is the library's: the nearest of its formats stands for the prefix.
+    style = _CHOICE_PREFIXES.get(choice.strip()[:1], "dashes") if listed else ""
+    options = "\n{options}" if listed else ""
+    return Instruction(
+        text=_braceless(before) + _braceless(asked, keep=FIELD) + options + _braceless(after),
+        collection=COLLECTION, task_type=read(path).task_type,
+        task=name, option_format=style, source=f"BIG-bench {name}",
+    )
+
+
+def _braceless(text: str, keep: str = "") -> str:
+    """Braces of the designer's text are no placeholders."""
+    kept = text.replace("{" + keep + "}", "\0") if keep else text
+    return kept.replace("{", "(").replace("}", ")").replace("\0", "{" + keep + "}")
+
+
+def _load(file: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{file} is not JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{file} holds no JSON object; expected a BIG-bench task.json")
+    return document
+
+
+def _files(path: Path) -> tuple[Mapping[str, Any], list[_File]]:
+    """The top document, and those with examples: its own, or its sub-tasks'."""
+    if not path.exists():
+        raise NotFoundError(f"{path} does not exist; {MISSING}")
+    folder = path if path.is_dir() else path.parent
+    top = folder / "task.json" if path.is_dir() else path
+    document = _load(top) if top.is_file() else {}
+    if "examples" in document:
+        return document, [_File(top, document)]
+    below = [f for f in sorted(folder.glob("*/task.json")) if f != top]
+    files = [_File(f, d) for f in below if "examples" in (d := _load(f))]
+    if not files and document:
+        raise InputError(
+            f"{top} has no `examples`, and there are no sub-tasks below {folder}; programmatic "
+            f"tasks are not read; {MISSING}"
+        )
+    if not files:
+        raise NotFoundError(f"{folder} holds no task.json; {MISSING}")
+    return document or files[0].document, files
+
+
+def _name(document: Mapping[str, Any], path: Path) -> str:
+    folder = path if path.is_dir() else path.parent
+    return str(document.get("name") or folder.name) if document else folder.name
+
+
+def _has_scores(document: Mapping[str, Any]) -> bool:
+    rows = document.get("examples")
+    return isinstance(rows, list) and any(
+        isinstance(row, dict) and "target_scores" in row for row in rows
+    )
+
+
+def _examples(file: _File, task: str, field: str) -> list[Example]:
+    rows = file.document["examples"]
+    if not isinstance(rows, list) or not rows:
+        raise InputError(f"{file.path}: `examples` is no list, or empty")
+    targets = _targets(rows)
+    made = []
+    for number, row in enumerate(rows):
+        where = f"{file.path}: examples[{number}]"
+        if not isinstance(row, dict) or not isinstance(row.get("input"), str):
+            raise InputError(f"{where}: no `input` text")
+        options, answer = _options(row, targets, where)
+        made.append(
+            Example(task=task, fields={field: row["input"]}, options=options, answer=answer)
+        )
+    return made
+
+
+def _first(target: object) -> str:
+    found = target[0] if isinstance(target, list) and target else target
+    return "" if found is None or isinstance(found, (list, dict)) else str(found).strip()
+
+
+def _targets(rows: Sequence[object]) -> tuple[str, ...]:
+    """The answers of a task without target_scores."""
+    found = [_first(row.get("target")) for row in rows if isinstance(row, dict)]
+    return tuple(sorted({text for text in found if text}))
+
+
+def _options(
+    row: Mapping[str, Any], targets: tuple[str, ...], where: str
+) -> tuple[tuple[str, ...], str | None]:
+    """Options and answer; the answer is None where several options score highest."""
+    scores = row.get("target_scores")
+    if scores is not None:
+        if not isinstance(scores, dict) or len(scores) < 2 or not all(
+            isinstance(s, (int, float)) for s in scores.values()
+        ):
+            raise InputError(
+                f"{where}: target_scores must give two options or more their scores"
+            )
+        best = max(scores.values())
+        right = [option for option, score in scores.items() if score == best]
+        return tuple(scores), right[0] if len(right) == 1 else None
+    answer = _first(row.get("target"))
+    if not answer:
+        raise InputError(f"{where}: neither `target_scores` nor `target`")
+    if not 2 <= len(targets) <= _MAX_TARGETS:
+        raise InputError(
+            f"{where}: its answers are free text ({len(targets)} different targets, no "
+            f"target_scores); tasks with 2 to {_MAX_TARGETS} answers can be scored"
+        )
+    return targets, answer
+
+
+def _task(
+    name: str, document: Mapping[str, Any], examples: Sequence[Example], field: str
+) -> Task:
+    spaces = {frozenset(e.options) for e in examples}
+    common = examples[0].options if len(spaces) == 1 else ()
+    kind = TaskType.QA if not common else TaskType.BC if len(common) == 2 else TaskType.MC
+    return Task(
+        id=name,
+        title=name.replace("_", " "),
+        task_type=kind,
+        description=str(document.get("description") or document.get("task_prefix") or name).strip(),
+        fields=(field,),
+        options=common,
+        source=f"BIG-bench {name}",
+        trained=False,
+        examples=halved(examples),
+    )

@@ -1,0 +1,27 @@
+"""The tasks that ship with the product.
+
+Refuses to know how a task file is written.
+"""
+
+from functools import cache
+
+from robustness import paths
+from robustness.data.tasks.base import Task, read
+from robustness.errors import NotFoundError
+
+
+def builtin_names() -> list[str]:
+    """Ids of the shipped tasks, in alphabetical order."""
+    return sorted(p.stem for p in paths.TASKS.glob("*.json"))
+
+
+@cache
+def builtin(task_id: str) -> Task:
+    """One shipped task with its labelled inputs.
+
+    Raises:
+        NotFoundError: There is none of that name.
+    """
+    if task_id not in builtin_names():
+        raise NotFoundError(f"no task {task_id!r}; there are {', '.join(builtin_names())}")
+    return read(paths.TASKS / f"{task_id}.json")

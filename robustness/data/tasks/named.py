@@ -1,0 +1,105 @@
+"""What a task's name stands for: a built-in task, a file, a folder of a benchmark.
+
+Refuses to read formats itself: it tells them apart by ending, columns and keys.
+"""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from robustness.data.tasks import base, bigbench, mmlu, table
+from robustness.data.tasks.base import Task
+from robustness.data.tasks.builtin import builtin, builtin_names
+from robustness.errors import InputError, NotFoundError
+
+EVERYTHING = "builtin"
+"""Stands for every shipped task."""
+
+
+def find(name: str) -> Task:
+    """The one task that a name stands for; a built-in name goes before a file.
+
+    Raises:
+        InputError: The name stands for several tasks.
+        NotFoundError, CorruptFileError, MismatchError: See `read`.
+    """
+    path = Path(name)
+    if name in builtin_names() or (path.name == name and not path.exists()):
+        return builtin(name)
+    found = read(name)
+    if len(found) > 1:
+        raise InputError(
+            f"{name} holds {len(found)} tasks ({', '.join(t.id for t in found[:5])}"
+            f"{', ...' if len(found) > 5 else ''}); name one of them"
+        )
+    return found[0]
+
+
+def read(name: str, field: str = bigbench.FIELD) -> list[Task]:
+    """Reads what one name stands for.
+
+    Args:
+        name: A built-in task, `builtin` for all of them, a task file, a labelled CSV table, an
+            MMLU file or folder, a BIG-bench file or folder, or a folder of task files.
+        field: What BIG-bench's input is called: InstructionEval's templates say `question`.
+
+    Raises:
+        NotFoundError: There is nothing of that name; it says which repositories to clone.
+        InputError, CorruptFileError, MismatchError: See the readers of each format.
+    """
+    path = Path(name)
+    if name == EVERYTHING:
+        return [builtin(known) for known in builtin_names()]
+    if name in builtin_names():
+        return [builtin(name)]
+    if not path.exists():
+        raise NotFoundError(
+            f"neither a built-in task ({', '.join(builtin_names())}, or {EVERYTHING} for all) nor "
+            f"a file or folder. MMLU: {mmlu.MISSING}. BIG-bench: {bigbench.MISSING}"
+        )
+    if path.is_dir():
+        return _folder(path, field)
+    readers: dict[str, Callable[[], Task]] = {
+        ".json": lambda: _json(path, field), ".csv": lambda: _csv(path),
+    }
+    if path.suffix.lower() not in readers:
+        raise InputError(
+            f"{path} is no task: expected a task file or BIG-bench's task.json (.json), or a "
+            "labelled table or MMLU's questions (.csv)"
+        )
+    return [readers[path.suffix.lower()]()]
+
+
+def _folder(path: Path, field: str) -> list[Task]:
+    if (path / "task.json").is_file() or any(path.glob("*/task.json")):
+        return [bigbench.read(path, field)]
+    files = sorted(path.glob("*.json"))
+    if files:
+        return [_json(file, field) for file in files]
+    if any(path.rglob("*.csv")):
+        return [mmlu.read(path)]
+    raise NotFoundError(
+        f"{path} holds neither task files nor CSV files nor task.json. MMLU: {mmlu.MISSING}. "
+        f"BIG-bench: {bigbench.MISSING}"
+    )
+
+
+def _json(path: Path, field: str) -> Task:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not JSON ({error})") from error
+    if isinstance(document, dict) and "schema" not in document:
+        return bigbench.read(path, field)
+    return base.read(path)
+
+
+def _csv(path: Path) -> Task:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+        first = lines.readline()
+    separator = next((s for s in table.SEPARATORS if s in first), ",")
+    header = [c.strip().casefold() for c in next(csv.reader([first], delimiter=separator), [])]
+    # MMLU's files have no header, or one that names the options A, B, C, D.
+    labelled = "answer" in header and not {"a", "b", "c", "d"} <= set(header)
+    return table.read(path) if labelled else mmlu.read(path)

@@ -1,0 +1,120 @@
+"""A labelled table as a task: CSV with the columns input, options and answer.
+
+Refuses to guess: further columns are fields of the input under their own names.
+"""
+
+import csv
+import io
+from pathlib import Path
+
+from robustness.data.prompts import field_name
+from robustness.data.tasks.base import Task
+from robustness.data.tasks.halves import halved
+from robustness.errors import InputError, NotFoundError
+from robustness.types import Example, TaskType
+
+EXPECTED = (
+    "a CSV with the columns input, options (separated by |) and answer; further columns are "
+    "fields, and a column split may say train, dev or test"
+)
+SEPARATORS = (",", ";", "\t")
+_SPLITS = ("train", "dev", "test")
+
+
+def read(path: Path, task_type: TaskType | None = None) -> Task:
+    """Reads a labelled CSV.
+
+    Args:
+        path: The file; its name is the task's id.
+        task_type: By default QA where the options change from row to row, otherwise BC with two
+            options and MC with more.
+
+    Returns:
+        The task; without a column `split` its rows are dealt into dev and test. Without `options`
+        the answers that come up are the options of every row.
+
+    Raises:
+        InputError: A column is missing, or a row is malformed.
+        NotFoundError: There is no such file.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"{path} does not exist; expected {EXPECTED}")
+    columns, rows = _table(path)
+    fields = [c for c in columns if c not in ("options", "answer", "split", "id")]
+    if "answer" not in columns or not fields:
+        raise InputError(
+            f"{path} has the columns {', '.join(columns) or '(none)'}; expected {EXPECTED}"
+        )
+    answers = tuple(dict.fromkeys(row["answer"] for _, row in rows if row["answer"]))
+    examples = [
+        _example(f"{path}, line {line}", row, path.stem, fields, answers) for line, row in rows
+    ]
+    if not examples:
+        raise InputError(f"{path} has no rows below its header; expected {EXPECTED}")
+    spaces = {frozenset(e.options) for e in examples}
+    common = examples[0].options if len(spaces) == 1 else ()
+    inferred = TaskType.QA if not common else TaskType.BC if len(common) == 2 else TaskType.MC
+    return Task(
+        id=path.stem,
+        title=path.stem.replace("_", " "),
+        task_type=task_type or inferred,
+        description=f"Inputs of {path.name}.",
+        fields=tuple(field_name(name) for name in fields),
+        options=common,
+        source=f"written, {path.name}",
+        trained=False,
+        examples=tuple(examples) if "split" in columns else halved(examples),
+    )
+
+
+def _table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Header, and each row with its line."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 ({error}); save it as UTF-8") from error
+    header = text.partition("\n")[0]
+    separator = next((s for s in SEPARATORS if s in header), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    columns: list[str] = []
+    rows = []
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not columns:
+                columns = [c.strip() for c in cells]
+                continue
+            if len(cells) != len(columns):
+                raise InputError(
+                    f"{path}, line {reader.line_num}: {len(cells)} cells, the header has "
+                    f"{len(columns)}; put quotation marks around text that holds a {separator!r}"
+                )
+            row = dict(zip(columns, (c.strip() for c in cells), strict=True))
+            rows.append((reader.line_num, row))
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}") from error
+    if len({field_name(c) for c in columns}) < len(columns):
+        raise InputError(f"{path} names a column twice: {', '.join(columns)}")
+    return columns, rows
+
+
+def _example(
+    where: str, row: dict[str, str], task: str, fields: list[str], answers: tuple[str, ...]
+) -> Example:
+    given = tuple(o.strip() for o in row.get("options", "").split("|") if o.strip())
+    options = given or answers
+    if len(set(options)) < 2 or len(set(options)) < len(options):
+        raise InputError(
+            f"{where}: options {list(options)}; expected two or more different ones, separated by |"
+        )
+    answer: str | None = row["answer"] or None
+    if answer is not None and answer not in options:
+        raise InputError(f"{where}: answer {answer!r} is not among {list(options)}")
+    split = row.get("split", "") or "test"
+    if split not in _SPLITS:
+        raise InputError(f"{where}: split {split!r}; choose one of {', '.join(_SPLITS)}")
+    return Example(
+        task=task, fields={field_name(name): row[name] for name in fields}, options=options,
+        answer=answer, split=split,
+    )

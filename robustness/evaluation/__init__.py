@@ -1,0 +1,1 @@
+"""Measures accuracy by instruction: studies, perturbations, published results, PromptEval."""

@@ -1,0 +1,1 @@
+"""Estimates accuracy over many instructions from a part of the cells (PromptEval)."""

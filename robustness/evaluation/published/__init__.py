@@ -1,0 +1,70 @@
+"""The published study [S1], recomputed from the accuracies that its authors released.
+
+Refuses to run a model.
+"""
+
+from pathlib import Path
+
+from robustness.errors import NotFoundError
+from robustness.evaluation.published import (
+    accuracy_tables,
+    findings,
+    instruction_tables,
+    printed_tables,
+    released,
+)
+from robustness.evaluation.published.frames import complete, frame, pick, sets_of
+from robustness.evaluation.published.means import DRAWS
+from robustness.evaluation.published.released import SHIPPED
+from robustness.evaluation.published.text import table as as_text
+from robustness.evaluation.published.values import Figure, PublishedTable, Row
+
+_RECOMPUTED = {
+    "table3": accuracy_tables.table3,
+    "fig2b": accuracy_tables.fig2b,
+    "fig3": instruction_tables.fig3,
+    "fig6": instruction_tables.fig6,
+    "table4": accuracy_tables.table4,
+    "findings": findings.findings,
+}
+_PRINTED = {"table5": printed_tables.table5, "table6": printed_tables.table6}
+NAMES = (*_RECOMPUTED, *_PRINTED)
+
+
+def table(
+    name: str, *, results: Path = SHIPPED, seed: int = 0, draws: int = DRAWS
+) -> PublishedTable:
+    """One table or figure.
+
+    Args:
+        name: One of `NAMES`.
+        results: Accuracies in the shipped layout.
+        seed: Of the bootstrap.
+        draws: Bootstrap samples.
+
+    Raises:
+        NotFoundError: There is no such table, or no such file.
+        CorruptFileError: See `released.read`.
+        InputError: The results lack a cell.
+    """
+    if name in _PRINTED:
+        return _PRINTED[name]()
+    if name not in _RECOMPUTED:
+        raise NotFoundError(f"no table {name!r}; there are {', '.join(NAMES)}")
+    return _RECOMPUTED[name](released.read(results), seed=seed, draws=draws)
+
+
+def build(folder: Path, out: Path = SHIPPED) -> Path:
+    """Makes the shipped file from the folder that the authors released; returns `out`.
+
+    Raises:
+        NotFoundError, CorruptFileError, InputError: See `released.collect`.
+    """
+    released.write(released.collect(folder), out)
+    return out
+
+
+__all__ = [
+    "DRAWS", "NAMES", "SHIPPED", "Figure", "PublishedTable", "Row", "as_text", "build", "complete",
+    "frame", "pick", "sets_of", "table",
+]

@@ -1,0 +1,197 @@
+"""What a run read -> answers, instructions by inputs, complete and the same for every model.
+
+Refuses to interpolate: what could not be read is left out everywhere, and listed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robustness.data import answers
+from robustness.data.tasks import Task
+from robustness.evaluation.study.plan import Part
+from robustness.evaluation.study.run import Block, Row
+from robustness.evaluation.study.values import Condition, Left
+from robustness.stats import sensitivity
+from robustness.stats.intervals import BoolArray
+from robustness.stats.sensitivity import UNPARSED, Codes
+from robustness.types import Example, FloatArray, Instruction
+
+Lengths = Mapping[str, int]
+"""Label word -> tokens, the end of the text included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cells:
+    """One model's answers on one task under one condition."""
+
+    model: str
+    task: Task
+    """Without examples."""
+    condition: Condition
+    instructions: tuple[Instruction, ...]
+    examples: tuple[Example, ...]
+    chosen: Codes
+    """(I, N) int64: position of the answer among the input's options."""
+    correct: BoolArray
+    """(I, N) bool."""
+    scores: tuple[tuple[FloatArray, ...], ...]
+    """I by N, (C,) float32 nats each: the options, in their order."""
+    generated: Codes | None
+    """(I, N) int64: as `chosen`, of generated text; `UNPARSED` where it names no option."""
+    texts: tuple[tuple[str, ...], ...] | None
+    """I by N, generated."""
+    vectors: FloatArray | None
+    """(I, D) float32: representations; None where solved examples stand in front."""
+    cross: tuple[np.ndarray, np.ndarray] | None
+    """What `sensitivity.posix` takes: (N, I, I) float64 nats and (N, I) int64."""
+
+    def rows(self, members: Sequence[int]) -> BoolArray:
+        """(M, N) bool: `correct` of some instructions."""
+        return self.correct[list(members)]
+
+    @property
+    def generated_correct(self) -> BoolArray | None:
+        """(I, N) bool: an unparsed answer is no right one; None where none was asked."""
+        return None if self.generated is None else self.generated == _gold(self.examples)
+
+    def answers(self, members: Sequence[int]) -> Codes:
+        """(M, N) int64: codes that are equal where the canonical answer is."""
+        return self.chosen[list(members)]
+
+    def posix(self, members: Sequence[int]) -> float | None:
+        """POSIX among some instructions; None where it was not asked or there are too few."""
+        if self.cross is None or len(members) < 2:
+            return None
+        picked = list(members)
+        logprobs, lengths = self.cross
+        return sensitivity.posix(logprobs[:, picked][:, :, picked], lengths[:, picked])
+
+
+def _gold(examples: Sequence[Example]) -> Codes:
+    return np.array([e.options.index(str(e.answer)) for e in examples], dtype=np.int64)
+
+
+def complete(
+    blocks: Sequence[Block], lengths: Mapping[str, Lengths]
+) -> tuple[list[Cells], list[Left]]:
+    """Cells of every block, the same inputs and instructions for all models of a part.
+
+    Args:
+        blocks: Of all models.
+        lengths: Model -> its lengths; empty where POSIX was not asked.
+
+    Returns:
+        The cells, and what was left out: instructions that more than half of the inputs could not
+        be read under, and inputs that could not be read under one of the others.
+    """
+    made, left = [], []
+    parts = list({id(b.part): b.part for b in blocks}.values())
+    for part in parts:
+        mine = [b for b in blocks if b.part is part]
+        rows, inputs, out = _kept(part, mine)
+        left += out
+        if rows and inputs:
+            made += [_cells(b, rows, inputs, lengths.get(b.model, {})) for b in mine]
+    return made, left
+
+
+def _kept(part: Part, blocks: Sequence[Block]) -> tuple[list[int], list[int], list[Left]]:
+    bad = np.zeros((len(part.instructions), len(part.examples)), dtype=np.bool_)
+    why: dict[tuple[int, int], str] = {}
+    for block in blocks:
+        for i, row in enumerate(block.rows):
+            for n, reason in row.faults.items():
+                bad[i, n] = True
+                why.setdefault((i, n), reason)
+    where = f"{part.task.id}, {part.condition.label}"
+    rows = [i for i in range(len(bad)) if bad[i].mean() <= 0.5]
+    left = [
+        Left(
+            what="instruction", name=f"{part.instructions[i].text!r} on {where}",
+            reason=f"{int(bad[i].sum())} of {bad.shape[1]} inputs could not be read: "
+            + next(reason for (k, _), reason in why.items() if k == i),
+        )
+        for i in range(len(bad)) if i not in rows
+    ]
+    inputs = [n for n in range(bad.shape[1]) if not bad[rows, n].any()]
+    lost = [n for n in range(bad.shape[1]) if n not in inputs]
+    if rows and lost:
+        first = next(reason for (i, n), reason in why.items() if i in rows and n in lost)
+        name = f"{len(lost)} of {bad.shape[1]} inputs of {where}"
+        left.append(Left(what="input", name=name, reason=first))
+    return rows, inputs, left
+
+
+def _cells(
+    block: Block, rows: Sequence[int], inputs: Sequence[int], lengths: Lengths
+) -> Cells:
+    part = block.part
+    instructions = tuple(part.instructions[i] for i in rows)
+    examples = tuple(part.examples[n] for n in inputs)
+    read = [block.rows[i] for i in rows]
+    scores = tuple(
+        tuple(_score(row, n)[: len(e.options)] for n, e in zip(inputs, examples, strict=True))
+        for row in read
+    )
+    chosen = np.array([[int(s.argmax()) for s in line] for line in scores], dtype=np.int64)
+    generated, texts = _generated(instructions, examples, read, inputs, part)
+    vectors = [row.vector for row in read if row.vector is not None]
+    posix = bool(part.words_of) and bool(lengths) and len(rows) > 1
+    return Cells(
+        model=block.model, task=part.task.without_examples(), condition=part.condition,
+        instructions=instructions, examples=examples, chosen=chosen,
+        correct=chosen == _gold(examples), scores=scores, generated=generated, texts=texts,
+        vectors=np.stack(vectors) if len(vectors) == len(rows) else None,
+        cross=_cross(instructions, examples, read, inputs, part, chosen, lengths)
+        if posix else None,
+    )
+
+
+def _score(row: Row, n: int) -> FloatArray:
+    found = row.scores[n]
+    if found is None:
+        raise AssertionError("an input that was not read is left out before")
+    return found
+
+
+def _generated(
+    instructions: Sequence[Instruction], examples: Sequence[Example], read: Sequence[Row],
+    inputs: Sequence[int], part: Part,
+) -> tuple[Codes | None, tuple[tuple[str, ...], ...] | None]:
+    """Codes and texts of generated answers; None where none was asked."""
+    if not read[0].texts:
+        return None, None
+    codes = np.full((len(instructions), len(examples)), UNPARSED, dtype=np.int64)
+    texts = tuple(tuple(row.texts[n] or "" for n in inputs) for row in read)
+    for i, instruction in enumerate(instructions):
+        for n, example in enumerate(examples):
+            words = part.own_words(instruction, example)
+            option = answers.parse(texts[i][n], example.options, words)
+            if option is not None:
+                codes[i, n] = example.options.index(option)
+    return codes, texts
+
+
+def _cross(
+    instructions: Sequence[Instruction], examples: Sequence[Example], read: Sequence[Row],
+    inputs: Sequence[int], part: Part, chosen: Codes, lengths: Lengths,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N, I, I) float64 nats and (N, I) int64: each answer's words under each instruction."""
+    count = len(instructions)
+    cross = np.empty((len(examples), count, count))
+    tokens = np.empty((len(examples), count), dtype=np.int64)
+    for n, (column, example) in enumerate(zip(inputs, examples, strict=True)):
+        said = [
+            part.own_words(instruction, example)[chosen[j, n]]
+            for j, instruction in enumerate(instructions)
+        ]
+        tokens[n] = [lengths[word] for word in said]
+        for i, (instruction, row) in enumerate(zip(instructions, read, strict=True)):
+            score = _score(row, column)
+            place: dict[str, int] = {}
+            for position, word in enumerate(part.words(instruction, example)):
+                place.setdefault(word, position)
+            cross[n, i] = score[[place[word] for word in said]]
+    return cross, tokens

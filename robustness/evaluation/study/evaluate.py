@@ -1,0 +1,187 @@
+"""One call: a plan on an engine -> records, summary, tables and report in a folder.
+
+Refuses to plan: `plan.py` says what is asked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from robustness.errors import InputError
+from robustness.evaluation.study import altered as alterations
+from robustness.evaluation.study import analysis, cells, compared, distances, markdown, report
+from robustness.evaluation.study.cells import Cells, Lengths
+from robustness.evaluation.study.plan import Plan
+from robustness.evaluation.study.run import Block, Report, Run
+from robustness.evaluation.study.values import Left, Study
+from robustness.models.engine import Engine
+from robustness.models.evaluator import ShouldStop
+from robustness.stats.sensitivity import UNPARSED
+from robustness.storage import files, provenance
+
+SCHEMA = 1
+RECORDS = "records.parquet"
+SUMMARY = "summary.json"
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an evaluation wrote."""
+
+    folder: str
+    files: tuple[str, ...]
+    calls: int
+    """Prompts that were read now."""
+    known: int
+    """Prompts that an earlier run had read."""
+    study: Study
+
+
+def evaluate(
+    engine: Engine,
+    plan: Plan,
+    out: Path,
+    *,
+    altered: Plan | None = None,
+    on_start: Report | None = None,
+    on_progress: Report | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Outcome:
+    """Reads what is planned and not known yet, and writes the results.
+
+    Args:
+        engine: Serves the original model first, then what is compared with it.
+        plan: What to ask.
+        out: Folder of the results; with the journal of an earlier run in it, that is gone on with.
+        altered: Altered instructions of the same tasks, zero-shot, read besides for Fig. 3 alone.
+        on_start: Called once, with (models, prompts that are known, prompts in all).
+        on_progress: Called with (what, done, total) prompts.
+        should_stop: Asked between chunks.
+
+    Raises:
+        CancelledError: `should_stop` said so; the same call goes on later.
+        EngineError: The engine cannot answer now; likewise.
+        InputError: The folder is a file, or no prompt at all could be read.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; name a folder for the results")
+    run = Run(engine, plan, out)
+    beside = None if altered is None else Run(engine, altered, out)
+    known = run.known() + (0 if beside is None else beside.known())
+    total = run.total + (0 if beside is None else beside.total)
+    if on_start is not None:
+        on_start(", ".join(m.id for m in run.models), known, total)
+    blocks = run.read(report=on_progress, should_stop=should_stop)
+    read, lost = cells.complete(blocks, _lengths(engine, blocks))
+    left = (*plan.left, *lost)
+    changed: list[Cells] = []
+    if beside is not None and altered is not None:
+        more = beside.read(report=on_progress, should_stop=should_stop)
+        changed, lost = cells.complete(more, {})
+        left = (*left, *altered.left, *lost)
+    if not read:
+        raise InputError(f"no prompt could be read; {left[-1].name}: {left[-1].reason}")
+    found = study(
+        read, [m.id for m in run.models], left, plan.recipe.seed, calls=total, altered=changed
+    )
+    written = _write(out, found, read)
+    return Outcome(
+        folder=str(out), files=written, calls=total - known, known=known, study=found
+    )
+
+
+def study(
+    read: Sequence[Cells], models: Sequence[str], left: Sequence[Left], seed: int, *, calls: int,
+    altered: Sequence[Cells] = (),
+) -> Study:
+    """Everything that is computed from the answers.
+
+    Args:
+        read: Of all models, tasks and conditions.
+        models: The original first.
+        left: What is not in them.
+        seed: Of intervals and maps.
+        calls: Prompts behind them.
+        altered: Of altered instructions.
+    """
+    near = analysis.nearest_of(read)
+    rows = [
+        row for c in read
+        for row in analysis.instruction_rows(c, near.get((c.model, c.task.id), {}), seed=seed)
+    ]
+    rows = compared.tested(rows, read, models[0], seed=seed)
+    maps = [distances.project(c, seed=seed) for c in read if not c.condition.shots]
+    return Study(
+        models=tuple(models),
+        tasks={c.task.id: c.task.title for c in read},
+        conditions=tuple(dict.fromkeys(c.condition.label for c in read)),
+        instructions=tuple(rows),
+        sets=tuple(row for c in read for row in analysis.set_rows(c, seed=seed)),
+        differences=tuple(compared.differences(read, models[0], models[1:], seed=seed)),
+        groups=tuple(compared.groups(read, near, seed=seed)),
+        lines=tuple(compared.lines(rows)),
+        maps=tuple(m for m in maps if m is not None),
+        alterations=tuple(alterations.rows(altered, read, near, seed=seed)),
+        left=tuple(left), calls=calls, seed=seed,
+        made=provenance.collect(schema=SCHEMA, seed=seed),
+    )
+
+
+def _lengths(engine: Engine, blocks: Sequence[Block]) -> dict[str, Lengths]:
+    """Model -> tokens of every label word, with the end of the text."""
+    words: dict[str, dict[str, None]] = {}
+    for block in blocks:
+        known = words.setdefault(block.model, {})
+        for some in block.part.words_of.values():
+            known |= dict.fromkeys(some)
+    made: dict[str, Mapping[str, int]] = {}
+    for model, known in words.items():
+        # Counted as prompts, so that what every prompt is wrapped in is taken off again.
+        counts = engine.count_tokens(model, ["", *known]) if known else [0]
+        made[model] = {
+            word: max(1, count - counts[0] + 1)
+            for word, count in zip(known, counts[1:], strict=True)
+        }
+    return made
+
+
+def records(read: Sequence[Cells]) -> pd.DataFrame:
+    """One line an answer: what was chosen, what was right, and what each option scored."""
+    lines = []
+    for one in read:
+        for i, instruction in enumerate(one.instructions):
+            for n, example in enumerate(one.examples):
+                line = {
+                    "model": one.model, "task": one.task.id, "task_type": str(one.task.task_type),
+                    "shots": one.condition.shots, "draw": one.condition.draw,
+                    "instruction_id": instruction.id, "collection": instruction.collection,
+                    "observed": instruction.observed, "example_id": example.id,
+                    "gold": example.answer, "answer": example.options[one.chosen[i, n]],
+                    "correct": bool(one.correct[i, n]), "options": list(example.options),
+                    "option_logprobs": [float(s) for s in one.scores[i][n]],
+                }
+                if one.generated is not None and one.texts is not None:
+                    code = int(one.generated[i, n])
+                    line |= {
+                        "generated": one.texts[i][n],
+                        "generated_answer": None if code == UNPARSED else example.options[code],
+                    }
+                lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def _write(out: Path, found: Study, read: Sequence[Cells]) -> tuple[str, ...]:
+    with files.atomic_path(out / RECORDS) as temporary:
+        records(read).to_parquet(temporary, index=False)
+    files.write_json(out / SUMMARY, {"schema": SCHEMA} | files.plain(found))
+    names = [RECORDS, SUMMARY]
+    for name, text in markdown.tables(found).items():
+        with files.atomic_path(out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        names.append(name)
+    with files.atomic_path(out / REPORT) as temporary:
+        temporary.write_text(report.page(found), encoding="utf-8")
+    return (*names, REPORT)

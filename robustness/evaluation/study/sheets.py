@@ -1,0 +1,201 @@
+"""A study's rows as tables of text, the same for Markdown and the report.
+
+Refuses to compute and to mark up. Accuracies in points, 95% intervals in brackets.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from robustness.evaluation.study.values import ALL, Study
+from robustness.stats.intervals import Estimate
+
+NONE = "–"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One table."""
+
+    name: str
+    """Of its file."""
+    title: str
+    note: str
+    """How to read it."""
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A number, or a dash where it is undefined."""
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def interval(made: Estimate | None, *, signed: bool = False) -> str:
+    """A value with its interval."""
+    if made is None:
+        return NONE
+    value = f"{made.value:+.1f}" if signed else f"{made.value:.1f}"
+    return f"{value} [{made.low:.1f}, {made.high:.1f}]"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value, small ones bounded."""
+    if p is None:
+        return NONE
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _with_std(made: Estimate | None, std: float | None) -> str:
+    return NONE if made is None else f"{interval(made)} ({number(std, 2)})"
+
+
+def _table3(study: Study) -> Sheet:
+    groups = list(dict.fromkeys(r.group for r in study.groups))
+    known = {(r.model, r.condition, r.group): r for r in study.groups}
+    rows = []
+    for model, condition in dict.fromkeys((r.model, r.condition) for r in study.groups):
+        cells = []
+        for group in groups:
+            row = known.get((model, condition, group))
+            cells += [NONE, NONE] if row is None else [
+                _with_std(row.observed, row.observed_std),
+                _with_std(row.unobserved, row.unobserved_std),
+            ]
+        rows.append((model, condition, *cells))
+    columns = [f"{g}, {side}" for g in groups for side in ("observed", "unobserved")]
+    return Sheet(
+        name="table3", title="Accuracy under observed and unobserved instructions",
+        note="The shape of Table 3 of Sun, Shaib and Wallace: mean within a task, then over "
+        "tasks; in parentheses the sample standard deviation over instructions, likewise. Points; "
+        "intervals from drawing instructions and inputs again, tasks fixed.",
+        columns=("model", "condition", *columns), rows=tuple(rows),
+    )
+
+
+def _table4(study: Study) -> Sheet:
+    rows = tuple(
+        (r.model, r.condition, r.group, str(r.tasks), number(r.distance, 2),
+         interval(r.difference, signed=True))
+        for r in study.groups
+    )
+    return Sheet(
+        name="table4", title="Distance to the nearest observed instruction, and what is lost",
+        note="The shape of Table 4: L2 between mean representations, zero-shot, averaged over "
+        "unobserved instructions, then tasks; accuracy under unobserved minus observed ones, over "
+        "tasks that have both.",
+        columns=("model", "condition", "group", "tasks", "distance", "unobserved - observed"),
+        rows=rows,
+    )
+
+
+def _sets(study: Study) -> Sheet:
+    free = any(r.free is not None for r in study.sets)
+    rows = []
+    for r in study.sets:
+        cells = [
+            r.model, r.task, r.condition, r.set, str(r.instructions), str(r.inputs),
+            interval(r.accuracy), number(r.chance), number(r.std, 2), number(r.spread),
+            number(r.cvar10), number(r.worst), number(r.worst_case), number(r.consistency, 3),
+            number(r.pss, 3), number(r.posix, 3),
+        ]
+        if free:
+            cells += [number(r.free), NONE if r.unparsed is None else
+                      f"{r.unparsed} of {r.generated}"]
+        rows.append(tuple(cells))
+    columns = [
+        "model", "task", "condition", "set", "instructions", "inputs", "accuracy", "chance", "std",
+        "spread", "CVaR10", "worst instruction", "worst case", "consistency", "PSS", "POSIX",
+    ]
+    return Sheet(
+        name="sets", title="Sensitivity by task and set of instructions",
+        note="Spread: largest minus smallest accuracy. CVaR10: mean of the worst 10% of "
+        "instructions. Worst case: inputs that every instruction gets right. Consistency: share of "
+        "unordered pairs of instructions that answer an input alike. PSS (ProSA): mean pairwise "
+        "difference in being right, 0 to 1. POSIX: nats a token, of the chosen options' words; "
+        "label-free, 0 is insensitive; instructions that ask for different words (letters, texts) "
+        "move it even where their answers agree. An unparsed generated answer is counted, and is "
+        "no right one.",
+        columns=(*columns, *(("generated", "unparsed") if free else ())), rows=tuple(rows),
+    )
+
+
+def _differences(study: Study) -> Sheet:
+    return Sheet(
+        name="differences", title="Aligned minus original",
+        note="On identical (instruction, input) cells; instructions and inputs drawn again. The "
+        f"task '{ALL}' is the mean over tasks.",
+        columns=("model", "condition", "task", "set", "instructions", "inputs", "difference"),
+        rows=tuple(
+            (r.model, r.condition, r.task, r.set, str(r.instructions), str(r.inputs),
+             interval(r.difference, signed=True))
+            for r in study.differences
+        ),
+    )
+
+
+def _lines(study: Study) -> Sheet:
+    return Sheet(
+        name="distance", title="Degradation against distance",
+        note="Least squares over the unobserved instructions of all tasks; p of no correlation, "
+        "taking them as independent, though those of one task are not.",
+        columns=("model", "condition", "instructions", "points a unit", "r", "p"),
+        rows=tuple(
+            (r.model, r.condition, str(r.n), number(r.slope, 3), number(r.r, 2), p_value(r.p))
+            for r in study.lines
+        ),
+    )
+
+
+def _instructions(study: Study) -> Sheet:
+    return Sheet(
+        name="instructions", title="Every instruction",
+        note="Accuracy with Wilson's interval; degradation is the mean of the task's observed "
+        "instructions minus this one, positive is worse. Difference: aligned minus original on the "
+        "same inputs; p: exact McNemar, after Holm over all tasks and instructions of the model "
+        "and condition. A conflict is a warning, never a prediction.",
+        columns=(
+            "instruction", "model", "task", "condition", "collection", "observed", "inputs",
+            "accuracy", "degradation", "distance", "difference", "p", "p (Holm)", "unparsed",
+            "conflict",
+        ),
+        rows=tuple(
+            (r.text, r.model, r.task, r.condition, r.collection, "yes" if r.observed else "no",
+             str(r.inputs), interval(r.accuracy), interval(r.degradation, signed=True),
+             number(r.distance, 2), interval(r.difference, signed=True), p_value(r.p),
+             p_value(r.p_holm), NONE if r.unparsed is None else str(r.unparsed),
+             r.conflict or "")
+            for r in study.instructions
+        ),
+    )
+
+
+def _left(study: Study) -> Sheet:
+    return Sheet(
+        name="left-out", title="Left out", note="What was named but is not in the results.",
+        columns=("what", "name", "reason"),
+        rows=tuple((r.what, r.name, r.reason) for r in study.left),
+    )
+
+
+def _alterations(study: Study) -> Sheet:
+    return Sheet(
+        name="alterations", title="Altered instructions",
+        note="The shape of Fig. 3: mean over tasks, zero-shot, 95% intervals from drawing "
+        "instructions and inputs again. Closest: the observed instruction nearest to each "
+        "unobserved one; the others are made from observed instructions.",
+        columns=("kind", "model", "tasks", "instructions", "accuracy", "random guess"),
+        rows=tuple(
+            (r.kind, r.model, str(r.tasks), str(r.instructions), interval(r.accuracy),
+             number(r.guess))
+            for r in study.alterations
+        ),
+    )
+
+
+def sheets(study: Study) -> Sequence[Sheet]:
+    """All tables that have rows, the list of what was left out last."""
+    made = [
+        _table3(study), _table4(study), _alterations(study), _differences(study), _lines(study),
+        _sets(study), _instructions(study), _left(study),
+    ]
+    return [sheet for sheet in made if sheet.rows]

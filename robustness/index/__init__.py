@@ -1,0 +1,1 @@
+"""Where observed instructions lie in representation space, saved and searched with FAISS."""

@@ -1,0 +1,136 @@
+"""Where an instruction lies: its mean representation on a task's inputs, and alone.
+
+Refuses to know distances; `index.py` measures them.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robustness.data import prompts
+from robustness.errors import InputError, ModelNotFoundError
+from robustness.models.engine import Engine, ModelInfo
+from robustness.models.evaluator import Progress, ShouldStop, read_cells
+from robustness.types import Example, FloatArray, Instruction
+
+_PLACEHOLDER = re.compile(prompts.PLACEHOLDER)
+_LABEL = re.compile(r"^\W*(?:(?:\w+\s*){1,3}:)?\W*$")
+_CUE = re.compile(r"^\W*(?:\w+\s*){0,4}[:=>]*\W*$")
+
+
+def served(engine: Engine, model: str) -> ModelInfo:
+    """The engine's description of one model.
+
+    Raises:
+        ModelNotFoundError: It does not serve that one.
+    """
+    for info in engine.models():
+        if info.id == model:
+            return info
+    known = ", ".join(info.id for info in engine.models())
+    raise ModelNotFoundError(f"no model {model!r}; there are {known}")
+
+
+def fits(instruction: Instruction, fields: Iterable[str]) -> bool:
+    """Whether inputs with these fields fill the phrasing's template."""
+    return set(prompts.placeholders(instruction.text)) <= {*fields, "options"}
+
+
+def alone_text(instruction: Instruction) -> str:
+    """The instruction without its input, ending in the common cue.
+
+    Lines that only label an input ("Sentence: {text}", "Options:") fall away, and the cue makes
+    the last token the same for all, so that the distance is about the wording.
+    """
+    lines = []
+    for line in instruction.text.strip().splitlines():
+        bare = _PLACEHOLDER.sub("", line)
+        if not (bare != line and _LABEL.match(bare)) and bare.strip():
+            lines.append(" ".join(bare.split()))
+    if len(lines) > 1 and _CUE.match(lines[-1]) and not lines[-1].endswith((".", "?", "!")):
+        lines.pop()
+    text = "\n".join(lines) or " ".join(_PLACEHOLDER.sub("", instruction.text).split())
+    return f"{text}\n{prompts.DEFAULT_CUE}"
+
+
+def alone(engine: Engine, model: str, instructions: Sequence[Instruction]) -> FloatArray:
+    """(I, D) float32: each instruction without any input.
+
+    Raises:
+        InputError, NotFoundError, EngineError: See `Engine.represent`.
+    """
+    vectors = engine.represent(model, [alone_text(i) for i in instructions])
+    return np.stack(vectors).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """What instructions give on the same inputs."""
+
+    each: FloatArray
+    """(I, N, D) float32: representations."""
+    option_logprobs: FloatArray
+    """(I, N, C) float32, nats; NaN where an input has fewer options."""
+
+    def mean(self, over: int | None = None) -> FloatArray:
+        """(I, D) float32: mean representations over the first inputs; None: over all."""
+        made: FloatArray = self.each[:, :over].mean(axis=1, dtype=np.float64).astype(np.float32)
+        return made
+
+    def then(self, more: "Readings") -> "Readings":
+        """These and the same instructions' on further inputs of as many options at the most."""
+        return Readings(
+            np.concatenate([self.each, more.each], axis=1),
+            np.concatenate([self.option_logprobs, more.option_logprobs], axis=1),
+        )
+
+
+def read_on(
+    engine: Engine,
+    model: str,
+    instructions: Sequence[Instruction],
+    examples: Sequence[Example],
+    *,
+    on_progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Readings:
+    """Reads every instruction on every example.
+
+    Args:
+        engine: Where the model runs.
+        model: A served model id.
+        instructions: I of them.
+        examples: N of them.
+        on_progress: Called with (done, total) prompts.
+        should_stop: Asked between chunks.
+
+    Raises:
+        InputError: There are no examples, or a template does not fit them.
+        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
+    """
+    if not examples:
+        raise InputError("an instruction has no representation on no inputs; give at least one")
+    pairs = [(i, e) for i in instructions for e in examples]
+    cells = read_cells(engine, model, pairs, on_progress=on_progress, should_stop=should_stop)
+    width = max(len(e.options) for e in examples)
+    vectors, scores = [], np.full((len(pairs), width), np.nan, dtype=np.float32)
+    for row, cell in enumerate(cells):
+        vectors.append(cell.reading.representation)
+        scores[row, : len(cell.reading.option_logprobs)] = cell.reading.option_logprobs
+    return Readings(
+        np.stack(vectors).reshape(len(instructions), len(examples), -1),
+        scores.reshape(len(instructions), len(examples), width),
+    )
+
+
+def fields_of(instruction: Instruction) -> tuple[str, ...]:
+    """The input fields that a template names."""
+    return tuple(n for n in prompts.placeholders(instruction.text) if n != "options")
+
+
+def shares_fields(instruction: Instruction, observed: Instruction) -> bool:
+    """Whether both can be phrasings of one task: one's fields are all among the other's."""
+    mine, theirs = set(fields_of(instruction)), set(fields_of(observed))
+    return not mine or not theirs or mine <= theirs or theirs <= mine

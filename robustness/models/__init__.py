@@ -1,0 +1,1 @@
+"""Loads a language model and reads it: option log-probabilities, representations, text."""

@@ -1,0 +1,160 @@
+"""What an engine serves: a checkpoint under several model ids, one with each adapter.
+
+Refuses to compute: it knows names, tokens, lengths and chat templates.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from robustness.errors import InputError, MismatchError, ModelNotFoundError
+from robustness.models import adapters, chat_formats
+from robustness.models.adapters import Adapter, Kind
+from robustness.models.batching import Item
+from robustness.models.checkpoint import Checkpoint
+from robustness.models.engine import ModelInfo, Withheld
+from robustness.types import Prompt, RepresentationSpec
+
+
+class Served:
+    """A checkpoint and its adapters."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        prefixes: Mapping[str, Path] | None = None,
+        *,
+        layer: int = -2,
+        model: str = "",
+        prompt_format: str = chat_formats.NONE,
+        obstacle: Callable[[Kind, Checkpoint], str | None] = adapters.obstacle,
+    ) -> None:
+        """Loads the adapters.
+
+        Args:
+            checkpoint: The backbone.
+            prefixes: Name -> PEFT adapter folder; each is served as `<model>+<name>`.
+            layer: Index into `hidden_states` that representations are taken from.
+            model: The name that the checkpoint was asked for by, for the format.
+            prompt_format: What stands around prompts that are read: see `chat_formats.choose`.
+            obstacle: Why the engine cannot serve adapters of a kind; those are withheld.
+
+        Raises:
+            NotFoundError, CorruptFileError, MismatchError, InputError: See `adapters.load` and
+                `chat_formats.choose`; an adapter was trained on prompts in another format.
+        """
+        self.checkpoint = checkpoint
+        self.layer = layer
+        self._format = chat_formats.choose(prompt_format, model, checkpoint.tokenizer)
+        self._adapters: dict[str, Adapter | None] = {checkpoint.id: None}
+        self._withheld: list[Withheld] = []
+        for name, folder in (prefixes or {}).items():
+            served = f"{checkpoint.id}+{name}"
+            if reason := obstacle(adapters.kind_of(folder), checkpoint):
+                self._withheld.append(Withheld(id=served, reason=reason))
+            else:
+                adapter = adapters.load(name, folder, checkpoint)
+                self._adapters[served] = self._in_its_format(adapter, folder)
+
+    @property
+    def adapters(self) -> list[Adapter]:
+        """Those that are served."""
+        return [adapter for adapter in self._adapters.values() if adapter is not None]
+
+    def withheld(self) -> list[Withheld]:
+        """Models that were asked for and that the engine cannot serve."""
+        return list(self._withheld)
+
+    def _in_its_format(self, adapter: Adapter, folder: Path) -> Adapter:
+        trained, served = adapter.prompt_format, self._format.name
+        if trained in (None, served):
+            return adapter
+        asked = "auto" if str(trained).startswith("chat@") else trained
+        raise MismatchError(
+            f"the adapter at {folder} was trained on prompts in the format {trained}; the model "
+            f"reads them in the format {served}; serve it with --prompt-format {asked}, or train "
+            "it again with: python -m robustness align --prompt-format"
+        )
+
+    def models(self) -> list[ModelInfo]:
+        """The served models, the original first."""
+        return [
+            ModelInfo(
+                id=served,
+                spec=RepresentationSpec(
+                    model=self.checkpoint.id,
+                    revision=self.checkpoint.revision,
+                    prefix=None if adapter is None else f"{adapter.name}@{adapter.digest}",
+                    layer=self.layer,
+                    prompt_format=self._format.name,
+                ),
+                context=self.checkpoint.context,
+            )
+            for served, adapter in self._adapters.items()
+        ]
+
+    def adapter(self, model: str) -> Adapter | None:
+        """What a served model has beside the backbone, None for the original.
+
+        Raises:
+            ModelNotFoundError: No such model.
+        """
+        if model in self._adapters:
+            return self._adapters[model]
+        known = ", ".join(self._adapters)
+        reason = next((f" ({w.reason})" for w in self._withheld if w.id == model), "")
+        raise ModelNotFoundError(f"no model {model!r}{reason}; there are {known}")
+
+    def reading(self, position: int, prompt: Prompt, adapter: Adapter | None) -> Item:
+        """One prompt to be read, in the served format.
+
+        Raises: As `item`.
+        """
+        text = self._format.wrap(prompt.text) if prompt.text else ""
+        return self.item(position, text, prompt.options, adapter)
+
+    def item(
+        self, position: int, text: str, options: Sequence[str], adapter: Adapter | None
+    ) -> Item:
+        """One prompt as token ids.
+
+        Raises:
+            InputError: It is empty or does not fit the context.
+        """
+        tokenizer = self.checkpoint.tokenizer
+        ids: list[int] = tokenizer(text, verbose=False).input_ids
+        if not ids:
+            raise InputError("the prompt is empty; write an instruction")
+        scored = [
+            [*tokenizer(option, add_special_tokens=False).input_ids, self.checkpoint.end]
+            for option in options
+        ]
+        virtual = 0 if adapter is None else adapter.virtual
+        # An encoder-decoder model reads the options in its decoder.
+        own = 0 if self.checkpoint.encoder_decoder else max(map(len, scored), default=0)
+        total = virtual + len(ids) + own
+        if total > self.checkpoint.context:
+            raise InputError(
+                f"the prompt has {total} tokens ({len(ids)} of text, {virtual} virtual, {own} of "
+                f"the longest option), the model {self.checkpoint.id} reads at the most "
+                f"{self.checkpoint.context}; shorten the input"
+            )
+        return Item(position, ids, scored)
+
+    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
+        """The text that the model reads for a conversation: see `Engine.chat_prompt`.
+
+        A tokenizer without a chat template gets the messages' texts, one a line, in the served
+        format.
+        """
+        self.adapter(model)
+        return self._format.conversation(messages)
+
+    def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as a prompt: see `Engine.count_tokens`."""
+        self.adapter(model)
+        tokenizer = self.checkpoint.tokenizer
+        return [len(tokenizer(text, verbose=False).input_ids) for text in texts]
+
+    def clear(self) -> None:
+        """Serves nothing any more."""
+        self._adapters.clear()

@@ -1,0 +1,191 @@
+"""The engine's Protocol over HTTP: another Steadfast server does the work.
+
+Refuses to know models and weights.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import httpx
+import numpy as np
+
+from robustness.errors import (
+    EngineError,
+    InputError,
+    ModelNotFoundError,
+    NotFoundError,
+    RobustnessError,
+)
+from robustness.models.engine import ModelInfo
+from robustness.types import (
+    CompletionChunk,
+    FloatArray,
+    GenerationSettings,
+    Prompt,
+    Reading,
+    RepresentationSpec,
+    TokenLogprob,
+)
+
+_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
+_BATCH = 64
+"""Prompts a request: so that a slow server answers each before the time is over."""
+
+_ROOT = "/robustness/v1"
+
+
+class RemoteEngine:
+    """Implements `robustness.models.engine.Engine` on a Steadfast server."""
+
+    def __init__(self, url: str) -> None:
+        """Looks which models are served there.
+
+        Args:
+            url: The server's address, e.g. `http://127.0.0.1:7860`.
+
+        Raises:
+            EngineError: It does not answer, or is no Steadfast server.
+            InputError: The address is malformed.
+        """
+        self._url = url.rstrip("/")
+        try:
+            # Proxies of the environment are not for a server that was named by its address.
+            self._http = httpx.Client(base_url=self._url, timeout=_TIMEOUT, trust_env=False)
+        except httpx.InvalidURL as error:
+            raise InputError(f"{url!r} is not an address: {error}") from error
+        document = self._ask("GET", f"{_ROOT}/engine")
+        try:
+            self.name = f"remote ({document['name']})"
+            self._models = [
+                ModelInfo(id=m["id"], spec=RepresentationSpec(**m["spec"]), context=m["context"])
+                for m in document["models"]
+            ]
+        except (KeyError, TypeError) as error:
+            raise EngineError(f"{self._url} is not a Steadfast server of this version") from error
+
+    def models(self) -> list[ModelInfo]:
+        """The served models, the original first."""
+        return list(self._models)
+
+    def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
+        """Option log-probabilities and representations: see `Engine.read`."""
+        readings = []
+        for start in range(0, len(prompts), _BATCH):
+            part = prompts[start : start + _BATCH]
+            asked = [{"text": p.text, "options": p.options} for p in part]
+            done = self._ask("POST", f"{_ROOT}/read", {"model": model, "prompts": asked})
+            readings += [
+                Reading(
+                    prompt_id=prompt.id,
+                    option_logprobs=np.asarray(row["option_logprobs"], dtype=np.float32),
+                    representation=np.asarray(row["representation"], dtype=np.float32),
+                )
+                for prompt, row in zip(part, done["readings"], strict=True)
+            ]
+        return readings
+
+    def represent(self, model: str, texts: Sequence[str]) -> list[FloatArray]:
+        """Representations of bare texts: see `Engine.represent`."""
+        prompts = [Prompt(instruction_id="", example_id="", text=t, options=()) for t in texts]
+        return [r.representation for r in self.read(model, prompts)]
+
+    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
+        """The text that the model reads for a conversation: see `Engine.chat_prompt`."""
+        body = {"model": model, "messages": list(messages)}
+        return str(self._ask("POST", f"{_ROOT}/chat_prompt", body)["prompt"])
+
+    def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as a prompt: see `Engine.count_tokens`."""
+        body = {"model": model, "texts": list(texts)}
+        return [int(n) for n in self._ask("POST", f"{_ROOT}/count_tokens", body)["tokens"]]
+
+    async def stream(
+        self, model: str, prompt: str, settings: GenerationSettings
+    ) -> AsyncGenerator[CompletionChunk]:
+        """Generates text, piece by piece: see `Engine.stream`."""
+        body = {
+            "model": model,
+            "prompt": prompt,
+            "stream": True,
+            "max_tokens": settings.max_tokens,
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "stop": list(settings.stop),
+            "seed": settings.seed,
+            "logprobs": settings.logprobs,
+            "stream_options": {"continuous_usage_stats": True},
+        }
+        async with httpx.AsyncClient(
+            base_url=self._url, timeout=_TIMEOUT, trust_env=False
+        ) as http:
+            try:
+                async with http.stream("POST", "/v1/completions", json=body) as reply:
+                    if reply.is_error:
+                        await reply.aread()
+                        raise _error(reply)
+                    async for line in reply.aiter_lines():
+                        if line.startswith("data: ") and line != "data: [DONE]":
+                            yield self._chunk(json.loads(line.removeprefix("data: ")))
+            except httpx.HTTPError as error:
+                raise self._lost(error) from error
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def _chunk(self, event: dict[str, Any]) -> CompletionChunk:
+        if "error" in event:
+            raise EngineError(str(event["error"].get("message")))
+        choice = event["choices"][0]
+        return CompletionChunk(
+            text=choice["text"],
+            logprobs=_logprobs(choice.get("logprobs")),
+            finish_reason=choice["finish_reason"],
+            prompt_tokens=event["usage"]["prompt_tokens"],
+            completion_tokens=event["usage"]["completion_tokens"],
+        )
+
+    def _lost(self, error: httpx.HTTPError) -> EngineError:
+        why = str(error) or type(error).__name__
+        return EngineError(
+            f"{self._url} does not answer ({why}); start it there with: python -m server"
+        )
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        try:
+            reply = self._http.request(method, path, json=body)
+        except httpx.UnsupportedProtocol as error:
+            raise InputError(f"{self._url!r} is not an address: {error}") from error
+        except httpx.HTTPError as error:
+            raise self._lost(error) from error
+        if reply.is_error:
+            raise _error(reply)
+        try:
+            return reply.json()
+        except ValueError as error:
+            raise EngineError(
+                f"{self._url} is not a Steadfast server: {path} is no JSON"
+            ) from error
+
+
+def _error(reply: httpx.Response) -> RobustnessError:
+    """The library's error for a reply in OpenAI's error format."""
+    try:
+        problem = reply.json()["error"]
+        message, code = str(problem["message"]), problem.get("code")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return EngineError(f"{reply.url} answered with status {reply.status_code}")
+    if code == "model_not_found":
+        return ModelNotFoundError(message)
+    known = {404: NotFoundError, 400: InputError}
+    return known.get(reply.status_code, EngineError)(message)
+
+
+def _logprobs(row: dict[str, Any] | None) -> tuple[TokenLogprob, ...]:
+    if not row:
+        return ()
+    return tuple(
+        TokenLogprob(token=t, logprob=v, top=tuple(top.items()))
+        for t, v, top in zip(row["tokens"], row["token_logprobs"], row["top_logprobs"], strict=True)
+    )

@@ -1,0 +1,148 @@
+"""Tokens from a model, one by one: sampling and log-probabilities.
+
+Refuses to know who listens; `transformers_engine.py` runs it in a worker thread.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from transformers.modeling_outputs import BaseModelOutput
+
+from robustness.errors import EngineError
+from robustness.models.checkpoint import Checkpoint
+from robustness.models.detokenizer import Transcript
+from robustness.models.lora import Turn
+from robustness.models.soft_prompts import Front, KeysValues
+from robustness.types import CompletionChunk, GenerationSettings, TokenLogprob
+
+
+def sample(
+    logits: torch.Tensor, settings: GenerationSettings, generator: torch.Generator
+) -> int:
+    """One token id.
+
+    Args:
+        logits: (V,) float32 on the CPU.
+        settings: Temperature 0 takes the most probable token.
+        generator: Where chance comes from.
+    """
+    if settings.temperature <= 0:
+        return int(logits.argmax())
+    probabilities = (logits / settings.temperature).softmax(-1)
+    ordered, ids = probabilities.sort(descending=True)
+    # The first token whose predecessors already hold top_p is out; the first of all stays.
+    ordered[(ordered.cumsum(-1) - ordered) >= settings.top_p] = 0.0
+    if float(ordered.sum()) == 0.0:
+        return int(ids[0])
+    return int(ids[torch.multinomial(ordered, 1, generator=generator)])
+
+
+class Decoding:
+    """One generation."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        embeds: torch.Tensor,
+        prompt_tokens: int,
+        settings: GenerationSettings,
+        turn: Turn,
+        before: Front | None = None,
+    ) -> None:
+        """Prepares without computing.
+
+        Args:
+            checkpoint: The model.
+            embeds: (1, T, D), the prompt's embeddings, behind those of an input prefix.
+            prompt_tokens: Tokens of the text alone.
+            settings: How to sample.
+            turn: Taken for each step, so that several generations take turns.
+            before: What stands in front of the prompt.
+        """
+        self._checkpoint = checkpoint
+        self._embeds = embeds
+        self._prompt_tokens = prompt_tokens
+        self._settings = settings
+        self._turn = turn
+        self._deep = before if isinstance(before, KeysValues) else None
+        self._generator = torch.Generator()
+        if settings.seed is None:
+            self._generator.seed()
+        else:
+            self._generator.manual_seed(settings.seed)
+        self._ids: list[int] = []
+
+    def chunks(self) -> Iterator[CompletionChunk]:
+        """The pieces; the last one carries the finish reason.
+
+        Raises:
+            EngineError: The model gave values that are not numbers.
+        """
+        room = self._checkpoint.context - self._embeds.shape[1] - len(self._deep or ())
+        if self._checkpoint.encoder_decoder:
+            room = self._checkpoint.context
+        transcript = Transcript(self._checkpoint.tokenizer, self._prompt_tokens, self._settings)
+        self._ids = transcript.ids
+        steps = self._steps()
+        for _ in range(min(self._settings.max_tokens, room)):
+            logits = next(steps)
+            token = sample(logits, self._settings, self._generator)
+            if token in self._checkpoint.stops:
+                yield transcript.end("stop")
+                return
+            wanted = self._settings.logprobs
+            logprob = None if wanted is None else self._logprob(logits, token, wanted)
+            if (piece := transcript.add(token, logprob)) is not None:
+                yield piece
+            if transcript.stopped:
+                return
+        yield transcript.end("length")
+
+    def _logprob(self, logits: torch.Tensor, token: int, alternatives: int) -> TokenLogprob:
+        scores = logits.log_softmax(-1)
+        best = scores.topk(min(alternatives, scores.shape[0]))
+        decode = self._checkpoint.tokenizer.decode
+        return TokenLogprob(
+            token=decode([token]),
+            logprob=float(scores[token]),
+            top=tuple(
+                (decode([i]), v)
+                for i, v in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            ),
+        )
+
+    def _steps(self) -> Iterator[torch.Tensor]:
+        """Next-token logits (V,) float32 on the CPU, each after the ids sampled so far."""
+        step = self._encoder_decoder_step if self._checkpoint.encoder_decoder else self._step
+        cache: Any = None
+        while True:
+            with self._turn.taken():
+                out = step(cache)
+                logits: torch.Tensor = out.logits[0, -1].float().cpu()
+            if not bool(torch.isfinite(logits).any()) or bool(torch.isnan(logits).any()):
+                raise EngineError(
+                    f"the model {self._checkpoint.id} gave values that are not numbers"
+                )
+            cache = out.past_key_values
+            yield logits
+
+    def _step(self, cache: Any) -> Any:
+        if cache is None:
+            deep = None if self._deep is None else self._deep.cache(1)
+            return self._checkpoint.model(
+                inputs_embeds=self._embeds, past_key_values=deep, use_cache=True
+            )
+        last = torch.tensor([[self._ids[-1]]], device=self._checkpoint.device)
+        return self._checkpoint.model(input_ids=last, past_key_values=cache, use_cache=True)
+
+    def _encoder_decoder_step(self, cache: Any) -> Any:
+        model = self._checkpoint.model
+        if cache is None:
+            self._encoded = model.get_encoder()(inputs_embeds=self._embeds).last_hidden_state
+        last = self._ids[-1] if self._ids else int(model.config.decoder_start_token_id)
+        return model(
+            encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),
+            decoder_input_ids=torch.tensor([[last]], device=self._checkpoint.device),
+            past_key_values=cache, use_cache=True,
+        )

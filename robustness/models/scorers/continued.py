@@ -1,0 +1,144 @@
+"""Decoder-only models of any kind: padded prompts first, then each option behind its prompt.
+
+Refuses to know engines. Slower than `matrix.py`, but asks nothing of positions and masks.
+"""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+from robustness.models.batching import Batch, Item, Read, embedded, grouped, padded
+from robustness.models.checkpoint import Checkpoint
+from robustness.models.soft_prompts import Front, KeysValues
+
+
+class ContinuedReader:
+    """Implements `Reader`."""
+
+    def __init__(self, checkpoint: Checkpoint, *, layer: int, batch_tokens: int) -> None:
+        """Prepares without computing.
+
+        Args:
+            checkpoint: A decoder-only model.
+            layer: Index into `hidden_states`.
+            batch_tokens: Padded tokens that are computed together.
+        """
+        self._checkpoint = checkpoint
+        self._layer = layer
+        self._batch_tokens = batch_tokens
+        self._forward_keys = set(inspect.signature(checkpoint.model.forward).parameters)
+
+    def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
+        """Every item once, the longest first: see `Reader.read`."""
+        virtual = 0 if before is None else len(before)
+        deep = before if isinstance(before, KeysValues) else None
+        lookup = self._checkpoint.model.get_input_embeddings()
+        for batch in grouped(items, virtual, self._batch_tokens):
+            prompts = embedded(batch, lookup, before, self._checkpoint.device)
+            yield self._read(batch, prompts, deep)
+
+    def _known(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in arguments.items() if k in self._forward_keys}
+
+    def _targets(self, options: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        ids, mask = padded(options)
+        return ids.to(self._checkpoint.device), mask.to(self._checkpoint.device)
+
+    def _read(self, batch: Sequence[Item], prompts: Batch, deep: KeysValues | None) -> Read:
+        out = self._checkpoint.model(
+            **self._arguments(prompts),
+            past_key_values=None if deep is None else deep.cache(len(batch)),
+            use_cache=deep is not None or any(item.options for item in batch),
+            output_hidden_states=True,
+        )
+        rows = torch.arange(len(batch), device=self._checkpoint.device)
+        at = prompts.lengths - 1 - prompts.cached
+        vectors = out.hidden_states[self._layer][rows, at]
+        if out.logits.shape[1] != prompts.embeds.shape[1]:
+            at = torch.searchsorted(torch.unique(at), at)
+        first = out.logits[rows, at].float().log_softmax(-1)
+        cache = out.past_key_values
+        logprobs: list[list[float]] = [[] for _ in batch]
+        pairs = [(row, option) for row, item in enumerate(batch) for option in item.options]
+        shared = isinstance(cache, DynamicCache) and all(
+            type(layer) is DynamicLayer for layer in cache.layers
+        )
+        width = prompts.embeds.shape[1]
+        step = max(1, 2 * self._batch_tokens // width)
+        for start in range(0, len(pairs), step):
+            part = pairs[start : start + step]
+            if shared:
+                sums = self._continue_cached(part, prompts, cache, first)
+            else:
+                sums = self._continue_whole(part, prompts)
+            for (row, _), value in zip(part, sums.tolist(), strict=True):
+                logprobs[row].append(value)
+        return Read(batch, logprobs, vectors.float().cpu().numpy())
+
+    def _arguments(self, prompts: Batch) -> dict[str, Any]:
+        """Arguments of the first pass over the prompts, as far as the model knows them."""
+        last = torch.unique(prompts.lengths - 1 - prompts.cached)
+        positions = (prompts.mask.cumsum(-1) - 1).clamp(0)[:, prompts.cached :]
+        optional = {"position_ids": positions, "logits_to_keep": last}
+        known = self._known(optional)
+        return {"inputs_embeds": prompts.embeds, "attention_mask": prompts.mask} | known
+
+    def _continue_cached(
+        self,
+        pairs: Sequence[tuple[int, list[int]]],
+        prompts: Batch,
+        cache: DynamicCache,
+        first: torch.Tensor,
+    ) -> torch.Tensor:
+        """Sums over each option's tokens, from the prompts' keys and values."""
+        rows = torch.tensor([row for row, _ in pairs], device=self._checkpoint.device)
+        ids, mask = self._targets([option for _, option in pairs])
+        total = first[rows].gather(1, ids[:, :1]).squeeze(1)
+        if ids.shape[1] == 1:
+            return total
+        copied = DynamicCache()
+        for number, layer in enumerate(cache.layers):
+            copied.update(layer.keys[rows], layer.values[rows], number)
+        steps = torch.arange(ids.shape[1] - 1, device=ids.device)
+        optional = {"position_ids": prompts.lengths[rows][:, None] + steps}
+        out = self._checkpoint.model(
+            input_ids=ids[:, :-1],
+            attention_mask=torch.cat([prompts.mask[rows], mask[:, :-1]], dim=1),
+            past_key_values=copied,
+            **self._known(optional),
+        )
+        rest = out.logits.float().log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2)
+        summed: torch.Tensor = total + (rest * mask[:, 1:]).sum(dim=1)
+        return summed
+
+    def _continue_whole(
+        self, pairs: Sequence[tuple[int, list[int]]], prompts: Batch
+    ) -> torch.Tensor:
+        """The same sums for models whose cache cannot be copied: prompt and option in one row."""
+        lookup = self._checkpoint.model.get_input_embeddings()
+        rows = [
+            torch.cat(
+                [
+                    prompts.embeds[row, : int(prompts.lengths[row])],
+                    lookup(torch.tensor(option, device=self._checkpoint.device)),
+                ]
+            )
+            for row, option in pairs
+        ]
+        embeds = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        lengths = torch.tensor([len(row) for row in rows], device=embeds.device)
+        mask = (torch.arange(embeds.shape[1], device=embeds.device) < lengths[:, None]).long()
+        out = self._checkpoint.model(
+            inputs_embeds=embeds, attention_mask=mask, use_cache=False,
+            **self._known({"position_ids": (mask.cumsum(-1) - 1).clamp(0)}),
+        )
+        sums = []
+        for number, (row, option) in enumerate(pairs):
+            start = int(prompts.lengths[row]) - 1
+            scores = out.logits[number, start : start + len(option)].float().log_softmax(-1)
+            targets = torch.tensor(option, device=scores.device)
+            sums.append(scores.gather(1, targets[:, None]).sum())
+        return torch.stack(sums)

@@ -1,0 +1,242 @@
+"""Decoder-only models, a matrix of prompts at a time: the shared start once, options in one pass.
+
+Refuses to know engines. A row is [own tokens | option 1 | option 2 ...] behind the start's keys
+and values; a mask keeps the options from seeing each other, so that each is read as if alone.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+from robustness.models.batching import Item, Read, grouped
+from robustness.models.checkpoint import Checkpoint
+from robustness.models.shared_prefix import Shared, shared_starts
+from robustness.models.soft_prompts import Front, KeysValues, as_cache
+
+_PASS_TOKENS = 20.0
+_PASS_LAYER_WEIGHTS = 1.4e7
+"""One more pass on a CPU costs as much as 20 tokens and 1.4e7 / (weights a layer): measured on 0.2
+and 1.8 million weights a layer (85 and 27 tokens), where a thin layer is mostly calls."""
+_PASS_TOKENS_ELSEWHERE = 512.0
+"""The same on a GPU, which computes that many tokens while it waits for work; not measured."""
+_OPTION_TOKENS = 256
+"""Option tokens in a row; a longer list of options is read in parts that share the prompt."""
+_LOGITS_WEIGHT = 4
+"""What a position with logits weighs in the budget: its scores are as wide as the vocabulary."""
+_NEEDED = {"inputs_embeds", "attention_mask", "position_ids", "past_key_values", "logits_to_keep"}
+
+
+def fits(checkpoint: Checkpoint) -> bool:
+    """Whether the model takes positions and a mask as they are given.
+
+    So it is where positions are rotary, every layer attends to everything before it, and the
+    attention takes a mask. Rotations that change with the length of the input are left out: a
+    start computed alone would not be the same as in a long prompt.
+    """
+    config = checkpoint.model.config
+    arguments = set(inspect.signature(checkpoint.model.forward).parameters)
+    if checkpoint.encoder_decoder or not arguments >= _NEEDED:
+        return False
+    rotary = str(getattr(config, "rope_parameters", None) or "")
+    return (
+        bool(rotary)
+        and not any(word in rotary for word in ("longrope", "dynamic"))
+        and not getattr(config, "alibi", False)
+        and config._attn_implementation in ("sdpa", "eager")
+        and all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
+    )
+
+
+def pass_tokens(checkpoint: Checkpoint) -> float:
+    """Tokens that one more pass through the model costs as much as."""
+    if checkpoint.device.type != "cpu":
+        return _PASS_TOKENS_ELSEWHERE
+    model = checkpoint.model
+    words = model.get_input_embeddings().weight.numel()
+    weights = int(model.num_parameters() - words) / int(model.config.num_hidden_layers)
+    return _PASS_TOKENS + _PASS_LAYER_WEIGHTS / weights
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Own parts, ending in the same column, and options behind them, as the model reads them."""
+
+    ids: torch.Tensor
+    """(B, Q) int64."""
+    positions: torch.Tensor
+    """(B, Q) int64, counted from the first virtual token."""
+    segments: torch.Tensor
+    """(B, Q) int64: 0 the prompt, n its option n, -1 padding."""
+    own: int
+    """Columns of the own parts; the last one predicts each option's first token."""
+
+    def mask(self, front: int, dtype: torch.dtype) -> torch.Tensor:
+        """(B, 1, Q, front + Q), added to attention scores: 0 where a token sees, else very low."""
+        batch, width = self.segments.shape
+        seen, seeing = self.segments[:, None, :], self.segments[:, :, None]
+        visible = ((seen == 0) | (seen == seeing)).tril()
+        added = torch.zeros((batch, width, front + width), dtype=dtype, device=self.ids.device)
+        added[:, :, front:].masked_fill_(~visible, torch.finfo(dtype).min)
+        return added[:, None]
+
+
+def lay_out(items: Sequence[Item], start: int, front: int, device: torch.device) -> Rows:
+    """Rows of prompts whose first `start` tokens are left out.
+
+    Args:
+        items: B prompts, each longer than `start`.
+        start: Tokens that are computed already.
+        front: The same with the virtual tokens.
+        device: Where the rows go.
+    """
+    own = max(len(item.ids) for item in items) - start
+    rows: list[list[list[int]]] = []
+    for item in items:
+        mine = item.ids[start:]
+        gap = own - len(mine)
+        ids = [0] * gap + mine
+        positions = [0] * gap + list(range(front, front + len(mine)))
+        segments = [-1] * gap + [0] * len(mine)
+        for number, option in enumerate(item.options, 1):
+            inner = len(option) - 1  # The last token is predicted, never read.
+            ids += option[:inner]
+            positions += range(front + len(mine), front + len(mine) + inner)
+            segments += [number] * inner
+        rows.append([ids, positions, segments])
+    width = max(len(row[0]) for row in rows)
+    def filled(part: int, fill: int) -> torch.Tensor:
+        return torch.tensor(
+            [row[part] + [fill] * (width - len(row[part])) for row in rows], device=device
+        )
+
+    return Rows(ids=filled(0, 0), positions=filled(1, 0), segments=filled(2, -1), own=own)
+
+
+def option_sums(items: Sequence[Item], logits: torch.Tensor) -> list[list[float]]:
+    """Log-probability of each option, nats.
+
+    Args:
+        items: B prompts.
+        logits: (B, 1 + P, V): after the prompt's last token, and after each packed option token.
+    """
+    rows, columns, tokens, owners = [], [], [], []
+    owner = 0
+    for row, item in enumerate(items):
+        column = 1
+        for option in item.options:
+            inner = len(option) - 1
+            rows += [row] * len(option)
+            columns += [0, *range(column, column + inner)]
+            tokens += option
+            owners += [owner] * len(option)
+            column += inner
+            owner += 1
+    if not owner:
+        return [[] for _ in items]
+    scores = logits[rows, columns].float().log_softmax(-1)
+    picked = scores.gather(1, torch.tensor(tokens, device=scores.device)[:, None]).squeeze(1)
+    # Summed in double precision, so that a long option does not depend on its batch.
+    flat = iter(np.bincount(owners, weights=picked.cpu().double().numpy()).tolist())
+    return [[next(flat) for _ in item.options] for item in items]
+
+
+def in_parts(item: Item) -> Iterator[Item]:
+    """The item, or several with the same prompt where its options are too many for a row."""
+    first, size = 0, 0
+    for number, option in enumerate(item.options):
+        if number > first and size + len(option) - 1 > _OPTION_TOKENS:
+            yield Item(item.position, item.ids, item.options[first:number], first)
+            first, size = number, 0
+        size += len(option) - 1
+    yield Item(item.position, item.ids, item.options[first:], first)
+
+
+def _width(start: int, front: int) -> Callable[[Item], int]:
+    """What a prompt behind `front` tokens weighs in the budget."""
+
+    def width(item: Item) -> int:
+        packed = sum(len(option) - 1 for option in item.options)
+        return max(len(item.ids) - start + packed, _LOGITS_WEIGHT * packed - front)
+
+    return width
+
+
+class MatrixReader:
+    """Implements `Reader`."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, layer: int, batch_tokens: int, share: bool = True
+    ) -> None:
+        """Prepares without computing.
+
+        Args:
+            checkpoint: A model that `fits`.
+            layer: Index into `hidden_states`.
+            batch_tokens: Tokens that are computed together, those of the start counted a row.
+            share: Whether common starts of texts are looked for; a soft prefix always is one.
+        """
+        self._checkpoint = checkpoint
+        self._layer = layer
+        self._batch_tokens = batch_tokens
+        self._share = share
+        self._pass_tokens = pass_tokens(checkpoint)
+
+    def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
+        """Every item once, group by group: see `Reader.read`."""
+        parts = [part for item in items for part in in_parts(item)]
+        virtual = 0 if before is None else len(before)
+        # Keys and values are there already; embeddings are computed again with each start.
+        overhead = self._pass_tokens + (0 if isinstance(before, KeysValues) else virtual)
+        groups = shared_starts(parts, overhead) if self._share else [Shared(0, parts)]
+        for group in groups:
+            front = virtual + group.start
+            cache = self._start(group, before) if front else None
+            width = _width(group.start, front)
+            for batch in grouped(group.items, front, self._batch_tokens, width):
+                yield self._read(batch, group.start, front, cache)
+
+    def _start(self, group: Shared, before: Front | None) -> DynamicCache:
+        """Keys and values (1, H, front, d) of every layer for the virtual tokens and the start."""
+        model = self._checkpoint.model
+        deep = before.cache(1) if isinstance(before, KeysValues) else None
+        if deep is not None and not group.start:
+            return deep
+        first = group.items[0].ids[: group.start]
+        ids = torch.tensor(first, dtype=torch.long, device=self._checkpoint.device)
+        embeds = model.get_input_embeddings()(ids)
+        if isinstance(before, torch.Tensor):
+            embeds = torch.cat([before, embeds])
+        out = model(
+            inputs_embeds=embeds[None], past_key_values=deep, use_cache=True, logits_to_keep=1
+        )
+        cache: DynamicCache = out.past_key_values
+        return cache
+
+    def _read(
+        self, batch: Sequence[Item], start: int, front: int, cache: DynamicCache | None
+    ) -> Read:
+        model = self._checkpoint.model
+        rows = lay_out(batch, start, front, self._checkpoint.device)
+        embeds = model.get_input_embeddings()(rows.ids)
+        out = model(
+            inputs_embeds=embeds,
+            attention_mask=rows.mask(front, embeds.dtype),
+            position_ids=rows.positions,
+            past_key_values=None if cache is None else repeated(cache, len(batch)),
+            use_cache=cache is not None,
+            # Indices rather than a number: a slice of a batch makes the output layer slow.
+            logits_to_keep=torch.arange(rows.own - 1, rows.ids.shape[1], device=embeds.device),
+            output_hidden_states=True,
+        )
+        vectors = out.hidden_states[self._layer][:, rows.own - 1]
+        return Read(batch, option_sums(batch, out.logits), vectors.float().cpu().numpy())
+
+
+def repeated(cache: DynamicCache, rows: int) -> DynamicCache:
+    """A cache of the same keys and values for each of `rows` rows; nothing is copied yet."""
+    keys, values = zip(*((layer.keys, layer.values) for layer in cache.layers), strict=True)
+    return as_cache(keys, values, rows)

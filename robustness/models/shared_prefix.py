@@ -1,0 +1,103 @@
+"""Which prompts share a start that is worth computing once.
+
+Refuses to know models: token ids in, groups out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from robustness.models.batching import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Prompts with the same first tokens."""
+
+    start: int
+    """Number of those tokens; every prompt has at least one more."""
+    items: list[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A range of sorted prompts that share `depth` tokens, less the groups inside the range."""
+
+    depth: int
+    left: int
+    right: int
+    count: int
+    saved: float
+
+
+@dataclass(slots=True)
+class _Node:
+    """A range of sorted prompts with `depth` common tokens, open to the right."""
+
+    depth: int
+    left: int
+    groups: list[_Group] = field(default_factory=list)
+    """The best ones found inside the range."""
+
+    def close(self, right: int, overhead: float) -> None:
+        """Takes the range as one more group, where that saves tokens.
+
+        A group inside stays one of its own where its longer start saves more than joining would.
+        """
+        kept = [g for g in self.groups if g.saved > self.depth * g.count]
+        count = right - self.left - sum(g.count for g in kept)
+        saved = self.depth * (count - 1) - overhead
+        if sum(g.saved for g in kept) + saved > sum(g.saved for g in self.groups):
+            self.groups = [*kept, _Group(self.depth, self.left, right, count, saved)]
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """Common first tokens, less where one of both would have no token of its own left."""
+    low, high = 0, min(len(one), len(other)) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _chosen(ordered: Sequence[Item], overhead: float) -> list[_Group]:
+    """Closes the inner nodes of the sorted prompts' trie, children before parents."""
+    nodes = [_Node(0, 0)]
+    for right in range(1, len(ordered) + 1):
+        inside = right < len(ordered)
+        depth = _common(ordered[right - 1].ids, ordered[right].ids) if inside else 0
+        fresh = _Node(depth, right - 1)
+        while nodes[-1].depth > depth:
+            closed = nodes.pop()
+            closed.close(right, overhead)
+            fresh.left = closed.left
+            into = nodes[-1] if nodes[-1].depth >= depth else fresh
+            into.groups += closed.groups
+        if nodes[-1].depth < depth:
+            nodes.append(fresh)
+    return nodes[0].groups
+
+
+def shared_starts(items: Sequence[Item], overhead: float) -> list[Shared]:
+    """Groups that save the most tokens; what shares too little is one group with start 0.
+
+    Sorted prompts with a common start lie side by side, so the candidates are the inner nodes of
+    their trie.
+
+    Args:
+        items: In any order.
+        overhead: Tokens that one more pass through the model costs as much as.
+    """
+    ordered = sorted(items, key=lambda item: item.ids)
+    # Wide ranges first, so that the groups inside them take their prompts back.
+    groups = sorted(_chosen(ordered, overhead), key=lambda g: g.left - g.right)
+    owners = [-1] * len(ordered)
+    for number, group in enumerate(groups):
+        owners[group.left : group.right] = [number] * (group.right - group.left)
+    made = [Shared(group.depth, []) for group in groups]
+    rest = Shared(0, [])
+    for item, owner in zip(ordered, owners, strict=True):
+        (rest if owner < 0 else made[owner]).items.append(item)
+    return [*made, rest] if rest.items else made

@@ -1,0 +1,202 @@
+"""The engine in this process: transformers models, with adapters put on by hand.
+
+Refuses to know instructions and tasks: prompts come in, readings and text go out.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from robustness.errors import EngineError
+from robustness.models import chat_formats
+from robustness.models import checkpoint as checkpoints
+from robustness.models.adapters import Adapter
+from robustness.models.batching import Item, Read, embedded
+from robustness.models.checkpoint import Checkpoint
+from robustness.models.engine import ModelInfo, Withheld
+from robustness.models.load_options import AUTO, Loading
+from robustness.models.lora import LoraHooks, Turn
+from robustness.models.model_registry import Served
+from robustness.models.sampling import Decoding
+from robustness.models.scorers import reader_of
+from robustness.types import CompletionChunk, FloatArray, GenerationSettings, Prompt, Reading
+
+
+class TransformersEngine:
+    """Implements `robustness.models.engine.Engine` for decoder-only and encoder-decoder models."""
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        prefixes: Mapping[str, Path] | None = None,
+        loading: Loading | None = None,
+        device: str = AUTO,
+        batch_tokens: int | None = None,
+        layer: int = -2,
+        name: str | None = None,
+        share_starts: bool = True,
+        prompt_format: str = chat_formats.NONE,
+    ) -> None:
+        """Loads the model and its prefixes.
+
+        Args:
+            model: A folder in transformers' format, or a hub name.
+            prefixes: Name -> PEFT adapter folder (input or deep prefix, or LoRA); each is served
+                as `<model>+<name>`.
+            loading: Revision, device, number type, and what the model may run.
+            device: Short for a `loading` that says nothing else.
+            batch_tokens: Padded tokens that are computed together; by default 1024 on a CPU, where
+                more is slower, and 16384 on a GPU.
+            layer: Index into `hidden_states` that representations are taken from.
+            name: The served id; by default the folder's or the hub's name.
+            share_starts: Whether the common start of prompts is computed once.
+            prompt_format: What stands around prompts that are read: see `chat_formats.choose`.
+
+        Raises:
+            NotFoundError, CorruptFileError, MismatchError, InputError: See `checkpoint.load` and
+                `adapters.load` and `chat_formats.choose`.
+        """
+        self._checkpoint = checkpoints.load(model, loading=loading, device=device, name=name)
+        self._served = Served(
+            self._checkpoint, prefixes, layer=layer, model=str(model), prompt_format=prompt_format
+        )
+        on_cpu = self._checkpoint.device.type == "cpu"
+        self._lock = threading.Lock()
+        self._hooks = LoraHooks(self._checkpoint.model)
+        for adapter in self._served.adapters:
+            self._hooks.add(adapter.lora or {})
+        self._reader = reader_of(
+            self._checkpoint, layer=layer, share_starts=share_starts,
+            batch_tokens=batch_tokens or (1024 if on_cpu else 16384),
+        )
+        self.name = f"transformers on {self._checkpoint.device}"
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The loaded model."""
+        return self._checkpoint
+
+    def models(self) -> list[ModelInfo]:
+        """The served models, the original first."""
+        return self._served.models()
+
+    def withheld(self) -> list[Withheld]:
+        """Adapters that were named and that this model cannot take."""
+        return self._served.withheld()
+
+    def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
+        """Option log-probabilities and representations: see `Engine.read`."""
+        adapter = self._served.adapter(model)
+        items = [self._served.reading(n, p, adapter) for n, p in enumerate(prompts)]
+        scores = [np.empty(len(p.options), dtype=np.float32) for p in prompts]
+        vectors: dict[int, FloatArray] = {}
+        for done in self._steps(items, adapter):
+            for item, logprobs, vector in zip(
+                done.items, done.logprobs, done.representations, strict=True
+            ):
+                scores[item.position][item.first : item.first + len(logprobs)] = logprobs
+                vectors[item.position] = vector
+        return [
+            Reading(prompt_id=p.id, option_logprobs=scores[n], representation=vectors[n])
+            for n, p in enumerate(prompts)
+        ]
+
+    def represent(self, model: str, texts: Sequence[str]) -> list[FloatArray]:
+        """Representations (D,) float32 of bare texts: see `Engine.represent`."""
+        prompts = [
+            Prompt(instruction_id="", example_id="", text=text, options=()) for text in texts
+        ]
+        return [reading.representation for reading in self.read(model, prompts)]
+
+    async def stream(
+        self, model: str, prompt: str, settings: GenerationSettings
+    ) -> AsyncIterator[CompletionChunk]:
+        """Generates text, piece by piece: see `Engine.stream`."""
+        adapter = self._served.adapter(model)
+        item = self._served.item(0, prompt, (), adapter)
+        decoding = Decoding(
+            self._checkpoint, self._prompt(item, adapter), len(item.ids), settings,
+            self._turn(adapter), None if adapter is None else adapter.front,
+        )
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[CompletionChunk | BaseException | None] = asyncio.Queue()
+        stopped = threading.Event()
+
+        def work() -> None:
+            last: BaseException | None = None
+            try:
+                for chunk in decoding.chunks():
+                    if stopped.is_set():
+                        return
+                    loop.call_soon_threadsafe(queue.put_nowait, chunk)
+            except Exception as error:  # whatever it is, the consumer raises it
+                last = error
+            finally:
+                # The loop may be closed already when nobody waits for the end.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(queue.put_nowait, last)
+
+        worker = threading.Thread(target=work, name="steadfast-stream", daemon=True)
+        worker.start()
+        try:
+            while (piece := await queue.get()) is not None:
+                if isinstance(piece, BaseException):
+                    raise piece
+                yield piece
+        finally:
+            stopped.set()
+
+    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
+        """The text that the model reads for a conversation: see `Served.chat_prompt`."""
+        return self._served.chat_prompt(model, messages)
+
+    def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as a prompt: see `Engine.count_tokens`."""
+        return self._served.count_tokens(model, texts)
+
+    def close(self) -> None:
+        """Frees the model; nothing can be asked afterwards."""
+        with self._lock:
+            self._served.clear()
+            self._checkpoint.model.to("meta")
+
+    @torch.inference_mode()
+    def _prompt(self, item: Item, adapter: Adapter | None) -> torch.Tensor:
+        lookup = self._checkpoint.model.get_input_embeddings()
+        before = None if adapter is None else adapter.front
+        return embedded([item], lookup, before, self._checkpoint.device).embeds
+
+    def _turn(self, adapter: Adapter | None) -> Turn:
+        return Turn(self._lock, self._hooks, None if adapter is None else adapter.lora)
+
+    def _steps(self, items: Sequence[Item], adapter: Adapter | None) -> Iterator[Read]:
+        steps = self._reader.read(items, None if adapter is None else adapter.front)
+        turn = self._turn(adapter)
+        while True:
+            with turn.taken():
+                try:
+                    done = next(steps, None)
+                except torch.OutOfMemoryError as error:
+                    raise EngineError(
+                        "the device ran out of memory; use a smaller batch_tokens"
+                    ) from error
+            if done is None:
+                return
+            self._check(done)
+            yield done
+
+    def _check(self, done: Read) -> None:
+        finite = np.isfinite(done.representations).all() and all(
+            np.isfinite(row).all() for row in done.logprobs
+        )
+        if not finite:
+            raise EngineError(
+                f"the model {self._checkpoint.id} gave values that are not numbers for one of "
+                f"{len(done.items)} prompts; its weights or their precision are at fault"
+            )

@@ -1,0 +1,1 @@
+"""Proposes paraphrases of an instruction and keeps the valid ones."""

@@ -1,0 +1,80 @@
+"""Whether two instructions mean the same, by a natural-language-inference model that is named.
+
+Refuses to choose a model, weights that are not safetensors, and a model's own code.
+"""
+
+import re
+
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from robustness.data import prompts
+from robustness.errors import EngineError, InputError, NotFoundError
+
+THRESHOLD = 0.5
+_LONGEST = 512
+_LABELS = frozenset({"entailment", "entails", "entailed"})
+
+
+class Entailment:
+    """Implements `gate.Entails` on a transformers sequence-classification model."""
+
+    def __init__(self, name: str, *, threshold: float = THRESHOLD) -> None:
+        """Loads it (safetensors only).
+
+        Args:
+            name: A folder with a transformers model, or a hub name.
+            threshold: Probability of entailment that is wanted in both directions, in (0, 1).
+
+        Raises:
+            NotFoundError: There is none of that name.
+            EngineError: It cannot be loaded.
+            InputError: It has no label for entailment, or the threshold is out of range.
+        """
+        if not 0.0 < threshold < 1.0:
+            raise InputError(f"the entailment threshold is {threshold}; it lies between 0 and 1")
+        self.name, self.threshold = name, threshold
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            self._model = AutoModelForSequenceClassification.from_pretrained(
+                name, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+            ).eval()
+        except OSError as error:
+            raise NotFoundError(f"no NLI model {name!r}: {str(error).splitlines()[0]}") from error
+        except (ValueError, KeyError) as error:
+            raise EngineError(f"the NLI model {name!r} cannot be loaded: {error}") from error
+        self._label = _entailing(name, self._model.config.id2label)
+
+    def both_ways(self, first: str, second: str) -> float:
+        """The smaller probability, over both directions, that one text entails the other."""
+        a, b = _plain(first), _plain(second)
+        # One pair at a time: a padding token need not exist, and probabilities do not depend on it.
+        return min(self._entails(a, b), self._entails(b, a))
+
+    def _entails(self, premise: str, hypothesis: str) -> float:
+        batch = self._tokenizer(
+            premise, hypothesis, truncation=True, max_length=_LONGEST, return_tensors="pt"
+        )
+        with torch.inference_mode():
+            logits = self._model(
+                input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
+            ).logits[0]
+        return float(torch.softmax(logits.double(), dim=-1)[self._label])
+
+
+def _plain(template: str) -> str:
+    """A template as running text: a placeholder is read as its name."""
+    named = re.sub(prompts.PLACEHOLDER, lambda m: m[1].replace("_", " "), template)
+    return " ".join(named.split())
+
+
+def _entailing(name: str, labels: dict[int, str]) -> int:
+    """Which of a model's classes is entailment."""
+    found = [number for number, label in labels.items() if str(label).casefold() in _LABELS]
+    if len(found) != 1:
+        raise InputError(
+            f"the model {name!r} has the labels {', '.join(map(str, labels.values()))}, none of "
+            "which is `entailment`; name an NLI model, or put its labels into id2label of its "
+            "config.json"
+        )
+    return int(found[0])

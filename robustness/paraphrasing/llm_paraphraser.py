@@ -1,0 +1,125 @@
+"""Paraphrases from a model behind an OpenAI-compatible address that the user names.
+
+Refuses to choose an address, and sends nothing but the instruction.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from robustness.data.instructions import PARAPHRASES
+from robustness.paraphrasing.candidate_filter import Gate
+from robustness.paraphrasing.chat_endpoint import Endpoint
+from robustness.types import Instruction
+
+PROMPTS = (
+    "Reword the instruction below. Keep its meaning.",
+    "How else would people ask for the same as the instruction below does?",
+    "Say what the instruction below says, in simple words and in detail.",
+)
+"""Three requests, as in section 5 of Sun et al. (2023); their wording is this project's."""
+CANDIDATES = 3
+"""Replies to each request: the paper keeps the top three at temperature 0.5."""
+TEMPERATURE = 0.5
+_RULES = (
+    "Keep every word in curly braces exactly as it is, and every answer word that the instruction "
+    "names."
+)
+_ONE = "Write the new instruction alone, without quotation marks or comments."
+_SEVERAL = (
+    "Write {count} different versions, one a line (\\n for a line break within it), without "
+    "numbers, quotation marks or comments."
+)
+_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
+_COMMENT = re.compile(r"^(?:sure|certainly|of course|okay|here(?:'s| is| are))\b[^{}]*:$", re.I)
+_PATIENCE = 2
+"""Attempts where somebody waits for the reply."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedParaphraser:
+    """A model that rewords one instruction while somebody waits."""
+
+    url: str
+    """Up to and including `/v1`."""
+    model: str
+    key: str = ""
+    """Bearer token, where the server wants one."""
+    temperature: float = TEMPERATURE
+
+    @property
+    def calls(self) -> int:
+        """Requests that one instruction takes."""
+        return len(PROMPTS)
+
+    def reword(
+        self, instruction: Instruction, *, options: Sequence[str] = (), count: int = 5
+    ) -> list[str]:
+        """Valid rewordings of an instruction, each different from it and from one another.
+
+        Args:
+            instruction: What to reword.
+            options: The task's canonical options, where they are fixed.
+            count: Asked for with each prompt.
+
+        Raises:
+            InputError: The address is malformed, or no model is named.
+            EngineError: The server does not answer, refuses, or answers in another format.
+        """
+        endpoint = Endpoint(
+            url=self.url, model=self.model, key=self.key, temperature=self.temperature,
+            attempts=_PATIENCE,
+        )
+        made = proposals(endpoint, instruction, candidates=1, count=count)
+        passed = Gate([instruction]).through(instruction, made, options=options)
+        return [p.text for p in passed]
+
+
+def requests(
+    source: Instruction, *, candidates: int = CANDIDATES, count: int = 1
+) -> list[tuple[str, int, int]]:
+    """(message, number of the prompt, number of the candidate) of what an instruction takes.
+
+    Args:
+        source: What to reword.
+        candidates: Replies to each prompt.
+        count: Versions in each reply.
+    """
+    manner = _ONE if count == 1 else _SEVERAL.format(count=count)
+    return [
+        (f"{prompt} {_RULES} {manner}\n\n{source.text}", number, candidate)
+        for number, prompt in enumerate(PROMPTS, start=1)
+        for candidate in range(1, candidates + 1)
+    ]
+
+
+def proposals(
+    endpoint: Endpoint, source: Instruction, *, candidates: int = CANDIDATES, count: int = 1
+) -> Iterator[Instruction]:
+    """What the model makes of an instruction, not yet checked; asked as it is drawn.
+
+    Args:
+        endpoint: Who is asked.
+        source: What to reword.
+        candidates: Replies to each prompt.
+        count: Versions in each reply.
+
+    Raises:
+        InputError, EngineError: As `Endpoint.ask`.
+    """
+    for message, number, candidate in requests(source, candidates=candidates, count=count):
+        reply = endpoint.ask(message, candidate)
+        for text in _versions(reply, one=count == 1):
+            yield replace(
+                source, text=text, collection=PARAPHRASES, observed=False, id="",
+                source=f"{endpoint.model}, prompt {number}, candidate {candidate}, "
+                f"temperature {endpoint.temperature:g}",
+            )
+
+
+def _versions(reply: str, *, one: bool) -> list[str]:
+    """The versions that a reply holds."""
+    lines = [line for line in reply.strip().splitlines() if not _COMMENT.match(line.strip())]
+    texts = ["\n".join(lines)] if one else [_MARK.sub("", line) for line in lines]
+    bare = [t.strip().strip('"').strip().replace("\\n", "\n") for t in texts]
+    return bare if one else [t for t in bare if t]

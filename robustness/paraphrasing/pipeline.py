@@ -1,0 +1,246 @@
+"""Instructions -> a collection file of their paraphrases, and a report of what was left out.
+
+Refuses to know how paraphrases are made, and to paraphrase unobserved-test. The report has no
+time in it: equal offline runs write equal bytes.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from robustness import __version__
+from robustness.data import instructions
+from robustness.data.instructions import UNOBSERVED_DEVELOPMENT, UNOBSERVED_TEST
+from robustness.errors import InputError
+from robustness.paraphrasing import llm_paraphraser, rule_based
+from robustness.paraphrasing.candidate_filter import Entails, Gate, Ground, Refusal
+from robustness.paraphrasing.chat_endpoint import Endpoint
+from robustness.paraphrasing.token_cost import Bill, Prices, bill
+from robustness.storage import files
+from robustness.types import Instruction
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """The grammar and the lexicon."""
+
+    seed: int = 0
+    most: int = rule_based.PER_INSTRUCTION
+    """How many are kept of one instruction at the most."""
+
+    @property
+    def name(self) -> str:
+        """As it is reported."""
+        return f"offline paraphraser, seed {self.seed}"
+
+    def proposals(
+        self, source: Instruction, options: Sequence[str]
+    ) -> Iterator[Instruction]:
+        """See `rule_based.proposals`."""
+        return rule_based.proposals(source, options, self.seed, self.most)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model behind an address."""
+
+    endpoint: Endpoint
+    candidates: int = llm_paraphraser.CANDIDATES
+    most: int | None = None
+    """How many are kept of one instruction at the most; None: all that pass."""
+
+    @property
+    def name(self) -> str:
+        """As it is reported."""
+        return f"{self.endpoint.model} at {self.endpoint.url}"
+
+    def proposals(
+        self, source: Instruction, options: Sequence[str]
+    ) -> Iterator[Instruction]:
+        """See `llm_paraphraser.proposals`."""
+        return llm_paraphraser.proposals(self.endpoint, source, candidates=self.candidates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would be asked."""
+
+    made_by: str
+    sources: int
+    requests: int
+    """At the most; 0 offline."""
+    known: int
+    """Of those, replies that an earlier run left on disk."""
+    characters: int
+    """Of the messages that are not known yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A candidate that was not kept."""
+
+    of: str
+    """Id of the instruction that it paraphrases."""
+    text: str
+    made_by: str
+    ground: Ground
+    reason: str
+    times: int
+    """How often the same text came up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What was written."""
+
+    out: Path
+    report: Path
+    made_by: str
+    sources: int
+    kept: int
+    without: int
+    """Instructions of which no candidate passed."""
+    left: Mapping[str, int]
+    """Ground -> candidates left out for it."""
+    bill: Bill | None = None
+
+
+def checked(sources: Sequence[Instruction]) -> list[Instruction]:
+    """The instructions to paraphrase, the first of equal ones.
+
+    Raises:
+        InputError: There is none, or one belongs to unobserved-test.
+    """
+    found = {i.id: i for i in sources}
+    if not found:
+        raise InputError("there is nothing to paraphrase; name a collection, or give --text")
+    for one in found.values():
+        if one.collection == UNOBSERVED_TEST:
+            raise InputError(
+                f"the instruction {one.id} belongs to {UNOBSERVED_TEST}, which nothing may be made "
+                f"from; use {UNOBSERVED_DEVELOPMENT}"
+            )
+    return list(found.values())
+
+
+def kept_apart(own: Sequence[Instruction]) -> list[Instruction]:
+    """What no paraphrase may come near: both unobserved sets, and the user's own."""
+    shipped = (UNOBSERVED_DEVELOPMENT, UNOBSERVED_TEST)
+    return [*(i for name in shipped for i in instructions.builtin(name)), *own]
+
+
+def plan(sources: Sequence[Instruction], maker: Offline | Served) -> Plan:
+    """What paraphrasing would ask; asks nothing."""
+    asked: list[tuple[str, int]] = []
+    if isinstance(maker, Served):
+        asked = [
+            (message, candidate)
+            for source in sources
+            for message, _, candidate in llm_paraphraser.requests(
+                source, candidates=maker.candidates
+            )
+        ]
+        new = [m for m, candidate in asked if not maker.endpoint.knows(m, candidate)]
+    else:
+        new = []
+    return Plan(
+        made_by=maker.name, sources=len(sources), requests=len(asked),
+        known=len(asked) - len(new), characters=sum(map(len, new)),
+    )
+
+
+def write(
+    sources: Sequence[Instruction],
+    maker: Offline | Served,
+    out: Path,
+    *,
+    answer_spaces: Mapping[str, Sequence[str]],
+    apart: Sequence[Instruction] = (),
+    entails: Entails | None = None,
+    observed: bool = False,
+    prices: Prices | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> Receipt:
+    """Paraphrases instructions, and writes what passes with its report beside it.
+
+    Args:
+        sources: See `checked`.
+        maker: Who proposes.
+        out: The collection file; the report is `NAME.report.json` beside it.
+        answer_spaces: Task -> canonical options, where they are fixed.
+        apart: See `kept_apart`.
+        entails: A judge of meaning, or None.
+        observed: Whether the paraphrases count as observed (for `index add`).
+        prices: Of a served model's tokens.
+        on_progress: Called after each instruction with (what, done, total).
+
+    Raises:
+        InputError: Nothing passed (the report says why), or see `Endpoint.ask`.
+        EngineError: See there; what was answered is kept, the same call goes on.
+    """
+    gate = Gate(sources, apart=apart, entails=entails)
+    kept: list[tuple[str, Instruction]] = []
+    left: list[Left] = []
+    for done, source in enumerate(sources, start=1):
+        passed, refused = _paraphrased(
+            gate, source, maker, tuple(answer_spaces.get(source.task or "", ()))
+        )
+        kept += [(source.id, replace(made, observed=observed)) for made in passed]
+        left += refused
+        if on_progress is not None:
+            on_progress("paraphrasing", done, len(sources))
+    cost = None
+    if isinstance(maker, Served):
+        asked = maker.endpoint
+        cost = bill(asked.now, asked.all, retries=asked.retries, kept=len(kept), prices=prices)
+    receipt = Receipt(
+        out=out, report=out.with_suffix(".report.json"), made_by=maker.name, sources=len(sources),
+        kept=len(kept), without=len(sources) - len({of for of, _ in kept}),
+        left=dict(Counter(str(row.ground) for row in left)),
+        bill=cost,
+    )
+    _save(receipt, kept, left, entails)
+    return receipt
+
+
+def _paraphrased(
+    gate: Gate, source: Instruction, maker: Offline | Served, options: tuple[str, ...]
+) -> tuple[list[Instruction], list[Left]]:
+    """What passes of one instruction, and what does not, each text once."""
+    refused: dict[str, list[tuple[Instruction, Refusal]]] = defaultdict(list)
+    passed = gate.through(
+        source, maker.proposals(source, options), options=options, most=maker.most,
+        on_left=lambda made, refusal: refused[made.text].append((made, refusal)),
+    )
+    left = [
+        Left(
+            of=source.id, text=text, made_by=rows[0][0].source, ground=rows[0][1].ground,
+            reason=rows[0][1].reason, times=len(rows),
+        )
+        for text, rows in refused.items()
+    ]
+    return passed, left
+
+
+def _save(
+    receipt: Receipt, kept: Sequence[tuple[str, Instruction]], left: Sequence[Left],
+    entails: Entails | None,
+) -> None:
+    document = {
+        "schema": SCHEMA, "version": __version__, "made_by": receipt.made_by,
+        "entailment": None if entails is None else {
+            "model": entails.name, "threshold": entails.threshold,
+        },
+        "sources": receipt.sources, "without": receipt.without, "bill": receipt.bill,
+        "kept": [{"of": of, "id": made.id, "made_by": made.source} for of, made in kept],
+        "left": left,
+    }
+    files.write_json(receipt.report, document)
+    if not kept:
+        raise InputError(
+            f"no candidate of {receipt.sources} instructions passed; {receipt.report} says why"
+        )
+    instructions.write(receipt.out, [made for _, made in kept])

@@ -1,0 +1,1 @@
+"""Predicts how much accuracy an instruction loses, with an interval."""

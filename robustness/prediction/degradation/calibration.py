@@ -1,0 +1,170 @@
+"""Measures unobserved instructions, so that evidence can be compared with what happened.
+
+Refuses to look at unobserved-test: whoever calls gives the instructions.
+"""
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from robustness.data import instructions as collections
+from robustness.data import label_conflicts
+from robustness.data.tasks import Task
+from robustness.index import representations
+from robustness.index.observed_index import (
+    ObservedIndex,
+    TaskIndex,
+    inputs_of,
+    known_probes,
+    measured_of,
+)
+from robustness.models.engine import Engine
+from robustness.models.evaluator import Progress, ShouldStop, accuracy, evaluate
+from robustness.prediction.degradation import probes, user_inputs
+from robustness.prediction.degradation.distance import evidence
+from robustness.prediction.degradation.predictor import Calibration, Point, fit
+from robustness.prediction.degradation.probes import Probe
+from robustness.prediction.degradation.user_inputs import OwnInputs
+from robustness.types import Example, Instruction, TaskSource
+
+
+def right_options(examples: Sequence[Example]) -> list[int]:
+    """Index of the right option of the first examples, as far as they are labelled."""
+    known = takewhile(lambda e: e.answer is not None, examples)
+    return [e.options.index(str(e.answer)) for e in known]
+
+
+def _point(
+    engine: Engine,
+    model: str,
+    index: ObservedIndex,
+    task: Task,
+    own_inputs: OwnInputs,
+    instruction: Instruction,
+) -> Point:
+    part: TaskIndex = index.tasks[task.id]
+    inputs = inputs_of(task, index.recipe)
+    probed = known_probes(task, index.recipe, part)
+    labelled = measured_of(task, index.recipe)
+    found = label_conflicts.find(instruction, labelled[0].options)
+    readings = representations.read_on(engine, model, [instruction], probed or inputs)
+    near = part.space.search(readings.mean(len(inputs)), probes.NEIGHBOURS)
+    near_alone = index.alone.search(representations.alone(engine, model, [instruction]), 1)
+    measured = accuracy(evaluate(engine, model, [instruction], labelled))
+    # `calibrate` takes only tasks whose observed instructions were measured.
+    baseline = float(part.correct.mean())
+    probe = probes.probe(
+        readings.option_logprobs[0, : len(probed)], part.probed,
+        [part.space.rows[i] for i in near.ids[0]], baseline, right_options(probed),
+    )
+    most = len(own_inputs.examples)
+    by_step = {
+        k: user_inputs.clue(index, own_inputs, readings, k, found)
+        for k in user_inputs.STEPS
+        if k <= most
+    }
+    return Point(
+        instruction_id=instruction.id,
+        text=instruction.text,
+        task=task.id,
+        degradation=(baseline - measured) * 100.0,
+        evidence={
+            TaskSource.GIVEN: evidence(part.space, near, part.deficit(near.ids[0][0]), found),
+            TaskSource.INPUTS: by_step[most].evidence,
+            TaskSource.INFERRED: evidence(
+                index.alone,
+                near_alone,
+                user_inputs.home_deficit(index, near_alone.ids[0][0]),
+                found,
+            ),
+        },
+        probe=probe,
+        own_evidence={k: c.evidence for k, c in by_step.items()},
+        own_probe=Probe(
+            features={k: f for c in by_step.values() for k, f in c.probe.features.items()},
+            losses={k: loss for c in by_step.values() for k, loss in c.probe.losses.items()},
+        ),
+    )
+
+
+def measure(
+    engine: Engine,
+    model: str,
+    index: ObservedIndex,
+    unobserved: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    on_progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> list[Point]:
+    """Measures every unobserved instruction on its tasks, and gathers the evidence before it.
+
+    Args:
+        engine: Where the model runs.
+        model: A served model id, the one of the index.
+        index: With its digest, as saved.
+        unobserved: Instructions.
+        tasks: With examples; those without observed instructions of their own are left out,
+            for there degradation is undefined.
+        on_progress: Called with (instructions done, instructions).
+        should_stop: Asked between chunks.
+
+    Raises:
+        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
+    """
+    known = [
+        t for t in tasks if t.id in index.tasks and index.tasks[t.id].mean_accuracy is not None
+    ]
+    work = [
+        (task, [
+            i for i in collections.for_task(unobserved, task.id, task.task_type)
+            if representations.fits(i, task.fields)
+        ])
+        for task in known
+    ]
+    total = sum(len(chosen) for _, chosen in work)
+    points: list[Point] = []
+    for task, chosen in work:
+        if not chosen:
+            continue
+        inputs = inputs_of(task, index.recipe)
+        own_inputs = user_inputs.read(engine, model, index, inputs, should_stop=should_stop)
+        for instruction in chosen:
+            points.append(_point(engine, model, index, task, own_inputs, instruction))
+            if on_progress is not None:
+                on_progress(len(points), total)
+    return points
+
+
+def calibrate(
+    engine: Engine,
+    model: str,
+    index: ObservedIndex,
+    unobserved: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    coverage: float = 0.9,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Calibration:
+    """Measures the development pool and fits the predictor.
+
+    Args:
+        engine: Where the model runs.
+        model: A served model id, the one of the index.
+        index: With its digest, as saved.
+        unobserved: The development pool.
+        tasks: See `measure`.
+        coverage: Nominal, of the intervals.
+        seed: Of the folds.
+        on_progress: Called with (instructions done, instructions).
+        should_stop: Asked between chunks.
+
+    Raises:
+        InputError: Too few instructions.
+        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
+    """
+    points = measure(
+        engine, model, index, unobserved, tasks, on_progress=on_progress, should_stop=should_stop
+    )
+    return fit(index, points, coverage=coverage, seed=seed)

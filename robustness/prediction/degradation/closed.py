@@ -1,0 +1,198 @@
+"""Tiers 1 and 2 for a model that nobody can look into: its answers, and a few labelled inputs.
+
+Refuses to know texts and models: predictions of the tier below come in, each made without the
+row's cluster of near-duplicates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from robustness.errors import InputError
+from robustness.prediction.degradation import conformal
+from robustness.prediction.degradation.conformal import Floats
+
+MINIMUM = 10
+"""Measured instructions with answers below which nothing is fitted."""
+NEIGHBOURS = 5
+_STRENGTHS = (0.1, 1.0, 10.0, 100.0)
+_DRAWS = 5
+_GRID = np.linspace(0.0, 100.0, 401)
+_BANDWIDTH = 3.0
+"""Points: how far an error of the tier below speaks for errors near it."""
+_ANYTHING = 0.05
+"""Prior share of accuracies that no error so far speaks for."""
+Answers = tuple[str, ...]
+"""To the same unlabelled inputs, in the same order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Refined:
+    """An accuracy in points after more evidence."""
+
+    value: float
+    low: float
+    high: float
+    left_out: Floats
+    """(N,) the same for the measured instructions, each without its cluster."""
+    rows: npt.NDArray[np.intp]
+    """(N,) which of the measured instructions these are."""
+    error: float
+    """Mean absolute error of `left_out`, in points."""
+
+
+def _agreement(own: Answers, others: Sequence[Answers]) -> float:
+    """Share of inputs answered as most of the others do."""
+    hits = 0
+    for given, theirs in zip(own, zip(*others, strict=True), strict=True):
+        votes = {a: theirs.count(a) for a in theirs}
+        hits += votes.get(given, 0) == max(votes.values())
+    return hits / len(own)
+
+
+def _nearest(distances: Floats, rows: Sequence[int]) -> list[int]:
+    return sorted(rows, key=lambda row: (distances[row], row))[:NEIGHBOURS]
+
+
+def with_answers(
+    estimate: float,
+    answers: Answers,
+    distances: Floats,
+    *,
+    accuracies: Floats,
+    left_out: Floats,
+    known: Sequence[Answers | None],
+    between: Floats,
+    groups: npt.NDArray[np.int64],
+    coverage: float,
+) -> Refined:
+    """Adds agreement with the answers under the nearest measured instructions (tier 1).
+
+    Args:
+        estimate: Of the new instruction from its text, in points.
+        answers: Under the new instruction, U of them.
+        distances: (N,) of its text to the measured instructions.
+        accuracies: (N,) measured, in points.
+        left_out: (N,) estimates from texts, each without its cluster.
+        known: Answers under the measured instructions on the same inputs; None where unknown.
+        between: (N, N) distances of texts.
+        groups: (N,) clusters of near-duplicates.
+        coverage: Nominal, of the interval.
+
+    Raises:
+        InputError: Too few measured instructions have answers to as many inputs.
+    """
+    rows = [n for n, a in enumerate(known) if a is not None and len(a) == len(answers)]
+    given = [known[n] or () for n in rows]
+    if len(rows) < MINIMUM or len(np.unique(groups[rows])) < 2:
+        raise InputError(
+            f"agreement needs the answers to the same {len(answers)} inputs under at least "
+            f"{MINIMUM} measured instructions of two clusters, found {len(rows)}"
+        )
+    by_row = dict(zip(rows, given, strict=True))
+    agreement = []
+    for row in rows:
+        others = [n for n in rows if groups[n] != groups[row]]
+        near = _nearest(between[row], others)
+        agreement.append(_agreement(by_row[row], [by_row[n] for n in near]))
+    x, y = np.column_stack([left_out[rows], agreement]), accuracies[rows]
+
+    def fit(a: Floats, b: Floats) -> conformal.Fitted:
+        made = make_pipeline(StandardScaler(), RidgeCV(alphas=_STRENGTHS)).fit(a, b)
+        return lambda c: np.asarray(made.predict(c))
+
+    held_out = conformal.folds(groups[rows], 10, np.random.default_rng(0))
+    predicted = conformal.cross_fit(x, y, held_out, fit)
+    band = conformal.band(y - predicted, coverage)
+    near = _nearest(distances, rows)
+    own = np.array([[estimate, _agreement(answers, [by_row[n] for n in near])]])
+    value = float(fit(x, y)(own)[0])
+    return _refined(value, band, predicted, np.array(rows), y)
+
+
+def with_labels(
+    estimate: float,
+    right: int,
+    asked: int,
+    *,
+    accuracies: Floats,
+    left_out: Floats,
+    rows: npt.NDArray[np.intp],
+    coverage: float,
+    seed: int = 0,
+) -> Refined:
+    """Adds accuracy on a few labelled inputs, drawn towards the tier below (tier 2).
+
+    Empirical Bayes: the prior is the tier below with the errors that it made on measured
+    instructions, and a little of everything, since no list of errors is complete; the likelihood is
+    binomial; the interval is the posterior's.
+
+    Args:
+        estimate: Of the tier below, in points.
+        right: Labelled inputs answered rightly.
+        asked: Labelled inputs.
+        accuracies: (N,) measured, in points.
+        left_out: (N,) estimates of the tier below, each without its cluster.
+        rows: (N,) which measured instructions these are.
+        coverage: Nominal, of the interval.
+        seed: Of the draws that `error` is the mean over.
+
+    Raises:
+        InputError: More are right than were asked, or none was asked.
+    """
+    if asked < 1 or not 0 <= right <= asked:
+        raise InputError(f"{right} of {asked} labelled inputs is no share: give e.g. 13 of 16")
+    errors = accuracies - left_out
+    tail = (1.0 - coverage) / 2.0
+    value, low, high = _posterior(estimate, errors, right, asked, tail)
+    share = np.clip(accuracies / 100.0, 0.0, 1.0)
+    drawn = np.random.default_rng(seed).binomial(asked, share, (_DRAWS, len(share)))
+    said = np.array(
+        [
+            [
+                _posterior(at, np.delete(errors, n), int(k), asked, tail)[0]
+                for n, (at, k) in enumerate(zip(left_out, row, strict=True))
+            ]
+            for row in drawn
+        ]
+    )
+    return Refined(
+        value=value, low=low, high=high, left_out=said.mean(0), rows=rows,
+        error=float(np.abs(accuracies - said).mean()),
+    )
+
+
+def _posterior(
+    estimate: float, errors: Floats, right: int, asked: int, tail: float
+) -> tuple[float, float, float]:
+    """Mean and two quantiles of an accuracy in points."""
+    centres = np.clip(estimate + errors, 0.0, 100.0)
+    prior = np.exp(-0.5 * ((_GRID[:, None] - centres) / _BANDWIDTH) ** 2).mean(1)
+    prior = (1.0 - _ANYTHING) * prior / prior.sum() + _ANYTHING / len(_GRID)
+    chance = np.clip(_GRID / 100.0, 1e-9, 1.0 - 1e-9)
+    weight = np.log(prior) + right * np.log(chance) + (asked - right) * np.log1p(-chance)
+    weight = np.exp(weight - weight.max())
+    mass = weight.cumsum() / weight.sum()
+    return (
+        float(_GRID @ weight / weight.sum()), float(_GRID[np.searchsorted(mass, tail)]),
+        float(_GRID[np.searchsorted(mass, 1.0 - tail)]),
+    )
+
+
+def _refined(
+    value: float,
+    band: conformal.Band,
+    left_out: Floats,
+    rows: npt.NDArray[np.intp],
+    accuracies: Floats,
+) -> Refined:
+    value, low, high = np.clip([value, value + band.low, value + band.high], 0.0, 100.0)
+    return Refined(
+        value=float(value), low=float(low), high=float(high), left_out=left_out, rows=rows,
+        error=float(np.abs(accuracies - left_out).mean()),
+    )

@@ -1,0 +1,116 @@
+"""Predictions compared with what came out on instructions that nothing was fitted on.
+
+Refuses to fit: a finished calibration comes in, and its figures are reported as they come.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from robustness.prediction.degradation.predictor import Calibration, Point
+from robustness.stats.intervals import wilson
+from robustness.storage import files, provenance
+
+ALL = "all"
+REPORT = "held-out.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """One tier on one type of task; degradations in points."""
+
+    tier: str
+    """As in `Calibration.tiers`."""
+    task_type: str
+    """Or `all`."""
+    n: int
+    abstained: int
+    """Instructions of the n without a number."""
+    coverage: float | None
+    """Share in [0, 1] of the others inside their interval; None where there are none."""
+    coverage_low: float | None
+    coverage_high: float | None
+    """Wilson, 95%."""
+    width: float | None
+    """Mean width of the intervals."""
+    mae: float | None
+    mae_constant: float | None
+    """On the same rows, of predicting the mean degradation of the calibration's points."""
+
+
+def report(
+    calibration: Calibration, points: Sequence[Point], types: Mapping[str, str]
+) -> list[HeldOut]:
+    """A row a tier and type of task, `all` first.
+
+    Args:
+        calibration: Fitted on other instructions.
+        points: Measured ones.
+        types: Task -> its type.
+    """
+    constant = float(np.mean([p.degradation for p in calibration.points]))
+    said = [calibration.estimates(p) for p in points]
+    rows = []
+    for tier in calibration.tiers:
+        for kind in (ALL, *sorted({types[p.task] for p in points})):
+            chosen = [
+                (made[tier], p.degradation)
+                for made, p in zip(said, points, strict=True)
+                if kind in (ALL, types[p.task])
+            ]
+            kept = [
+                (e.degradation, e.low, e.high, measured)
+                for e, measured in chosen
+                if e.degradation is not None
+            ]
+            values = np.array(kept, dtype=np.float64).reshape(len(kept), 4)
+            value, low, high, measured = values.T
+            inside = int(((measured >= low) & (measured <= high)).sum())
+            share = wilson(inside, len(kept)) if kept else None
+            rows.append(
+                HeldOut(
+                    tier=tier,
+                    task_type=kind,
+                    n=len(chosen),
+                    abstained=len(chosen) - len(kept),
+                    coverage=None if share is None else share.value,
+                    coverage_low=None if share is None else share.low,
+                    coverage_high=None if share is None else share.high,
+                    width=float((high - low).mean()) if kept else None,
+                    mae=float(np.abs(measured - value).mean()) if kept else None,
+                    mae_constant=float(np.abs(measured - constant).mean()) if kept else None,
+                )
+            )
+    return rows
+
+
+def save_report(rows: Sequence[HeldOut], folder: Path, index_digest: str) -> Path:
+    """Writes `held-out.json` beside the calibration."""
+    path = folder / REPORT
+    document = {
+        "schema": SCHEMA,
+        "index_digest": index_digest,
+        "rows": list(rows),
+        "provenance": provenance.collect(schema=SCHEMA),
+    }
+    files.write_json(path, document)
+    return path
+
+
+def load_report(folder: Path, index_digest: str) -> list[HeldOut]:
+    """What came out for an index; nothing where it was not asked, or of another index.
+
+    Raises:
+        CorruptFileError, MismatchError: The file cannot be read.
+    """
+    path = folder / REPORT
+    if not path.is_file():
+        return []
+    document = files.read_json(path, schema=SCHEMA)
+    if document["index_digest"] != index_digest:
+        return []
+    return TypeAdapter(list[HeldOut]).validate_python(document["rows"])

@@ -1,0 +1,263 @@
+"""Indexes and calibrations of every model that an engine serves, built and described.
+
+Refuses to predict: `workbench.py` asks what is kept here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustness.data.tasks import Task
+from robustness.errors import InputError, MismatchError
+from robustness.index import observed_index as indexes_
+from robustness.index import update
+from robustness.models.engine import Engine
+from robustness.prediction import degradation
+from robustness.prediction.degradation import HeldOut, Skill
+from robustness.prediction.degradation.calibration import measure
+from robustness.types import Instruction, RepresentationSpec
+
+Report = Callable[[str, int, int], None]
+"""(what, done, total)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexCard:
+    """What is kept for one model."""
+
+    model: str
+    folder: str
+    spec: RepresentationSpec
+    instructions: int
+    tasks: Mapping[str, float | None]
+    """Task -> mean accuracy of its observed instructions in points; None: it has none."""
+    calibrated: Mapping[str, Skill]
+    """Source of the task and evidence -> skill. Empty: no calibration, so no numbers."""
+    created: str
+    refused: str = ""
+    """Why a calibration that lies there is not used."""
+
+
+def _card(model: str, folder: Path, index: indexes_.ObservedIndex) -> IndexCard:
+    calibration, refused = None, ""
+    try:
+        calibration = degradation.load(folder, index)
+    except MismatchError as error:
+        # Of the index before, after `add` and `remove`: the index is still worth describing.
+        refused = str(error)
+    means = {name: part.mean_accuracy for name, part in index.tasks.items()}
+    return IndexCard(
+        model=model,
+        folder=str(folder),
+        spec=index.spec,
+        instructions=len(index.instructions),
+        tasks={name: None if mean is None else mean * 100.0 for name, mean in means.items()},
+        calibrated={} if calibration is None else {
+            name: fitted.skill for name, fitted in calibration.tiers.items()
+        },
+        created=index.made.created,
+        refused=refused,
+    )
+
+
+def build(
+    engine: Engine,
+    root: Path,
+    observed: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    recipe: indexes_.IndexRecipe | None = None,
+    report: Report | None = None,
+) -> list[IndexCard]:
+    """Builds and saves the index of every served model; an older calibration falls away.
+
+    Raises:
+        InputError, NotFoundError, EngineError: See `index.build`.
+    """
+    cards = []
+    for info in engine.models():
+        def progress(done: int, total: int, model: str = info.id) -> None:
+            if report is not None:
+                report(model, done, total)
+
+        made = indexes_.build(
+            engine, info.id, observed, tasks, recipe=recipe, on_progress=progress
+        )
+        folder = indexes_.folder_of(info.spec, root)
+        (folder / degradation.FILE).unlink(missing_ok=True)
+        cards.append(_card(info.id, folder, indexes_.save(made, folder)))
+    return cards
+
+
+def add(
+    engine: Engine,
+    root: Path,
+    new: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    report: Report | None = None,
+) -> list[IndexCard]:
+    """Puts observed instructions into the index of every served model; only they are read.
+
+    A calibration of the index before is refused from then on.
+
+    Raises:
+        InputError: All of them are there already, or see `update.update`.
+        MismatchError: A task has other inputs by now, or the index changed meanwhile.
+        NotFoundError, CorruptFileError, EngineError: See `index.load` and `update.update`.
+    """
+    def added(known: Mapping[str, Instruction]) -> list[Instruction]:
+        return list((dict(known) | {i.id: i for i in new if i.id not in known}).values())
+
+    return _changed(
+        engine, root, added, tasks, report,
+        unchanged="every instruction of the file is in the index already",
+    )
+
+
+def remove(
+    engine: Engine,
+    root: Path,
+    ids: Sequence[str],
+    tasks: Sequence[Task],
+    *,
+    report: Report | None = None,
+) -> list[IndexCard]:
+    """Takes observed instructions out of the index of every served model.
+
+    A calibration of the index before is refused from then on.
+
+    Raises:
+        InputError: None of them is there, or nothing would be left.
+        MismatchError, NotFoundError, CorruptFileError, EngineError: As `add`.
+    """
+    gone = frozenset(ids)
+
+    def left(known: Mapping[str, Instruction]) -> list[Instruction]:
+        return [i for i in known.values() if i.id not in gone]
+
+    return _changed(
+        engine, root, left, tasks, report,
+        unchanged=f"no index holds an instruction with the id {' or '.join(ids)}; "
+        "they are the ids of its manifest",
+    )
+
+
+def _changed(
+    engine: Engine,
+    root: Path,
+    observed: Callable[[Mapping[str, Instruction]], list[Instruction]],
+    tasks: Sequence[Task],
+    report: Report | None,
+    *,
+    unchanged: str,
+) -> list[IndexCard]:
+    """Every served model's index with other observed instructions, all read before any is saved."""
+    made: list[tuple[str, Path, indexes_.ObservedIndex, indexes_.ObservedIndex]] = []
+    for served in engine.models():
+        folder = indexes_.folder_of(served.spec, root)
+        loaded = indexes_.load(folder, served.spec, mapped=False)
+        wanted = observed(loaded.instructions)
+        if len(wanted) == len(loaded.instructions):
+            continue
+
+        def progress(done: int, total: int, model: str = served.id) -> None:
+            if report is not None:
+                report(model, done, total)
+
+        updated = update.update(
+            engine, served.id, loaded, wanted, tasks, on_progress=progress
+        )
+        made.append((served.id, folder, loaded, updated))
+    if not made:
+        raise InputError(unchanged)
+    return [
+        _card(model, folder, indexes_.save(updated, folder, onto=loaded.digest))
+        for model, folder, loaded, updated in made
+    ]
+
+
+def info(engine: Engine, root: Path) -> list[IndexCard]:
+    """Describes the index of every served model, also beside a calibration of the index before.
+
+    Raises:
+        NotFoundError, MismatchError, CorruptFileError: See `index.load`.
+    """
+    cards = []
+    for served in engine.models():
+        folder = indexes_.folder_of(served.spec, root)
+        cards.append(_card(served.id, folder, indexes_.load(folder, served.spec)))
+    return cards
+
+
+def calibrate(
+    engine: Engine,
+    root: Path,
+    unobserved: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    coverage: float = 0.9,
+    seed: int = 0,
+    report: Report | None = None,
+) -> list[IndexCard]:
+    """Measures the unobserved instructions on every served model and saves its calibration.
+
+    Raises:
+        InputError, NotFoundError, MismatchError, CorruptFileError, EngineError: See
+            `index.load` and `degradation.calibrate`.
+    """
+    cards = []
+    for served in engine.models():
+        folder = indexes_.folder_of(served.spec, root)
+        loaded = indexes_.load(folder, served.spec)
+
+        def progress(done: int, total: int, model: str = served.id) -> None:
+            if report is not None:
+                report(model, done, total)
+
+        (folder / degradation.REPORT).unlink(missing_ok=True)
+        made = degradation.calibrate(
+            engine, served.id, loaded, unobserved, tasks, coverage=coverage, seed=seed,
+            on_progress=progress,
+        )
+        degradation.save(made, folder)
+        cards.append(_card(served.id, folder, loaded))
+    return cards
+
+
+def held_out(
+    engine: Engine,
+    root: Path,
+    unobserved: Sequence[Instruction],
+    tasks: Sequence[Task],
+    *,
+    report: Report | None = None,
+) -> Mapping[str, list[HeldOut]]:
+    """Compares every served model's predictions with instructions it was not calibrated on.
+
+    Returns:
+        Model -> a row a tier and type of task; kept as `held-out.json` beside the calibration.
+
+    Raises:
+        InputError: A model has no calibration.
+        NotFoundError, MismatchError, CorruptFileError, EngineError: See `calibrate`.
+    """
+    made = {}
+    types = {task.id: str(task.task_type) for task in tasks}
+    for served in engine.models():
+        folder = indexes_.folder_of(served.spec, root)
+        loaded = indexes_.load(folder, served.spec)
+        calibration = degradation.load(folder, loaded)
+        if calibration is None:
+            raise InputError(
+                f"{served.id} has no calibration; make it with: python -m robustness calibrate"
+            )
+
+        def progress(done: int, total: int, model: str = served.id) -> None:
+            if report is not None:
+                report(model, done, total)
+
+        points = measure(engine, served.id, loaded, unobserved, tasks, on_progress=progress)
+        made[served.id] = degradation.report(calibration, points, types)
+        degradation.save_report(made[served.id], folder, loaded.digest)
+    return made

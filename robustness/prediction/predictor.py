@@ -1,0 +1,347 @@
+"""One instruction -> its prediction: neighbours, distance, degradation, conflicts.
+
+Refuses to load or to remember anything: `workbench.py` brings the index and the calibration.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robustness.data import label_conflicts
+from robustness.data.tasks import Task
+from robustness.errors import InputError
+from robustness.index import representations
+from robustness.index.neighbours import Space
+from robustness.index.observed_index import ObservedIndex, inputs_of, known_probes
+from robustness.index.representations import Readings
+from robustness.models.engine import Engine
+from robustness.prediction.degradation import (
+    Calibration,
+    Estimated,
+    Evidence,
+    evidence,
+    probes,
+    user_inputs,
+)
+from robustness.prediction.degradation.calibration import right_options
+from robustness.prediction.degradation.probes import Probe
+from robustness.prediction.degradation.skill import Skill
+from robustness.prediction.degradation.user_inputs import OwnInputs
+from robustness.stats import intervals
+from robustness.types import (
+    Conflict,
+    Example,
+    FloatArray,
+    Instruction,
+    Nearest,
+    Neighbours,
+    Prediction,
+    TaskSource,
+    Tier,
+)
+
+NOMINAL = 0.9
+"""Coverage named where nothing was calibrated."""
+_SEED = 0
+_FIRST_LOOK = 1024
+"""Neighbours among which those that fit are looked for, before more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One step of evidence."""
+
+    prediction: Prediction
+    calls: int
+    """Prompts read so far."""
+    next_calls: int
+    """Prompts that the next step reads besides."""
+
+
+class Predictor:
+    """Predicts for one model."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        model: str,
+        index: ObservedIndex,
+        calibration: Calibration | None,
+        k: int,
+    ) -> None:
+        """Takes what belongs together.
+
+        Args:
+            engine: Where the model runs.
+            model: A served model id.
+            index: Of that model.
+            calibration: Of that index; without one there are neighbours, and no number.
+            k: Neighbours to show.
+        """
+        self._engine = engine
+        self._model = model
+        self._index = index
+        self._calibration = calibration
+        self._k = k
+
+    def on_task(
+        self, instruction: Instruction, task: Task, *, probe: int = 0, labelled: int = 0
+    ) -> Prediction:
+        """For a task of the index.
+
+        Args:
+            instruction: What they typed.
+            task: With its inputs.
+            probe: Inputs to read without labels, where more than the representation takes.
+            labelled: Inputs to read with their labels.
+
+        Raises:
+            InputError: The text does not fit the task's inputs.
+            NotFoundError, EngineError: See `Engine.read`.
+        """
+        part = self._index.tasks[task.id]
+        inputs = inputs_of(task, self._index.recipe)
+        known = known_probes(task, self._index.recipe, part)
+        read = known[: max(len(inputs), probe, labelled)] or inputs
+        readings = self._read(instruction, read)
+        return self._on_task(instruction, task, readings, labelled)
+
+    def _read(self, instruction: Instruction, inputs: Sequence[Example]) -> Readings:
+        return representations.read_on(self._engine, self._model, [instruction], inputs)
+
+    def ladder(self, instruction: Instruction, task: Task) -> Iterator[Rung]:
+        """The same with more and more evidence: distance, unlabelled inputs, labelled inputs.
+
+        An observed instruction, or one without a number, has one rung.
+
+        Raises: As `on_task`.
+        """
+        part = self._index.tasks[task.id]
+        inputs = inputs_of(task, self._index.recipe)
+        known = known_probes(task, self._index.recipe, part)
+        readings = self._read(instruction, inputs)
+        later = known[len(inputs) :]
+        first = self._on_task(instruction, task, readings, 0, probed=False)
+        if first.tier is Tier.MEASURED or first.degradation is None or not known:
+            yield Rung(prediction=first, calls=len(inputs), next_calls=0)
+            return
+        yield Rung(prediction=first, calls=len(inputs), next_calls=0)
+        probed = self._on_task(instruction, task, readings, 0)
+        if probed.tier is Tier.PROBES:
+            yield Rung(prediction=probed, calls=len(inputs), next_calls=len(later))
+        if later:
+            readings = readings.then(self._read(instruction, later))
+            probed = self._on_task(instruction, task, readings, 0)
+            yield Rung(prediction=probed, calls=len(known), next_calls=0)
+        if right_options(known):
+            yield Rung(
+                prediction=self._on_task(instruction, task, readings, len(known)),
+                calls=len(known), next_calls=0,
+            )
+
+    def _on_task(
+        self, instruction: Instruction, task: Task, readings: Readings, labelled: int,
+        *, probed: bool = True,
+    ) -> Prediction:
+        """From what was read on the task's first inputs.
+
+        Args:
+            instruction: What they typed.
+            task: With its inputs.
+            readings: I = 1.
+            labelled: Of them, how many labels may be looked at.
+            probed: Whether the answers may be looked at, not the representation alone.
+        """
+        part = self._index.tasks[task.id]
+        inputs = inputs_of(task, self._index.recipe)
+        known = known_probes(task, self._index.recipe, part)
+        near = part.space.search(readings.mean(len(inputs)), max(self._k, probes.NEIGHBOURS))
+        rows = [part.space.rows[i] for i in near.ids[0]]
+        near = Neighbours(
+            ids=(near.ids[0][: self._k],), distances=near.distances[:, : self._k]
+        )
+        found = label_conflicts.find(instruction, inputs[0].options)
+        accuracies = [part.accuracy(i) for i in near.ids[0]]
+        nearest = self._nearest(part.space, near, accuracies, task.id)
+        if part.own and instruction.id in part.space.rows:
+            return self._measured(instruction, task.id, nearest, found)
+        clues = evidence(part.space, near, part.deficit(near.ids[0][0]), found)
+        if not part.own:
+            return self._without_number(
+                instruction, task.id, TaskSource.GIVEN, nearest, found,
+                "No observed instruction is for this task, so there is no accuracy to lose; the "
+                f"neighbours are those of other {task.task_type} tasks.",
+            )
+        seen = probes.probe(
+            readings.option_logprobs[0, : len(known)], part.probed, rows,
+            float(part.correct.mean()), right_options(known[:labelled]),
+        ) if probed else None
+        return self._estimated(instruction, task.id, TaskSource.GIVEN, clues, nearest, found, seen)
+
+    def on_inputs(self, instruction: Instruction, inputs: OwnInputs) -> Prediction:
+        """For somebody's own inputs; with their answers where they are labelled.
+
+        Args:
+            instruction: What they typed.
+            inputs: The observed instructions on these inputs.
+
+        Raises: As `on_task`.
+        """
+        readings = self._read(instruction, inputs.examples)
+        found = label_conflicts.find(instruction, inputs.examples[0].options)
+        k = len(inputs.examples)
+        clue = user_inputs.clue(self._index, inputs, readings, k, found, neighbours=self._k)
+        near = clue.neighbours
+        nearest = self._nearest(inputs.space(k), near, self._at_home(near), None)
+        return self._estimated(
+            instruction, inputs.examples[0].task, TaskSource.INPUTS, clue.evidence, nearest, found,
+            clue.probe,
+        )
+
+    def inferred(self, instruction: Instruction) -> Prediction:
+        """For neither: the nearest observed instruction says which task it is.
+
+        Raises:
+            InputError: The placeholders fit no observed instruction's task.
+            NotFoundError, EngineError: See `Engine.represent`.
+        """
+        space = self._index.alone
+        vector = representations.alone(self._engine, self._model, [instruction])
+        near = self._fitting(instruction, space, vector)
+        first = near.ids[0][0]
+        task = self._index.home(first) or self._index.instructions[first].task or ""
+        nearest = self._nearest(space, near, self._at_home(near), None)
+        clues = evidence(space, near, user_inputs.home_deficit(self._index, near.ids[0][0]), ())
+        return self._estimated(instruction, task, TaskSource.INFERRED, clues, nearest, ())
+
+    def _fitting(
+        self, instruction: Instruction, space: Space, vector: FloatArray
+    ) -> Neighbours:
+        """The first k whose templates name the fields that the instruction names.
+
+        Args:
+            instruction: What they typed.
+            space: Of the observed instructions alone.
+            vector: (1, D) float32.
+        """
+        most = _FIRST_LOOK
+        while True:
+            near = space.search(vector, most)
+            kept = [
+                (number, i) for number, i in enumerate(near.ids[0])
+                if representations.shares_fields(instruction, self._index.instructions[i])
+            ][: self._k]
+            if len(kept) == self._k or most >= len(space.ids):
+                break
+            most *= 8
+        if not kept:
+            raise InputError(
+                "no observed instruction has the placeholders of this one "
+                f"({', '.join(representations.fields_of(instruction))}); choose a task"
+            )
+        rows = [number for number, _ in kept]
+        return Neighbours(
+            ids=(tuple(i for _, i in kept),), distances=near.distances[:, rows]
+        )
+
+    def _at_home(self, near: Neighbours) -> list[float | None]:
+        return [user_inputs.home_accuracy(self._index, i) for i in near.ids[0]]
+
+    def _nearest(
+        self, space: Space, near: Neighbours, accuracies: Sequence[float | None], task: str | None
+    ) -> tuple[Nearest, ...]:
+        rows = []
+        found = zip(near.ids[0], near.distances[0], accuracies, strict=True)
+        for instruction_id, distance, accuracy in found:
+            known = self._index.instructions[instruction_id]
+            rows.append(
+                Nearest(
+                    instruction_id=instruction_id, text=known.text, collection=known.collection,
+                    task=known.task or task, distance=float(distance),
+                    percentile=space.percentile(float(distance)),
+                    accuracy=None if accuracy is None else accuracy * 100.0,
+                )
+            )
+        return tuple(rows)
+
+    def _measured(
+        self,
+        instruction: Instruction,
+        task: str,
+        nearest: tuple[Nearest, ...],
+        found: tuple[Conflict, ...],
+    ) -> Prediction:
+        part = self._index.tasks[task]
+        correct = part.correct[part.space.rows[instruction.id]]
+        loss = intervals.paired_bootstrap(
+            part.correct, correct[None, :], rng=np.random.default_rng(_SEED), coverage=NOMINAL
+        )
+        return Prediction(
+            instruction_id=instruction.id, task=task, task_source=TaskSource.GIVEN,
+            degradation=loss.value * 100.0, low=loss.low * 100.0, high=loss.high * 100.0,
+            coverage=NOMINAL, tier=Tier.MEASURED, in_support=True, nearest=nearest,
+            conflicts=found,
+            basis=f"This is an observed instruction: it was measured on {len(correct)} inputs.",
+        )
+
+    def _without_number(
+        self,
+        instruction: Instruction,
+        task: str,
+        source: TaskSource,
+        nearest: tuple[Nearest, ...],
+        found: tuple[Conflict, ...],
+        basis: str,
+    ) -> Prediction:
+        coverage = NOMINAL if self._calibration is None else self._calibration.coverage
+        return Prediction(
+            instruction_id=instruction.id, task=task, task_source=source, degradation=None,
+            low=None, high=None, coverage=coverage, tier=Tier.DISTANCE, in_support=False,
+            nearest=nearest, conflicts=found, basis=basis,
+        )
+
+    def _estimated(
+        self,
+        instruction: Instruction,
+        task: str,
+        source: TaskSource,
+        clues: Evidence,
+        nearest: tuple[Nearest, ...],
+        found: tuple[Conflict, ...],
+        probe: Probe | None = None,
+    ) -> Prediction:
+        if self._calibration is None:
+            return self._without_number(
+                instruction, task, source, nearest, found,
+                "This model has no calibration, so there are neighbours and distances, and no "
+                "number; measure one with: python -m robustness calibrate",
+            )
+        made: Estimated = self._calibration.estimate(source, clues, probe)
+        if made.degradation is None or made.skill is None:
+            return self._without_number(
+                instruction, task, source, nearest, found,
+                "It lies farther from the observed instructions than any that was calibrated, so "
+                "there is no number.",
+            )
+        return Prediction(
+            instruction_id=instruction.id, task=task, task_source=source,
+            degradation=made.degradation, low=made.low, high=made.high,
+            coverage=self._calibration.coverage, tier=made.tier, in_support=made.in_support,
+            nearest=nearest, conflicts=found, basis=_basis(made, made.skill),
+        )
+
+
+def _basis(made: Estimated, skill: Skill) -> str:
+    """One sentence on what the number stands on, and whether that has shown any skill."""
+    stands = {
+        Tier.DISTANCE: "Distance to the nearest observed instruction",
+        Tier.PROBES: f"Distance and answers on {made.inputs} unlabelled inputs",
+        Tier.LABELLED: f"Accuracy on {made.inputs} labelled inputs, drawn towards the unlabelled",
+    }[made.tier]
+    verdict = "" if skill.shown else " That is no better than the constant beyond doubt."
+    return (
+        f"{stands}, calibrated on {skill.n} measured unobserved instructions: mean error "
+        f"{skill.mae:.1f} points, {skill.mae_constant:.1f} for a constant; "
+        f"{skill.coverage * 100:.0f}% lay inside their interval.{verdict}"
+    )

@@ -1,0 +1,1 @@
+"""Scores a table of instructions, in one process or on a Ray cluster."""

@@ -1,0 +1,264 @@
+"""A table of instructions scored by Ray Data over a cluster, with the results of one process.
+
+Refuses to be imported where Ray is not installed (`cluster.py` says so), and to know how a row is
+scored (`batch.py`). The table is read, put together and written here, in the driver.
+"""
+
+import itertools
+import logging
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from robustness.errors import EngineError, MismatchError, RobustnessError
+from robustness.models.engine import Engine
+from robustness.models.remote_engine import RemoteEngine
+from robustness.models.transformers_engine import TransformersEngine
+from robustness.scoring import batch
+from robustness.scoring.batch import Asked
+from robustness.scoring.ray_setup import Setup
+from robustness.storage.result_cache import Journal
+from robustness.workbench import Workbench
+
+PART = 32
+"""Rows of a partition: a worker gets one at a time, and it is scored again when the worker dies."""
+ATTEMPTS = 3
+"""Workers that may die on the same partition, or servers that may fail, before the run ends."""
+
+_ROWS, _RESULTS = "rows", "results"
+
+
+class Replicas:
+    """Deals Steadfast servers to workers in turn, over the whole cluster."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._urls = itertools.cycle(urls)
+
+    def take(self) -> str:
+        """The next server's address."""
+        return next(self._urls)
+
+
+class Worker:
+    """Scores partitions in a process of its own, with an engine or a server of its own."""
+
+    def __init__(self, setup: Setup, replicas: Any = None) -> None:
+        """Loads nothing yet: what fails in a constructor, Ray tells as the death of the worker.
+
+        Args:
+            setup: What is loaded.
+            replicas: Handle of the `Replicas`, where servers do the work.
+        """
+        self._setup = setup
+        self._replicas = replicas
+        self._workbench: Workbench | None = None
+
+    def __call__(self, part: pa.Table) -> pa.Table:
+        """One partition, or several.
+
+        Args:
+            part: A row a partition, whose column `rows` holds pickled `Asked`.
+
+        Returns:
+            A row a partition, whose column `results` holds the pickled outcome: what results depend
+            on and the rows with their results, or the family's error. Raised, it would look as if
+            the worker had failed.
+        """
+        outcomes = [self._outcome(pickle.loads(cell.as_py())) for cell in part[_ROWS]]
+        return pa.table({_RESULTS: [pickle.dumps(outcome) for outcome in outcomes]})
+
+    def _outcome(self, rows: Sequence[Asked]) -> Any:
+        try:
+            return self._scored(rows)
+        except RobustnessError as error:
+            return error
+
+    def _scored(self, rows: Sequence[Asked]) -> tuple[list[str], Sequence[Asked], list[Any]]:
+        for attempt in itertools.count(1):
+            try:
+                workbench = self._opened()
+                found = [batch.result(workbench, row) for row in rows]
+                return batch.identity(workbench), rows, found
+            except EngineError:
+                # Another server may answer; an engine in this process would fail again.
+                if self._replicas is None or attempt == ATTEMPTS:
+                    raise
+                self._workbench = None
+        raise AssertionError("the loop ends by itself")
+
+    def _opened(self) -> Workbench:
+        """The model with its index.
+
+        Raises:
+            RobustnessError: See `TransformersEngine`, `RemoteEngine` and `Workbench`.
+        """
+        if self._workbench is None:
+            self._workbench = Workbench(
+                self._engine(), indexes=self._setup.indexes, task_files=True
+            )
+        return self._workbench
+
+    def _engine(self) -> Engine:
+        setup = self._setup
+        if self._replicas is not None:
+            return RemoteEngine(ray.get(self._replicas.take.remote()))
+        return TransformersEngine(
+            setup.model, prefixes=setup.prefixes, prompt_format=setup.prompt_format,
+            loading=setup.loading,
+        )
+
+
+class _Pool:
+    """Ray Data with a number of workers."""
+
+    def __init__(self, setup: Setup, workers: int | None) -> None:
+        resources = ray.cluster_resources()
+        self._setup = replace(setup, indexes=setup.indexes.resolve())
+        self._replicas = (
+            ray.remote(num_cpus=0)(Replicas).remote(setup.engine_urls)
+            if setup.engine_urls else None
+        )
+        # Where the cluster has GPUs, a worker takes one; else one core. Servers have their own.
+        self._gpus = 1 if resources.get("GPU") and not setup.engine_urls else 0
+        self.workers = workers or len(setup.engine_urls) or int(
+            resources.get("GPU") or resources.get("CPU") or 1
+        )
+
+    def told(self) -> list[str]:
+        """What results depend on: see `batch.identity`. One worker opens the model for it."""
+        (told, _, _), = self.scored([[]], workers=1)
+        return told
+
+    def scored(
+        self, parts: Sequence[Sequence[Asked]], *, workers: int | None = None
+    ) -> Iterator[tuple[list[str], Sequence[Asked], list[dict[str, Any]]]]:
+        """Partitions as they are done: what they depend on, rows, results.
+
+        Raises:
+            EngineError: Worker after worker died on a partition.
+            RobustnessError: What a worker met.
+        """
+        blocks = [pa.table({_ROWS: [pickle.dumps(list(part))]}) for part in parts]
+        done = ray.data.from_arrow(blocks).map_batches(
+            Worker,
+            fn_constructor_args=(self._setup, self._replicas),
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(size=workers or self.workers),
+            num_cpus=1,
+            num_gpus=self._gpus,
+            # A dead worker starts again, and its partition goes to whoever is free.
+            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": ATTEMPTS - 1},
+        )
+        try:
+            for block in done.iter_batches(batch_size=None, batch_format="pyarrow"):
+                for cell in block[_RESULTS]:
+                    outcome = pickle.loads(cell.as_py())
+                    if isinstance(outcome, RobustnessError):
+                        raise outcome
+                    yield outcome
+        except RayActorError as error:
+            raise EngineError(
+                f"workers died {ATTEMPTS} times on the same rows; they may lack memory. What is "
+                f"done is kept: go on with --resume. Ray says: {_reason(error)}"
+            ) from None
+        except RayTaskError as error:
+            raise EngineError(f"a worker failed: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what lies at the bottom."""
+    lines = str(error.__cause__ or error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
+
+
+def score_file(
+    source: Path,
+    target: Path,
+    setup: Setup,
+    *,
+    address: str,
+    workers: int | None = None,
+    resume: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Reads, scores on a cluster and writes; see `batch.score_file`.
+
+    Args:
+        source: The table.
+        target: Where to write; the journal lies beside it until it is written, and an interrupted
+            run goes on with or without a cluster.
+        setup: What each worker loads.
+        address: `local` starts a cluster on this machine, `auto` finds the one that it belongs to,
+            `HOST:PORT` or `ray://HOST:PORT` name one.
+        workers: By default one a server, else one a GPU of the cluster, or one a core.
+        resume: Whether to take up a journal that is there.
+        on_progress: Called with (rows done, rows).
+
+    Raises:
+        EngineError: There is no cluster at the address, or workers fail again and again.
+        MismatchError: Two workers have different models or indexes.
+        RobustnessError: See `batch.score_file`.
+    """
+    table = batch.read_table(source)
+    rows = batch.asked(table)
+    journal = target.with_name(f".{target.name}.journal")
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        # An address may be that of a running cluster, whose resources are not ours to name.
+        more = {"num_cpus": workers} if address == "local" and workers else {}
+        ray.init(
+            address=address, include_dashboard=False, log_to_driver=False, logging_level="error",
+            **more,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise EngineError(f"no Ray cluster at {address!r}: {error}") from error
+    try:
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        results = _results(
+            rows, _Pool(setup, workers), Journal(journal, resume=resume), on_progress
+        )
+    finally:
+        ray.shutdown()
+    scored = batch.joined(table, results)
+    batch.write_table(scored, target)
+    journal.unlink(missing_ok=True)
+    return scored
+
+
+def _results(
+    rows: Sequence[Asked],
+    pool: _Pool,
+    kept: Journal,
+    on_progress: Callable[[int, int], None] | None,
+) -> list[dict[str, Any]]:
+    """The results of all rows, in order."""
+    # Without a journal there is nothing to know before the first partition is done.
+    known = pool.told() if len(kept) else None
+    results = {} if known is None else {
+        row.number: cells for row in rows if (cells := kept.get(row.key(known))) is not None
+    }
+    left = [row for row in rows if row.number not in results]
+    size = max(1, min(PART, len(left) // (4 * pool.workers)))
+    parts = [left[start : start + size] for start in range(0, len(left), size)]
+    for told, given, found in pool.scored(parts) if parts else ():
+        if known not in (None, told):
+            raise MismatchError(
+                "two workers have different models or indexes at the same paths or servers; every "
+                "machine of the cluster must see the same files"
+            )
+        known = told
+        made = list(zip(given, found, strict=True))
+        # Together: the disk would otherwise be what all workers wait for.
+        kept.keep_all({row.key(told): cells for row, cells in made})
+        results |= {row.number: cells for row, cells in made}
+        if on_progress is not None:
+            on_progress(len(results), len(rows))
+    return [results[row.number] for row in rows]

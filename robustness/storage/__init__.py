@@ -1,0 +1,1 @@
+"""Reads and writes files: atomically, with a schema number and a record of what made them."""

@@ -1,0 +1,1 @@
+"""Trains aligned models, ablations and the embedded backbone."""

@@ -1,0 +1,138 @@
+"""What an ablation trains and measures.
+
+Refuses to train and to measure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from robustness.data import instructions
+from robustness.data.tasks import Task
+from robustness.errors import InputError
+from robustness.models.chat_formats import PromptFormat
+from robustness.storage import files, settings
+from robustness.training.alignment.data import Collections
+from robustness.training.alignment.recipe import KINDS, METHODS, AlignRecipe
+from robustness.types import Example, Instruction, content_id
+
+SETS = (instructions.OBSERVED, instructions.UNOBSERVED_DEVELOPMENT)
+HELD_OUT = instructions.UNOBSERVED_TEST
+_OWN = ("out", "method", "seed", "steps", "eval_every", "learning_rate")
+"""Fields of a run's recipe that follow from the plan."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A backbone with what it is aligned and measured on."""
+
+    model: str
+    """A folder or hub name."""
+    tasks: Sequence[Task]
+    """Their labelled inputs are measured on; those without observed instructions are left out."""
+    examples: Sequence[Example]
+    """What is trained on; the inputs that are measured on are not among them."""
+    instructions: Sequence[Instruction]
+    """Observed, paraphrases, unobserved-development and, where it may be asked, unobserved-test:
+    told apart by their collection."""
+    prompt_format: str = PromptFormat.NONE
+
+    def of(self, collection: str) -> list[Instruction]:
+        """The instructions of one collection."""
+        return [i for i in self.instructions if i.collection == collection]
+
+    def collections(self) -> Collections:
+        """What training sees: never unobserved-test."""
+        return Collections(
+            observed=self.of(instructions.OBSERVED),
+            paraphrases=self.of(instructions.PARAPHRASES),
+            development=self.of(instructions.UNOBSERVED_DEVELOPMENT),
+        )
+
+
+def sizes_of(given: Sequence[str]) -> tuple[tuple[str, Any], ...]:
+    """`Ablation.sizes` from `key=value` each.
+
+    Raises:
+        InputError: A key is none of a recipe's, or the plan's own; or a value is not of its type.
+    """
+    return tuple(settings.values(AlignRecipe, given, fixed=_OWN).items())
+
+
+def rates_of(given: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """`Ablation.rates` from `method=value` each.
+
+    Raises:
+        InputError: A value is no number.
+    """
+    made = []
+    for text in given:
+        method, _, value = text.partition("=")
+        try:
+            made.append((method, float(value)))
+        except ValueError:
+            raise InputError(f"a rate is METHOD=VALUE, such as pt=3e-3; found {text!r}") from None
+    return tuple(made)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ablation:
+    """Methods, seeds and sizes."""
+
+    out: Path
+    """Folder of the summary; each run has a folder in it."""
+    methods: Sequence[str] = METHODS
+    seeds: Sequence[int] = (1, 2, 3)
+    steps: int = 1000
+    """Updates of each run at the most."""
+    eval_every: int = 100
+    """Updates between evaluations on unobserved-development, which select the update."""
+    inputs: int = 64
+    """Labelled inputs of a task that are measured on, at the most."""
+    free: int = 0
+    """Of these inputs, how many are answered in the model's own words as well, at the most."""
+    held_out: bool = False
+    """Whether unobserved-test is asked; that it was is recorded."""
+    keep_weights: bool = False
+    """Whether the weights of `ft` and `ft+kl` stay; an adapter always does."""
+    rates: Sequence[tuple[str, float]] = ()
+    """(method without +kl, peak learning rate) where it is not the recipe's."""
+    sizes: Sequence[tuple[str, Any]] = ()
+    """Other fields of `AlignRecipe`, such as `virtual_tokens`, for every run."""
+
+    def __post_init__(self) -> None:
+        if not self.methods or not self.seeds:
+            raise InputError("an ablation needs a method and a seed at least")
+        for name in self.methods:
+            if name not in METHODS:
+                raise InputError(f"method {name!r} is unknown; choose {', '.join(METHODS)}")
+        if self.inputs < 1:
+            raise InputError(f"inputs is {self.inputs}; it is at least 1")
+        if self.free < 0:
+            raise InputError(f"free is {self.free}; it is at least 0")
+        for name, _ in self.rates:
+            if name not in KINDS:
+                raise InputError(f"a rate is for {', '.join(KINDS)}; found {name!r}")
+
+    def recipe(self, method: str, seed: int) -> AlignRecipe:
+        """One run's."""
+        base = AlignRecipe(
+            out=self.out / f"{method.replace('+', '-')}-{seed}", method=method, seed=seed,
+            steps=self.steps, eval_every=self.eval_every,
+            learning_rate=dict(self.rates).get(method.removesuffix("+kl")),
+        )
+        return replace(base, **dict[str, Any](self.sizes))
+
+    def identity(self, subject: Subject, revision: str) -> dict[str, Any]:
+        """What every run of a folder has in common."""
+        return {
+            "revision": revision, "steps": self.steps, "eval_every": self.eval_every,
+            "inputs": self.inputs, "free": self.free, "rates": files.plain(dict(self.rates)),
+            "sizes": files.plain(dict(self.sizes)), "prompt_format": str(subject.prompt_format),
+            "data": content_id(
+                [e.id for e in subject.examples],
+                [[e.id for e in task.labelled[: self.inputs]] for task in subject.tasks],
+                [i.id for i in subject.instructions if i.collection != HELD_OUT],
+            ),
+        }

@@ -1,0 +1,120 @@
+"""How well a prefix in the making does: accuracy by options on sampled (instruction, input) pairs.
+
+Refuses to know training; a finished prefix is measured with `evaluation.py`.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from robustness.data import prompts
+from robustness.errors import InputError
+from robustness.models.soft_prompts import Front
+from robustness.training.alignment.forward import Forward
+from robustness.training.alignment.groups import Instance, Pool
+from robustness.types import Example, Instruction
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One prompt with every option."""
+
+    instances: tuple[Instance, ...]
+    gold: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What an evaluation gave."""
+
+    accuracy: float
+    """In [0, 1], options compared."""
+    cross_entropy: float
+    """Of the gold option among the options, nats."""
+    cells: int
+
+
+def draw(
+    pool: Pool,
+    instructions: Sequence[Instruction],
+    examples: Mapping[str, Sequence[Example]],
+    count: int,
+    seed: int,
+) -> list[Cell]:
+    """Pairs drawn evenly over instructions.
+
+    Args:
+        pool: Gives token ids.
+        instructions: What is evaluated; those without inputs are left out.
+        examples: Task -> labelled inputs.
+        count: How many pairs.
+        seed: Of the draw.
+    """
+    usable = [i for i in instructions if i.task in examples]
+    rng = random.Random(f"cells-{seed}")
+    rng.shuffle(usable)
+    cells: list[Cell] = []
+    for number in range(count if usable else 0):
+        instruction = usable[number % len(usable)]
+        example = rng.choice(examples[str(instruction.task)])
+        text = prompts.fill(instruction, example)
+        ids = pool.ids(text.text)
+        ends = [
+            (*pool.tokenizer(o, add_special_tokens=False)["input_ids"], pool.end)
+            for o in text.options
+        ]
+        if len(ids) + max(map(len, ends)) <= pool.context:
+            gold = example.options.index(str(example.answer))
+            cells.append(Cell(tuple(Instance(ids, end) for end in ends), gold))
+    return cells
+
+
+@torch.no_grad()
+def score(
+    forward: Forward, cells: Sequence[Cell], prefix: Front | None, rows_per_pass: int
+) -> Score:
+    """Accuracy and cross-entropy over cells.
+
+    Raises:
+        InputError: There are no cells.
+    """
+    if not cells:
+        raise InputError("no instruction of the evaluation set has labelled inputs")
+    flat = [(n, i) for n, cell in enumerate(cells) for i in cell.instances]
+    order = sorted(range(len(flat)), key=lambda k: len(flat[k][1].prompt))
+    values = [0.0] * len(flat)
+    for start in range(0, len(order), 2 * rows_per_pass):
+        part = order[start : start + 2 * rows_per_pass]
+        instances = [flat[k][1] for k in part]
+        targets, mask = forward.targets(instances)
+        logprobs = forward.logits(instances, prefix).float().log_softmax(-1)
+        sums = (logprobs.gather(2, targets.unsqueeze(2)).squeeze(2) * mask).sum(1)
+        for k, value in zip(part, sums.tolist(), strict=True):
+            values[k] = value
+    right, surprise, cursor = 0, 0.0, 0
+    for cell in cells:
+        own = torch.tensor(values[cursor : cursor + len(cell.instances)])
+        cursor += len(cell.instances)
+        right += int(own.argmax()) == cell.gold
+        surprise -= float(own.log_softmax(0)[cell.gold])
+    return Score(
+        accuracy=right / len(cells), cross_entropy=surprise / len(cells), cells=len(cells)
+    )
+
+
+def rank(
+    scores: Mapping[str, Score], selects: str, before: Mapping[str, Any] | None, cost: float
+) -> tuple[float, ...]:
+    """What the best update has the most of: observed accuracy that is kept, then what selects.
+
+    Args:
+        scores: Evaluation set -> what an update reaches.
+        selects: The set whose accuracy selects, then its cross-entropy.
+        before: What the backbone itself reaches under observed instructions, where it was asked.
+        cost: Points of it that may be lost.
+    """
+    kept = before is None or 100 * (before["accuracy"] - scores["observed"].accuracy) <= cost
+    return (kept, scores[selects].accuracy, -scores[selects].cross_entropy)

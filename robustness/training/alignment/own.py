@@ -1,0 +1,86 @@
+"""What an alignment on tasks that somebody brings is trained on: their inputs and phrasings.
+
+Refuses to touch the inputs that a task is measured on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from robustness.data import instructions
+from robustness.data.tasks import Task
+from robustness.errors import InputError
+from robustness.index import representations
+from robustness.paraphrasing.rule_based import paraphrase
+from robustness.training.alignment.data import Collections
+from robustness.types import Example, Instruction
+
+_EVALUATED = 4
+"""One of so many inputs is kept to evaluate on, where the task marks none."""
+
+
+def inputs(task: Task) -> list[Example]:
+    """Labelled inputs: of the split `train` where there is one, else of the development half.
+
+    Raises:
+        InputError: There are too few.
+    """
+    labelled = [e for e in task.examples if e.answer is not None]
+    training = [e for e in labelled if e.split == "train"]
+    development = [e for e in labelled if e.split == "dev"]
+    if not training:
+        training = [
+            replace(e, split="train") for n, e in enumerate(development) if n % _EVALUATED
+        ]
+        development = development[::_EVALUATED]
+    if not training:
+        raise InputError(
+            f"the task {task.id} has no labelled inputs to train on; give it some with the split "
+            "train or dev (those of the split test are what it is measured on)"
+        )
+    return [*training, *development]
+
+
+def _phrasings(task: Task, known: Sequence[Instruction]) -> list[Instruction]:
+    """The instructions that are for a task, each naming it."""
+    return [
+        i if i.task else replace(i, task=task.id, id="")
+        for i in instructions.for_task(known, task.id, task.task_type)
+        if representations.fits(i, task.fields)
+    ]
+
+
+def gather(
+    tasks: Sequence[Task],
+    *,
+    observed: Sequence[Instruction] | None,
+    paraphrases: Sequence[Instruction] | None,
+    seed: int,
+) -> tuple[list[Example], Collections]:
+    """Inputs and instructions of some tasks.
+
+    Args:
+        tasks: With labelled inputs.
+        observed: Reference instructions; those for no task are for every task of their type. None:
+            the shipped ones.
+        paraphrases: None: made of the observed ones.
+        seed: Of the paraphrases that are made.
+
+    Raises:
+        InputError: A task has too few inputs, or no observed instruction.
+    """
+    if observed is None:
+        observed = instructions.builtin(instructions.OBSERVED)
+    chosen = {task.id: _phrasings(task, observed) for task in tasks}
+    if without := [name for name, found in chosen.items() if not found]:
+        raise InputError(
+            f"no observed instruction is for {', '.join(without)}; give a collection file that "
+            "has some, with the task's name or its type alone, with --observed"
+        )
+    references = [i for found in chosen.values() for i in found]
+    if paraphrases is None:
+        spaces = {task.id: task.options for task in tasks if task.options}
+        made = paraphrase(references, seed, answer_spaces=spaces)
+    else:
+        made = [i for task in tasks for i in _phrasings(task, paraphrases)]
+    examples = [e for task in tasks for e in inputs(task)]
+    return examples, Collections(observed=references, paraphrases=made)

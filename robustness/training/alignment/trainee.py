@@ -1,0 +1,129 @@
+"""A backbone with what is trained in it: an input prefix, a deep one, LoRA, or all weights.
+
+Refuses to know losses, data and steps.
+"""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PrefixTuningConfig, TaskType, get_peft_model
+from transformers.pytorch_utils import Conv1D
+
+from robustness.errors import InputError
+from robustness.models import adapters
+from robustness.models.adapters import Kind
+from robustness.models.checkpoint import Checkpoint
+from robustness.models.soft_prompts import Front, KeysValues
+from robustness.training.alignment import prefix as prefixes
+from robustness.training.alignment.recipe import AlignRecipe
+
+
+def _task_type(loaded: Checkpoint) -> TaskType:
+    return TaskType.SEQ_2_SEQ_LM if loaded.encoder_decoder else TaskType.CAUSAL_LM
+
+
+def _wrapped(loaded: Checkpoint, config: Any, seed: int) -> Any:
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        # PEFT 0.21 asks transformers 5 for a property under its old name.
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
+        torch.manual_seed(seed)
+        peft = get_peft_model(loaded.model, config)
+    peft.peft_config["default"].base_model_name_or_path = loaded.id
+    peft.peft_config["default"].revision = None
+    return peft
+
+
+def _deep(recipe: AlignRecipe, loaded: Checkpoint) -> Any:
+    if reason := adapters.obstacle(Kind.DEEP, loaded):
+        raise InputError(f"{recipe.method} cannot be trained on {loaded.id}: {reason}")
+    if recipe.gradient_checkpointing:
+        raise InputError(
+            f"{recipe.method} needs keys and values that are kept, which gradient_checkpointing "
+            "throws away; train without it"
+        )
+    prefixes.check_room(loaded, recipe.virtual_tokens)
+    config = PrefixTuningConfig(
+        task_type=TaskType.CAUSAL_LM,
+        num_virtual_tokens=recipe.virtual_tokens,
+        prefix_projection=True,
+        encoder_hidden_size=recipe.encoder_hidden
+        or int(loaded.model.get_input_embeddings().weight.shape[1]),
+    )
+    return _wrapped(loaded, config, recipe.seed)
+
+
+def _lora(recipe: AlignRecipe, loaded: Checkpoint) -> Any:
+    config = LoraConfig(
+        task_type=_task_type(loaded), r=recipe.rank, lora_alpha=2 * recipe.rank,
+        # Every projection of attention and MLP, whatever the family calls them; not the head.
+        target_modules="all-linear",
+        # The GPT-2 family keeps its weights the other way round.
+        fan_in_fan_out=any(isinstance(m, Conv1D) for m in loaded.model.modules()),
+    )
+    return _wrapped(loaded, config, recipe.seed)
+
+
+class Trainee:
+    """The backbone with what is trained in it."""
+
+    def __init__(self, recipe: AlignRecipe, loaded: Checkpoint) -> None:
+        """Makes it, with first values by the recipe's seed.
+
+        Args:
+            recipe: The method and its sizes.
+            loaded: The backbone; LoRA puts its matrices beside its layers, and `ft` changes them.
+
+        Raises:
+            InputError: The method does not suit the model, or leaves no room for a prompt.
+        """
+        self.loaded = loaded
+        self.peft: Any = None
+        self._kind = recipe.kind
+        if recipe.kind is Kind.INPUT:
+            self.peft = prefixes.create(
+                loaded, virtual_tokens=recipe.virtual_tokens, hidden=recipe.encoder_hidden,
+                seed=recipe.seed,
+            )
+        elif recipe.kind is Kind.DEEP:
+            self.peft = _deep(recipe, loaded)
+        elif recipe.kind is Kind.LORA:
+            self.peft = _lora(recipe, loaded)
+        else:
+            loaded.model.requires_grad_(True)
+        source = loaded.model
+        if recipe.kind in (Kind.INPUT, Kind.DEEP):
+            source = self.peft.prompt_encoder["default"]
+        self.parameters = {n: p for n, p in source.named_parameters() if p.requires_grad}
+
+    def front(self) -> Front | None:
+        """What stands in front of a prompt, with its gradient; None for LoRA and all weights."""
+        if self._kind is Kind.INPUT:
+            return prefixes.table(self.peft)
+        if self._kind is not Kind.DEEP:
+            return None
+        config = self.peft.peft_config["default"]
+        flat = prefixes.table(self.peft).to(self.loaded.model.get_input_embeddings().weight.dtype)
+        return KeysValues.unpacked(
+            flat, layers=config.num_layers, heads=config.num_attention_heads
+        )
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """A copy of what is trained."""
+        return {name: p.detach().cpu().clone() for name, p in self.parameters.items()}
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Puts a copy back."""
+        for name, parameter in self.parameters.items():
+            parameter.copy_(state[name])
+
+    def save(self, folder: Path, text: str) -> None:
+        """Writes an adapter, or the whole model."""
+        if self.peft is not None:
+            prefixes.save(self.peft, folder, text)
+            return
+        self.loaded.model.save_pretrained(folder)
+        self.loaded.tokenizer.save_pretrained(folder)
+        (folder / "README.md").write_text(text, encoding="utf-8")

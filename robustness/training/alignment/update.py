@@ -1,0 +1,103 @@
+"""One update: the gradient of some groups' loss, clipped, at the rate of its step.
+
+Refuses to know which groups come when, and when to stop.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from robustness.models.soft_prompts import Front
+from robustness.training.alignment import loss
+from robustness.training.alignment.forward import Forward
+from robustness.training.alignment.groups import Group
+from robustness.training.alignment.loss import Rows
+from robustness.training.alignment.recipe import AlignRecipe
+from robustness.training.alignment.trainee import Trainee
+
+
+@dataclass(frozen=True, slots=True)
+class StepLoss:
+    """Losses of one update, nats, and the tokens that it read."""
+
+    total: float
+    cross_entropy: float
+    divergence: float
+    tokens: int
+
+
+def accumulate(
+    forward: Forward,
+    groups: Sequence[Group],
+    prefix: Callable[[], Front | None],
+    *,
+    lambda_: float,
+    rows_per_pass: int,
+) -> StepLoss:
+    """Adds the gradient of the loss of some groups to what is trained, in passes of some rows.
+
+    The references come first: their distributions, kept without gradient, serve every pass.
+
+    Args:
+        forward: The backbone.
+        groups: One update.
+        prefix: Gives the prefix with its graph, once a pass.
+        lambda_: Weight of the divergence.
+        rows_per_pass: Prompts computed together.
+    """
+    instances = [g.reference for g in groups]
+    owners = list(range(len(groups)))
+    for number, group in enumerate(groups):
+        instances += group.paraphrases
+        owners += [number] * len(group.paraphrases)
+    device = forward.device
+    owner = torch.tensor(owners, device=device)
+    sizes = torch.tensor([1 + len(g.paraphrases) for g in groups], device=device)
+    targets, mask = forward.targets(instances)
+    whole = Rows(
+        owner, torch.arange(len(owners), device=device) < len(groups), sizes[owner], targets, mask
+    )
+    references: torch.Tensor | None = None
+    sums = torch.zeros(3, device=device)
+    for start in range(0, len(instances), rows_per_pass):
+        part = instances[start : start + rows_per_pass]
+        rows = whole.part(start, start + rows_per_pass)
+        logits = forward.logits(part, prefix(), targets.shape[1])
+        references = loss.keep_references(logits, rows, references, len(groups))
+        made = loss.pt_kl(logits, rows, references, lambda_=lambda_, groups=len(groups))
+        made.total.backward()  # type: ignore[no-untyped-call]
+        sums += torch.stack([made.total.detach(), made.cross_entropy, made.divergence])
+    total, cross_entropy, divergence = sums.tolist()
+    tokens = sum(len(i.prompt) + len(i.answer) for i in instances)
+    return StepLoss(total, cross_entropy, divergence, tokens)
+
+
+def rate(step: int, recipe: AlignRecipe) -> float:
+    """Share of the peak learning rate: linear warm-up, then a cosine down to a tenth."""
+    if step < recipe.warmup:
+        return (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def optimizer_of(recipe: AlignRecipe, trainee: Trainee) -> torch.optim.Optimizer:
+    """AdamW over what is trained."""
+    return torch.optim.AdamW(list(trainee.parameters.values()), weight_decay=recipe.weight_decay)
+
+
+def update(
+    recipe: AlignRecipe, forward: Forward, groups: Sequence[Group], trainee: Trainee,
+    optimizer: torch.optim.Optimizer, step: int,
+) -> StepLoss:
+    """Carries out update number `step` (from 0) on some groups."""
+    made = accumulate(
+        forward, groups, trainee.front, lambda_=recipe.weight, rows_per_pass=recipe.rows_per_pass
+    )
+    torch.nn.utils.clip_grad_norm_(list(trainee.parameters.values()), recipe.clip)
+    for group in optimizer.param_groups:
+        group["lr"] = float(recipe.learning_rate or 0) * rate(step, recipe)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return made

@@ -1,0 +1,261 @@
+"""The card of a backbone: what it was trained on and how accurate it is, from files alone.
+
+Refuses to type in a figure: every number is measured here or read from what training wrote.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline, make_union
+
+from robustness import paths
+from robustness.data import instructions
+from robustness.data.tasks import Task, builtin, builtin_names
+from robustness.models.engine import Engine
+from robustness.models.evaluator import answered
+from robustness.stats.intervals import BoolArray, paired_bootstrap, paired_bootstrap_mean, wilson
+from robustness.storage import files, provenance
+from robustness.training.backbone import corpora, data
+from robustness.types import Example, TaskType
+
+SCHEMA = 3
+SETS = (instructions.OBSERVED, instructions.UNOBSERVED_DEVELOPMENT, instructions.UNOBSERVED_TEST)
+INPUTS = 128
+"""Inputs of each task that the card measures on."""
+REAL_INPUTS = 400
+"""Inputs of each corpus and split, where there are so many."""
+REAL_SPLITS = ("train", "dev", "test")
+PARTS = ("data", "unseen", "free", "followed", "decomposition", "seeds", "ablation", "asked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Accuracy of one task under one set of instructions, in points (0 to 100)."""
+
+    task: str
+    task_type: str
+    collection: str
+    instructions: int
+    inputs: int
+    accuracy: float
+    low: float
+    """Wilson, 95%, over all (instruction, input) answers."""
+    high: float
+    std: float | None
+    """Sample standard deviation over instructions; None for one instruction."""
+    worst: float
+    """Accuracy under the worst single instruction."""
+    chance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """Aligned minus original accuracy on identical cells, mean over tasks, in points."""
+
+    model: str
+    collection: str
+    task_type: str
+    """Or `all`."""
+    tasks: int
+    value: float
+    low: float
+    """95%, resampling each task's instructions and inputs."""
+    high: float
+
+
+Tables = Mapping[tuple[str, str], BoolArray]
+"""(task, collection) -> (instructions, inputs) bool: answered rightly."""
+
+
+def _cell(
+    task: Task, collection: str, correct: BoolArray, examples: Sequence[Example]
+) -> Cell:
+    overall = wilson(int(correct.sum()), correct.size)
+    by_instruction = 100.0 * correct.mean(axis=1)
+    return Cell(
+        task=task.id,
+        task_type=str(task.task_type),
+        collection=collection,
+        instructions=len(correct),
+        inputs=len(examples),
+        accuracy=100 * overall.value,
+        low=100 * overall.low,
+        high=100 * overall.high,
+        std=float(np.std(by_instruction, ddof=1)) if len(correct) > 1 else None,
+        worst=float(by_instruction.min()),
+        chance=100 * float(np.mean([1 / len(e.options) for e in examples])),
+    )
+
+
+def measure(
+    engine: Engine,
+    model: str,
+    *,
+    sets: Sequence[str] = SETS,
+    limit: int | None = INPUTS,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Tables:
+    """Answers by task and set of instructions on the shipped test halves.
+
+    Args:
+        engine: Where the model runs.
+        model: A served model id.
+        sets: Shipped collections to measure under.
+        limit: Inputs a task at the most.
+        on_progress: Called with (done, total) tasks.
+
+    Raises:
+        NotFoundError, EngineError: See `Engine.read`.
+    """
+    tables = {}
+    names = builtin_names()
+    for number, name in enumerate(names, start=1):
+        examples = builtin(name).split("test")[:limit]
+        for collection in sets:
+            chosen = [i for i in instructions.builtin(collection) if i.task == name]
+            if chosen:
+                tables[name, collection] = answered(engine, model, chosen, examples)
+        if on_progress is not None:
+            on_progress(number, len(names))
+    return tables
+
+
+def cells(tables: Tables, limit: int | None = INPUTS) -> list[Cell]:
+    """Accuracies of one model's tables."""
+    return [
+        _cell(builtin(name), collection, correct, builtin(name).split("test")[:limit])
+        for (name, collection), correct in tables.items()
+    ]
+
+
+def gains(model: str, original: Tables, aligned: Tables, *, seed: int = 0) -> list[Gain]:
+    """What an aligned model gains over the original, by set and type of task."""
+    made = []
+    for collection in dict.fromkeys(c for _, c in original):
+        for kind in ("all", *(str(t) for t in TaskType)):
+            names = [
+                n for n, c in original
+                if c == collection and kind in ("all", str(builtin(n).task_type))
+            ]
+            if not names:
+                continue
+            found = paired_bootstrap_mean(
+                [(aligned[n, collection], original[n, collection]) for n in names],
+                rng=np.random.default_rng(seed),
+            )
+            made.append(
+                Gain(
+                    model=model, collection=collection, task_type=kind, tasks=len(names),
+                    value=100 * found.value, low=100 * found.low, high=100 * found.high,
+                )
+            )
+    return made
+
+
+def mean(cells: Sequence[Cell], **wanted: str) -> float | None:
+    """Mean accuracy over the tasks of some cells, in points; None where there are none."""
+    kept = [c.accuracy for c in cells if all(getattr(c, k) == v for k, v in wanted.items())]
+    return float(np.mean(kept)) if kept else None
+
+
+def sizes(nltk_data: Path | None) -> list[dict[str, Any]]:
+    """How many examples each corpus gives to each split: a row a task.
+
+    Raises:
+        NotFoundError: A corpus is missing.
+    """
+    corpora.use(nltk_data)
+    return [
+        {"task": name, "licence": corpora.LICENCES[corpora.SOURCES[name]]}
+        | {split: sum(e.split == split for e in examples) for split in REAL_SPLITS}
+        for name, examples in sorted(data.by_task(corpora.labelled()).items())
+    ]
+
+
+def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[str, Any]]:
+    """Accuracy on the corpora's own splits beside TF-IDF and logistic regression.
+
+    `train`, what both were fitted to, tells what was not learned from what was learned by heart.
+
+    Args:
+        engine: Where the model runs.
+        model: A served model id.
+        nltk_data: Folder with NLTK's `corpora`.
+
+    Returns:
+        A row a task and split: `task`, `split`, `backbone` (mean over the observed instructions),
+        `baseline`, `difference` with `low` and `high` (95%, instructions and inputs drawn again),
+        all in points, `inputs`, `train`.
+
+    Raises:
+        NotFoundError: A corpus is missing.
+    """
+    corpora.use(nltk_data)
+    observed = instructions.builtin(instructions.OBSERVED)
+    rows = []
+    for name, examples in sorted(data.by_task(corpora.labelled()).items()):
+        train = [e for e in examples if e.split == "train"]
+        baseline = _baseline().fit([e.fields["text"] for e in train], [e.answer for e in train])
+        chosen = [i for i in observed if i.task == name]
+        for split in REAL_SPLITS:
+            held = [e for e in examples if e.split == split]
+            # Evenly spaced, so that every class and document of the split is there.
+            spaced = np.linspace(0, len(held) - 1, min(REAL_INPUTS, len(held)))
+            inputs = [held[round(n)] for n in spaced]
+            guessed = baseline.predict([e.fields["text"] for e in inputs])
+            hits = np.array([g == e.answer for g, e in zip(guessed, inputs, strict=True)])
+            correct = answered(engine, model, chosen, inputs)
+            difference = paired_bootstrap(
+                correct, hits[None, :], rng=np.random.default_rng(0)
+            ).points
+            rows.append(
+                {
+                    "task": name, "split": split, "backbone": 100 * float(correct.mean()),
+                    "baseline": 100 * float(hits.mean()), "difference": difference.value,
+                    "low": difference.low, "high": difference.high, "inputs": len(inputs),
+                    "train": len(train),
+                }
+            )
+    return rows
+
+
+def _baseline() -> Any:
+    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=3, sublinear_tf=True)
+    return make_pipeline(make_union(words, letters), LogisticRegression(C=5.0, max_iter=400))
+
+
+def document(
+    measured: Sequence[Cell],
+    gained: Sequence[Gain],
+    real: Sequence[Mapping[str, Any]],
+    folder: Path,
+    **parts: Any,
+) -> dict[str, Any]:
+    """The card as one JSON document.
+
+    Args:
+        measured: See `cells`.
+        gained: See `gains`.
+        real: See `real_text`; empty where the corpora are not there.
+        folder: The backbone, with `training.json`.
+        parts: What else was measured, by its name in `PARTS`; see `quality.describe`.
+    """
+    weights = files.file_hash(folder / "model.safetensors")
+    hashes = {name: files.file_hash(paths.INSTRUCTIONS / f"{name}.jsonl") for name in SETS}
+    return {
+        "schema": SCHEMA,
+        "training": files.read_json(folder / "training.json", schema=1),
+        "weights": weights,
+        "instruction_sets": hashes,
+        "cells": list(measured),
+        "gains": list(gained),
+        "real_text": list(real),
+        **{name: parts.get(name) for name in PARTS},
+        "provenance": provenance.collect(schema=SCHEMA),
+    }

@@ -1,0 +1,150 @@
+"""One call: names of tasks -> a plan; a plan on a model -> records, summary, table and plot.
+
+Refuses to know how an arm is trained and how means are made.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from robustness.data import instructions, tasks
+from robustness.data.tasks import Task
+from robustness.errors import InputError
+from robustness.evaluation.study import sources
+from robustness.evaluation.study.run import Report
+from robustness.models.evaluator import ShouldStop
+from robustness.models.load_options import PLAIN, Loading
+from robustness.storage import files, provenance
+from robustness.training.perturbed import analysis, inputs, report
+from robustness.training.perturbed.plan import Plan, plan
+from robustness.training.perturbed.run import SCHEMA, Experiment, Finished
+from robustness.training.perturbed.values import Recipe, Trained
+from robustness.types import Example
+
+RECORDS = "records.parquet"
+SUMMARY = "summary.json"
+TABLES = "tables.md"
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an experiment wrote."""
+
+    folder: str
+    files: tuple[str, ...]
+    trained: int
+    """Arms that were carried out now."""
+    known: int
+    """Arms that an earlier run had finished."""
+    found: Trained
+
+
+def plan_of(
+    recipe: Recipe,
+    *,
+    task_names: Sequence[str] = (),
+    held_out: Sequence[str] | None = None,
+    observed: str = instructions.OBSERVED,
+    unobserved: str = instructions.UNOBSERVED_DEVELOPMENT,
+    nltk_data: Path | None = None,
+) -> Plan:
+    """Reads what is named and plans it.
+
+    Args:
+        recipe: What is trained and how it is tested.
+        task_names: Tasks to train on, built-in names or files; none: the built-in tasks that have
+            observed phrasings.
+        held_out: Tasks to test only; None: the built-in tasks without observed phrasings.
+        observed: Phrasings to train on, a shipped collection or a file.
+        unobserved: Phrasings to test with, likewise.
+        nltk_data: Folder with NLTK's `corpora`, for the training inputs of the real-text tasks.
+
+    Raises:
+        InputError, NotFoundError: See `plan` and `tasks.find`.
+    """
+    shipped = [tasks.builtin(name) for name in tasks.builtin_names()]
+    chosen = [tasks.find(n) for n in sources.names(task_names)] or [t for t in shipped if t.trained]
+    apart = (
+        [t for t in shipped if not t.trained] if held_out is None
+        else [tasks.find(n) for n in sources.names(held_out)]
+    )
+    first, left = sources.read_instructions([observed])
+    second, more = sources.read_instructions([unobserved])
+    return plan(
+        recipe, tasks=chosen, held_out=apart, observed=first, unobserved=second,
+        training=_training(chosen, recipe, nltk_data), left=[*left, *more],
+    )
+
+
+def _training(
+    chosen: Sequence[Task], recipe: Recipe, nltk_data: Path | None
+) -> Mapping[str, Sequence[Example]]:
+    return inputs.training(chosen, max(recipe.instances), recipe.limit, nltk_data)
+
+
+def train(
+    made: Plan,
+    model: str | Path,
+    out: Path,
+    *,
+    loading: Loading = PLAIN,
+    on_start: Report | None = None,
+    on_progress: Report | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Outcome:
+    """Carries a plan out, or goes on where a killed run stopped, and writes the results.
+
+    Args:
+        made: What to train and test.
+        model: A folder with a transformers model, or a hub name; it is never changed.
+        out: Folder of the results; finished trainings of the same plan and model in it are taken.
+        loading: Revision, device and number type; half precision is trained in float32.
+        on_start: Called once, with (model, arms that are finished, arms in all).
+        on_progress: Called with (what, done, total); updates and generated answers count.
+        should_stop: Asked before each update and each test.
+
+    Raises:
+        InputError: The folder is a file, or nothing fits in the model's context.
+        CancelledError: `should_stop` said so; the same call goes on later.
+        NotFoundError, CorruptFileError, MismatchError: See `Experiment`.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; name a folder for the results")
+    experiment = Experiment(made, model, out, loading=loading)
+    known = experiment.known()
+    arms = len(made.recipe.arms)
+    if on_start is not None:
+        on_start(experiment.loaded.id, known, arms)
+    finished = experiment.run(report=on_progress, should_stop=should_stop)
+    found = summary(experiment, made, finished)
+    written = _write(out, found, finished)
+    return Outcome(
+        folder=str(out), files=written, trained=arms - known, known=known, found=found
+    )
+
+
+def summary(experiment: Experiment, made: Plan, finished: Sequence[Finished]) -> Trained:
+    """Everything that is computed from the answers."""
+    seconds = sum(one.seconds for one in finished)
+    return Trained(
+        model=experiment.loaded.id, revision=experiment.loaded.revision, recipe=made.recipe,
+        tasks=tuple(s.task.id for s in made.sources), held_out=made.held_out,
+        available={s.task.id: len(s.inputs) for s in made.sources},
+        rows=tuple(analysis.rows(finished)), guesses=tuple(analysis.guesses(experiment.words())),
+        left=(*made.left, *experiment.left), seconds=round(seconds, 1),
+        made=provenance.collect(schema=SCHEMA, seconds=seconds),
+    )
+
+
+def _write(out: Path, found: Trained, finished: Sequence[Finished]) -> tuple[str, ...]:
+    lines = [files.plain(answer) for one in finished for answer in one.answers]
+    with files.atomic_path(out / RECORDS) as temporary:
+        pd.DataFrame(lines).to_parquet(temporary, index=False)
+    files.write_json(out / SUMMARY, {"schema": SCHEMA} | files.plain(found))
+    for name, text in ((TABLES, report.tables(found)), (REPORT, report.page(found))):
+        with files.atomic_path(out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return (RECORDS, SUMMARY, TABLES, REPORT)

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+
+from robustness.data.importers import sources
+from robustness.data.tasks import base, table
+from robustness.errors import InputError, NotFoundError
+from robustness.evaluation import study
+from robustness.models.transformers_engine import TransformersEngine
+from robustness.types import TaskType
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mood.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_further_columns_are_fields(tmp_path: Path) -> None:
+    path = written(tmp_path, (
+        'input,options,answer,Speaker name\n"She smiles, and waves.",glad|sad,glad,Zoë\n'
+        "He frowns.,glad|sad,sad,Ben\nIt sits.,glad | sad,,\n"
+    ))
+    task = table.read(path)
+    assert (task.id, task.task_type, task.options) == ("mood", TaskType.BC, ("glad", "sad"))
+    assert task.fields == ("input", "speaker_name")
+    assert task.examples[0].fields == {"input": "She smiles, and waves.", "speaker_name": "Zoë"}
+    assert [e.answer for e in task.examples] == ["glad", "sad", None]
+    base.write(tmp_path / "mood.json", task)
+    assert base.read(tmp_path / "mood.json") == task
+
+
+def test_columns_with_digits_are_fields_of_their_names(
+    tmp_path: Path, tiny_engine: TransformersEngine
+) -> None:
+    rows = "".join(f"He has {n}.,She has {n}.,{'same' if n % 2 else 'other'}\n" for n in range(8))
+    path = written(tmp_path, f"sentence1,Sentence-2,answer\n{rows}")
+    assert table.read(path).fields == ("sentence1", "sentence_2")
+    own = tmp_path / "own.csv"
+    own.write_text(
+        "instruction,task,options,label_words\n"
+        '"{sentence1}\n{sentence_2}\nyes or no, is it so?",mood,same|other,same=yes|other=no\n'
+        "Do both say the same?,mood,same|other,\n", encoding="utf-8",
+    )
+    receipt = sources.take("csv", own, tmp_path / "own.jsonl")
+    assert (receipt.taken, receipt.changes) == (2, ())
+    recipe = study.Recipe(shots=(1,))
+    plan = study.plan_of([str(path)], [str(tmp_path / "own.jsonl")], recipe=recipe)
+    assert plan.left == ()
+    (part, _) = plan.parts
+    asked = next(part.prompts(part.instructions[0]))
+    assert asked.text.startswith("He has") and "\nShe has" in asked.text
+    assert asked.options[:2] in {("yes", "no"), ("no", "yes")}
+    made = study.evaluate(tiny_engine, plan, tmp_path / "run")
+    assert made.calls == 2 * 2 * len(part.examples)
+
+
+def test_options_tell_the_type_and_a_column_the_split(tmp_path: Path) -> None:
+    path = written(tmp_path, "text;options;answer;split\na;x|y|z;x;dev\nb;x|y|z;y;test\n")
+    assert [e.split for e in table.read(path).examples] == ["dev", "test"]
+    assert table.read(path).task_type is TaskType.MC
+    assert table.read(path, TaskType.QA).task_type is TaskType.QA
+    path = written(tmp_path, "input,options,answer\na,x|y,x\nb,u|v,v\n")
+    assert (table.read(path).task_type, table.read(path).options) == (TaskType.QA, ())
+
+
+def test_without_options_the_answers_are_the_options(tmp_path: Path) -> None:
+    path = written(tmp_path, "input,answer\na,yes\nb,no\nc,yes\n")
+    assert table.read(path).options == ("yes", "no")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("input,options\na,x|y\n", "has the columns input, options; expected a CSV with"),
+        ("", r"has the columns \(none\)"),
+        ("input,options,answer\n", "no rows"),
+        ("input,options,answer\na,x|y,z\n", r"line 2: answer 'z' is not among \['x', 'y'\]"),
+        ("input,options,answer\na,x,x\n", "line 2: options"),
+        ("input,options,answer\na,x|y,x\nb,c,x|y,x\n", "line 3: 4 cells, the header has 3"),
+        ("input,options,answer,split\na,x|y,x,tset\n", "split 'tset'"),
+        ("input,Input,answer\na,b,x\n", "a column twice"),
+    ],
+)
+def test_a_malformed_table_is_refused_with_its_line(text: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        table.read(written(tmp_path, text))
+
+
+def test_a_missing_table_says_what_it_should_hold(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="expected a CSV with the columns"):
+        table.read(tmp_path / "nowhere.csv")
