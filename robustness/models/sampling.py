@@ -10,6 +10,7 @@ import torch
 from transformers.modeling_outputs import BaseModelOutput
 
 from robustness.errors import EngineError
+from robustness.models.cached_forward import cache_of, cached_forward
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.detokenizer import Transcript
 from robustness.models.lora import Turn
@@ -124,25 +125,25 @@ class Decoding:
                 raise EngineError(
                     f"the model {self._checkpoint.id} gave values that are not numbers"
                 )
-            cache = out.past_key_values
+            cache = cache_of(out)
             yield logits
 
     def _step(self, cache: Any) -> Any:
         if cache is None:
             deep = None if self._deep is None else self._deep.cache(1)
-            return self._checkpoint.model(
-                inputs_embeds=self._embeds, past_key_values=deep, use_cache=True
+            return cached_forward(
+                self._checkpoint.model, deep, inputs_embeds=self._embeds, use_cache=True
             )
         last = torch.tensor([[self._ids[-1]]], device=self._checkpoint.device)
-        return self._checkpoint.model(input_ids=last, past_key_values=cache, use_cache=True)
+        return cached_forward(self._checkpoint.model, cache, input_ids=last, use_cache=True)
 
     def _encoder_decoder_step(self, cache: Any) -> Any:
         model = self._checkpoint.model
         if cache is None:
             self._encoded = model.get_encoder()(inputs_embeds=self._embeds).last_hidden_state
         last = self._ids[-1] if self._ids else int(model.config.decoder_start_token_id)
-        return model(
-            encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),
+        return cached_forward(
+            model, cache, encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),
             decoder_input_ids=torch.tensor([[last]], device=self._checkpoint.device),
-            past_key_values=cache, use_cache=True,
+            use_cache=True,
         )

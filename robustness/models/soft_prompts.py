@@ -42,7 +42,7 @@ class KeysValues:
         return int(self.keys[0].shape[1])
 
     def cache(self, rows: int) -> DynamicCache:
-        """What a model takes as `past_key_values` for a batch of `rows`."""
+        """The cache that a model takes for a batch of `rows`."""
         return as_cache(self.keys, self.values, rows)
 
     @classmethod

@@ -154,7 +154,7 @@ def test_a_change_that_breaks_off_leaves_the_index_before(
         raise OSError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(observed_index.storage, "write_json", fails)
+        broken.setattr(observed_index.files, "write_json", fails)
         with pytest.raises(OSError, match="full"):
             index_service.add(tiny_engine, saved, observed[-2:], [topics, places])
     assert_same(observed_index.load(folder, spec), before)

@@ -69,6 +69,11 @@ def make(model: Path, out: Path, method: str, seed: int = 1) -> Path:
     return out
 
 
+PEFT_NAMES_THE_CACHE_AS_BEFORE = pytest.mark.filterwarnings(
+    "ignore:`past_key_values` is deprecated"
+)
+
+
 def by_peft(model: Path, adapter: Path, text: str) -> tuple[list[float], np.ndarray]:
     """Option log-probabilities and the representation, each prompt and option alone."""
     base = AutoModelForCausalLM.from_pretrained(model)
@@ -89,6 +94,7 @@ def by_peft(model: Path, adapter: Path, text: str) -> tuple[list[float], np.ndar
     return sums, vector
 
 
+@PEFT_NAMES_THE_CACHE_AS_BEFORE
 @pytest.mark.parametrize("method", ["deep+kl", "lora+kl"])
 def test_readings_equal_those_of_peft_in_batches_of_uneven_lengths(
     method: str, model: Path, tmp_path: Path
@@ -128,6 +134,7 @@ async def _text(engine: TransformersEngine, name: str, prompt: str) -> str:
     return "".join([chunk.text async for chunk in engine.stream(name, prompt, settings)])
 
 
+@PEFT_NAMES_THE_CACHE_AS_BEFORE
 @pytest.mark.parametrize("method", ["deep+kl", "lora+kl"])
 def test_generated_text_is_the_most_probable_by_peft(
     method: str, model: Path, tmp_path: Path

@@ -11,6 +11,7 @@ import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from robustness.models.batching import Batch, Item, Read, embedded, grouped, padded
+from robustness.models.cached_forward import cache_of, cached_forward
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.soft_prompts import Front, KeysValues
 
@@ -48,9 +49,10 @@ class ContinuedReader:
         return ids.to(self._checkpoint.device), mask.to(self._checkpoint.device)
 
     def _read(self, batch: Sequence[Item], prompts: Batch, deep: KeysValues | None) -> Read:
-        out = self._checkpoint.model(
+        out = cached_forward(
+            self._checkpoint.model,
+            None if deep is None else deep.cache(len(batch)),
             **self._arguments(prompts),
-            past_key_values=None if deep is None else deep.cache(len(batch)),
             use_cache=deep is not None or any(item.options for item in batch),
             output_hidden_states=True,
         )
@@ -60,7 +62,7 @@ class ContinuedReader:
         if out.logits.shape[1] != prompts.embeds.shape[1]:
             at = torch.searchsorted(torch.unique(at), at)
         first = out.logits[rows, at].float().log_softmax(-1)
-        cache = out.past_key_values
+        cache = cache_of(out)
         logprobs: list[list[float]] = [[] for _ in batch]
         pairs = [(row, option) for row, item in enumerate(batch) for option in item.options]
         shared = isinstance(cache, DynamicCache) and all(
@@ -104,10 +106,11 @@ class ContinuedReader:
             copied.update(layer.keys[rows], layer.values[rows], number)
         steps = torch.arange(ids.shape[1] - 1, device=ids.device)
         optional = {"position_ids": prompts.lengths[rows][:, None] + steps}
-        out = self._checkpoint.model(
+        out = cached_forward(
+            self._checkpoint.model,
+            copied,
             input_ids=ids[:, :-1],
             attention_mask=torch.cat([prompts.mask[rows], mask[:, :-1]], dim=1),
-            past_key_values=copied,
             **self._known(optional),
         )
         rest = out.logits.float().log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2)

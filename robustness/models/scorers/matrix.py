@@ -13,6 +13,7 @@ import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from robustness.models.batching import Item, Read, grouped
+from robustness.models.cached_forward import cache_of, cached_forward
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.shared_prefix import Shared, shared_starts
 from robustness.models.soft_prompts import Front, KeysValues, as_cache
@@ -27,7 +28,7 @@ _OPTION_TOKENS = 256
 """Option tokens in a row; a longer list of options is read in parts that share the prompt."""
 _LOGITS_WEIGHT = 4
 """What a position with logits weighs in the budget: its scores are as wide as the vocabulary."""
-_NEEDED = {"inputs_embeds", "attention_mask", "position_ids", "past_key_values", "logits_to_keep"}
+_NEEDED = {"inputs_embeds", "attention_mask", "position_ids", "logits_to_keep"}
 
 
 def fits(checkpoint: Checkpoint) -> bool:
@@ -210,10 +211,10 @@ class MatrixReader:
         embeds = model.get_input_embeddings()(ids)
         if isinstance(before, torch.Tensor):
             embeds = torch.cat([before, embeds])
-        out = model(
-            inputs_embeds=embeds[None], past_key_values=deep, use_cache=True, logits_to_keep=1
+        out = cached_forward(
+            model, deep, inputs_embeds=embeds[None], use_cache=True, logits_to_keep=1
         )
-        cache: DynamicCache = out.past_key_values
+        cache: DynamicCache = cache_of(out)
         return cache
 
     def _read(
@@ -222,11 +223,12 @@ class MatrixReader:
         model = self._checkpoint.model
         rows = lay_out(batch, start, front, self._checkpoint.device)
         embeds = model.get_input_embeddings()(rows.ids)
-        out = model(
+        out = cached_forward(
+            model,
+            None if cache is None else repeated(cache, len(batch)),
             inputs_embeds=embeds,
             attention_mask=rows.mask(front, embeds.dtype),
             position_ids=rows.positions,
-            past_key_values=None if cache is None else repeated(cache, len(batch)),
             use_cache=cache is not None,
             # Indices rather than a number: a slice of a batch makes the output layer slow.
             logits_to_keep=torch.arange(rows.own - 1, rows.ids.shape[1], device=embeds.device),

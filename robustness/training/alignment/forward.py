@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from robustness.errors import InputError
+from robustness.models.cached_forward import cached_forward
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.soft_prompts import Front, KeysValues
 from robustness.training.alignment import prefix as prefixes
@@ -102,12 +103,12 @@ class Forward:
         # Padding stands on the right: no token of a causal model looks at it, so no mask is needed.
         rows = torch.arange(len(instances), device=self.device)[:, None]
         arguments = {"inputs_embeds": embeds, "position_ids": positions, "use_cache": False}
-        if cache is not None:
-            arguments["past_key_values"] = cache
         if self._head is not None:
-            hidden = self.model.get_decoder()(**arguments).last_hidden_state
+            hidden = cached_forward(
+                self.model.get_decoder(), cache, **arguments
+            ).last_hidden_state
             return self._head(hidden[rows, at])  # type: ignore[no-any-return]
-        return self.model(**arguments).logits[rows, at]  # type: ignore[no-any-return]
+        return cached_forward(self.model, cache, **arguments).logits[rows, at]  # type: ignore[no-any-return]
 
     def _encoder_decoder(
         self, instances: Sequence[Instance], prefix: torch.Tensor | None, width: int

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from robustness.models.scorers.matrix import MatrixReader
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.types import Prompt
 from tests.conftest import make_tokenizer
-from tests.test_transformers_engine import alone, make_prefix
+from tests.models.test_transformers_engine import alone, make_prefix
 
 REAL_PASS_TOKENS = matrix.pass_tokens
 RULE = "Read the story and say where the person is; answer with one of the options. Story: "
@@ -154,6 +155,7 @@ def test_a_shared_start_is_computed_once(llama: Path, monkeypatch: pytest.Monkey
     engine = TransformersEngine(llama, device="cpu", batch_tokens=200)
     tokens, forward = 0, engine.checkpoint.model.forward
 
+    @wraps(forward)
     def counted(**arguments: torch.Tensor) -> object:
         nonlocal tokens
         tokens += arguments["inputs_embeds"].shape[:2].numel()

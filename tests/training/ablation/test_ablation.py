@@ -18,7 +18,7 @@ from robustness.training.ablation.report import RunResult
 from robustness.training.backbone import ablation as table
 from robustness.training.backbone import card_markdown
 from robustness.types import Instruction, TaskType
-from tests.test_align import EXAMPLES, OBSERVED, OPTIONS, PARAPHRASES, made
+from tests.training.alignment.test_align import EXAMPLES, OBSERVED, OPTIONS, PARAPHRASES, made
 
 CPU = Loading(device="cpu")
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
