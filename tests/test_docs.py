@@ -59,6 +59,7 @@ def test_an_option_that_does_not_exist_is_found() -> None:
         parsed(["evaluate", "--tasks", "x", "--instructions", "y", "--out", "z", "--fast"])
 
 
+@pytest.mark.slow
 def test_the_worked_example_runs_as_written(
     backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,8 @@ import pytest
 from robustness import cli
 from robustness.storage import files
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments: str) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -95,6 +95,7 @@ def workers() -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 @needs_ray
 @quiet
 def test_two_workers_of_which_one_is_killed_give_what_one_process_gives(
@@ -122,6 +123,7 @@ def test_two_workers_of_which_one_is_killed_give_what_one_process_gives(
     assert sorted(p.name for p in tmp_path.iterdir() if p.suffix != ".csv") == []
 
 
+@pytest.mark.slow
 @needs_ray
 @quiet
 def test_rows_that_kill_every_worker_end_the_run_and_the_rest_is_kept(
@@ -156,6 +158,7 @@ def test_rows_that_kill_every_worker_end_the_run_and_the_rest_is_kept(
     assert target.read_bytes() == plain.read_bytes()
 
 
+@pytest.mark.slow
 @needs_ray
 @quiet
 def test_servers_do_the_work_and_one_that_is_down_costs_no_row(
@@ -182,6 +185,7 @@ def test_servers_do_the_work_and_one_that_is_down_costs_no_row(
     assert there.read_bytes() == alone.read_bytes() == here.read_bytes()
 
 
+@pytest.mark.slow
 @needs_ray
 @quiet
 def test_what_a_worker_cannot_load_is_said_in_the_familys_words(

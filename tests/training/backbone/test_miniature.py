@@ -18,6 +18,7 @@ pytestmark = [
         "STEADFAST_DATA" not in os.environ, reason="STEADFAST_DATA names no data folder"
     ),
     pytest.mark.timeout(900),
+    pytest.mark.slow,
 ]
 
 
