@@ -33,7 +33,7 @@ class Setup:
 
 
 def ray_cluster() -> ModuleType:
-    """`robustness.scoring.batch.ray_scoring`, with Ray's telemetry off.
+    """`robustness.scoring.ray_scoring`, with Ray's telemetry off.
 
     Raises:
         InputError: Ray is not installed.
@@ -41,7 +41,7 @@ def ray_cluster() -> ModuleType:
     # Ray reads it when it is loaded, and its workers inherit it.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
-        return importlib.import_module("robustness.scoring.batch.ray_scoring")
+        return importlib.import_module("robustness.scoring.ray_scoring")
     except ModuleNotFoundError as error:
         if error.name != "ray":
             raise

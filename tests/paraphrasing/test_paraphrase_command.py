@@ -80,13 +80,13 @@ _PROCESS = """
 import json
 import sys
 from pathlib import Path
-from robustness import instructions
-from robustness.alignment import rewrite
+from robustness.data import instructions
+from robustness.paraphrasing import pipeline
 given = instructions.read(Path(sys.argv[1]))
 out = Path(sys.argv[2])
-rewrite.write(
-    given, rewrite.Offline(4, 3), out, answer_spaces=json.loads(sys.argv[3]),
-    apart=rewrite.kept_apart(()),
+pipeline.write(
+    given, pipeline.Offline(4, 3), out, answer_spaces=json.loads(sys.argv[3]),
+    apart=pipeline.kept_apart(()),
 )
 """
 

@@ -53,7 +53,7 @@ def test_without_ray_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "robustness.scoring.batch.ray_scoring", raising=False)
+    monkeypatch.delitem(sys.modules, "robustness.scoring.ray_scoring", raising=False)
     with pytest.raises(InputError, match=r"pip install -r requirements-ray\.txt"):
         ray_setup.ray_cluster()
     with pytest.raises(SystemExit) as ended:
