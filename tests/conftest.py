@@ -1,12 +1,31 @@
-"""Tiny random models of both families, made once a session, the embedded backbone, and servers."""
+"""Tiny random models of both families, made once a session, the embedded backbone, and servers.
 
+The home folder, the caches and the settings of whoever runs the tests are out of reach: they are
+replaced before any library looks at them.
+"""
+
+import atexit
+import os
+import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+_HOME = Path(tempfile.mkdtemp(prefix="steadfast-tests-"))
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ |= {
+    "HOME": str(_HOME),
+    "XDG_CACHE_HOME": str(_HOME / "cache"),
+    "XDG_CONFIG_HOME": str(_HOME / "config"),
+    "HF_HOME": str(_HOME / "cache" / "huggingface"),
+}
+for _name in ("STEADFAST_JOBS", "STEADFAST_PARAPHRASER_KEY", "VLLM_API_KEY", "HF_HUB_CACHE"):
+    os.environ.pop(_name, None)
 
 import pytest
 import torch

@@ -67,6 +67,7 @@ def test_every_task_has_ten_unobserved_instructions() -> None:
         assert sum(i.task == task for n in names for i in instructions.builtin(n)) >= 10, task
 
 
+@pytest.mark.slow
 def test_no_set_contains_a_near_duplicate_of_another_set() -> None:
     sets = [[pool.shingles(i.text) for i in instructions.builtin(name)] for name in COLLECTIONS]
     for a, first in enumerate(sets):

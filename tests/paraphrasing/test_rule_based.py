@@ -179,6 +179,7 @@ def test_an_outline_finds_fields_options_core_and_cue() -> None:
     assert found.sentences == ("Read this.",) and found.filler(0)
 
 
+@pytest.mark.slow
 def test_the_shipped_paraphrases_are_what_the_shipped_seed_gives(tmp_path: Path) -> None:
     try:
         shipped = instructions.builtin(instructions.PARAPHRASES)

@@ -26,6 +26,7 @@ def made(embedded: Workbench) -> Probes:
     return perturbations.probe(embedded, TEXT, task="giver", limit=LIMIT)
 
 
+@pytest.mark.slow
 def test_every_alteration_is_measured_on_the_same_inputs(made: Probes) -> None:
     assert [row.kind for row in made.rows] == list(Kind)
     assert made.absent == {}
@@ -60,6 +61,7 @@ def test_reliance_is_the_given_accuracy_minus_the_others(made: Probes) -> None:
     assert guess.low == pytest.approx(own.accuracy_low - made.random_guess)
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_probes(embedded: Workbench, made: Probes) -> None:
     assert perturbations.probe(embedded, TEXT, task="giver", limit=LIMIT) == made
 

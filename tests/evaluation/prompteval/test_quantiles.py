@@ -50,6 +50,7 @@ def test_right_answers_are_evened_out_within_an_instruction():
     assert asked[:, 30:].sum(1).tolist() == [4] * 5
 
 
+@pytest.mark.slow
 def test_every_cell_asked_gives_the_very_quantiles():
     cells = simulated(1)
     ask, asked = answered(cells)
@@ -65,6 +66,7 @@ def test_every_cell_asked_gives_the_very_quantiles():
     assert found.mean.value == pytest.approx(100 * cells.mean())
 
 
+@pytest.mark.slow
 def test_intervals_from_a_tenth_of_the_cells_cover_about_as_they_say():
     inside, errors, naive = [], [], []
     for seed in range(12):
@@ -83,6 +85,7 @@ def test_intervals_from_a_tenth_of_the_cells_cover_about_as_they_say():
     assert np.mean(errors) < 0.8 * np.mean(naive)
 
 
+@pytest.mark.slow
 def test_a_run_stops_where_the_intervals_are_narrow_enough():
     cells = simulated(2)
     ask, asked = answered(cells)
@@ -95,6 +98,7 @@ def test_a_run_stops_where_the_intervals_are_narrow_enough():
     assert len(asked) == found.asked < cells.size
 
 
+@pytest.mark.slow
 def test_a_budget_is_kept_and_a_seed_repeats():
     cells = simulated(3)
     ask, asked = answered(cells)

@@ -71,6 +71,7 @@ def test_a_budget_is_a_share(embedded, pool, share):
         )
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_document(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["quantiles", "--task", "scene_indoors", "--budget", "0.02", "--json"])

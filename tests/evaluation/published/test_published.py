@@ -217,6 +217,7 @@ def test_a_missing_cell_and_an_unknown_table_are_refused(tmp_path: Path) -> None
         published.table("table9")
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_json_document_or_text(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -20,6 +20,8 @@ from robustness.models import evaluator
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.types import Instruction
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pool() -> list[Instruction]:

@@ -24,7 +24,10 @@ from server.application import create_app
 from server.engines import build_engine
 from server.settings import settings_from
 
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
+    pytest.mark.slow,
+]
 
 VERBS = ("Name", "Determine", "Work out", "Give me", "Find", "Tell me")
 WHATS = ("what the text is about", "the subject of the sentence")

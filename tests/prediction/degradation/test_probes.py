@@ -51,6 +51,7 @@ def test_only_numbers_of_inputs_that_there_are_are_used() -> None:
     assert probes.steps(3) == [3]
 
 
+@pytest.mark.slow
 def test_skill_counts_as_shown_only_beyond_doubt() -> None:
     rng = np.random.default_rng(0)
     measured = rng.normal(10, 8, 60)

@@ -21,7 +21,10 @@ from robustness.types import Instruction, TaskType
 from tests.training.alignment.test_align import EXAMPLES, OBSERVED, OPTIONS, PARAPHRASES, made
 
 CPU = Loading(device="cpu")
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
+    pytest.mark.slow,
+]
 
 DEVELOPMENT = [
     made(f"{text} {{text}}", collection="unobserved-development", observed=False)

@@ -32,7 +32,10 @@ from robustness.training.alignment.trainee import Trainee
 from robustness.training.alignment.update import accumulate
 from robustness.types import Example, Instruction, TaskType
 
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
+    pytest.mark.slow,
+]
 
 OPTIONS = ("food", "sport")
 WORDS = ("lamp", "kitchen", "story", "red", "music", "travel", "person", "office")

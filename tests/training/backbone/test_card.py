@@ -11,6 +11,8 @@ from robustness.models.transformers_engine import TransformersEngine
 from robustness.storage import files
 from robustness.training.backbone import card, card_markdown
 
+pytestmark = pytest.mark.slow
+
 
 def _tables(share: float) -> dict[tuple[str, str], np.ndarray]:
     rng = np.random.default_rng(0)

@@ -36,6 +36,7 @@ def splits(examples: list[Example], width: int | None = None) -> dict[str, set[s
 
 
 @needs_data
+@pytest.mark.slow
 def test_every_task_has_labelled_text_in_every_split(labelled: dict[str, list[Example]]) -> None:
     assert set(labelled) == set(corpora.OPTIONS)
     for task, examples in labelled.items():

@@ -23,6 +23,7 @@ def test_deleting_words_keeps_placeholders_and_lines() -> None:
 @pytest.mark.skipif(
     "STEADFAST_DATA" not in os.environ, reason="STEADFAST_DATA names no data folder"
 )
+@pytest.mark.slow
 def test_no_sentence_stands_in_two_splits_of_the_real_text() -> None:
     corpora.use(Path(os.environ["STEADFAST_DATA"]) / "nltk_data")
     rows = corpora.labelled()
