@@ -1,42 +1,52 @@
 """OpenAI's documents of completions and embeddings, whole and in pieces.
 
-Refuses to know where the text comes from.
+The models are those of the `openai` package. Only the fields that are set here are sent: see
+`routes.openai`, which leaves the unset ones out.
 """
 
 import base64
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from openai.types import Completion, CompletionChoice, CompletionUsage, Model
+from openai.types.chat import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionMessage,
+    ChatCompletionTokenLogprob,
+    chat_completion,
+    chat_completion_chunk,
+)
+from openai.types.chat.chat_completion_token_logprob import TopLogprob
+from openai.types.completion_choice import Logprobs
+from openai.types.create_embedding_response import Usage
 
 from robustness.models.engine import ModelInfo
 from robustness.types import CompletionChunk, FloatArray, TokenLogprob
+from server import wire
 
-Document = dict[str, Any]
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
-def model(info: ModelInfo) -> Document:
+def model(info: ModelInfo) -> Model:
     """One served model."""
-    return {"id": info.id, "object": "model", "created": 0, "owned_by": "steadfast"}
+    return Model(id=info.id, object="model", created=0, owned_by="steadfast")
 
 
-def usage(ends: Sequence[CompletionChunk]) -> dict[str, int]:
+def usage(ends: Sequence[CompletionChunk]) -> CompletionUsage:
     """Tokens of completions, from the last piece of each."""
     prompt = sum(c.prompt_tokens for c in ends)
     completion = sum(c.completion_tokens for c in ends)
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-    }
+    return CompletionUsage(
+        prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
+    )
 
 
 def embeddings(
     served: str, vectors: Sequence[FloatArray], tokens: int, *, packed: bool
-) -> Document:
+) -> wire.EmbeddingList:
     """Representations.
 
     Args:
@@ -48,30 +58,30 @@ def embeddings(
     rows = []
     for index, vector in enumerate(vectors):
         little = np.asarray(vector, dtype="<f4")
-        value: object = (
-            base64.b64encode(little.tobytes()).decode() if packed else little.tolist()
-        )
-        rows.append({"object": "embedding", "index": index, "embedding": value})
-    return {
-        "object": "list",
-        "data": rows,
-        "model": served,
-        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-    }
+        value = base64.b64encode(little.tobytes()).decode() if packed else little.tolist()
+        rows.append(wire.Embedding(object="embedding", index=index, embedding=value))
+    return wire.EmbeddingList(
+        object="list", data=rows, model=served,
+        usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
+    )
 
 
-def _token(token: str, logprob: float) -> Document:
+def _bytes(token: str) -> list[int] | None:
     # Part of a character: its bytes are not known from the text.
-    known = None if _UNKNOWN in token else list(token.encode())
-    return {"token": token, "logprob": logprob, "bytes": known}
+    return None if _UNKNOWN in token else list(token.encode())
 
 
-def _chat_logprobs(tokens: Sequence[TokenLogprob]) -> Document:
-    content = [
-        _token(t.token, t.logprob) | {"top_logprobs": [_token(*pair) for pair in t.top]}
+def _chat_logprobs(tokens: Sequence[TokenLogprob]) -> list[ChatCompletionTokenLogprob]:
+    return [
+        ChatCompletionTokenLogprob(
+            token=t.token, logprob=t.logprob, bytes=_bytes(t.token),
+            top_logprobs=[
+                TopLogprob(token=token, logprob=logprob, bytes=_bytes(token))
+                for token, logprob in t.top
+            ],
+        )
         for t in tokens
     ]
-    return {"content": content, "refusal": None}
 
 
 def _by_text(top: Sequence[tuple[str, float]]) -> dict[str, float]:
@@ -82,84 +92,148 @@ def _by_text(top: Sequence[tuple[str, float]]) -> dict[str, float]:
     return best
 
 
-def _text_logprobs(tokens: Sequence[TokenLogprob], offset: int) -> Document:
+def _text_logprobs(tokens: Sequence[TokenLogprob], offset: int) -> Logprobs:
     offsets = []
     for token in tokens:
         offsets.append(offset)
         offset += len(token.token)
-    return {
-        "tokens": [t.token for t in tokens],
-        "token_logprobs": [t.logprob for t in tokens],
-        "top_logprobs": [_by_text(t.top) for t in tokens],
-        "text_offset": offsets,
-    }
+    return Logprobs(
+        tokens=[t.token for t in tokens],
+        token_logprobs=[t.logprob for t in tokens],
+        top_logprobs=[_by_text(t.top) for t in tokens],
+        text_offset=offsets,
+    )
 
 
-class CompletionForm:
-    """Writes one reply's documents: all carry the same id."""
+class _Form:
+    """What all documents of one reply have in common: an id, the time and the model's id."""
 
-    def __init__(self, served: str, *, chat: bool, logprobs: bool) -> None:
+    def __init__(self, served: str, *, logprobs: bool) -> None:
         """Takes an id and the time.
 
         Args:
             served: The model's id.
-            chat: Whether in the format of chat completions.
             logprobs: Whether log-probabilities were asked for.
         """
-        self._chat = chat
+        self._served = served
         self._wants_logprobs = logprobs
-        self._head = {
-            "id": f"{'chatcmpl' if chat else 'cmpl'}-{uuid.uuid4().hex}",
-            "created": int(time.time()),
-            "model": served,
-        }
+        self._key = uuid.uuid4().hex
+        self._created = int(time.time())
 
-    def whole(self, results: Sequence[Sequence[CompletionChunk]]) -> Document:
+
+class TextForm(_Form):
+    """Writes one reply to `POST /v1/completions`."""
+
+    def whole(self, results: Sequence[Sequence[CompletionChunk]]) -> Completion:
         """The reply to a request without `stream`.
 
         Args:
             results: Each prompt's pieces, in order.
         """
-        choices = []
-        for index, chunks in enumerate(results):
-            text = "".join(c.text for c in chunks)
-            content: Document = {"text": text}
-            if self._chat:
-                message = {"role": "assistant", "content": text, "refusal": None}
-                content = {"message": message}
-            tokens = [t for c in chunks for t in c.logprobs]
-            choices.append(self._choice(index, tokens, 0, chunks[-1].finish_reason) | content)
-        kind = "chat.completion" if self._chat else "text_completion"
-        ends = [chunks[-1] for chunks in results]
-        return self._head | {"object": kind, "choices": choices, "usage": usage(ends)}
+        choices = [
+            self._choice(
+                index, "".join(c.text for c in chunks), [t for c in chunks for t in c.logprobs],
+                0, chunks[-1].finish_reason,
+            )
+            for index, chunks in enumerate(results)
+        ]
+        return self._document(choices, [chunks[-1] for chunks in results])
 
-    def piece(self, index: int, chunk: CompletionChunk, offset: int) -> Document:
+    def piece(
+        self, index: int, chunk: CompletionChunk, offset: int, *, counted: bool = False
+    ) -> Completion:
         """One piece of a stream.
 
         Args:
             index: The prompt's place.
             chunk: The piece.
             offset: Characters of this prompt's answer that were sent before.
+            counted: Whether it carries the usage so far.
         """
-        content: Document = {"text": chunk.text}
-        if self._chat:
-            role = {"role": "assistant"} if offset == 0 else {}
-            content = {"delta": role | {"content": chunk.text}}
-        choice = self._choice(index, chunk.logprobs, offset, chunk.finish_reason) | content
-        return self._streamed([choice])
+        choice = self._choice(index, chunk.text, chunk.logprobs, offset, chunk.finish_reason)
+        return self._document([choice], [chunk] if counted else None)
 
-    def last(self, ends: Sequence[CompletionChunk]) -> Document:
+    def last(self, ends: Sequence[CompletionChunk]) -> Completion:
         """The piece that carries the usage and no choice."""
-        return self._streamed([]) | {"usage": usage(ends)}
+        return self._document([], ends)
 
-    def _streamed(self, choices: list[Document]) -> Document:
-        kind = "chat.completion.chunk" if self._chat else "text_completion"
-        return self._head | {"object": kind, "choices": choices}
+    def _document(
+        self, choices: list[CompletionChoice], ends: Sequence[CompletionChunk] | None
+    ) -> Completion:
+        made = Completion.construct(
+            id=f"cmpl-{self._key}", object="text_completion", created=self._created,
+            model=self._served, choices=choices,
+        )
+        if ends is not None:
+            made.usage = usage(ends)
+        return made
 
     def _choice(
-        self, index: int, tokens: Sequence[TokenLogprob], offset: int, finish: str | None
-    ) -> Document:
+        self, index: int, text: str, tokens: Sequence[TokenLogprob], offset: int,
+        finish: str | None,
+    ) -> CompletionChoice:
+        # Not validated: the model knows no piece in the middle of a stream, whose reason is null.
+        return CompletionChoice.construct(
+            index=index, text=text, finish_reason=finish,
+            logprobs=_text_logprobs(tokens, offset) if self._wants_logprobs else None,
+        )
+
+
+class ChatForm(_Form):
+    """Writes one reply to `POST /v1/chat/completions`."""
+
+    def whole(self, results: Sequence[Sequence[CompletionChunk]]) -> ChatCompletion:
+        """The reply to a request without `stream`: see `TextForm.whole`."""
+        choices = []
+        for index, chunks in enumerate(results):
+            logprobs = None
+            if self._wants_logprobs:
+                tokens = [t for c in chunks for t in c.logprobs]
+                logprobs = chat_completion.ChoiceLogprobs(
+                    content=_chat_logprobs(tokens), refusal=None
+                )
+            message = ChatCompletionMessage(
+                role="assistant", content="".join(c.text for c in chunks), refusal=None
+            )
+            choices.append(
+                chat_completion.Choice.construct(
+                    index=index, message=message, logprobs=logprobs,
+                    finish_reason=chunks[-1].finish_reason,
+                )
+            )
+        return ChatCompletion(
+            id=f"chatcmpl-{self._key}", object="chat.completion", created=self._created,
+            model=self._served, choices=choices, usage=usage([c[-1] for c in results]),
+        )
+
+    def piece(
+        self, index: int, chunk: CompletionChunk, offset: int, *, counted: bool = False
+    ) -> ChatCompletionChunk:
+        """One piece of a stream: see `TextForm.piece`."""
         logprobs = None
         if self._wants_logprobs:
-            logprobs = _chat_logprobs(tokens) if self._chat else _text_logprobs(tokens, offset)
-        return {"index": index, "logprobs": logprobs, "finish_reason": finish}
+            logprobs = chat_completion_chunk.ChoiceLogprobs(
+                content=_chat_logprobs(chunk.logprobs), refusal=None
+            )
+        delta = chat_completion_chunk.ChoiceDelta(content=chunk.text)
+        if offset == 0:
+            delta.role = "assistant"
+        choice = chat_completion_chunk.Choice.construct(
+            index=index, delta=delta, logprobs=logprobs, finish_reason=chunk.finish_reason
+        )
+        return self._document([choice], [chunk] if counted else None)
+
+    def last(self, ends: Sequence[CompletionChunk]) -> ChatCompletionChunk:
+        """The piece that carries the usage and no choice."""
+        return self._document([], ends)
+
+    def _document(
+        self, choices: list[chat_completion_chunk.Choice], ends: Sequence[CompletionChunk] | None
+    ) -> ChatCompletionChunk:
+        made = ChatCompletionChunk.construct(
+            id=f"chatcmpl-{self._key}", object="chat.completion.chunk", created=self._created,
+            model=self._served, choices=choices,
+        )
+        if ends is not None:
+            made.usage = usage(ends)
+        return made

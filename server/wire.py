@@ -1,17 +1,22 @@
-"""JSON <-> the library's values: the only pydantic models of the wire.
+"""JSON <-> the library's values: the pydantic models of requests and replies.
 
 Requests in OpenAI's format tolerate keys that its clients send, and refuse by name those that would
-change the answer and are not offered; our own refuse every unknown key.
+change the answer and are not offered; our own refuse every unknown key. Replies in OpenAI's format
+are the `openai` package's models, and a reply that is one of the library's dataclasses (a
+`Prediction`, a `Job`) is described by that dataclass; the other replies have their models here.
 """
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+from openai.types import CreateEmbeddingResponse, Model
+from openai.types import Embedding as OpenAIEmbedding
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from robustness.data.tasks import Task
 from robustness.errors import InputError
-from robustness.types import Example, GenerationSettings
+from robustness.models.engine import ModelInfo, Withheld
+from robustness.types import Example, GenerationSettings, TaskType
 
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "best_of": (1,),
@@ -286,3 +291,115 @@ class CountTokens(Ours):
 
     model: str
     texts: Annotated[list[str], Field(max_length=_LARGEST_BATCH)]
+
+
+class Embedding(OpenAIEmbedding):
+    """One row of `POST /v1/embeddings`."""
+
+    embedding: list[float] | str  # type: ignore[assignment]
+    """As a string: base64 of little-endian float32, which `openai` decodes by itself."""
+
+
+class EmbeddingList(CreateEmbeddingResponse):
+    """The reply of `POST /v1/embeddings`."""
+
+    data: Sequence[Embedding]  # type: ignore[assignment]
+
+
+class ModelList(BaseModel):
+    """The reply of `GET /v1/models`."""
+
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+class TaskRow(BaseModel):
+    """A built-in task, without its inputs."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    title: str
+    task_type: TaskType
+    description: str
+    fields: tuple[str, ...]
+    options: tuple[str, ...]
+    source: str
+    trained: bool
+
+
+class TaskList(BaseModel):
+    """The reply of `GET /robustness/v1/tasks`."""
+
+    tasks: list[TaskRow]
+
+
+class EngineRow(BaseModel):
+    """The reply of `GET /robustness/v1/engine`."""
+
+    name: str
+    models: list[ModelInfo]
+
+
+class ReadingRow(BaseModel):
+    """What was read of one prompt."""
+
+    prompt_id: str
+    option_logprobs: list[float]
+    """Nats, in the order of the options."""
+    representation: list[float]
+
+
+class Readings(BaseModel):
+    """The reply of `POST /robustness/v1/read`."""
+
+    readings: list[ReadingRow]
+
+
+class PromptText(BaseModel):
+    """The reply of `POST /robustness/v1/chat_prompt`."""
+
+    prompt: str
+
+
+class TokenCounts(BaseModel):
+    """The reply of `POST /robustness/v1/count_tokens`."""
+
+    tokens: list[int]
+
+
+class Alive(BaseModel):
+    """The reply of `GET /healthz`."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ModelState(BaseModel):
+    """Whether one model can be predicted for."""
+
+    id: str
+    indexed: bool
+    calibrated: bool
+    reason: str | None = None
+    """Why it has no index."""
+
+
+class Ready(BaseModel):
+    """The reply of `GET /readyz` where the server can answer."""
+
+    status: Literal["ready"] = "ready"
+    engine: str
+    reason: str
+    """Why this engine was taken."""
+    models: list[ModelState]
+    withheld: list[Withheld]
+    """Models that were asked for and that the engine cannot serve."""
+
+
+class Unready(BaseModel):
+    """The reply of status 503 of `GET /readyz`."""
+
+    status: Literal["unavailable"] = "unavailable"
+    problem: str
+    engine: str
+    reason: str

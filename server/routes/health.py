@@ -4,26 +4,24 @@ Refuses to compute anything.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from robustness.errors import EngineError, RobustnessError
 from robustness.models.engine import Withheld
-from robustness.storage import files
 from robustness.workbench import Workbench
-from server import errors
+from server import errors, wire
 from server.metrics import Metrics
 
 
-def _state(workbench: Workbench, model: str) -> dict[str, Any]:
+def _state(workbench: Workbench, model: str) -> wire.ModelState:
     try:
         calibrated = workbench.calibration(model) is not None
     except RobustnessError as error:
-        return {"id": model, "indexed": False, "calibrated": False, "reason": str(error)}
-    return {"id": model, "indexed": True, "calibrated": calibrated}
+        return wire.ModelState(id=model, indexed=False, calibrated=False, reason=str(error))
+    return wire.ModelState(id=model, indexed=True, calibrated=calibrated)
 
 
 def routes(
@@ -41,28 +39,30 @@ def routes(
     engine = workbench.engine
 
     @router.get("/healthz")
-    async def healthz() -> dict[str, str]:
+    async def healthz() -> wire.Alive:
         """The process answers."""
-        return {"status": "ok"}
+        return wire.Alive()
 
-    @router.get("/readyz")
-    def readyz() -> JSONResponse:
+    @router.get(
+        "/readyz", response_model=wire.Ready, response_model_exclude_none=True,
+        responses={503: {"model": wire.Unready}},
+    )
+    def readyz() -> wire.Ready | JSONResponse:
         """What answers, and why; 503 where the engine does not."""
-        about = {"engine": engine.name, "reason": reason}
         try:
             # The smallest question that reaches an engine behind another server.
             engine.count_tokens(workbench.original, ["ready"])
         except EngineError as error:
+            away = wire.Unready(problem=str(error), engine=engine.name, reason=reason)
             return JSONResponse(
-                {"status": "unavailable", "problem": str(error)} | about,
-                status_code=503,
-                headers={"Retry-After": str(errors.RETRY_SECONDS)},
+                away.model_dump(), 503, {"Retry-After": str(errors.RETRY_SECONDS)}
             )
         models = [_state(workbench, m) for m in (workbench.original, *workbench.aligned)]
-        left = files.plain(withheld)
-        return JSONResponse({"status": "ready"} | about | {"models": models, "withheld": left})
+        return wire.Ready(
+            engine=engine.name, reason=reason, models=models, withheld=list(withheld)
+        )
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def read_metrics() -> Response:
         """Counters in Prometheus' text format."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -3,14 +3,11 @@
 Refuses to score: `server.jobs` does.
 """
 
-from typing import Any
-
 from fastapi import APIRouter, UploadFile
 from fastapi.responses import FileResponse
 
 from robustness.errors import InputError
-from robustness.storage import files
-from server.jobs import Jobs
+from server.jobs import Job, Jobs
 
 
 def routes(jobs: Jobs, largest: int) -> APIRouter:
@@ -23,19 +20,22 @@ def routes(jobs: Jobs, largest: int) -> APIRouter:
     router = APIRouter(prefix="/robustness/v1/jobs", tags=["jobs"])
 
     @router.post("", status_code=202)
-    def submit(file: UploadFile) -> Any:
+    def submit(file: UploadFile) -> Job:
         """Uploads a CSV, JSON-lines or Parquet file of instructions."""
         content = file.file.read(largest + 1)
         if len(content) > largest:
             raise InputError(f"file: larger than {largest} bytes; split it")
-        return files.plain(jobs.submit(file.filename or "upload.csv", content))
+        return jobs.submit(file.filename or "upload.csv", content)
 
     @router.get("/{job_id}")
-    def get(job_id: str) -> Any:
+    def get(job_id: str) -> Job:
         """How far a job is."""
-        return files.plain(jobs.get(job_id))
+        return jobs.get(job_id)
 
-    @router.get("/{job_id}/result")
+    @router.get(
+        "/{job_id}/result", response_class=FileResponse,
+        responses={200: {"content": {"text/csv": {}}}},
+    )
     def result(job_id: str) -> FileResponse:
         """The scored CSV."""
         return FileResponse(
@@ -43,11 +43,11 @@ def routes(jobs: Jobs, largest: int) -> APIRouter:
         )
 
     @router.delete("/{job_id}")
-    def cancel(job_id: str, remove: bool = False) -> Any:
+    def cancel(job_id: str, remove: bool = False) -> Job:
         """Stops a job that has not ended; with `?remove=true`, deletes the files of one that has.
 
         Apart, so that a job that ends while it is being cancelled keeps its result.
         """
-        return files.plain(jobs.remove(job_id) if remove else jobs.cancel(job_id))
+        return jobs.remove(job_id) if remove else jobs.cancel(job_id)
 
     return router

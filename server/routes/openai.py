@@ -10,7 +10,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, Response
+from fastapi.sse import format_sse_event
+from openai.types import Completion, Model
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from robustness.errors import RobustnessError
 from robustness.index import representations
@@ -18,7 +20,7 @@ from robustness.models.engine import Engine
 from robustness.types import CompletionChunk, GenerationSettings
 from server import documents, errors, wire
 from server.connection import EventStream, while_connected
-from server.documents import CompletionForm, Document
+from server.documents import ChatForm, TextForm
 from server.metrics import Metrics
 
 
@@ -65,26 +67,27 @@ async def _close(source: AsyncIterator[CompletionChunk]) -> None:
         await source.aclose()
 
 
-def _event(document: Document) -> str:
-    return f"data: {json.dumps(document, ensure_ascii=False)}\n\n"
+def _event(document: Completion | ChatCompletionChunk) -> bytes:
+    # Without warnings: the model does not know the null reason of a piece in the middle.
+    return format_sse_event(data_str=document.model_dump_json(exclude_unset=True, warnings=False))
 
 
 async def _events(
     first: tuple[int, CompletionChunk],
     rest: AsyncGenerator[tuple[int, CompletionChunk]],
-    form: CompletionForm,
+    form: TextForm | ChatForm,
     options: wire.StreamOptions,
-) -> AsyncGenerator[str]:
+) -> AsyncGenerator[bytes]:
     """Server-sent events; an error in the middle is an event, since the status has been sent."""
     ends: dict[int, CompletionChunk] = {}
     sent: dict[int, int] = {}
 
-    def event(index: int, chunk: CompletionChunk) -> str:
-        document = form.piece(index, chunk, sent.get(index, 0))
+    def event(index: int, chunk: CompletionChunk) -> bytes:
+        document = form.piece(
+            index, chunk, sent.get(index, 0), counted=options.continuous_usage_stats
+        )
         sent[index] = sent.get(index, 0) + len(chunk.text)
         ends[index] = chunk
-        if options.continuous_usage_stats:
-            document |= {"usage": documents.usage([chunk])}
         return _event(document)
 
     async with aclosing(rest):
@@ -95,23 +98,25 @@ async def _events(
             if options.include_usage:
                 yield _event(form.last(list(ends.values())))
         except RobustnessError as error:
-            yield _event(errors.document(error)[1])
-        yield "data: [DONE]\n\n"
+            yield format_sse_event(data_str=json.dumps(errors.document(error)[1]))
+        yield format_sse_event(data_str="[DONE]")
 
 
-async def _answer(
+async def _stream(
     request: Request,
     asked: wire.Completion | wire.Chat,
     generations: _Generations,
-    form: CompletionForm,
-) -> Response:
-    if not asked.stream:
-        done = await while_connected(request, generations.whole())
-        return JSONResponse(form.whole(done))
+    form: TextForm | ChatForm,
+) -> EventStream:
     # The first piece is awaited before the status is sent: a wrong prompt is a 400, not an event.
     pieces = generations.pieces()
     first = await while_connected(request, anext(pieces))
     return EventStream(_events(first, pieces, form, asked.stream_options or wire.StreamOptions()))
+
+
+_STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "Whole, or with `stream` in pieces."}
+}
 
 
 def routes(engine: Engine, metrics: Metrics) -> APIRouter:
@@ -123,37 +128,47 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
     """
     router = APIRouter(prefix="/v1", tags=["openai"])
 
-    @router.get("/models")
-    async def models() -> dict[str, Any]:
+    @router.get("/models", response_model_exclude_unset=True)
+    async def models() -> wire.ModelList:
         """The served models: the original and its aligned forms."""
-        return {"object": "list", "data": [documents.model(m) for m in engine.models()]}
+        return wire.ModelList(object="list", data=[documents.model(m) for m in engine.models()])
 
-    @router.get("/models/{model:path}")
-    async def model(model: str) -> Document:
+    @router.get("/models/{model:path}", response_model_exclude_unset=True)
+    async def model(model: str) -> Model:
         """One served model."""
         return documents.model(representations.served(engine, model))
 
-    @router.post("/completions")
-    async def completions(asked: wire.Completion, request: Request) -> Response:
+    @router.post(
+        "/completions", response_model=Completion, response_model_exclude_unset=True,
+        responses=_STREAMED,
+    )
+    async def completions(asked: wire.Completion, request: Request) -> Completion | EventStream:
         """Text that follows a prompt."""
         representations.served(engine, asked.model)
         settings = asked.settings()
-        form = CompletionForm(asked.model, chat=False, logprobs=settings.logprobs is not None)
+        form = TextForm(asked.model, logprobs=settings.logprobs is not None)
         generations = _Generations(engine, metrics, asked.model, asked.prompt, settings)
-        return await _answer(request, asked, generations, form)
+        if asked.stream:
+            return await _stream(request, asked, generations, form)
+        return form.whole(await while_connected(request, generations.whole()))
 
-    @router.post("/chat/completions")
-    async def chat(asked: wire.Chat, request: Request) -> Response:
+    @router.post(
+        "/chat/completions", response_model=ChatCompletion, response_model_exclude_unset=True,
+        responses=_STREAMED,
+    )
+    async def chat(asked: wire.Chat, request: Request) -> ChatCompletion | EventStream:
         """The answer to a conversation."""
         settings = asked.settings(representations.served(engine, asked.model).context)
         messages = [m.plain() for m in asked.messages]
         prompt = await run_in_threadpool(engine.chat_prompt, asked.model, messages)
-        form = CompletionForm(asked.model, chat=True, logprobs=settings.logprobs is not None)
+        form = ChatForm(asked.model, logprobs=settings.logprobs is not None)
         generations = _Generations(engine, metrics, asked.model, [prompt], settings)
-        return await _answer(request, asked, generations, form)
+        if asked.stream:
+            return await _stream(request, asked, generations, form)
+        return form.whole(await while_connected(request, generations.whole()))
 
     @router.post("/embeddings")
-    def embeddings(asked: wire.Embeddings) -> Document:
+    def embeddings(asked: wire.Embeddings) -> wire.EmbeddingList:
         """Representations: penultimate layer at the first decoded token."""
         vectors = engine.represent(asked.model, asked.input)
         tokens = sum(engine.count_tokens(asked.model, asked.input))

@@ -3,13 +3,10 @@
 Refuses to compute: each handler parses, makes one call, and shows.
 """
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 
 from robustness.models.evaluator import ShouldStop
-from robustness.storage import files
-from robustness.types import Measurement, Prompt
+from robustness.types import Comparison, Measurement, Prediction, Prompt
 from robustness.workbench import Workbench
 from server import wire
 from server.connection import in_thread_while_connected
@@ -21,15 +18,14 @@ def routes(workbench: Workbench) -> APIRouter:
     engine = workbench.engine
 
     @router.get("/tasks")
-    def tasks() -> dict[str, Any]:
+    def tasks() -> wire.TaskList:
         """The built-in tasks."""
-        rows = [files.plain(task) for task in workbench.tasks()]
-        return {"tasks": [{k: v for k, v in row.items() if k != "examples"} for row in rows]}
+        return wire.TaskList(tasks=[wire.TaskRow.model_validate(t) for t in workbench.tasks()])
 
     @router.post("/predict")
-    def predict(asked: wire.Predict) -> Any:
+    def predict(asked: wire.Predict) -> Prediction:
         """Nearest observed instructions and the predicted degradation."""
-        made = workbench.predict(
+        return workbench.predict(
             asked.instruction,
             task=asked.task,
             inputs=wire.examples(asked.inputs) or None,
@@ -39,24 +35,22 @@ def routes(workbench: Workbench) -> APIRouter:
             probe=asked.probe,
             labelled=asked.labelled,
         )
-        return files.plain(made)
 
     @router.post("/compare")
-    def compare(asked: wire.Compare) -> Any:
+    def compare(asked: wire.Compare) -> Comparison:
         """The same instruction on the original and the aligned model."""
         task = None if asked.task is None else workbench.task(asked.task)
         given = wire.examples([] if asked.input is None else [asked.input], task)
-        made = workbench.compare(
+        return workbench.compare(
             asked.instruction,
             task=asked.task,
             example=given[0] if given else None,
             models=asked.models,
             label_words=asked.label_words,
         )
-        return files.plain(made)
 
     @router.post("/measure")
-    async def measure(asked: wire.Measure, request: Request) -> Any:
+    async def measure(asked: wire.Measure, request: Request) -> Measurement:
         """Accuracy on the task's labelled inputs, and the loss against the observed ones."""
 
         def work(should_stop: ShouldStop) -> Measurement:
@@ -69,30 +63,38 @@ def routes(workbench: Workbench) -> APIRouter:
                 should_stop=should_stop,
             )
 
-        return files.plain(await in_thread_while_connected(request, work))
+        return await in_thread_while_connected(request, work)
 
     @router.get("/engine")
-    def describe() -> Any:
+    def describe() -> wire.EngineRow:
         """What another server's `--backend` needs to know."""
-        return files.plain({"name": engine.name, "models": engine.models()})
+        return wire.EngineRow(name=engine.name, models=engine.models())
 
     @router.post("/read")
-    def read(asked: wire.Read) -> Any:
+    def read(asked: wire.Read) -> wire.Readings:
         """Option log-probabilities (nats) and representations of prompts."""
         prompts = [
             Prompt(instruction_id="", example_id="", text=p.text, options=tuple(p.options))
             for p in asked.prompts
         ]
-        return files.plain({"readings": engine.read(asked.model, prompts)})
+        rows = [
+            wire.ReadingRow(
+                prompt_id=made.prompt_id, option_logprobs=made.option_logprobs.tolist(),
+                representation=made.representation.tolist(),
+            )
+            for made in engine.read(asked.model, prompts)
+        ]
+        return wire.Readings(readings=rows)
 
     @router.post("/chat_prompt")
-    def chat_prompt(asked: wire.ChatPrompt) -> dict[str, str]:
+    def chat_prompt(asked: wire.ChatPrompt) -> wire.PromptText:
         """The text that a model reads for a conversation."""
-        return {"prompt": engine.chat_prompt(asked.model, [m.plain() for m in asked.messages])}
+        messages = [m.plain() for m in asked.messages]
+        return wire.PromptText(prompt=engine.chat_prompt(asked.model, messages))
 
     @router.post("/count_tokens")
-    def count_tokens(asked: wire.CountTokens) -> dict[str, list[int]]:
+    def count_tokens(asked: wire.CountTokens) -> wire.TokenCounts:
         """Tokens of texts as prompts."""
-        return {"tokens": engine.count_tokens(asked.model, asked.texts)}
+        return wire.TokenCounts(tokens=engine.count_tokens(asked.model, asked.texts))
 
     return router

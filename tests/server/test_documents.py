@@ -1,12 +1,13 @@
 from robustness.types import CompletionChunk, TokenLogprob
-from server.documents import CompletionForm
+from server.documents import ChatForm, TextForm
 
 HALF = "\N{REPLACEMENT CHARACTER}"
 
 
 def piece(chat: bool, tokens: tuple[TokenLogprob, ...]) -> dict:
-    form = CompletionForm("m", chat=chat, logprobs=True)
-    return form.piece(0, CompletionChunk(text="x", logprobs=tokens), 5)["choices"][0]["logprobs"]
+    form = (ChatForm if chat else TextForm)("m", logprobs=True)
+    made = form.piece(0, CompletionChunk(text="x", logprobs=tokens), 5)
+    return made.model_dump(exclude_unset=True, warnings=False)["choices"][0]["logprobs"]
 
 
 def test_of_two_tokens_with_one_text_the_most_probable_is_shown() -> None:

@@ -128,3 +128,16 @@ def test_the_replies_are_what_they_were(replies: dict[str, Any]) -> None:
     if os.environ.get("STEADFAST_SAVE_REPLIES"):
         SAVED.write_text(json.dumps(replies, indent=1, sort_keys=True) + "\n")
     assert replies == json.loads(SAVED.read_text())
+
+
+def test_the_description_says_what_every_good_reply_looks_like(http: httpx.Client) -> None:
+    described = http.get("/openapi.json").json()
+    for path, methods in described["paths"].items():
+        for method, about in methods.items():
+            (good,) = (r for status, r in about["responses"].items() if status.startswith("2"))
+            other = set(good["content"]) - {"application/json", "text/event-stream"}
+            if other:
+                assert other <= {"text/csv", "text/plain"}, (path, method)
+                continue
+            name = good["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]
+            assert described["components"]["schemas"][name]["properties"], (path, method)
