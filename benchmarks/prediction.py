@@ -34,6 +34,7 @@ from tqdm import tqdm  # noqa: E402
 from robustness.errors import InputError  # noqa: E402
 from robustness.prediction.degradation import conformal  # noqa: E402
 from robustness.prediction.degradation.texts import Estimates, TextPredictor  # noqa: E402
+from robustness.stats import near_duplicates  # noqa: E402
 
 Floats = npt.NDArray[np.float64]
 Figures = dict[str, float | int | None]
@@ -100,15 +101,15 @@ def predict(rows: Rows) -> Predicted:
         for name in ("alone", "transfer")
     }
     means, neighbours = np.empty(shape), np.empty(shape)
-    groups = conformal.clusters(rows.texts)
-    for mask in conformal.folds(groups, 10, np.random.default_rng(0)):
-        known = [t for t, out in zip(rows.texts, mask, strict=True) if not out]
-        asked = [t for t, out in zip(rows.texts, mask, strict=True) if out]
-        mean = np.nanmean(rows.accuracies[~mask], 0)
+    groups = near_duplicates.clusters(rows.texts)
+    for fitted, mask in conformal.splits(groups, 10, seed=0):
+        known = [rows.texts[n] for n in fitted]
+        asked = [rows.texts[n] for n in mask]
+        mean = np.nanmean(rows.accuracies[fitted], 0)
         means[mask] = mean
-        neighbours[mask] = nearest(known, rows.accuracies[~mask], asked)
+        neighbours[mask] = nearest(known, rows.accuracies[fitted], asked)
         try:
-            predictor = TextPredictor(known, rows.accuracies[~mask])
+            predictor = TextPredictor(known, rows.accuracies[fitted])
         except InputError:
             # Too few paraphrases or clusters are left to learn from: the mean, and no interval.
             for estimates in made.values():

@@ -1,9 +1,10 @@
 """Adapters in PEFT's format, read and checked: input prefixes, deep prefixes, LoRA.
 
-Refuses to know engines; each says itself which kinds it can serve.
+Each engine says itself which kinds it can serve. PEFT loads LoRA (see `peft_lora.py`); soft prompts
+are read here, as they are put in front of prompts by this project's own batching.
 """
 
-from collections.abc import Callable
+import importlib
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,13 +19,12 @@ from robustness import paths
 from robustness.errors import CorruptFileError, MismatchError, NotFoundError
 from robustness.models import checkpoint as checkpoints
 from robustness.models.checkpoint import Checkpoint
-from robustness.models.lora import Lora, Pair
 from robustness.models.soft_prompts import Front, KeysValues
+from robustness.models.turns import Switch
 from robustness.storage import files
 
 _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
-_STEM = "base_model.model."
 _OWN_LAYOUT = ("bloom", "gpt_bigcode")
 """Families whose keys and values PEFT lays out in a way of their own."""
 _TRAIN = "train it again with: python -m robustness align"
@@ -59,7 +59,8 @@ class Adapter:
     """What stood around the prompts that it was trained on; None: nobody wrote it down."""
     front: Front | None = None
     """What stands in front of a prompt; None for LoRA."""
-    lora: Lora | None = None
+    lora: Switch | None = None
+    """Switches LoRA on and off in the model; None for the others."""
 
     @property
     def virtual(self) -> int:
@@ -107,42 +108,52 @@ def obstacle(kind: Kind, checkpoint: Checkpoint) -> str | None:
     return None
 
 
-def load(name: str, folder: Path, checkpoint: Checkpoint) -> Adapter:
-    """Reads an adapter of any kind.
+class Loader:
+    """Loads adapters for one model."""
 
-    Args:
-        name: What it is called in the model id.
-        folder: Holds `adapter_config.json` and `adapter_model.safetensors`.
-        checkpoint: The backbone that it belongs to.
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Loads none yet.
 
-    Raises:
-        NotFoundError: A file is missing.
-        CorruptFileError: A file cannot be read, or holds values that are not numbers.
-        MismatchError: It is of another kind or shape than the model takes.
-    """
-    kind = kind_of(folder)
-    if kind is Kind.INPUT:
-        prefix = checkpoints.load_prefix(name, folder, checkpoint)
+        Args:
+            checkpoint: The backbone that they belong to; LoRA adapters change its layers in place.
+        """
+        self._checkpoint = checkpoint
+        self._lora: Any = None
+
+    def load(self, name: str, folder: Path) -> Adapter:
+        """Reads an adapter of any kind; PEFT is imported with the first LoRA adapter.
+
+        Args:
+            name: What it is called in the model id.
+            folder: Holds `adapter_config.json` and `adapter_model.safetensors`.
+
+        Raises:
+            NotFoundError: A file is missing.
+            CorruptFileError: A file cannot be read, or holds values that are not numbers.
+            MismatchError: It is of another kind or shape than the model takes.
+        """
+        kind, checkpoint = kind_of(folder), self._checkpoint
+        if kind is Kind.INPUT:
+            prefix = checkpoints.load_prefix(name, folder, checkpoint)
+            return Adapter(
+                name=name, kind=kind, digest=prefix.digest, prompt_format=prefix.prompt_format,
+                front=prefix.table,
+            )
+        if reason := obstacle(kind, checkpoint):
+            raise MismatchError(f"{folder} cannot be put on {checkpoint.id}: {reason}")
+        tensors = _tensors(folder / _WEIGHTS)
         return Adapter(
-            name=name, kind=kind, digest=prefix.digest, prompt_format=prefix.prompt_format,
-            front=prefix.table,
+            name=name, kind=kind, digest=files.file_hash(folder / _WEIGHTS)[:16],
+            prompt_format=checkpoints.trained_in(folder),
+            front=_deep(name, tensors, checkpoint) if kind is Kind.DEEP else None,
+            lora=self._peft().add(name, folder, tensors) if kind is Kind.LORA else None,
         )
-    if reason := obstacle(kind, checkpoint):
-        raise MismatchError(f"{folder} cannot be put on {checkpoint.id}: {reason}")
-    config, tensors = files.read_json(folder / _CONFIG), _tensors(folder / _WEIGHTS)
-    digest, trained = files.file_hash(folder / _WEIGHTS)[:16], checkpoints.trained_in(folder)
-    like = checkpoint.model.get_input_embeddings().weight
 
-    def placed(tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.to(device=checkpoint.device, dtype=like.dtype)
-
-    if kind is Kind.DEEP:
-        front = _deep(name, tensors, checkpoint, placed)
-        return Adapter(
-            name=name, kind=kind, digest=digest, prompt_format=trained, front=front
-        )
-    lora = _lora(name, config, tensors, checkpoint, placed)
-    return Adapter(name=name, kind=kind, digest=digest, prompt_format=trained, lora=lora)
+    def _peft(self) -> Any:
+        if self._lora is None:
+            peft_lora = importlib.import_module("robustness.models.peft_lora")
+            self._lora = peft_lora.PeftLora(self._checkpoint)
+        return self._lora
 
 
 def _tensors(weights: Path) -> dict[str, torch.Tensor]:
@@ -165,12 +176,7 @@ def key_shape(config: Any) -> tuple[int, int, int]:
     return int(config.num_hidden_layers), int(shared or heads), width
 
 
-_Placed = Callable[[torch.Tensor], torch.Tensor]
-
-
-def _deep(
-    name: str, tensors: dict[str, torch.Tensor], checkpoint: Checkpoint, placed: _Placed
-) -> KeysValues:
+def _deep(name: str, tensors: dict[str, torch.Tensor], checkpoint: Checkpoint) -> KeysValues:
     layers, heads, width = key_shape(checkpoint.model.config)
     table = tensors.get("prompt_embeddings")
     wanted = layers * 2 * heads * width
@@ -180,41 +186,6 @@ def _deep(
             f"the deep prefix {name} has prompt_embeddings of shape {found}, the model "
             f"{checkpoint.id} needs (n, {wanted}); {_TRAIN}"
         )
-    return KeysValues.unpacked(placed(table), layers=layers, heads=heads)
-
-
-def _lora(
-    name: str, config: dict[str, Any], tensors: dict[str, torch.Tensor], checkpoint: Checkpoint,
-    placed: _Placed,
-) -> Lora:
-    for key in ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "lora_bias"):
-        if config.get(key):
-            raise MismatchError(
-                f"the LoRA adapter {name} uses {key}, which is not served; merge it into its model "
-                "with PEFT and serve that"
-            )
-    rank, alpha = int(config["r"]), float(config["lora_alpha"])
-    scale = alpha / (rank**0.5 if config.get("use_rslora") else rank)
-    paths = sorted({key.removeprefix(_STEM).rpartition(".lora_")[0] for key in tensors})
-    pairs: dict[str, Pair] = {}
-    for path in paths:
-        down = tensors.get(f"{_STEM}{path}.lora_A.weight")
-        up = tensors.get(f"{_STEM}{path}.lora_B.weight")
-        if down is None or up is None:
-            raise MismatchError(
-                f"the LoRA adapter {name} has no lora_A and lora_B for {path}"
-                "; only matrices beside linear layers are served"
-            )
-        try:
-            weight = checkpoint.model.get_submodule(path).weight
-        except AttributeError:
-            weight = torch.empty(0)
-        if sorted(weight.shape) != sorted((up.shape[0], down.shape[1])):
-            raise MismatchError(
-                f"the LoRA adapter {name} fits no layer {path} of {checkpoint.id} "
-                f"(({up.shape[0]}, {down.shape[1]}) against {tuple(weight.shape)}); {_TRAIN}"
-            )
-        pairs[path] = Pair(placed(down), placed(up), scale)
-    if not pairs:
-        raise MismatchError(f"the LoRA adapter {name} holds no matrices; {_TRAIN}")
-    return pairs
+    like = checkpoint.model.get_input_embeddings().weight
+    placed = table.to(device=checkpoint.device, dtype=like.dtype)
+    return KeysValues.unpacked(placed, layers=layers, heads=heads)

@@ -39,7 +39,7 @@ class Served:
             obstacle: Why the engine cannot serve adapters of a kind; those are withheld.
 
         Raises:
-            NotFoundError, CorruptFileError, MismatchError, InputError: See `adapters.load` and
+            NotFoundError, CorruptFileError, MismatchError, InputError: See `adapters.Loader` and
                 `chat_formats.choose`; an adapter was trained on prompts in another format.
         """
         self.checkpoint = checkpoint
@@ -47,18 +47,14 @@ class Served:
         self._format = chat_formats.choose(prompt_format, model, checkpoint.tokenizer)
         self._adapters: dict[str, Adapter | None] = {checkpoint.id: None}
         self._withheld: list[Withheld] = []
+        loader = adapters.Loader(checkpoint)
         for name, folder in (prefixes or {}).items():
             served = f"{checkpoint.id}+{name}"
             if reason := obstacle(adapters.kind_of(folder), checkpoint):
                 self._withheld.append(Withheld(id=served, reason=reason))
             else:
-                adapter = adapters.load(name, folder, checkpoint)
+                adapter = loader.load(name, folder)
                 self._adapters[served] = self._in_its_format(adapter, folder)
-
-    @property
-    def adapters(self) -> list[Adapter]:
-        """Those that are served."""
-        return [adapter for adapter in self._adapters.values() if adapter is not None]
 
     def withheld(self) -> list[Withheld]:
         """Models that were asked for and that the engine cannot serve."""

@@ -10,11 +10,13 @@ import torch
 from transformers.modeling_outputs import BaseModelOutput
 
 from robustness.errors import EngineError
+from robustness.models.adapters import Adapter
+from robustness.models.batching import Item, embedded
 from robustness.models.cached_forward import cache_of, cached_forward
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.detokenizer import Transcript
-from robustness.models.lora import Turn
-from robustness.models.soft_prompts import Front, KeysValues
+from robustness.models.soft_prompts import KeysValues
+from robustness.models.turns import Turns
 from robustness.types import CompletionChunk, GenerationSettings, TokenLogprob
 
 
@@ -45,28 +47,26 @@ class Decoding:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        embeds: torch.Tensor,
-        prompt_tokens: int,
+        item: Item,
         settings: GenerationSettings,
-        turn: Turn,
-        before: Front | None = None,
+        turns: Turns,
+        adapter: Adapter | None = None,
     ) -> None:
         """Prepares without computing.
 
         Args:
             checkpoint: The model.
-            embeds: (1, T, D), the prompt's embeddings, behind those of an input prefix.
-            prompt_tokens: Tokens of the text alone.
+            item: The prompt.
             settings: How to sample.
-            turn: Taken for each step, so that several generations take turns.
-            before: What stands in front of the prompt.
+            turns: One is taken for each step, so that several generations take turns.
+            adapter: What the model has on it.
         """
         self._checkpoint = checkpoint
-        self._embeds = embeds
-        self._prompt_tokens = prompt_tokens
+        self._item = item
         self._settings = settings
-        self._turn = turn
-        self._deep = before if isinstance(before, KeysValues) else None
+        self._turns = turns
+        self._front = None if adapter is None else adapter.front
+        self._lora = None if adapter is None else adapter.lora
         self._generator = torch.Generator()
         if settings.seed is None:
             self._generator.seed()
@@ -80,10 +80,11 @@ class Decoding:
         Raises:
             EngineError: The model gave values that are not numbers.
         """
-        room = self._checkpoint.context - self._embeds.shape[1] - len(self._deep or ())
+        taken = len(self._item.ids) + (0 if self._front is None else len(self._front))
+        room = self._checkpoint.context - taken
         if self._checkpoint.encoder_decoder:
             room = self._checkpoint.context
-        transcript = Transcript(self._checkpoint.tokenizer, self._prompt_tokens, self._settings)
+        transcript = Transcript(self._checkpoint.tokenizer, len(self._item.ids), self._settings)
         self._ids = transcript.ids
         steps = self._steps()
         for _ in range(min(self._settings.max_tokens, room)):
@@ -118,7 +119,7 @@ class Decoding:
         step = self._encoder_decoder_step if self._checkpoint.encoder_decoder else self._step
         cache: Any = None
         while True:
-            with self._turn.taken():
+            with self._turns.taken(self._lora):
                 out = step(cache)
                 logits: torch.Tensor = out.logits[0, -1].float().cpu()
             if not bool(torch.isfinite(logits).any()) or bool(torch.isnan(logits).any()):
@@ -128,11 +129,16 @@ class Decoding:
             cache = cache_of(out)
             yield logits
 
+    def _embeds(self) -> torch.Tensor:
+        """(1, T, D), the prompt's embeddings, behind those of an input prefix."""
+        lookup = self._checkpoint.model.get_input_embeddings()
+        return embedded([self._item], lookup, self._front, self._checkpoint.device).embeds
+
     def _step(self, cache: Any) -> Any:
         if cache is None:
-            deep = None if self._deep is None else self._deep.cache(1)
+            deep = self._front.cache(1) if isinstance(self._front, KeysValues) else None
             return cached_forward(
-                self._checkpoint.model, deep, inputs_embeds=self._embeds, use_cache=True
+                self._checkpoint.model, deep, inputs_embeds=self._embeds(), use_cache=True
             )
         last = torch.tensor([[self._ids[-1]]], device=self._checkpoint.device)
         return cached_forward(self._checkpoint.model, cache, input_ids=last, use_cache=True)
@@ -140,7 +146,7 @@ class Decoding:
     def _encoder_decoder_step(self, cache: Any) -> Any:
         model = self._checkpoint.model
         if cache is None:
-            self._encoded = model.get_encoder()(inputs_embeds=self._embeds).last_hidden_state
+            self._encoded = model.get_encoder()(inputs_embeds=self._embeds()).last_hidden_state
         last = self._ids[-1] if self._ids else int(model.config.decoder_start_token_id)
         return cached_forward(
             model, cache, encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),

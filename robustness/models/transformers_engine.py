@@ -1,4 +1,4 @@
-"""The engine in this process: transformers models, with adapters put on by hand.
+"""The engine in this process: transformers models, with soft prompts or LoRA.
 
 Refuses to know instructions and tasks: prompts come in, readings and text go out.
 """
@@ -16,14 +16,14 @@ from robustness.errors import EngineError
 from robustness.models import chat_formats
 from robustness.models import checkpoint as checkpoints
 from robustness.models.adapters import Adapter
-from robustness.models.batching import Item, Read, embedded
+from robustness.models.batching import Item, Read
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.engine import ModelInfo, Withheld
 from robustness.models.load_options import AUTO, Loading
-from robustness.models.lora import LoraHooks, Turn
 from robustness.models.model_registry import Served
 from robustness.models.sampling import Decoding
 from robustness.models.scorers import reader_of
+from robustness.models.turns import Turns
 from robustness.types import CompletionChunk, FloatArray, GenerationSettings, Prompt, Reading
 
 
@@ -60,21 +60,19 @@ class TransformersEngine:
 
         Raises:
             NotFoundError, CorruptFileError, MismatchError, InputError: See `checkpoint.load` and
-                `adapters.load` and `chat_formats.choose`.
+                `adapters.Loader` and `chat_formats.choose`.
         """
         self._checkpoint = checkpoints.load(model, loading=loading, device=device, name=name)
-        self._served = Served(
-            self._checkpoint, prefixes, layer=layer, model=str(model), prompt_format=prompt_format
-        )
         on_cpu = self._checkpoint.device.type == "cpu"
-        self._lock = threading.Lock()
-        self._hooks = LoraHooks(self._checkpoint.model)
-        for adapter in self._served.adapters:
-            self._hooks.add(adapter.lora or {})
+        # Made before the adapters, whose weights are none of the model's.
         self._reader = reader_of(
             self._checkpoint, layer=layer, share_starts=share_starts,
             batch_tokens=batch_tokens or (1024 if on_cpu else 16384),
         )
+        self._served = Served(
+            self._checkpoint, prefixes, layer=layer, model=str(model), prompt_format=prompt_format
+        )
+        self._turns = Turns()
         self.name = f"transformers on {self._checkpoint.device}"
 
     @property
@@ -120,10 +118,7 @@ class TransformersEngine:
         """Generates text, piece by piece: see `Engine.stream`."""
         adapter = self._served.adapter(model)
         item = self._served.item(0, prompt, (), adapter)
-        decoding = Decoding(
-            self._checkpoint, self._prompt(item, adapter), len(item.ids), settings,
-            self._turn(adapter), None if adapter is None else adapter.front,
-        )
+        decoding = Decoding(self._checkpoint, item, settings, self._turns, adapter)
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[CompletionChunk | BaseException | None] = asyncio.Queue()
         stopped = threading.Event()
@@ -162,24 +157,15 @@ class TransformersEngine:
 
     def close(self) -> None:
         """Frees the model; nothing can be asked afterwards."""
-        with self._lock:
+        with self._turns.taken(None):
             self._served.clear()
             self._checkpoint.model.to("meta")
 
-    @torch.inference_mode()
-    def _prompt(self, item: Item, adapter: Adapter | None) -> torch.Tensor:
-        lookup = self._checkpoint.model.get_input_embeddings()
-        before = None if adapter is None else adapter.front
-        return embedded([item], lookup, before, self._checkpoint.device).embeds
-
-    def _turn(self, adapter: Adapter | None) -> Turn:
-        return Turn(self._lock, self._hooks, None if adapter is None else adapter.lora)
-
     def _steps(self, items: Sequence[Item], adapter: Adapter | None) -> Iterator[Read]:
         steps = self._reader.read(items, None if adapter is None else adapter.front)
-        turn = self._turn(adapter)
+        lora = None if adapter is None else adapter.lora
         while True:
-            with turn.taken():
+            with self._turns.taken(lora):
                 try:
                     done = next(steps, None)
                 except torch.OutOfMemoryError as error:

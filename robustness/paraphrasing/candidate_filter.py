@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from robustness.data import instructions
-from robustness.data.importers.pool import NEAR, jaccard, shingles
 from robustness.data.prompts import OPTION_FORMATS, answers_by_letter, placeholders
+from robustness.stats.near_duplicates import alike, shingles
 from robustness.types import Instruction
 
 _LETTER = re.compile(r"\bletters?\b", re.I)
@@ -45,13 +45,6 @@ class Entails(Protocol):
     def both_ways(self, first: str, second: str) -> float:
         """The smaller probability, over both directions, that one text entails the other."""
         ...
-
-
-def alike(a: frozenset[str], b: frozenset[str]) -> bool:
-    """Whether two templates are near duplicates."""
-    # The sizes bound the shared part, and are compared much faster.
-    small, large = sorted((len(a), len(b)))
-    return small > NEAR * large and jaccard(a, b) > NEAR
 
 
 def words_of(instruction: Instruction, options: Sequence[str]) -> tuple[str, ...]:

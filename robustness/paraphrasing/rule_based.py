@@ -219,7 +219,7 @@ def paraphrase(
 
     Returns:
         Paraphrases in the order of their sources, at most `per_instruction` for each, none within
-        `pool.NEAR` of a source or of another paraphrase.
+        `near_duplicates.NEAR` of a source or of another paraphrase.
     """
     gate = Gate(observed)
     made: list[Instruction] = []

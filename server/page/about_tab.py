@@ -20,10 +20,10 @@ from server.page.look import ACCENT, CONTRAST
 _ACROSS = 4
 _MEANING = """
 **Degradation** is the mean accuracy over the observed instructions of a task minus the accuracy
-under this one, in points. Positive is worse. The **interval** is split-conformal: it was
-calibrated on instructions that the model never saw, whole clusters held out. Where an instruction
-is farther from the observed ones than anything calibrated, there is **no number**. A **label
-conflict** warns that the instruction asks for answers that the scorer does not read.
+under this one, in points. Positive is worse. The **interval** is cross-conformal: it was
+calibrated on instructions that the model never saw, each predicted without its cluster. Where an
+instruction is farther from the observed ones than anything calibrated, there is **no number**. A
+**label conflict** warns that the instruction asks for answers that the scorer does not read.
 """
 
 

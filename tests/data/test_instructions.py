@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from robustness.data import instructions, prompts
-from robustness.data.importers import pool
 from robustness.data.tasks import builtin, builtin_names
 from robustness.errors import InputError
+from robustness.stats.near_duplicates import NEAR, jaccard, shingles
 from robustness.storage import files
 
 GOOD = {"text": "Is it so? {text}", "collection": "c", "task_type": "BC"}
@@ -69,7 +69,7 @@ def test_every_task_has_ten_unobserved_instructions() -> None:
 
 @pytest.mark.slow
 def test_no_set_contains_a_near_duplicate_of_another_set() -> None:
-    sets = [[pool.shingles(i.text) for i in instructions.builtin(name)] for name in COLLECTIONS]
+    sets = [[shingles(i.text) for i in instructions.builtin(name)] for name in COLLECTIONS]
     for a, first in enumerate(sets):
         for second in sets[a + 1 :]:
-            assert max(pool.jaccard(x, y) for x in first for y in second) <= pool.NEAR
+            assert max(jaccard(x, y) for x in first for y in second) <= NEAR

@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
@@ -18,9 +22,10 @@ from transformers import (
     LlamaForCausalLM,
 )
 
+from robustness import paths
 from robustness.errors import InputError, MismatchError, ModelNotFoundError
 from robustness.models import adapters, checkpoint
-from robustness.models.adapters import Kind
+from robustness.models.adapters import Kind, Loader
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.training.alignment.recipe import AlignRecipe
 from robustness.training.alignment.trainee import Trainee
@@ -74,24 +79,27 @@ PEFT_NAMES_THE_CACHE_AS_BEFORE = pytest.mark.filterwarnings(
 )
 
 
-def by_peft(model: Path, adapter: Path, text: str) -> tuple[list[float], np.ndarray]:
-    """Option log-probabilities and the representation, each prompt and option alone."""
+def by_peft(model: Path, adapter: Path) -> list[tuple[list[float], np.ndarray]]:
+    """Each prompt's option log-probabilities and representation, one option at a time."""
     base = AutoModelForCausalLM.from_pretrained(model)
     wrapped = PeftModel.from_pretrained(base, adapter).eval()
     loaded = checkpoint.load(model, device="cpu")
-    ids = loaded.tokenizer(text).input_ids
-    sums, vector = [], np.empty(0)
-    for option in OPTIONS:
-        tail = [*loaded.tokenizer(option, add_special_tokens=False).input_ids, loaded.end]
-        row = torch.tensor([[*ids, *tail[:-1]]])
-        with torch.no_grad():
-            out = wrapped(
-                input_ids=row, attention_mask=torch.ones_like(row), output_hidden_states=True
-            )
-        scores = out.logits[0, -len(tail):].log_softmax(-1)
-        sums.append(float(scores[range(len(tail)), tail].sum()))
-        vector = out.hidden_states[-2][0, -len(tail)].numpy()
-    return sums, vector
+    made = []
+    for text in TEXTS:
+        ids = loaded.tokenizer(text).input_ids
+        sums, vector = [], np.empty(0)
+        for option in OPTIONS:
+            tail = [*loaded.tokenizer(option, add_special_tokens=False).input_ids, loaded.end]
+            row = torch.tensor([[*ids, *tail[:-1]]])
+            with torch.no_grad():
+                out = wrapped(
+                    input_ids=row, attention_mask=torch.ones_like(row), output_hidden_states=True
+                )
+            scores = out.logits[0, -len(tail):].log_softmax(-1)
+            sums.append(float(scores[range(len(tail)), tail].sum()))
+            vector = out.hidden_states[-2][0, -len(tail)].numpy()
+        made.append((sums, vector))
+    return made
 
 
 @PEFT_NAMES_THE_CACHE_AS_BEFORE
@@ -103,8 +111,7 @@ def test_readings_equal_those_of_peft_in_batches_of_uneven_lengths(
     engine = TransformersEngine(model, prefixes={"a": adapter}, device="cpu")
     plain, changed = (info.id for info in engine.models())
     readings = engine.read(changed, PROMPTS)
-    for prompt, reading in zip(PROMPTS, readings, strict=True):
-        sums, vector = by_peft(model, adapter, prompt.text)
+    for (sums, vector), reading in zip(by_peft(model, adapter), readings, strict=True):
         np.testing.assert_allclose(reading.option_logprobs, sums, rtol=0, atol=1e-4)
         np.testing.assert_allclose(reading.representation, vector, rtol=0, atol=1e-4)
     first = engine.read(plain, PROMPTS)[0]
@@ -225,17 +232,170 @@ def test_what_a_model_cannot_take_is_withheld_with_the_reason(
 def test_adapters_that_do_not_fit_are_refused_by_name(
     tiny_llama: Path, backbone: Path, tmp_path: Path
 ) -> None:
-    loaded = checkpoint.load(backbone, device="cpu")
+    loader = Loader(checkpoint.load(backbone, device="cpu"))
     for method, message in (("deep", "needs"), ("lora", "fits no layer")):
         folder = make(tiny_llama, tmp_path / method, method)
         assert adapters.kind_of(folder) is (Kind.DEEP if method == "deep" else Kind.LORA)
         with pytest.raises(MismatchError, match=message):
-            adapters.load("x", folder, loaded)
+            loader.load("x", folder)
     config = tmp_path / "lora" / "adapter_config.json"
     own = json.loads(config.read_text())
-    config.write_text(json.dumps(own | {"use_dora": True}))
-    with pytest.raises(MismatchError, match="use_dora"):
-        adapters.load("x", tmp_path / "lora", checkpoint.load(tiny_llama, device="cpu"))
     config.write_text(json.dumps(own | {"peft_type": "IA3"}))
     with pytest.raises(MismatchError, match="IA3"):
         adapters.kind_of(tmp_path / "lora")
+
+
+MANY_FORMS: dict[str, dict[str, Any]] = {
+    "DoRA": {"use_dora": True},
+    "patterns": {
+        "rank_pattern": {"q_proj": 3, "c_attn": 3}, "alpha_pattern": {"v_proj": 5, "c_fc": 5}
+    },
+    "rank-stabilised": {"use_rslora": True},
+    "a whole head": {"modules_to_save": ["lm_head"]},
+    "whole embeddings": {"modules_to_save": ["embed_tokens", "wte"]},
+    "biases of its own": {"lora_bias": True},
+    "some tokens": {"trainable_token_indices": [40, 41, 42]},
+    "all of them": {
+        "use_dora": True, "rank_pattern": {"q_proj": 3, "c_attn": 3},
+        "alpha_pattern": {"v_proj": 5, "c_fc": 5}, "modules_to_save": ["lm_head"],
+    },
+}
+
+
+def hub_adapter(model: Path, out: Path, seed: int = 3, **options: Any) -> Path:
+    """A LoRA adapter with random values, made and saved by PEFT alone."""
+    base = AutoModelForCausalLM.from_pretrained(model)
+    names = {name.rpartition(".")[2] for name, _ in base.named_modules()}
+    if wanted := options.get("modules_to_save"):
+        options["modules_to_save"] = [name for name in wanted if name in names]
+    config = LoraConfig(
+        task_type="CAUSAL_LM", r=4, lora_alpha=9, fan_in_fan_out="c_attn" in names,
+        **{"target_modules": "all-linear"} | options,
+    )
+    torch.manual_seed(seed)
+    peft = get_peft_model(base, config)
+    with torch.no_grad():
+        for parameter in peft.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.05 * torch.randn(parameter.shape))
+    peft.save_pretrained(out)
+    return out
+
+
+TIED = pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`")
+WARNINGS_OF_PEFT = [
+    TIED,
+    pytest.mark.filterwarnings("ignore:The following (rank|alpha)_pattern keys:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:`lora_bias=True` was passed"),
+    # It takes biases of matrices for matrices that were cut.
+    pytest.mark.filterwarnings("ignore:Adapter 'default'. [0-9]+ LoRA tensor"),
+]
+
+
+@pytest.mark.parametrize(
+    "form", [pytest.param(form, marks=WARNINGS_OF_PEFT) for form in MANY_FORMS]
+)
+def test_every_form_of_lora_from_the_hub_equals_peft_and_leaves_the_original_as_it_was(
+    form: str, model: Path, tmp_path: Path
+) -> None:
+    folders = {
+        "plain": make(model, tmp_path / "plain", "lora"),
+        "a": hub_adapter(model, tmp_path / "a", **MANY_FORMS[form]),
+        "b": hub_adapter(model, tmp_path / "b", seed=4, **MANY_FORMS[form]),
+    }
+    alone = TransformersEngine(model, device="cpu", name="m")
+    engine = TransformersEngine(model, prefixes=folders, device="cpu", name="m")
+    want = alone.read("m", PROMPTS)
+    for name in ("m+a", "m", "m+b", "m+plain", "m"):
+        readings = engine.read(name, PROMPTS)
+        for reading, original in zip(readings, want, strict=True):
+            same = np.array_equal(reading.option_logprobs, original.option_logprobs)
+            assert same == (name == "m")
+            same = np.array_equal(reading.representation, original.representation)
+            assert same == (name == "m")
+        if name != "m":
+            for (sums, vector), reading in zip(
+                by_peft(model, folders[name[2:]]), readings, strict=True
+            ):
+                np.testing.assert_allclose(reading.option_logprobs, sums, rtol=1e-6, atol=1e-5)
+                np.testing.assert_allclose(reading.representation, vector, rtol=1e-6, atol=1e-5)
+
+
+@TIED
+def test_streams_of_the_original_and_of_adapters_take_turns_undisturbed(
+    model: Path, tmp_path: Path
+) -> None:
+    folders = {
+        "a": hub_adapter(model, tmp_path / "a", use_dora=True, modules_to_save=["lm_head"]),
+        "b": make(model, tmp_path / "b", "lora"),
+    }
+    engine = TransformersEngine(model, prefixes=folders, device="cpu")
+    names = [info.id for info in engine.models()]
+
+    async def together() -> list[str]:
+        return await asyncio.gather(*(_text(engine, name, TEXTS[0]) for name in names))
+
+    one_by_one = [asyncio.run(_text(engine, name, TEXTS[0])) for name in names]
+    assert asyncio.run(together()) == one_by_one
+    assert one_by_one[0] == asyncio.run(
+        _text(TransformersEngine(model, device="cpu"), names[0], TEXTS[0])
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("init_lora_weights", "pissa"), ("init_lora_weights", "olora"), ("bias", "all"),
+        ("layer_replication", [[0, 2], [1, 3]]), ("alora_invocation_tokens", [5, 6]),
+        ("arrow_config", {"top_k": 2}), ("invented_next_year", True),
+    ],
+)
+def test_lora_that_cannot_share_a_model_is_refused_by_the_name_of_what_it_uses(
+    key: str, value: Any, tiny_llama: Path, tmp_path: Path
+) -> None:
+    folder = make(tiny_llama, tmp_path / "a", "lora")
+    config = folder / "adapter_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {key: value}))
+    with pytest.raises(MismatchError, match=f"adapter a uses {key}="):
+        TransformersEngine(tiny_llama, prefixes={"a": folder}, device="cpu")
+
+
+def test_lora_whose_weights_are_not_what_its_configuration_says_is_refused_by_their_names(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    folder = make(tiny_llama, tmp_path / "a", "lora")
+    weights = folder / "adapter_model.safetensors"
+    tensors = load_file(weights)
+    first = sorted(tensors)[0]
+    strange = "base_model.model.model.layers.9.q_proj.lora_A.weight"
+    grown = "base_model.model.model.embed_tokens.weight"
+    embeddings = checkpoint.load(tiny_llama).model.get_input_embeddings().weight
+    for changed, message in (
+        ({k: v for k, v in tensors.items() if k != first}, "lacks model.layers.0"),
+        (tensors | {strange: tensors[first].clone()}, "has no place for model.layers.9"),
+        (tensors | {grown: embeddings + 1}, "embed_tokens.weight .* differ"),
+    ):
+        save_file(changed, weights)
+        with pytest.raises(MismatchError, match=message):
+            TransformersEngine(tiny_llama, prefixes={"a": folder}, device="cpu")
+    save_file(tensors | {grown: embeddings.clone()}, weights)
+    assert len(TransformersEngine(tiny_llama, prefixes={"a": folder}).models()) == 2
+
+
+def test_peft_is_imported_for_lora_and_for_nothing_else() -> None:
+    shipped = adapters.shipped(paths.BACKBONE)
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from robustness.models.transformers_engine import TransformersEngine\n"
+        "model, *soft, lora = sys.argv[1:]\n"
+        "for named in ([], soft, [lora]):\n"
+        "    prefixes = {Path(p).name: Path(p) for p in named}\n"
+        "    TransformersEngine(model, prefixes=prefixes, device='cpu')\n"
+        "    print('peft' in sys.modules)"
+    )
+    folders = [str(shipped[name]) for name in ("pt-kl", "deep-kl", "lora-kl")]
+    made = subprocess.run(
+        [sys.executable, "-c", code, str(paths.BACKBONE), *folders],
+        capture_output=True, text=True, check=True,
+    )
+    assert made.stdout.split() == ["False", "False", "True"]

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from robustness.data.importers import pool
 from robustness.errors import InputError, NotFoundError
-from robustness.paraphrasing import candidate_filter
 from robustness.paraphrasing.candidate_filter import Gate, Ground
 from robustness.paraphrasing.entailment import Entailment
 from robustness.types import Instruction, TaskType
@@ -69,14 +67,6 @@ def test_no_more_is_drawn_than_is_wanted() -> None:
 
     assert len(Gate([SOURCE]).through(SOURCE, proposals(), most=1)) == 1
     assert drawn == [0]
-
-
-def test_sizes_decide_only_what_the_shares_would_decide() -> None:
-    texts = ["abcdefgh" * n + "xyz" * (7 - n) for n in range(8)] + [SOURCE.text, APART.text]
-    grams = [pool.shingles(t) for t in texts]
-    for a in grams:
-        for b in grams:
-            assert candidate_filter.alike(a, b) == (pool.jaccard(a, b) > pool.NEAR)
 
 
 def test_a_changed_meaning_is_refused_in_either_direction(tiny_nli: Path) -> None:

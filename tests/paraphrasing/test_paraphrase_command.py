@@ -11,12 +11,12 @@ import pytest
 from robustness import cli
 from robustness.data import instructions, tasks
 from robustness.data.importers import sources
-from robustness.data.importers.pool import NEAR, jaccard, shingles
 from robustness.errors import InputError
 from robustness.evaluation import study
 from robustness.evaluation.prompteval import runner
 from robustness.paraphrasing import llm_paraphraser, pipeline
-from robustness.paraphrasing.candidate_filter import alike, fault
+from robustness.paraphrasing.candidate_filter import fault
+from robustness.stats.near_duplicates import NEAR, alike, jaccard, shingles
 from robustness.types import Instruction, TaskType
 from tests.paraphrasing.conftest import Stub
 

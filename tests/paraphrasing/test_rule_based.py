@@ -8,12 +8,12 @@ import pytest
 
 from robustness import paths
 from robustness.data import instructions
-from robustness.data.importers.pool import NEAR, jaccard, shingles
 from robustness.data.prompts import OPTION_FORMATS, fill, placeholders
 from robustness.errors import NotFoundError
 from robustness.paraphrasing import grammar, template_parser
 from robustness.paraphrasing.candidate_filter import fault, readable
 from robustness.paraphrasing.rule_based import paraphrase
+from robustness.stats.near_duplicates import NEAR, jaccard, shingles
 from robustness.training.backbone import corpora, worlds
 from robustness.types import Example, Instruction, TaskType
 

@@ -8,26 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from sklearn.cluster import AgglomerativeClustering
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.metrics.pairwise import cosine_distances
 
 from robustness.data.instructions import UNOBSERVED_DEVELOPMENT, UNOBSERVED_TEST
+from robustness.stats.near_duplicates import NEAR, clusters, jaccard, shingles
 from robustness.types import Instruction
-
-CUT = 0.5
-NEAR = 0.6
-
-
-def shingles(text: str, size: int = 5) -> frozenset[str]:
-    """Character n-grams of the text, case and runs of white space folded."""
-    folded = " ".join(text.lower().split())
-    return frozenset(folded[i : i + size] for i in range(max(1, len(folded) - size + 1)))
-
-
-def jaccard(first: frozenset[str], second: frozenset[str]) -> float:
-    """Shared share of two sets, 0 to 1."""
-    return len(first & second) / len(first | second)
 
 
 def without_near(
@@ -39,17 +23,6 @@ def without_near(
         i for i in instructions
         if all(jaccard(shingles(i.text), other) <= limit for other in taken)
     ]
-
-
-def clusters(texts: Sequence[str], cut: float = CUT) -> list[int]:
-    """Cluster number of each text: average linkage on the cosine distance of character TF-IDF."""
-    if len(texts) < 2:
-        return [0] * len(texts)
-    vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4)).fit_transform(texts)
-    found = AgglomerativeClustering(
-        n_clusters=None, metric="precomputed", linkage="average", distance_threshold=cut
-    ).fit_predict(cosine_distances(vectors))
-    return [int(number) for number in found]
 
 
 def split(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -102,16 +103,13 @@ def with_answers(
         agreement.append(_agreement(by_row[row], [by_row[n] for n in near]))
     x, y = np.column_stack([left_out[rows], agreement]), accuracies[rows]
 
-    def fit(a: Floats, b: Floats) -> conformal.Fitted:
-        made = make_pipeline(StandardScaler(), RidgeCV(alphas=_STRENGTHS)).fit(a, b)
-        return lambda c: np.asarray(made.predict(c))
-
-    held_out = conformal.folds(groups[rows], 10, np.random.default_rng(0))
-    predicted = conformal.cross_fit(x, y, held_out, fit)
+    regression = make_pipeline(StandardScaler(), RidgeCV(alphas=_STRENGTHS))
+    held_out = conformal.splits(groups[rows], 10, seed=0)
+    predicted: Floats = cross_val_predict(regression, x, y, cv=held_out)
     band = conformal.band(y - predicted, coverage)
     near = _nearest(distances, rows)
     own = np.array([[estimate, _agreement(answers, [by_row[n] for n in near])]])
-    value = float(fit(x, y)(own)[0])
+    value = float(regression.fit(x, y).predict(own)[0])
     return _refined(value, band, predicted, np.array(rows), y)
 
 

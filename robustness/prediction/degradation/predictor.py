@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sklearn.dummy import DummyRegressor
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -23,6 +25,7 @@ from robustness.prediction.degradation.conformal import Band, Floats
 from robustness.prediction.degradation.distance import Evidence, features
 from robustness.prediction.degradation.probes import Probe
 from robustness.prediction.degradation.skill import Skill, measure_skill
+from robustness.stats import near_duplicates
 from robustness.storage import files, provenance
 from robustness.types import Provenance, RepresentationSpec, TaskSource, Tier
 
@@ -193,12 +196,8 @@ def _probed_row(evidence: Evidence, label_free: Sequence[float]) -> Floats:
     return np.concatenate([features([evidence])[0], np.asarray(label_free, dtype=np.float64)])
 
 
-def _ridge(x: Floats, y: Floats) -> Any:
-    return make_pipeline(StandardScaler(), RidgeCV(alphas=_STRENGTHS)).fit(x, y)
-
-
-def _isotonic(x: Floats, y: Floats) -> Any:
-    return IsotonicRegression(out_of_bounds="clip").fit(x[:, 0], y)
+def _ridge() -> Any:
+    return make_pipeline(StandardScaler(), RidgeCV(alphas=_STRENGTHS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -210,29 +209,28 @@ class _Split:
     distances: Floats
     """(N, F) tier 0's features."""
     groups: npt.NDArray[np.int64]
-    held_out: list[conformal.Mask]
+    held_out: list[conformal.Split]
 
-    def cross_fit(self, x: Floats, fit: conformal.Fit) -> Floats:
+    def cross_fit(self, regression: Any, x: Floats) -> Floats:
         """(N,) predictions by regressions that saw nothing of the row's cluster."""
-        return conformal.cross_fit(x, self.y, self.held_out, fit)
+        predicted: Floats = cross_val_predict(regression, x, self.y, cv=self.held_out)
+        return predicted
 
 
 def _split(points: Sequence[Point], clues: Sequence[Evidence], seed: int) -> _Split:
-    groups = conformal.clusters([p.text for p in points])
+    groups = near_duplicates.clusters([p.text for p in points])
     return _Split(
         tasks=tuple(p.task for p in points),
         y=np.array([p.degradation for p in points]),
         distances=features(clues),
         groups=groups,
-        held_out=conformal.folds(groups, _FOLDS, np.random.default_rng(seed)),
+        held_out=conformal.splits(groups, _FOLDS, seed),
     )
 
 
 def _skill(split: _Split, predicted: Floats, limits: Band, coverage: float, seed: int) -> Skill:
-    constant = split.cross_fit(split.distances, lambda _, b: lambda c: np.full(len(c), b.mean()))
-    alone = split.cross_fit(
-        split.distances, lambda a, b: lambda c: _isotonic(a, b).predict(c[:, 0])
-    )
+    constant = split.cross_fit(DummyRegressor(), split.distances)
+    alone = split.cross_fit(IsotonicRegression(out_of_bounds="clip"), split.distances[:, :1])
     residuals = split.y - predicted
     inside = conformal.covered(residuals, split.held_out, coverage)
     return measure_skill(
@@ -248,9 +246,9 @@ def _pairs(split: _Split, predicted: Floats) -> tuple[tuple[float, float], ...]:
 
 def _fit_line(split: _Split, x: Floats, coverage: float, seed: int) -> tuple[Line, Floats]:
     """The regression on x (N, F), and its cross-fitted predictions (N,)."""
-    predicted = split.cross_fit(x, lambda a, b: _ridge(a, b).predict)
+    predicted = split.cross_fit(_ridge(), x)
     limits: Band = conformal.band(split.y - predicted, coverage)
-    scaler, ridge = _ridge(x, split.y).named_steps.values()
+    scaler, ridge = _ridge().fit(x, split.y).named_steps.values()
     weights = ridge.coef_ / scaler.scale_
     made = Line(
         weights=tuple(float(w) for w in weights),
@@ -268,19 +266,19 @@ def _shrinkage(
     split: _Split, start: Floats, losses: Floats, coverage: float, seed: int
 ) -> Shrinkage:
     """How far to go from tier 1 towards the labelled probes, learned on the measured points."""
+    step, missed = losses - start, split.y - start
 
-    def weight(rows: conformal.Mask) -> float:
-        step = losses[rows] - start[rows]
-        total = float(step @ step)
-        found = float(step @ (split.y[rows] - start[rows])) / total if total > 0 else 0.0
+    def weight(rows: npt.NDArray[np.intp]) -> float:
+        total = float(step[rows] @ step[rows])
+        found = float(step[rows] @ missed[rows]) / total if total > 0 else 0.0
         return float(np.clip(found, 0.0, 1.0))
 
     predicted = start.copy()
-    for mask in split.held_out:
-        predicted[mask] += weight(~mask) * (losses[mask] - start[mask])
+    for others, rows in split.held_out:
+        predicted[rows] += weight(others) * step[rows]
     limits = conformal.band(split.y - predicted, coverage)
     return Shrinkage(
-        weight=weight(np.ones(len(split.y), dtype=bool)),
+        weight=weight(np.arange(len(split.y))),
         low=limits.low,
         high=limits.high,
         skill=_skill(split, predicted, limits, coverage, seed),

@@ -2,8 +2,8 @@
 
 For models whose hidden states nobody can read: the representation is one of the text. A Gaussian
 process over a sum of kernels (character and word TF-IDF, first and last words, format), with
-weights by marginal likelihood shared between the models of a task, and split-conformal intervals
-from residuals that leave whole clusters of near-duplicates out.
+weights by marginal likelihood shared between the models of a task, and intervals by the jackknife
+over clusters: conformal quantiles of residuals that leave whole clusters of near-duplicates out.
 
 Refuses to know models and tasks: one task's texts and accuracies come in.
 """
@@ -21,6 +21,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from robustness.errors import InputError
 from robustness.prediction.degradation import conformal
+from robustness.stats import near_duplicates
 from robustness.types import FloatArray
 
 Floats = npt.NDArray[np.float64]
@@ -213,7 +214,7 @@ class TextPredictor:
             raise InputError("a model has no measurement at all on this task")
         self._known = list(texts)
         # (N,) clusters of near-duplicates.
-        self.groups = conformal.clusters(texts)
+        self.groups = near_duplicates.clusters(texts)
         if len(np.unique(self.groups)) < 2:
             raise InputError(
                 "all measured instructions are near-duplicates of one another: there is nothing "
@@ -339,7 +340,7 @@ class TextPredictor:
         Returns:
             (K, M) to add to the estimates, and (N, M) residuals after it, cross-fitted by cluster.
         """
-        held_out = conformal.folds(self.groups, 10, np.random.default_rng(0))
+        held_out = conformal.splits(self.groups, 10, seed=0)
         known = np.nan_to_num(self._residuals)
         penalties = len(known) * np.array([0.1, 0.3, 1.0, 3.0, 10.0, 30.0, np.inf])
         fitted = [_departures(known, held_out, p) for p in penalties]
@@ -364,9 +365,9 @@ def _coefficients(residuals: Floats, penalty: float) -> Floats:
     return weights
 
 
-def _departures(residuals: Floats, held_out: Sequence[conformal.Mask], penalty: float) -> Floats:
+def _departures(residuals: Floats, held_out: Sequence[conformal.Split], penalty: float) -> Floats:
     """(N, M) what the others say of each residual, by weights that saw nothing of its cluster."""
     said = np.empty_like(residuals)
-    for mask in held_out:
-        said[mask] = residuals[mask] @ _coefficients(residuals[~mask], penalty)
+    for others, rows in held_out:
+        said[rows] = residuals[rows] @ _coefficients(residuals[others], penalty)
     return said

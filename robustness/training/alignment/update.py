@@ -3,7 +3,6 @@
 Refuses to know which groups come when, and when to stop.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from robustness.training.alignment.groups import Group
 from robustness.training.alignment.loss import Rows
 from robustness.training.alignment.recipe import AlignRecipe
 from robustness.training.alignment.trainee import Trainee
+from robustness.training.learning_rate import schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,8 @@ def accumulate(
 
 
 def rate(step: int, recipe: AlignRecipe) -> float:
-    """Share of the peak learning rate: linear warm-up, then a cosine down to a tenth."""
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done))
+    """Share of the peak learning rate at an update: warm-up, then a cosine down to a tenth."""
+    return schedule(warmup=recipe.warmup, steps=recipe.steps, least=0.1)(step)
 
 
 def optimizer_of(recipe: AlignRecipe, trainee: Trainee) -> torch.optim.Optimizer:

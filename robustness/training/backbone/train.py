@@ -3,7 +3,6 @@
 Refuses to know the server. `python -m robustness backbone train --preset cpu` calls it.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -19,6 +18,7 @@ from robustness.storage import files, provenance
 from robustness.training.backbone import corpora, data, embeddings, tokenizer
 from robustness.training.backbone.batches import IGNORED, RUNNING, Mixture, TrainingSequence
 from robustness.training.backbone.recipe import Recipe
+from robustness.training.learning_rate import schedule
 from robustness.types import Example, Provenance
 
 SCHEMA = 1
@@ -87,13 +87,6 @@ def answer_loss(
     logits = model.lm_head(hidden[:, :-1][at])
     loss = torch.nn.functional.cross_entropy(logits, wanted[at], reduction="sum")
     return loss, logits.argmax(-1) == wanted[at]
-
-
-def _rate(step: int, recipe: Recipe) -> float:
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _optimizer(model: LlamaForCausalLM, recipe: Recipe) -> torch.optim.AdamW:
@@ -263,6 +256,7 @@ def train(
         _Steps(mixture), batch_size=None, sampler=range(step, recipe.steps),
         num_workers=recipe.workers,
     )
+    share = schedule(warmup=recipe.warmup, steps=recipe.steps, least=0.05)
     tally = _Tally(time.monotonic())
     for parts in batches:
         torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout repeats after a resume
@@ -271,7 +265,7 @@ def train(
             tally.add(part, loss, hits)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * _rate(step, recipe)
+            group["lr"] = group["peak"] * share(step)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         decay = min(recipe.average, (1 + step) / (10 + step))

@@ -10,6 +10,7 @@ from robustness.prediction import degradation
 from robustness.prediction.degradation import conformal, predictor
 from robustness.prediction.degradation.distance import Evidence
 from robustness.prediction.degradation.predictor import Point
+from robustness.stats import near_duplicates
 from robustness.types import TaskSource
 from robustness.workbench import Workbench
 
@@ -39,15 +40,13 @@ def loaded(workbench: Workbench) -> observed_index.ObservedIndex:
     return workbench.index()
 
 
-def test_near_duplicates_share_a_cluster_and_a_fold() -> None:
+def test_near_duplicates_share_a_fold() -> None:
     texts = ["Where is Anna?", "Where is Anna??", "Classify the topic of this text."]
-    groups = conformal.clusters(texts)
-    assert groups[0] == groups[1] != groups[2]
-    masks = conformal.folds(groups, 5, np.random.default_rng(0))
-    assert all(mask[0] == mask[1] for mask in masks)
-    assert sum(masks).tolist() == [1, 1, 1]
+    groups = near_duplicates.clusters(texts)
+    held_out = [rows.tolist() for _, rows in conformal.splits(groups, 5, seed=0)]
+    assert sorted(held_out) == [[0, 1], [2]]
     with pytest.raises(InputError, match="two clusters"):
-        conformal.folds(np.zeros(3, dtype=np.int64), 5, np.random.default_rng(0))
+        conformal.splits(np.zeros(3, dtype=np.int64), 5, seed=0)
 
 
 def test_the_band_is_the_conformal_quantile() -> None:

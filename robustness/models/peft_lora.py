@@ -1,0 +1,168 @@
+"""Puts LoRA adapters on a loaded model with PEFT and switches between them and the original.
+
+The only module outside of `training` that imports PEFT, which takes seconds; `adapters.Loader`
+imports it by name when it meets the first LoRA adapter. PEFT replaces the layers that an adapter
+changes by layers that hold the original one and the matrices of every adapter. Nothing is merged:
+while the adapters are off, the same operations run on the same weights as in the model alone, so
+that the original's numbers stay bit for bit.
+"""
+
+import dataclasses
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, set_peft_model_state_dict
+
+from robustness.errors import MismatchError
+from robustness.models.checkpoint import Checkpoint
+
+_STEM = "base_model.model."
+_HARMLESS_STARTS = (True, False, "gaussian", "eva", "orthogonal", "mica")
+"""Values of `init_lora_weights` that leave the model's own weights as they are."""
+_NOT_SERVED = {
+    "alora_invocation_tokens": "it starts in the middle of a prompt",
+    "arrow_config": "it mixes other adapters",
+    "layer_replication": "it changes the layers of the model itself",
+    "megatron_config": "it needs Megatron",
+}
+"""Key of the configuration -> why an adapter that uses it cannot share a model with others."""
+_MERGE = "merge it into its model with PEFT and serve that"
+_TRAIN = "train it again with: python -m robustness align"
+
+
+class PeftLora:
+    """The LoRA adapters of one model."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Changes nothing yet.
+
+        Args:
+            checkpoint: Its model gets the adapters.
+        """
+        self._checkpoint = checkpoint
+        self._peft: Any = None
+        self._count = 0
+
+    def add(self, name: str, folder: Path, tensors: Mapping[str, torch.Tensor]) -> "Switch":
+        """Puts one more adapter on the model, switched off.
+
+        Args:
+            name: What it is called in errors.
+            folder: Holds `adapter_config.json`.
+            tensors: Its weights, by PEFT's names.
+
+        Raises:
+            MismatchError: It does not fit the model, or uses what cannot be served.
+        """
+        _check(name, folder)
+        # PEFT's names of parameters contain the adapter's, so that a user's name will not do.
+        inner = f"adapter{self._count:04d}"
+        try:
+            self._load(name, inner, folder, tensors)
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise self._misfit(name, str(error)) from error
+        self._count += 1
+        switch = Switch(self._peft, inner)
+        switch.off()
+        return switch
+
+    def _load(
+        self, name: str, inner: str, folder: Path, tensors: Mapping[str, torch.Tensor]
+    ) -> None:
+        config = LoraConfig.from_pretrained(str(folder))
+        config.inference_mode = True
+        model = self._checkpoint.model
+        lookup = model.get_input_embeddings()
+        # PEFT draws first values, which the adapter's then replace, from the global generator.
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            # PEFT 0.21 asks transformers 5 for a property under its old name.
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
+            if self._peft is None:
+                self._peft = PeftModel(model, config, inner, autocast_adapter_dtype=False)
+            else:
+                self._peft.add_adapter(inner, config, autocast_adapter_dtype=False)
+        if self._checkpoint.encoder_decoder and model.get_input_embeddings() is not lookup:
+            raise MismatchError(
+                f"the LoRA adapter {name} changes the input embeddings of an encoder-decoder "
+                f"model, which is not served; {_MERGE}"
+            )
+        result = set_peft_model_state_dict(self._peft, self._own(name, tensors), inner)
+        # What PEFT ties to another weight, such as tokens of a tied head, is in no file.
+        missing = [key for key in result.missing_keys if ".lora_" in key and inner in key]
+        if wrong := [*missing, *result.unexpected_keys]:
+            what = "lacks" if missing else "has no place for"
+            raise self._misfit(name, f"{what} {wrong[0].removeprefix(_STEM)}")
+        self._peft.eval().requires_grad_(False)
+
+    def _own(self, name: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The adapter's weights without copies of the model's, which PEFT saves with embeddings.
+
+        A copy that differs from the model's weight would change the original.
+        """
+        weights = dict(self._checkpoint.model.named_parameters())
+        own: dict[str, torch.Tensor] = {}
+        for key, tensor in tensors.items():
+            path, _, last = key.removeprefix(_STEM).rpartition(".")
+            weight = weights.get(f"{path}.{last}", weights.get(f"{path}.base_layer.{last}"))
+            if weight is None:
+                own[key] = tensor
+            elif weight.shape != tensor.shape or not torch.equal(tensor.to(weight), weight):
+                raise MismatchError(
+                    f"the LoRA adapter {name} brings weights {path}.{last} {tuple(tensor.shape)} "
+                    f"that differ from those of {self._checkpoint.id}; {_MERGE}"
+                )
+        return own
+
+    def _misfit(self, name: str, reason: str) -> MismatchError:
+        return MismatchError(
+            f"the LoRA adapter {name} fits no layer of {self._checkpoint.id}, or not all of them: "
+            f"{' '.join(reason.split())}; {_TRAIN}"
+        )
+
+
+class Switch:
+    """Implements `robustness.models.turns.Switch` for one adapter."""
+
+    def __init__(self, peft: Any, name: str) -> None:
+        """Switches nothing yet.
+
+        Args:
+            peft: PEFT's model with all adapters.
+            name: PEFT's name of this one.
+        """
+        self._peft = peft
+        self._name = name
+
+    def on(self) -> None:
+        """The model with this adapter and no other."""
+        self._peft.base_model.enable_adapter_layers()
+        self._peft.set_adapter(self._name, inference_mode=True)
+
+    def off(self) -> None:
+        """The model without any."""
+        self._peft.base_model.disable_adapter_layers()
+
+
+def _check(name: str, folder: Path) -> None:
+    """Raises MismatchError, with the key's name, where an adapter uses what cannot be served."""
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    known = {field.name for field in dataclasses.fields(LoraConfig)}
+    reasons = {key: why for key, why in _NOT_SERVED.items() if config.get(key)}
+    reasons |= {
+        key: f"PEFT {config.get('peft_version', 'of another version')} wrote it and the installed "
+        "one does not know it"
+        for key, value in config.items() if key not in known and value
+    }
+    if config.get("bias", "none") != "none":
+        reasons["bias"] = "it changes biases of the model itself"
+    if config.get("init_lora_weights", True) not in _HARMLESS_STARTS:
+        reasons["init_lora_weights"] = "it changes the weights of the model itself"
+    for key, why in reasons.items():
+        raise MismatchError(
+            f"the LoRA adapter {name} uses {key}={config[key]!r}, which is not served, as {why}; "
+            f"{_MERGE}"
+        )
