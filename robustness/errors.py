@@ -16,6 +16,10 @@ class NotFoundError(InputError):
     """A named thing (task, model, prefix, job, file) does not exist."""
 
 
+class MissingIndexError(NotFoundError):
+    """A model has no observed index; whoever runs the server builds it."""
+
+
 class ModelNotFoundError(NotFoundError):
     """The engine serves no model of that id."""
 
@@ -26,6 +30,10 @@ class MismatchError(RobustnessError):
 
 class CorruptFileError(RobustnessError):
     """A saved file is truncated or was changed by something else."""
+
+
+class StorageError(RobustnessError):
+    """Nothing can be written: the disk is full or read-only."""
 
 
 class EngineError(RobustnessError):

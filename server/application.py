@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from robustness import __version__
 from robustness.models.engine import Withheld
 from robustness.workbench import Workbench
-from server import errors
+from server import errors, fallbacks
 from server.jobs import Jobs
 from server.metrics import CountRequests, Metrics
 from server.routes import health, jobs, openai, robustness
@@ -49,8 +49,13 @@ def create_app(
     )
     errors.install(app)
     app.add_middleware(CountRequests, metrics=metrics)
-    app.include_router(health.routes(workbench, metrics, reason, withheld))
-    app.include_router(openai.routes(workbench.engine, metrics))
-    app.include_router(robustness.routes(workbench))
-    app.include_router(jobs.routes(scored, settings.largest_upload))
+    routers = (
+        health.routes(workbench, metrics, scored, reason, withheld),
+        openai.routes(workbench.engine, metrics),
+        robustness.routes(workbench),
+        jobs.routes(scored, settings.largest_upload),
+    )
+    for router in routers:
+        app.include_router(router)
+    fallbacks.install(app, routers)
     return app

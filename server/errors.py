@@ -3,6 +3,9 @@
 Refuses to know which handler failed.
 """
 
+import errno
+import logging
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -10,29 +13,76 @@ from starlette.exceptions import HTTPException
 
 from robustness.errors import (
     CancelledError,
+    CorruptFileError,
     EngineError,
     InputError,
+    MismatchError,
+    MissingIndexError,
     ModelNotFoundError,
     NotFoundError,
     RobustnessError,
+    StorageError,
 )
 
 RETRY_SECONDS = 5
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_LONGEST = 2000
+"""Characters of a message: what a client sent is not sent back by the megabyte."""
+_HEAD, _TAIL = 1200, 400
+_SAVED = (
+    "the server's observed index or calibration of this model is missing, damaged or does not fit "
+    "the model; the server's log says what its operator has to do"
+)
 CLIENT_GONE = 499
 """Written by nobody's standard, read by nobody: the client has left."""
+
+
+_log = logging.getLogger(__name__)
+
+
+def shown(error: RobustnessError) -> str:
+    """What a client may read of an error: no path of the server's disk.
+
+    Files that the server keeps are its operator's matter; `document` logs the whole message.
+    """
+    match error:
+        case MissingIndexError() | MismatchError() | CorruptFileError():
+            return _SAVED
+        case _:
+            return str(error)
+
+
+def _clipped(text: str) -> str:
+    """A text that can be sent: of bounded length, and without halves of surrogate pairs."""
+    if len(text) > _LONGEST:
+        left = len(text) - _HEAD - _TAIL
+        text = f"{text[:_HEAD]} [{left} characters left out] {text[-_TAIL:]}"
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def body(
     message: str, kind: str, code: str | None = None, param: str | None = None
 ) -> dict[str, object]:
     """OpenAI's error document."""
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    return {
+        "error": {
+            "message": _clipped(message),
+            "type": kind,
+            "param": None if param is None else _clipped(param),
+            "code": code,
+        }
+    }
 
 
 def document(error: RobustnessError) -> tuple[int, dict[str, object]]:
     """Status and document of one of the library's errors."""
-    message = str(error)
+    message = shown(error)
     match error:
+        case MissingIndexError() | MismatchError() | CorruptFileError():
+            _log.error("%s", error)
+            return 503, body(message, "server_error", "index_unavailable")
+        case StorageError():
+            return 503, body(message, "server_error", "storage_unavailable")
         case ModelNotFoundError():
             return 404, body(message, "invalid_request_error", "model_not_found", "model")
         case NotFoundError():
@@ -50,8 +100,8 @@ def document(error: RobustnessError) -> tuple[int, dict[str, object]]:
 def reply(error: RobustnessError) -> JSONResponse:
     """The reply for one of the library's errors."""
     status, content = document(error)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, EngineError) else None
-    return JSONResponse(content, status, headers)
+    passing = isinstance(error, (EngineError, StorageError))
+    return JSONResponse(content, status, {"Retry-After": str(RETRY_SECONDS)} if passing else None)
 
 
 def install(app: FastAPI) -> None:
@@ -79,6 +129,13 @@ def install(app: FastAPI) -> None:
         kind = "invalid_request_error" if error.status_code < 500 else "server_error"
         message = f"{request.method} {request.url.path}: {error.detail}"
         return JSONResponse(body(message, kind), error.status_code, error.headers)
+
+    @app.exception_handler(OSError)
+    async def full(_: Request, error: OSError) -> JSONResponse:
+        if error.errno not in DISK_FULL:
+            raise error
+        _log.error("%s", error)
+        return reply(StorageError(f"the server cannot write: {error.strerror}"))
 
     # Starlette logs the traceback after this reply; the client gets none of it.
     @app.exception_handler(Exception)

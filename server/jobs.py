@@ -16,10 +16,22 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from robustness.errors import CancelledError, InputError, NotFoundError, RobustnessError
+from pydantic import TypeAdapter
+
+from robustness.errors import (
+    CancelledError,
+    CorruptFileError,
+    EngineError,
+    InputError,
+    NotFoundError,
+    RobustnessError,
+    StorageError,
+)
 from robustness.scoring import batch
 from robustness.storage import files
+from robustness.storage.folder_lock import FolderLock
 from robustness.workbench import Workbench
+from server import errors
 from server.patience import Patience
 
 SCHEMA = 1
@@ -28,7 +40,10 @@ RESULT = "result.csv"
 _SAVE_SECONDS = 1.0
 """Between two writes of a running job's progress; its journal has every row."""
 _LOOK_SECONDS = 0.5
-"""Between two looks whether a job that waits was cancelled."""
+"""Between two looks whether a job that waits was cancelled, or a disk that was full is not."""
+_LONGEST_PAUSE = 15.0
+_CLOSE_SECONDS = 10.0
+"""What the row under way gets to end when the server is stopped."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +59,7 @@ class State(StrEnum):
 
 
 _UNFINISHED = (State.QUEUED, State.RUNNING)
+_ENDED = (State.FAILED, State.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +79,11 @@ class Job:
     error: str | None = None
 
 
+_JOB = TypeAdapter(Job)
+
+
 class Jobs:
-    """The jobs of one folder, with their worker. One process a folder."""
+    """The jobs of one folder, with their worker. One process a folder, which a lock sees to."""
 
     def __init__(
         self, workbench: Workbench, folder: Path, *, patience: float = 1800.0, pause: float = 2.0
@@ -77,7 +96,11 @@ class Jobs:
             patience: Seconds that a job waits for an engine that is away before rows carry the
                 error.
             pause: Seconds before an engine that did not answer is looked for: see `Patience`.
+
+        Raises:
+            InputError: Another server has the folder, or it cannot be written.
         """
+        self._held = FolderLock(folder, "give this server its own with --jobs FOLDER")
         self._workbench = workbench
         self._folder = folder
         self._patience = patience
@@ -87,6 +110,8 @@ class Jobs:
         self._closing = threading.Event()
         self._current: str | None = None
         self._saved = 0.0
+        self._unsaved: dict[str, str] = {}
+        """Jobs whose state is not on the disk yet -> why."""
         self._jobs = {job.id: job for job in self._found()}
         for job in sorted(self._jobs.values(), key=lambda j: j.created):
             if job.state in _UNFINISHED:
@@ -103,9 +128,15 @@ class Jobs:
 
         Raises:
             InputError: The file is refused as a whole; see `batch.read_table`.
+            StorageError: The disk is full or cannot be written.
         """
-        name = Path(name).name or "upload.csv"
-        table = batch.read_table(content, name)
+        # It is written to files and replies, which take no halves of surrogate pairs.
+        name = Path(name).name.encode(errors="replace").decode() or "upload.csv"
+        try:
+            table = batch.read_table(content, name)
+        except CorruptFileError as error:
+            # Corrupt as it came: the client's to mend, not a file of the server's.
+            raise InputError(str(error)) from error
         planned = batch.plan(table, self._workbench)
         job = Job(
             id=uuid.uuid4().hex[:16],
@@ -117,10 +148,18 @@ class Jobs:
             bad_rows=planned.bad_rows,
             created=datetime.now(UTC).isoformat(timespec="microseconds"),
         )
-        with files.atomic_path(self._upload(job)) as temporary:
-            temporary.write_bytes(content)
-        with self._lock:
-            self._save(job)
+        try:
+            with files.atomic_path(self._upload(job)) as temporary:
+                temporary.write_bytes(content)
+            with self._lock:
+                self._write(job)
+                self._jobs[job.id] = job
+        except OSError as error:
+            _log.error("the upload %s cannot be kept: %s", name, error)
+            self._delete(job.id)
+            raise StorageError(
+                f"the server cannot keep the upload ({error.strerror}); send it again later"
+            ) from error
         self._queue.put(job.id)
         return job
 
@@ -139,14 +178,19 @@ class Jobs:
         """The scored CSV.
 
         Raises:
-            NotFoundError: There is no such job.
+            NotFoundError: There is no such job, or its result was deleted.
             InputError: It is not done.
         """
         job = self.get(job_id)
         if job.state is not State.DONE:
             why = f": {job.error}" if job.error else f", {job.done} of {job.rows} rows"
             raise InputError(f"the job {job_id} is {job.state}{why}")
-        return self._folder / job_id / RESULT
+        path = self._folder / job_id / RESULT
+        if not path.is_file():
+            raise NotFoundError(
+                f"the result of the job {job_id} is no longer on the disk; submit the table again"
+            )
+        return path
 
     def cancel(self, job_id: str) -> Job:
         """Stops a job that is queued or running; one that has ended stays as it is.
@@ -155,6 +199,28 @@ class Jobs:
             NotFoundError: There is no such job.
         """
         return self._move(job_id, state=State.CANCELLED) or self.get(job_id)
+
+    def retry(self, job_id: str) -> Job:
+        """Queues a job once more that failed or was cancelled; rows that are done stay so.
+
+        Raises:
+            NotFoundError: There is no such job, or its upload was deleted.
+            InputError: It has not ended, or is done.
+        """
+        with self._lock:
+            job = self.get(job_id)
+            if job.state not in _ENDED:
+                raise InputError(
+                    f"the job {job_id} is {job.state}; one that failed or was cancelled is retried"
+                )
+            if not self._upload(job).is_file():
+                raise NotFoundError(
+                    f"the upload of the job {job_id} is no longer on the disk; submit it again"
+                )
+            job = replace(job, state=State.QUEUED, error=None)
+            self._save(job)
+        self._queue.put(job_id)
+        return job
 
     def remove(self, job_id: str) -> Job:
         """Forgets a job that has ended, with its files; gives what it was.
@@ -170,37 +236,83 @@ class Jobs:
             del self._jobs[job_id]
             # The worker may still be on the row at which it was cancelled: then it clears up.
             if job_id != self._current:
-                shutil.rmtree(self._folder / job_id)
+                self._delete(job_id)
         return job
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps the jobs from being written; None where nothing does."""
+        with self._lock:
+            return next(iter(self._unsaved.values()), None)
+
+    def check(self) -> None:
+        """Whether somebody scores what is queued.
+
+        Raises:
+            EngineError: The worker has ended.
+        """
+        if not self._worker.is_alive():
+            raise EngineError("the worker of the batch jobs has ended; restart the server")
 
     def close(self) -> None:
         """Stops the worker; an unfinished job goes on at the next start."""
         self._closing.set()
         self._queue.put(None)
-        self._worker.join(timeout=30)
+        self._worker.join(timeout=_CLOSE_SECONDS)
+        with self._lock:
+            self._save_again()
+        self._held.close()
 
     def _found(self) -> list[Job]:
         """The jobs on the disk; one that cannot be read costs no other."""
         jobs = []
         for path in self._folder.glob(f"*/{STATUS}"):
             try:
-                row = files.read_json(path, schema=SCHEMA)
-                rest = {k: v for k, v in row.items() if k not in ("schema", "state")}
-                jobs.append(Job(**rest, state=State(row["state"])))
-            except (RobustnessError, TypeError, ValueError, KeyError) as error:
+                job = _JOB.validate_python(files.read_json(path, schema=SCHEMA))
+                # The id is the name of the folder that is written to.
+                if job.id != path.parent.name:
+                    raise InputError(f"it says that it is the job {job.id!r}")
+                jobs.append(job)
+            except (RobustnessError, OSError, ValueError) as error:
                 _log.warning("the job at %s is left out: %s", path.parent, error)
         return jobs
 
     def _upload(self, job: Job) -> Path:
         return self._folder / job.id / f"upload{Path(job.name).suffix.lower()}"
 
-    def _save(self, job: Job) -> None:
-        """Keeps a job; the lock is held."""
-        self._jobs[job.id] = job
-        self._saved = time.monotonic()
+    def _delete(self, job_id: str) -> None:
+        """Removes a job's folder, which may be gone already."""
+        folder = self._folder / job_id
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            _log.warning("the folder %s cannot be removed", folder)
+
+    def _write(self, job: Job) -> None:
         files.write_json(
             self._folder / job.id / STATUS, files.plain(job) | {"schema": SCHEMA}
         )
+
+    def _save(self, job: Job) -> None:
+        """Keeps a job; the lock is held. What the disk does not take now is written later."""
+        self._jobs[job.id] = job
+        self._saved = time.monotonic()
+        try:
+            self._write(job)
+        except OSError as error:
+            if job.id not in self._unsaved:
+                _log.error("the state of the job %s is not on the disk: %s", job.id, error)
+            self._unsaved[job.id] = f"the jobs' folder cannot be written ({error.strerror})"
+        else:
+            self._unsaved.pop(job.id, None)
+
+    def _save_again(self) -> None:
+        """Writes the states that the disk did not take before; the lock is held."""
+        for job_id in list(self._unsaved):
+            job = self._jobs.get(job_id)
+            if job is None:
+                del self._unsaved[job_id]
+            else:
+                self._save(job)
 
     def _move(
         self, job_id: str, *, state: State, done: int | None = None, error: str | None = None
@@ -217,7 +329,15 @@ class Jobs:
             return job
 
     def _work(self) -> None:
-        while (job_id := self._queue.get()) is not None and not self._closing.is_set():
+        while not self._closing.is_set():
+            try:
+                job_id = self._queue.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                with self._lock:
+                    self._save_again()
+                continue
+            if job_id is None:
+                return
             with self._lock:
                 self._current = job_id
             job = self._move(job_id, state=State.RUNNING)
@@ -226,21 +346,44 @@ class Jobs:
             with self._lock:
                 self._current = None
                 if job_id not in self._jobs:
-                    shutil.rmtree(self._folder / job_id, ignore_errors=True)
+                    self._delete(job_id)
 
     def _attempt(self, job: Job) -> None:
+        """Scores a job, whose end is written down; nothing that it raises ends the worker."""
         try:
-            self._score(job)
+            self._score_on_a_full_disk(job)
             self._move(job.id, state=State.DONE, done=job.rows)
         except CancelledError:
             # Cancelling wrote the state; closing leaves it running, for the next start.
             return
         except RobustnessError as error:
-            self._move(job.id, state=State.FAILED, error=str(error))
-        except Exception as error:
-            # One job must not end the worker.
+            _log.error("the job %s failed: %s", job.id, error)
+            self._fail(job.id, errors.shown(error))
+        except OSError as error:
             _log.exception("the job %s failed", job.id)
-            self._move(job.id, state=State.FAILED, error=f"{type(error).__name__}: {error}")
+            self._fail(job.id, f"{type(error).__name__}: {error.strerror or error}")
+        except Exception as error:
+            _log.exception("the job %s failed", job.id)
+            self._fail(job.id, f"{type(error).__name__}: {error}")
+
+    def _fail(self, job_id: str, why: str) -> None:
+        # While the server stops, the engine may be closed under a row: the next start goes on.
+        if not self._closing.is_set():
+            self._move(job_id, state=State.FAILED, error=why)
+
+    def _score_on_a_full_disk(self, job: Job) -> None:
+        """Scores a job; a disk that is full is waited for as an engine that is away is."""
+        limit = time.monotonic() + self._patience
+        pause = self._pause
+        while True:
+            try:
+                self._score(job)
+                return
+            except OSError as error:
+                if error.errno not in errors.DISK_FULL or time.monotonic() >= limit:
+                    raise
+                self._rest(job.id, pause, str(error.strerror))
+                pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _score(self, job: Job) -> None:
         batch.score_file(
@@ -258,14 +401,14 @@ class Jobs:
         )
 
     def _rest(self, job_id: str, seconds: float, why: str) -> None:
-        """Waits for the engine; the job says meanwhile what it waits for."""
+        """Waits for the engine or the disk; the job says meanwhile what it waits for."""
         if self._move(job_id, state=State.RUNNING, error=f"waiting: {why}") is not None:
-            _log.warning("the job %s waits for the engine: %s", job_id, why)
+            _log.warning("the job %s waits: %s", job_id, why)
         limit = time.monotonic() + seconds
         while not self._stopped(job_id) and time.monotonic() < limit:
             self._closing.wait(min(_LOOK_SECONDS, seconds))
         if self._stopped(job_id):
-            raise CancelledError("stopped while the engine was away")
+            raise CancelledError("stopped while it waited")
 
     def _stopped(self, job_id: str) -> bool:
         return self._closing.is_set() or not self._is_running(job_id)

@@ -57,6 +57,9 @@ class Metrics:
                     self._tokens.labels(model, "completion").inc(end.completion_tokens)
 
 
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+
 class CountRequests:
     """The middleware that counts; bodies pass through untouched, so that streams stay streams."""
 
@@ -75,7 +78,9 @@ class CountRequests:
             if message["type"] == "http.response.start":
                 # A path as written by its route: a label for every job would never end.
                 path = getattr(scope.get("route"), "path", None) or "other"
-                self._metrics.requests.labels(path, scope["method"], message["status"]).inc()
+                # Likewise a method, which is any word that a client sends.
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                self._metrics.requests.labels(path, method, message["status"]).inc()
                 self._metrics.seconds.labels(path).observe(time.perf_counter() - started)
             await send(message)
 

@@ -6,7 +6,7 @@ are the `openai` package's models, and a reply that is one of the library's data
 `Prediction`, a `Job`) is described by that dataclass; the other replies have their models here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from openai.types import CreateEmbeddingResponse, Model
@@ -19,6 +19,7 @@ from robustness.models.engine import ModelInfo, Withheld
 from robustness.types import Example, GenerationSettings, TaskType
 
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
+    # OpenAI's.
     "best_of": (1,),
     "echo": (False,),
     "suffix": ("",),
@@ -27,12 +28,69 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "logit_bias": ({},),
     "response_format": ({"type": "text"},),
     "tools": ([],),
+    "tool_choice": ("none", "auto"),
+    "tool_calls": ([],),
     "functions": ([],),
+    "function_call": ("none", "auto"),
     "modalities": (["text"],),
     "audio": (),
     "dimensions": (),
+    "reasoning_effort": ("none",),
+    "verbosity": ("medium",),
+    "web_search_options": (),
+    # Of one of the two kinds of completions alone.
+    "max_completion_tokens": (),
+    "top_logprobs": (0,),
+    # vLLM's and other servers': sampling.
+    "top_k": (0, -1),
+    "top_a": (0,),
+    "min_p": (0,),
+    "typical_p": (1,),
+    "tfs_z": (1,),
+    "mirostat": (0,),
+    "repetition_penalty": (1,),
+    "repeat_penalty": (1,),
+    "length_penalty": (1,),
+    "no_repeat_ngram_size": (0,),
+    "use_beam_search": (False,),
+    "num_beams": (1,),
+    "do_sample": (),
+    "logits_processors": ([],),
+    "allowed_token_ids": (),
+    "bad_words": ([],),
+    # Where the text ends and what is shown of it.
+    "min_tokens": (0,),
+    "ignore_eos": (False,),
+    "stop_token_ids": ([],),
+    "include_stop_str_in_output": (False,),
+    "skip_special_tokens": (True,),
+    "spaces_between_special_tokens": (True,),
+    "prompt_logprobs": (),
+    "return_token_ids": (False,),
+    "return_tokens_as_token_ids": (False,),
+    # What the model reads.
+    "add_special_tokens": (),
+    "truncate_prompt_tokens": (),
+    "prompt_embeds": (),
+    "chat_template": (),
+    "chat_template_kwargs": ({},),
+    "add_generation_prompt": (True,),
+    "continue_final_message": (False,),
+    "documents": ([],),
+    # What the answer must look like.
+    "structured_outputs": ({},),
+    "guided_json": (),
+    "guided_regex": (),
+    "guided_choice": (),
+    "guided_grammar": (),
+    "guided_decoding_backend": (),
+    "structural_tag": (),
+    "json_schema": (),
+    "grammar": ("",),
+    "regex": (),
 }
-"""OpenAI's keys that are not offered, with the values that ask for nothing (None is one too)."""
+"""Keys that would change the answer and are not offered, with the values that ask for nothing
+(None is one too)."""
 
 _LARGEST_BATCH = 2048
 _SEEDS = 2**63
@@ -59,7 +117,38 @@ Texts = Annotated[
 ]
 
 
-class OpenAI(BaseModel):
+def _half(document: Any) -> str | None:
+    """Where a request holds half of a surrogate pair, which no tokenizer and no file takes."""
+    left = [("body", document)]
+    while left:
+        place, value = left.pop()
+        if isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return place
+        elif isinstance(value, Mapping):
+            left += [(place, key) for key in value]
+            left += [(f"{place}.{key}", child) for key, child in value.items()]
+        elif isinstance(value, list):
+            left += [(f"{place}[{n}]", child) for n, child in enumerate(value)]
+    return None
+
+
+class _Request(BaseModel):
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_characters(cls, document: Any) -> Any:
+        place = _half(document)
+        if place is not None:
+            raise InputError(
+                f"{place.removeprefix('body.')}: holds half of a character (a lone surrogate, "
+                "\\ud800 to \\udfff); send whole characters"
+            )
+        return document
+
+
+class OpenAI(_Request):
     """A request in OpenAI's format."""
 
     model_config = ConfigDict(extra="allow")
@@ -73,7 +162,7 @@ class OpenAI(BaseModel):
         return self
 
 
-class Ours(BaseModel):
+class Ours(_Request):
     """A request in this project's format."""
 
     model_config = ConfigDict(extra="forbid")
@@ -283,7 +372,7 @@ class ChatPrompt(Ours):
     """`POST /robustness/v1/chat_prompt`."""
 
     model: str
-    messages: list[Message]
+    messages: Annotated[list[Message], Field(min_length=1)]
 
 
 class CountTokens(Ours):
@@ -394,6 +483,8 @@ class Ready(BaseModel):
     models: list[ModelState]
     withheld: list[Withheld]
     """Models that were asked for and that the engine cannot serve."""
+    jobs: str | None = None
+    """What keeps the batch jobs from being written, where something does."""
 
 
 class Unready(BaseModel):

@@ -17,8 +17,18 @@ PLACEHOLDER = r"\{([a-z_][a-z0-9_]*)\}"
 _PLACEHOLDER = re.compile(PLACEHOLDER)
 
 
+def _first_letters(count: int) -> str:
+    if count > len(LETTERS):
+        raise InputError(
+            f"the instruction lists options by letters, which end at {LETTERS[-1]}, found {count} "
+            f"options; give at most {len(LETTERS)}"
+        )
+    return LETTERS[:count]
+
+
 def _letters(words: Sequence[str], mark: str) -> str:
-    return "\n".join(mark.format(LETTERS[i], word) for i, word in enumerate(words))
+    letters = _first_letters(len(words))
+    return "\n".join(mark.format(*pair) for pair in zip(letters, words, strict=True))
 
 
 OPTION_FORMATS: dict[str, Callable[[Sequence[str]], str]] = {
@@ -57,7 +67,7 @@ def answers_by_letter(instruction: Instruction) -> bool:
 def label_words(instruction: Instruction, options: Sequence[str]) -> tuple[str, ...]:
     """What the scorer reads for each canonical option under this phrasing."""
     if answers_by_letter(instruction):
-        return tuple(LETTERS[i] for i in range(len(options)))
+        return tuple(_first_letters(len(options)))
     return tuple(instruction.label_words.get(option, option) for option in options)
 
 

@@ -16,7 +16,13 @@ from safetensors.numpy import load_file, save_file
 from robustness import paths
 from robustness.data import instructions as collections
 from robustness.data.tasks import Task
-from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
+from robustness.errors import (
+    CorruptFileError,
+    InputError,
+    MismatchError,
+    MissingIndexError,
+    NotFoundError,
+)
 from robustness.index import representations, vector_store
 from robustness.index.neighbours import PAIRWISE, Space, left_out, space
 from robustness.index.vector_store import Choice
@@ -386,7 +392,7 @@ def load(
         mapped: Whether large files may stay on the disk; they cannot be changed then.
 
     Raises:
-        NotFoundError: It was not built yet.
+        MissingIndexError: It was not built yet.
         MismatchError: It was built with another model, revision, prefix, layer, prompt format or
             schema.
         CorruptFileError: A file is missing or was changed.
@@ -401,7 +407,7 @@ def load(
             raise
         return _load(folder, spec, files.file_hash(path), mapped)
     except (FileNotFoundError, NotFoundError):
-        raise NotFoundError(
+        raise MissingIndexError(
             f"the model {spec.model} has no observed index at {folder}; build it with: "
             "python -m robustness index build --model MODEL"
         ) from None

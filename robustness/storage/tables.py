@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.lib
 
 from robustness.errors import CorruptFileError, InputError, NotFoundError
 from robustness.storage import files
@@ -87,7 +86,7 @@ def _json_rows(
 ) -> tuple[list[str], list[dict[str, Any]], dict[int, str]]:
     try:
         rows = json.loads(_text(data))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise CorruptFileError(f"{name} is not JSON: {error}") from error
     if not isinstance(rows, list):
         raise InputError(f"{name} must hold one list of objects, a row each")
@@ -100,7 +99,8 @@ def _json_rows(
 def _parquet_rows(data: bytes, name: str) -> tuple[list[str], list[dict[str, Any]], dict[int, str]]:
     try:
         table = pd.read_parquet(io.BytesIO(data))
-    except (pyarrow.lib.ArrowException, OSError, ValueError) as error:
+    except Exception as error:
+        # Pandas and Arrow raise errors of many kinds where the bytes are damaged.
         raise CorruptFileError(f"{name} is not a Parquet file: {error}") from error
     rows = [{str(k): v for k, v in row.items()} for row in table.to_dict(orient="records")]
     return [str(c) for c in table.columns], rows, {}

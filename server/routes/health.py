@@ -13,6 +13,7 @@ from robustness.errors import EngineError, RobustnessError
 from robustness.models.engine import Withheld
 from robustness.workbench import Workbench
 from server import errors, wire
+from server.jobs import Jobs
 from server.metrics import Metrics
 
 
@@ -20,36 +21,43 @@ def _state(workbench: Workbench, model: str) -> wire.ModelState:
     try:
         calibrated = workbench.calibration(model) is not None
     except RobustnessError as error:
-        return wire.ModelState(id=model, indexed=False, calibrated=False, reason=str(error))
+        return wire.ModelState(
+            id=model, indexed=False, calibrated=False, reason=errors.shown(error)
+        )
     return wire.ModelState(id=model, indexed=True, calibrated=calibrated)
 
 
 def routes(
-    workbench: Workbench, metrics: Metrics, reason: str, withheld: Sequence[Withheld] = ()
+    workbench: Workbench, metrics: Metrics, jobs: Jobs, reason: str,
+    withheld: Sequence[Withheld] = (),
 ) -> APIRouter:
     """Liveness, readiness and metrics.
 
     Args:
         workbench: What is served.
         metrics: What was counted.
+        jobs: The batch jobs, whose worker must be alive.
         reason: Why its engine was taken.
         withheld: Models that were asked for and that it cannot serve.
     """
     router = APIRouter(tags=["health"])
     engine = workbench.engine
 
+    @router.head("/healthz", response_model=None, include_in_schema=False)
     @router.get("/healthz")
     async def healthz() -> wire.Alive:
         """The process answers."""
         return wire.Alive()
 
+    @router.head("/readyz", response_model=None, include_in_schema=False)
     @router.get(
         "/readyz", response_model=wire.Ready, response_model_exclude_none=True,
         responses={503: {"model": wire.Unready}},
     )
     def readyz() -> wire.Ready | JSONResponse:
-        """What answers, and why; 503 where the engine does not."""
+        """What answers, and why; 503 where the engine or the jobs' worker does not."""
         try:
+            jobs.check()
             # The smallest question that reaches an engine behind another server.
             engine.count_tokens(workbench.original, ["ready"])
         except EngineError as error:
@@ -59,7 +67,8 @@ def routes(
             )
         models = [_state(workbench, m) for m in (workbench.original, *workbench.aligned)]
         return wire.Ready(
-            engine=engine.name, reason=reason, models=models, withheld=list(withheld)
+            engine=engine.name, reason=reason, models=models, withheld=list(withheld),
+            jobs=jobs.problem,
         )
 
     @router.get("/metrics", response_class=PlainTextResponse)

@@ -42,6 +42,11 @@ def routes(jobs: Jobs, largest: int) -> APIRouter:
             jobs.result(job_id), media_type="text/csv", filename=f"scored-{job_id}.csv"
         )
 
+    @router.post("/{job_id}/retry")
+    def retry(job_id: str) -> Job:
+        """Queues a job that failed once more; rows that are done are not scored again."""
+        return jobs.retry(job_id)
+
     @router.delete("/{job_id}")
     def cancel(job_id: str, remove: bool = False) -> Job:
         """Stops a job that has not ended; with `?remove=true`, deletes the files of one that has.

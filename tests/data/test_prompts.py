@@ -60,3 +60,13 @@ def test_an_unknown_placeholder_names_it_and_the_fields_that_exist() -> None:
 def test_every_option_format_shows_every_option(name: str) -> None:
     written = prompts.OPTION_FORMATS[name](("red", "blue", "green"))
     assert all(word in written for word in ("red", "blue", "green"))
+
+
+@pytest.mark.parametrize("style", ["letters_dot", "letters_paren"])
+def test_more_options_than_there_are_letters_are_refused(style: str) -> None:
+    options = tuple(f"option {n}" for n in range(27))
+    listed = instruction("{text}\n{options}", option_format=style)
+    many = Example(task="t", fields={"text": "x"}, options=options)
+    with pytest.raises(InputError, match="found 27 options; give at most 26"):
+        prompts.fill(listed, many)
+    prompts.fill(listed, Example(task="t", fields={"text": "x"}, options=options[:26]))

@@ -102,12 +102,17 @@ def aligned_engine(
 
 
 @pytest.fixture(scope="session")
+def job_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the server on the tiny model."""
+    return tmp_path_factory.mktemp("jobs")
+
+
+@pytest.fixture(scope="session")
 def url(
-    aligned_engine: TransformersEngine, indexes: Path, tmp_path_factory: pytest.TempPathFactory,
-    serve,
+    aligned_engine: TransformersEngine, indexes: Path, job_folder: Path, serve
 ) -> Iterator[str]:
     """Address of a server on the tiny model."""
-    settings = Settings(jobs=tmp_path_factory.mktemp("jobs"), largest_upload=100_000)
+    settings = Settings(jobs=job_folder, largest_upload=150_000)
     app = create_app(
         Workbench(aligned_engine, indexes=indexes), settings, reason="a test",
         withheld=[Withheld(id="tiny-llama+lora", reason="not on this engine")],

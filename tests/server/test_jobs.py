@@ -1,14 +1,20 @@
 import csv
+import errno
 import io
+import os
+import shutil
 import threading
 
 import pytest
+from fastapi.testclient import TestClient
 
-from robustness.errors import EngineError, InputError, NotFoundError
+from robustness.errors import EngineError, InputError, NotFoundError, StorageError
 from robustness.scoring import batch
 from robustness.storage import files
 from robustness.workbench import Workbench
+from server.application import create_app
 from server.jobs import RESULT, STATUS, Jobs, State
+from server.settings import Settings
 
 TABLE = (
     "id,instruction,task,input,options,answer\n"
@@ -102,7 +108,7 @@ def test_a_job_is_removed_while_the_worker_is_still_on_its_last_row(
     [
         ("mine.csv", b"text,task\nx,place\n", "instruction"),
         ("mine.xlsx", b"PK", "xlsx"),
-        ("mine.csv", b"instruction\n" + b"x" * 200_000, "larger than 100000 bytes"),
+        ("mine.csv", b"instruction\n" + b"x" * 200_000, "larger than 150000 bytes"),
     ],
 )
 def test_a_file_that_cannot_be_scored_is_refused_at_once(http, name, content, words) -> None:
@@ -315,3 +321,139 @@ def test_a_file_name_cannot_leave_the_jobs_folder(jobs: Jobs, tmp_path, until) -
     until(ended(jobs, job.id))
     assert job.name == "mine.csv"
     assert {p.parent for p in tmp_path.rglob("*.csv")} == {tmp_path / job.id}
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Until the event is set, nothing that is written gets onto the disk."""
+    room, sync = threading.Event(), os.fsync
+
+    def fsync(handle: int) -> None:
+        if not room.is_set():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return room
+
+
+def test_a_full_disk_is_waited_for_and_said(
+    jobs: Jobs, tmp_path, monkeypatch: pytest.MonkeyPatch, until
+) -> None:
+    held = Held(monkeypatch)
+    first, second = (jobs.submit("mine.csv", TABLE.encode()) for _ in range(2))
+    assert held.reached.acquire(timeout=30)
+    room = full_disk(monkeypatch)
+    held.go.release(20)
+    until(lambda: "No space left" in (jobs.get(first.id).error or ""))
+    assert jobs.get(first.id).state is State.RUNNING
+    assert "cannot be written" in str(jobs.problem)
+    with pytest.raises(StorageError, match="cannot keep the upload"):
+        jobs.submit("mine.csv", TABLE.encode())
+    jobs.check()
+    room.set()
+    until(ended(jobs, second.id))
+    assert jobs.get(first.id).state is jobs.get(second.id).state is State.DONE
+    until(lambda: jobs.problem is None)
+    assert [r["status"] for r in rows_of(jobs, first.id)] == ["ok", "error", "ok"]
+    assert files.read_json(tmp_path / first.id / STATUS)["state"] == "done"
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == sorted(
+        (first.id, second.id)
+    )
+
+
+def test_a_job_that_failed_at_writing_is_retried_and_keeps_its_rows(
+    workbench: Workbench, tmp_path, monkeypatch: pytest.MonkeyPatch, until
+) -> None:
+    impatient = Jobs(workbench, tmp_path, patience=0.1, pause=0.05)
+    held = Held(monkeypatch)
+    job = impatient.submit("mine.csv", TABLE.encode())
+    assert held.reached.acquire(timeout=30)
+    room = full_disk(monkeypatch)
+    held.go.release(20)
+    until(ended(impatient, job.id))
+    assert "No space left on device" in str(impatient.get(job.id).error)
+    assert str(tmp_path) not in str(impatient.get(job.id).error)
+    room.set()
+    read = []
+    engine_read = workbench.engine.read
+    monkeypatch.setattr(
+        workbench.engine, "read",
+        lambda m, p: read.extend(x.text for x in p) or engine_read(m, p),
+    )
+    assert impatient.retry(job.id).state is State.QUEUED
+    until(ended(impatient, job.id))
+    assert [r["status"] for r in rows_of(impatient, job.id)] == ["ok", "error", "ok"]
+    assert not any("They cooked rice." in text for text in read)
+    with pytest.raises(InputError, match="is done"):
+        impatient.retry(job.id)
+    impatient.close()
+
+
+def test_a_worker_that_ended_makes_the_server_unready(
+    fake, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = Jobs(Workbench(fake, indexes=tmp_path), tmp_path / "jobs")
+    app = create_app(Workbench(fake, indexes=tmp_path), Settings(), batch=shared)
+    client = TestClient(app)
+    assert client.get("/readyz").status_code == 200
+    shared.close()
+    reply = client.get("/readyz")
+    assert reply.status_code == 503
+    assert "worker of the batch jobs" in reply.json()["problem"]
+
+
+def test_two_servers_have_no_folder_together(workbench: Workbench, tmp_path) -> None:
+    first = Jobs(workbench, tmp_path)
+    with pytest.raises(InputError, match=r"in use by another process .*--jobs FOLDER"):
+        Jobs(workbench, tmp_path)
+    first.close()
+    Jobs(workbench, tmp_path).close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"created": None}, {"rows": "many"}, {"id": "../../outside"}, {"state": "sleeping"}],
+)
+def test_a_status_that_was_tampered_with_costs_only_its_own_job(
+    workbench: Workbench, tmp_path, change: dict, until
+) -> None:
+    folder = tmp_path / "jobs"
+    before = Jobs(workbench, folder)
+    good, bad = (before.submit("mine.csv", TABLE.encode()) for _ in range(2))
+    until(ended(before, bad.id))
+    before.close()
+    path = folder / bad.id / STATUS
+    files.write_json(path, files.read_json(path) | {"state": "queued"} | change)
+    after = Jobs(workbench, folder)
+    assert after.get(good.id).state is State.DONE
+    with pytest.raises(NotFoundError):
+        after.get(bad.id)
+    after.close()
+    assert [p.name for p in tmp_path.iterdir()] == ["jobs"]
+
+
+def test_a_folder_deleted_by_hand_is_not_found(http, url: str, until, job_folder) -> None:
+    job = http.post("/robustness/v1/jobs", files={"file": ("mine.csv", TABLE)}).json()
+    path = f"/robustness/v1/jobs/{job['id']}"
+    until(lambda: http.get(path).json()["state"] == "done")
+    shutil.rmtree(job_folder / job["id"])
+    reply = http.get(f"{path}/result")
+    assert reply.status_code == 404
+    assert "no longer on the disk" in reply.json()["error"]["message"]
+    assert http.delete(path, params={"remove": True}).status_code == 200
+    assert http.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("mine.json", b'[{"instruction": "x"'), ("mine.json", b"[" * 100_000),
+        ("mine.json", b'[{"instruction": ' + b"9" * 5000 + b"}]"),
+        ("mine.parquet", b"PAR1 and nothing"), ("mine.parquet", b""),
+        ("mine.parquet", b"PAR1" + bytes(200) + b"PAR1"),
+    ],
+)
+def test_a_corrupt_upload_is_the_clients_fault(http, name: str, content: bytes) -> None:
+    reply = http.post("/robustness/v1/jobs", files={"file": (name, content)})
+    assert reply.status_code == 400
+    assert name in reply.json()["error"]["message"]

@@ -96,3 +96,13 @@ def test_two_applications_count_apart() -> None:
         last.append(END)
     assert tokens(first, "prompt") == 5
     assert tokens(second, "prompt") is None
+
+
+def test_methods_that_nobody_knows_share_one_label() -> None:
+    metrics = Metrics()
+    for method in ("BREW", "X" * 5000, "GET"):
+        served(metrics, {"type": "http", "method": method})
+    for method, times in (("other", 2), ("GET", 1)):
+        labels = {"path": "other", "method": method, "status": "201"}
+        assert value(metrics, "steadfast_requests_total", **labels) == times
+    assert "BREW" not in metrics.text().decode()

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from robustness.workbench import Workbench
@@ -123,3 +125,33 @@ def test_a_server_reads_no_task_file(http, tmp_path) -> None:
     path.write_text("{}")
     reply = http.post("/robustness/v1/predict", json={"instruction": "x", "task": str(path)})
     assert reply.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/robustness/v1/predict", {"instruction": "\ud800"}),
+        ("/robustness/v1/measure", {"instruction": "\ud800", "task": "place"}),
+        ("/robustness/v1/compare", {"instruction": "x", "input": OWN | {"answer": "\ud800"}}),
+        ("/robustness/v1/count_tokens", {"model": "tiny-llama", "texts": ["\ud800"]}),
+        ("/robustness/v1/read", {"model": "tiny-llama", "prompts": [{"text": "\ud800"}]}),
+        ("/robustness/v1/chat_prompt", {"model": "tiny-llama", "messages": []}),
+        ("/v1/embeddings", {"model": "tiny-llama", "input": "\ud800"}),
+        ("/v1/completions", {"model": "tiny-llama", "prompt": "\ud800", "stream": True}),
+    ],
+)
+def test_the_clients_fault_is_never_the_servers(http, path: str, body: dict) -> None:
+    # Written as the escape \ud800, which is JSON, though no text in UTF-8.
+    reply = http.post(path, content=json.dumps(body), headers={"Content-Type": "application/json"})
+    assert reply.status_code == 400
+    assert reply.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_model_without_an_index_is_503_and_names_no_folder(http, indexes) -> None:
+    reply = http.post(
+        "/robustness/v1/predict", json={"instruction": "x", "model": "tiny-llama+random"}
+    )
+    assert reply.status_code == 503
+    assert reply.json()["error"]["code"] == "index_unavailable"
+    assert str(indexes) not in reply.text
+    assert str(indexes) not in http.get("/readyz").text

@@ -72,7 +72,13 @@ def test_a_prompt_is_one_text_or_several() -> None:
         ("best_of", 2), ("echo", True), ("suffix", "s"), ("presence_penalty", 0.5),
         ("frequency_penalty", -1), ("logit_bias", {"1": 2}), ("tools", [{}]), ("functions", [{}]),
         ("response_format", {"type": "json_object"}), ("modalities", ["audio"]), ("audio", {}),
-        ("dimensions", 8),
+        ("dimensions", 8), ("tool_choice", "required"), ("max_completion_tokens", 5),
+        ("top_logprobs", 2), ("reasoning_effort", "high"), ("top_k", 5), ("min_p", 0.1),
+        ("repetition_penalty", 1.2), ("min_tokens", 3), ("ignore_eos", True),
+        ("stop_token_ids", [2]), ("guided_choice", ["a"]), ("guided_json", {"type": "object"}),
+        ("guided_regex", "a+"), ("structured_outputs", {"choice": ["a"]}),
+        ("use_beam_search", True), ("skip_special_tokens", False), ("prompt_logprobs", 1),
+        ("chat_template_kwargs", {"enable_thinking": True}), ("bad_words", ["a"]),
     ],
 )
 def test_a_key_that_would_change_the_answer_is_refused_by_name_and_value(
@@ -87,6 +93,8 @@ def test_keys_that_ask_for_nothing_and_keys_unheard_of_are_tolerated() -> None:
     neutral = {
         "best_of": 1, "echo": False, "suffix": "", "presence_penalty": 0, "logit_bias": {},
         "response_format": {"type": "text"}, "tools": [], "modalities": ["text"], "user": "me",
+        "top_k": -1, "repetition_penalty": 1.0, "min_tokens": 0, "ignore_eos": False,
+        "tool_choice": "auto", "skip_special_tokens": True,
     }
     assert completion(**neutral).settings() == PLAIN
 
@@ -165,3 +173,27 @@ def test_a_prediction_has_one_source_and_no_unknown_key() -> None:
         wire.Predict.model_validate({"instruction": "x", "tsak": "mood"})
     with pytest.raises(ValidationError, match="anwser"):
         wire.Predict.model_validate({"instruction": "x", "inputs": [own | {"anwser": "a"}]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "place"),
+    [
+        (wire.Completion, {"model": "m", "prompt": ["a", "b\ud800"]}, r"prompt\[1\]"),
+        (wire.Completion, {"model": "m", "prompt": "x", "user": "\udfff"}, "user"),
+        (wire.Predict, {"instruction": "\ud83d x"}, "instruction"),
+        (
+            wire.Predict,
+            {"instruction": "x", "inputs": [{"fields": {"text": "\ud800"}}]},
+            r"inputs\[0\].fields.text",
+        ),
+        (wire.Predict, {"instruction": "x", "label_words": {"\ud800": "a"}}, "label_words"),
+        (wire.CountTokens, {"model": "m", "texts": ["\udc00"]}, r"texts\[0\]"),
+    ],
+)
+def test_half_a_character_is_refused_by_its_place(kind: Any, document: Any, place: str) -> None:
+    with pytest.raises(InputError, match=f"^{place}: holds half of a character"):
+        kind.model_validate(document)
+
+
+def test_whole_characters_beyond_the_basic_plane_are_text() -> None:
+    assert completion(prompt="\N{GRINNING FACE}").prompt == ["\N{GRINNING FACE}"]
