@@ -27,8 +27,8 @@ from table import Line, save, shown
 from tqdm import tqdm
 
 from robustness.index import neighbours, vector_store
-from robustness.index.neighbours import Space
-from robustness.index.vector_store import Searcher
+from robustness.index.neighbours import PointSet
+from robustness.index.vector_store import VectorStore
 from robustness.types import FloatArray
 
 WIDTH, K = 384, 10
@@ -89,13 +89,13 @@ def seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def raw(searcher: Searcher, queries: FloatArray, threshold: int) -> Any:
+def raw(searcher: VectorStore, queries: FloatArray, threshold: int) -> Any:
     """FAISS's own search, without anything around it."""
     faiss.cvar.distance_compute_blas_threshold = threshold
     return searcher.index.search(queries, K)
 
 
-def one_by_one(claim: Claim, points: Space, runs: int) -> Claim:
+def one_by_one(claim: Claim, points: PointSet, runs: int) -> Claim:
     """Queries alone, raw FAISS and ours in turns; the shortest of three for each; ours / raw."""
     for run in range(runs):
         queries = clustered(ONE_BY_ONE, 100 + run)
@@ -118,7 +118,7 @@ def one_by_one(claim: Claim, points: Space, runs: int) -> Claim:
 
 
 def batches(
-    claim: Claim, points: Space, runs: int, threshold: int, *, inverse: bool = False
+    claim: Claim, points: PointSet, runs: int, threshold: int, *, inverse: bool = False
 ) -> Claim:
     """A batch, raw FAISS at a threshold and ours in turns; ours / raw, or raw / ours."""
     points.search(clustered(BATCH, 7), K)
@@ -139,7 +139,7 @@ def batches(
     return claim
 
 
-def recalls(claim: Claim, points: Space, vectors: FloatArray, runs: int) -> Claim:
+def recalls(claim: Claim, points: PointSet, vectors: FloatArray, runs: int) -> Claim:
     """Share of the ten nearest of fresh queries that are found."""
     for run in range(runs):
         queries = clustered(BATCH, 300 + run)
@@ -158,7 +158,7 @@ def measured(
 ) -> tuple[list[Claim], dict[str, object]]:
     """The claims asked for, and what the big index is."""
     vectors = clustered(count, 1)
-    built: list[Searcher] = []
+    built: list[VectorStore] = []
     facts: dict[str, object] = {"vectors": count, "width": WIDTH, "runs": runs}
     facts["seconds_to_choose_and_build"] = seconds(
         lambda: built.append(vector_store.choose(vectors))
@@ -172,11 +172,11 @@ def measured(
     facts["choice"] = choice and asdict(choice)
     facts["file_megabytes"] = (folder / "big.faiss").stat().st_size / 1e6
     facts["seconds_to_read"] = seconds(
-        lambda: built.append(vector_store.read(folder / "big.faiss", count, choice))
+        lambda: built.append(vector_store.read_store(folder / "big.faiss", count, choice))
     )
     tqdm.write(json.dumps(facts), file=sys.stderr)
-    points = Space(tuple(f"{n:016x}" for n in range(count)), built.pop(), gaps.pop())
-    flat = neighbours.space([f"{n:016x}" for n in range(min(count, FLAT))], vectors[:FLAT])
+    points = PointSet(tuple(f"{n:016x}" for n in range(count)), built.pop(), gaps.pop())
+    flat = neighbours.point_set([f"{n:016x}" for n in range(min(count, FLAT))], vectors[:FLAT])
     kind = choice.kind if choice else "flat"
     on = f"{count:,} vectors ({kind})"
     known = {

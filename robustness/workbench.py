@@ -78,7 +78,7 @@ class Workbench:
 
         Raises:
             NotFoundError: There is neither.
-            InputError, CorruptFileError, MismatchError: See `tasks.read`.
+            InputError, CorruptFileError, MismatchError: See `tasks.read_task`.
         """
         return tasks.find(name) if self._task_files else tasks.builtin(name)
 
@@ -91,7 +91,7 @@ class Workbench:
         model = model or self.original
         with self._lock:
             if model not in self._indexes:
-                spec = representations.served(self.engine, model).spec
+                spec = representations.model_info(self.engine, model).spec
                 folder = indexes_.folder_of(spec, self._folder)
                 loaded = indexes_.load(folder, spec)
                 self._calibrations[model] = predictors.load(folder, loaded)

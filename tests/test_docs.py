@@ -79,8 +79,8 @@ def test_the_worked_example_runs_as_written(
         seen.append(given[0])
     assert seen == ["import", "paraphrase", "evaluate", "predict", "score"]
     folder = tmp_path / "relations"
-    assert len(instructions.read(folder / "instructions.jsonl")) == 8
-    assert len(instructions.read(folder / "paraphrases.jsonl")) == 8
+    assert len(instructions.read_collection(folder / "instructions.jsonl")) == 8
+    assert len(instructions.read_collection(folder / "paraphrases.jsonl")) == 8
     assert (folder / "evaluation" / "report.html").stat().st_size > 10_000
     scored = pd.read_csv(folder / "scored.csv")
     assert list(scored["status"]) == ["ok", "ok"] and scored["accuracy_original"].notna().all()

@@ -63,7 +63,7 @@ def test_an_empty_instruction_and_a_wrong_placeholder_are_refused(workbench: Wor
 
 def test_a_server_reads_no_task_file(workbench: Workbench, indexes: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
-    tasks.write(path, tasks.builtin("place"))
+    tasks.write_task(path, tasks.builtin("place"))
     strict = Workbench(workbench.engine, indexes=indexes)
     assert workbench.task(str(path)).id == "place"
     with pytest.raises(NotFoundError):

@@ -52,7 +52,10 @@ def index_build(
     as_json: Json = False,
 ) -> None:
     """Reads the observed instructions and saves the index of the model and of each prefix."""
-    known = instructions.read(observed) if observed else instructions.builtin(instructions.OBSERVED)
+    known = (
+        instructions.read_collection(observed) if observed
+        else instructions.builtin(instructions.OBSERVED)
+    )
     engine = engine_of(model, prefix, prompt_format, loading)
     with progress("task") as report:
         chosen = labelled_tasks(task_sources, field)
@@ -75,7 +78,7 @@ def index_add(
 ) -> None:
     """Puts observed instructions into a saved index: only they are read and measured."""
     engine = engine_of(model, prefix, prompt_format, loading)
-    new = instructions.read(collection)
+    new = instructions.read_collection(collection)
     with progress("task") as report:
         chosen = labelled_tasks(task_sources, field)
         cards = index_service.add(engine, indexes, new, chosen, report=report)
@@ -149,7 +152,7 @@ def calibrate(
     shipped = (
         instructions.UNOBSERVED_TEST if held_out else instructions.UNOBSERVED_DEVELOPMENT
     )
-    pool = instructions.read(unobserved) if unobserved else instructions.builtin(shipped)
+    pool = instructions.read_collection(unobserved) if unobserved else instructions.builtin(shipped)
     engine = engine_of(model, prefix, prompt_format, loading)
     chosen = labelled_tasks(task_sources, field)
     if held_out:
@@ -157,7 +160,7 @@ def calibrate(
             made = index_service.held_out(engine, indexes, pool, chosen, report=report)
         if unobserved is None and engine.models()[0].id == paths.BACKBONE_ID:
             for name in made:
-                test_set_log.write_down(
+                test_set_log.append(
                     paths.BACKBONE, name, "predictions beside measured degradation"
                 )
         emit(made, as_json, render.held_out(made))

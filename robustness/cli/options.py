@@ -211,12 +211,12 @@ def collections_of(names: Sequence[str] | None) -> list[Instruction]:
     """Shipped collections and collection files, the first of equal instructions.
 
     Raises:
-        InputError, NotFoundError, CorruptFileError: See `instructions.read`.
+        InputError, NotFoundError, CorruptFileError: See `instructions.read_collection`.
     """
     found: dict[str, Instruction] = {}
     for name in sources.names(names or []):
         path = Path(name)
-        rows = instructions.read(path) if path.is_file() else instructions.builtin(name)
+        rows = instructions.read_collection(path) if path.is_file() else instructions.builtin(name)
         found |= {i.id: i for i in rows if i.id not in found}
     return list(found.values())
 

@@ -38,8 +38,8 @@ from robustness.training.ablation import HELD_OUT_FILE, Ablation, subjects
 from robustness.training.ablation import run as compare
 from robustness.training.ablation.plan import rates_of, sizes_of
 from robustness.training.alignment import data as alignment_data
-from robustness.training.alignment import own
 from robustness.training.alignment import train as alignment
+from robustness.training.alignment import user_tasks
 from robustness.training.alignment.recipe import AlignRecipe
 from robustness.training.backbone import quality, recipe
 from robustness.training.backbone import train as backbone
@@ -98,7 +98,7 @@ def align(
     others = collections_of(paraphrases) if paraphrases else None
     examples, sets = None, alignment_data.Collections(observed=known, paraphrases=others)
     if task_sources is not None:
-        examples, sets = own.gather(
+        examples, sets = user_tasks.gather(
             labelled_tasks(task_sources), observed=known, paraphrases=others, seed=seed
         )
     with progress("step") as report:
@@ -170,7 +170,7 @@ def ablation(
     )
     shipped = checkpoint.model_id(model) == paths.BACKBONE_ID
     if held_out and shipped and test is None and not (out / HELD_OUT_FILE).is_file():
-        test_set_log.write_down(
+        test_set_log.append(
             paths.BACKBONE, paths.BACKBONE_ID, f"ablation: {methods}, seeds {seeds}, once each"
         )
     with progress("step") as report:

@@ -36,7 +36,7 @@ class _Row(BaseModel):
     source: str = ""
 
 
-def parse(row: object, where: str) -> Instruction:
+def parse_instruction(row: object, where: str) -> Instruction:
     """One validated instruction.
 
     Args:
@@ -72,7 +72,7 @@ def parse(row: object, where: str) -> Instruction:
     return instruction
 
 
-def read(path: Path) -> list[Instruction]:
+def read_collection(path: Path) -> list[Instruction]:
     """Reads a collection from JSON lines.
 
     Raises:
@@ -82,7 +82,7 @@ def read(path: Path) -> list[Instruction]:
     """
     found: dict[str, Instruction] = {}
     for number, row in enumerate(files.read_jsonl(path), start=1):
-        instruction = parse(row, f"{path}, row {number}")
+        instruction = parse_instruction(row, f"{path}, row {number}")
         if instruction.id in found:
             raise InputError(f"{path}, row {number}: the same instruction stands there twice")
         found[instruction.id] = instruction
@@ -97,7 +97,7 @@ def is_collection(path: Path) -> bool:
     return bool(rows) and isinstance(rows[0], dict) and {"text", "task_type"} <= set(rows[0])
 
 
-def write(path: Path, instructions: Iterable[Instruction]) -> None:
+def write_collection(path: Path, instructions: Iterable[Instruction]) -> None:
     """Writes a collection as JSON lines."""
     files.write_jsonl(path, instructions)
 
@@ -114,7 +114,7 @@ def builtin(collection: str) -> list[Instruction]:
         raise NotFoundError(
             f"no collection {collection!r}, and no file of that name; there are {', '.join(names)}"
         )
-    return read(path)
+    return read_collection(path)
 
 
 def for_task(

@@ -14,7 +14,7 @@ FILE = "unobserved-test.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Entry:
     """One evaluation on unobserved-test."""
 
     created: str
@@ -27,7 +27,7 @@ class Asked:
     what: str
 
 
-def read(folder: Path) -> list[Asked]:
+def read_log(folder: Path) -> list[Entry]:
     """The lines beside a backbone's weights, oldest first; none where it was never asked.
 
     Raises:
@@ -38,12 +38,12 @@ def read(folder: Path) -> list[Asked]:
         return []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        return [Asked(**json.loads(line)) for line in lines]
+        return [Entry(**json.loads(line)) for line in lines]
     except (json.JSONDecodeError, TypeError) as error:
         raise CorruptFileError(f"{path} is damaged ({error}); restore it from a copy") from error
 
 
-def write_down(folder: Path, model: str, what: str) -> None:
+def append(folder: Path, model: str, what: str) -> None:
     """Adds a line, with the command that runs now.
 
     Args:
@@ -55,11 +55,11 @@ def write_down(folder: Path, model: str, what: str) -> None:
         CorruptFileError: What is there cannot be read.
     """
     made = provenance.collect(schema=1)
-    line = Asked(
+    line = Entry(
         created=made.created, command=made.command, model=model,
         weights=files.file_hash(folder / "model.safetensors"), what=what,
     )
-    rows = [*read(folder), line]
+    rows = [*read_log(folder), line]
     with files.atomic_path(folder / FILE) as temporary:
         text = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
         temporary.write_text(text, encoding="utf-8")

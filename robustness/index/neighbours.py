@@ -10,7 +10,7 @@ import numpy as np
 
 from robustness.errors import InputError, MismatchError
 from robustness.index import vector_store
-from robustness.index.vector_store import Searcher
+from robustness.index.vector_store import VectorStore
 from robustness.types import FloatArray, Neighbours
 
 PAIRWISE = 1000
@@ -24,11 +24,11 @@ _BLOCK = 2**22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Space:
+class PointSet:
     """Observed instructions as points, in L2 distance."""
 
     ids: tuple[str, ...]
-    searcher: Searcher
+    searcher: VectorStore
     left_out: FloatArray
     """(min(I, SAMPLE),) float32: distances to the nearest other; empty for fewer than two."""
     rows: Mapping[str, int] = field(init=False, repr=False)
@@ -76,7 +76,7 @@ class Space:
         return median if median > 0 else float("nan")
 
 
-def space(ids: Sequence[str], vectors: FloatArray) -> Space:
+def point_set(ids: Sequence[str], vectors: FloatArray) -> PointSet:
     """Points with their leave-one-out distances.
 
     Args:
@@ -89,10 +89,10 @@ def space(ids: Sequence[str], vectors: FloatArray) -> Space:
     if not len(ids):
         raise InputError("an index needs at least one observed instruction")
     made = vector_store.choose(vectors)
-    return Space(tuple(ids), made, left_out(made, vectors))
+    return PointSet(tuple(ids), made, left_out(made, vectors))
 
 
-def left_out(searcher: Searcher, vectors: FloatArray) -> FloatArray:
+def left_out(searcher: VectorStore, vectors: FloatArray) -> FloatArray:
     """(min(I, SAMPLE),) float32: distances to the nearest other; empty for fewer than two.
 
     Those of more than `PAIRWISE` points come from the searcher itself, so that no matrix of all

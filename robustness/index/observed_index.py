@@ -24,7 +24,7 @@ from robustness.errors import (
     NotFoundError,
 )
 from robustness.index import representations, vector_store
-from robustness.index.neighbours import PAIRWISE, Space, left_out, space
+from robustness.index.neighbours import PAIRWISE, PointSet, left_out, point_set
 from robustness.index.vector_store import Choice
 from robustness.models.engine import Engine
 from robustness.models.evaluator import Progress, ShouldStop, correctness, evaluate
@@ -57,7 +57,7 @@ class IndexRecipe:
 class TaskIndex:
     """One task's observed instructions."""
 
-    space: Space
+    space: PointSet
     example_ids: tuple[str, ...]
     """Labelled inputs that they were measured on."""
     correct: BoolArray
@@ -96,7 +96,7 @@ class ObservedIndex:
     recipe: IndexRecipe
     instructions: Mapping[str, Instruction]
     tasks: Mapping[str, TaskIndex]
-    alone: Space
+    alone: PointSet
     digest: str
     """Hash of the manifest; a calibration belongs to exactly one."""
     made: Provenance
@@ -178,7 +178,7 @@ def build(
         NotFoundError, EngineError, CancelledError: See `evaluation.read_cells`.
     """
     recipe = recipe or IndexRecipe()
-    info = representations.served(engine, model)
+    info = representations.model_info(engine, model)
     if not observed:
         raise InputError("an index needs at least one observed instruction")
     built: dict[str, TaskIndex] = {}
@@ -191,7 +191,7 @@ def build(
     alone = representations.alone(engine, model, observed)
     return ObservedIndex(
         spec=info.spec, recipe=recipe, instructions={i.id: i for i in observed}, tasks=built,
-        alone=space([i.id for i in observed], alone), digest="",
+        alone=point_set([i.id for i in observed], alone), digest="",
         made=provenance.collect(schema=SCHEMA, device=engine.name),
     )
 
@@ -223,7 +223,7 @@ def read_task(
     readings = representations.read_on(engine, model, chosen, inputs, should_stop=should_stop)
     records = evaluate(engine, model, chosen if own else [], labelled, should_stop=should_stop)
     return TaskIndex(
-        space=space([i.id for i in chosen], readings.mean(recipe.inputs)),
+        space=point_set([i.id for i in chosen], readings.mean(recipe.inputs)),
         example_ids=tuple(e.id for e in labelled) if own else (),
         correct=correctness(records).reshape(len(chosen), -1),
         own=own,
@@ -285,7 +285,7 @@ def save(index: ObservedIndex, folder: Path, *, onto: str | None = None) -> Obse
     return replace(index, digest=digest)
 
 
-def _saved(made: Generation, name: str, points: Space) -> dict[str, object]:
+def _saved(made: Generation, name: str, points: PointSet) -> dict[str, object]:
     """Writes points; what the manifest says of them, the usual left out."""
     usual = f"{name}.faiss"
     file, sha256 = made.write(usual, points.searcher.write)
@@ -370,15 +370,15 @@ def _vouched(path: Path, sha256: str) -> Path:
     return path
 
 
-def _points(folder: Path, name: str, row: _Points, mapped: bool) -> Space:
+def _points(folder: Path, name: str, row: _Points, mapped: bool) -> PointSet:
     path = _vouched(folder / (row.file or f"{name}.faiss"), row.sha256)
-    read = vector_store.read(path, len(row.ids), row.search, mapped=mapped)
+    read = vector_store.read_store(path, len(row.ids), row.search, mapped=mapped)
     if len(read) != len(row.ids):
         raise CorruptFileError(f"{path} holds {len(read)} points, the manifest {len(row.ids)}")
     if row.left_out is None:
-        return Space(row.ids, read, left_out(read, read.vectors()))
+        return PointSet(row.ids, read, left_out(read, read.vectors()))
     kept = load_file(_vouched(folder / row.left_out.file, row.left_out.sha256))
-    return Space(row.ids, read, kept[_LEFT_OUT])
+    return PointSet(row.ids, read, kept[_LEFT_OUT])
 
 
 def load(
@@ -425,7 +425,7 @@ def _load(
                 f"the index at {folder} was built with {name} {built!r}, the model has "
                 f"{asked!r}; build it again with: python -m robustness index build"
             )
-    known = [collections.parse(row, str(path)) for row in manifest.instructions]
+    known = [collections.parse_instruction(row, str(path)) for row in manifest.instructions]
     probed = load_file(_vouched(folder / manifest.probes_file, manifest.probes_sha256))
     return ObservedIndex(
         spec=manifest.spec,

@@ -20,7 +20,7 @@ _LABEL = re.compile(r"^\W*(?:(?:\w+\s*){1,3}:)?\W*$")
 _CUE = re.compile(r"^\W*(?:\w+\s*){0,4}[:=>]*\W*$")
 
 
-def served(engine: Engine, model: str) -> ModelInfo:
+def model_info(engine: Engine, model: str) -> ModelInfo:
     """The engine's description of one model.
 
     Raises:

@@ -13,7 +13,7 @@ from robustness.data.tasks import Task
 from robustness.errors import InputError, MismatchError
 from robustness.index import observed_index as indexes
 from robustness.index import representations, vector_store
-from robustness.index.neighbours import Space, left_out
+from robustness.index.neighbours import PointSet, left_out
 from robustness.index.observed_index import (
     IndexRecipe,
     ObservedIndex,
@@ -128,22 +128,22 @@ def _check(task: Task, part: TaskIndex, recipe: IndexRecipe) -> None:
         )
 
 
-def _none(points: Space) -> FloatArray:
+def _none(points: PointSet) -> FloatArray:
     return np.empty((0, points.searcher.width), dtype=np.float32)
 
 
-def _kept(points: Space, stay: AbstractSet[str]) -> vector_store.Rows:
+def _kept(points: PointSet, stay: AbstractSet[str]) -> vector_store.Rows:
     """Rows of those that stay, ascending."""
     return np.array([n for n, i in enumerate(points.ids) if i in stay], dtype=np.int64)
 
 
 def _space(
-    points: Space, stay: AbstractSet[str], new: Sequence[str], added: FloatArray
-) -> Space:
+    points: PointSet, stay: AbstractSet[str], new: Sequence[str], added: FloatArray
+) -> PointSet:
     """Points of which some are taken out, with (A, D) float32 new ones put behind the rest."""
     kept = _kept(points, stay)
     if len(kept) == len(points.ids) and not new:
         return points
     ids = (*(points.ids[row] for row in kept), *new)
     searcher = vector_store.changed(points.searcher, kept, added)
-    return Space(ids, searcher, left_out(searcher, searcher.vectors()))
+    return PointSet(ids, searcher, left_out(searcher, searcher.vectors()))

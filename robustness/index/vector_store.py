@@ -53,7 +53,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Searcher:
+class VectorStore:
     """A FAISS index in L2."""
 
     index: Any
@@ -129,7 +129,9 @@ class Searcher:
         faiss.write_index(self.index, str(path))
 
 
-def read(path: Path, count: int, choice: Choice | None, *, mapped: bool = True) -> Searcher:
+def read_store(
+    path: Path, count: int, choice: Choice | None, *, mapped: bool = True
+) -> VectorStore:
     """Reads a FAISS file; a large one stays on the disk until its pages are asked for.
 
     Args:
@@ -141,18 +143,18 @@ def read(path: Path, count: int, choice: Choice | None, *, mapped: bool = True) 
     if mapped and count > FLAT_MOST:
         # Not every file system can map a file.
         with contextlib.suppress(RuntimeError):
-            return Searcher(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), choice)
-    return Searcher(faiss.read_index(str(path)), choice)
+            return VectorStore(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), choice)
+    return VectorStore(faiss.read_index(str(path)), choice)
 
 
-def flat(vectors: FloatArray) -> Searcher:
+def flat(vectors: FloatArray) -> VectorStore:
     """All of (I, D) float32 vectors compared."""
     made = faiss.IndexFlatL2(vectors.shape[1])
     made.add(np.ascontiguousarray(vectors, dtype=np.float32))
-    return Searcher(made, None)
+    return VectorStore(made, None)
 
 
-def choose(vectors: FloatArray) -> Searcher:
+def choose(vectors: FloatArray) -> VectorStore:
     """Flat for few vectors; for many the first of IVF and HNSW that reaches the recall.
 
     IVF comes first: vectors can be taken out of it, and its lists are read where they lie on the
@@ -171,10 +173,10 @@ def choose(vectors: FloatArray) -> Searcher:
             if made.choice is not None and made.choice.recall >= RECALL:
                 return made
     exact = flat(vectors)
-    return Searcher(exact.index, Choice(kind=FLAT, recall=1.0, queries=len(sample)))
+    return VectorStore(exact.index, Choice(kind=FLAT, recall=1.0, queries=len(sample)))
 
 
-def changed(searcher: Searcher, kept: Rows, added: FloatArray) -> Searcher:
+def changed(searcher: VectorStore, kept: Rows, added: FloatArray) -> VectorStore:
     """The searcher without some vectors and with others behind the rest.
 
     An IVF keeps its lists: only the added vectors are put into them. Its recall is measured
@@ -204,7 +206,7 @@ def changed(searcher: Searcher, kept: Rows, added: FloatArray) -> Searcher:
 
 
 def nearest_other(
-    searcher: Searcher, vectors: FloatArray, rows: Rows, *, k: int = 4
+    searcher: VectorStore, vectors: FloatArray, rows: Rows, *, k: int = 4
 ) -> FloatArray:
     """(R,) float32: the distance of each row to its nearest other, as queries would find it.
 
@@ -224,7 +226,7 @@ def nearest_other(
     return gaps
 
 
-def _candidates(vectors: FloatArray) -> Iterator[Searcher]:
+def _candidates(vectors: FloatArray) -> Iterator[VectorStore]:
     """Untuned IVF and HNSW, each built only when it is asked for."""
     width = vectors.shape[1]
     lists = int(2 ** round(np.log2(2.0 * np.sqrt(len(vectors)))))
@@ -232,16 +234,16 @@ def _candidates(vectors: FloatArray) -> Iterator[Searcher]:
     ivf.cp.max_points_per_centroid = 64
     ivf.train(vectors)
     ivf.add(vectors)
-    yield Searcher(
+    yield VectorStore(
         ivf,
         Choice(kind=IVF, recall=0.0, queries=0, lists=lists, probes=min(_FIRST_PROBES, lists)),
     )
     hnsw = faiss.IndexHNSWFlat(width, _LINKS)
     hnsw.add(vectors)
-    yield Searcher(hnsw, Choice(kind=HNSW, recall=0.0, queries=0, ef=_FIRST_EF))
+    yield VectorStore(hnsw, Choice(kind=HNSW, recall=0.0, queries=0, ef=_FIRST_EF))
 
 
-def _tuned(searcher: Searcher) -> Iterator[Searcher]:
+def _tuned(searcher: VectorStore) -> Iterator[VectorStore]:
     """The same with its effort doubled, as long as it is worth it."""
     choice = searcher.choice
     while choice is not None:
@@ -253,7 +255,7 @@ def _tuned(searcher: Searcher) -> Iterator[Searcher]:
             searcher.index.hnsw.efSearch = choice.ef
             following = replace(choice, ef=2 * choice.ef)
             enough = following.ef > _MOST_EF
-        yield Searcher(searcher.index, choice)
+        yield VectorStore(searcher.index, choice)
         choice = None if enough else following
 
 
@@ -275,14 +277,14 @@ def _without_self(found: Rows, rows: Rows) -> Rows:
     return others
 
 
-def _measured(searcher: Searcher, vectors: FloatArray, sample: Rows, truth: Rows) -> Searcher:
+def _measured(searcher: VectorStore, vectors: FloatArray, sample: Rows, truth: Rows) -> VectorStore:
     """The searcher with its recall on the sample."""
     _, found = searcher.search(vectors[sample], truth.shape[1] + 1)
     found = _without_self(found, sample)
     hits = (found[:, :, None] == truth[:, None, :]).any(axis=2)
     if searcher.choice is None:
         return searcher
-    return Searcher(
+    return VectorStore(
         searcher.index,
         replace(searcher.choice, recall=float(hits.mean()), queries=len(sample)),
     )

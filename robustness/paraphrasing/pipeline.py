@@ -243,4 +243,4 @@ def _save(
         raise InputError(
             f"no candidate of {receipt.sources} instructions passed; {receipt.report} says why"
         )
-    instructions.write(receipt.out, [made for _, made in kept])
+    instructions.write_collection(receipt.out, [made for _, made in kept])

@@ -12,7 +12,7 @@ from robustness.data import label_conflicts
 from robustness.data.tasks import Task
 from robustness.errors import InputError
 from robustness.index import representations
-from robustness.index.neighbours import Space
+from robustness.index.neighbours import PointSet
 from robustness.index.observed_index import ObservedIndex, inputs_of, known_probes
 from robustness.index.representations import Readings
 from robustness.models.engine import Engine
@@ -216,7 +216,7 @@ class Predictor:
         return self._estimated(instruction, task, TaskSource.INFERRED, clues, nearest, ())
 
     def _fitting(
-        self, instruction: Instruction, space: Space, vector: FloatArray
+        self, instruction: Instruction, space: PointSet, vector: FloatArray
     ) -> Neighbours:
         """The first k whose templates name the fields that the instruction names.
 
@@ -249,7 +249,8 @@ class Predictor:
         return [user_inputs.home_accuracy(self._index, i) for i in near.ids[0]]
 
     def _nearest(
-        self, space: Space, near: Neighbours, accuracies: Sequence[float | None], task: str | None
+        self, space: PointSet, near: Neighbours, accuracies: Sequence[float | None],
+        task: str | None,
     ) -> tuple[Nearest, ...]:
         rows = []
         found = zip(near.ids[0], near.distances[0], accuracies, strict=True)

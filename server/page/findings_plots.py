@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 from gradio.components.plot import PlotData
 
-from robustness.evaluation.published import PublishedTable, Row
+from robustness.evaluation.published import PublishedTable, TableRow
 from server.page.look import ACCENT
 
 _THIRD = "#d97706"
@@ -43,7 +43,7 @@ class Measure:
     across: str | None = None
     """A column to lay along the other axis; by default the lines are listed there."""
 
-    def rows(self, made: PublishedTable) -> list[Row]:
+    def rows(self, made: PublishedTable) -> list[TableRow]:
         """The lines that it shows."""
         return [
             row for row in made.rows
@@ -52,7 +52,7 @@ class Measure:
         ]
 
 
-def _labels(rows: Sequence[Row]) -> list[str]:
+def _labels(rows: Sequence[TableRow]) -> list[str]:
     """Name with the marks of footnotes that are not everybody's, and the group below it."""
     common = set.intersection(*(set(row.notes) for row in rows))
     labels = []
@@ -63,7 +63,7 @@ def _labels(rows: Sequence[Row]) -> list[str]:
     return labels
 
 
-def _errors(rows: Sequence[Row], column: str) -> dict[str, Any]:
+def _errors(rows: Sequence[TableRow], column: str) -> dict[str, Any]:
     figures = [row.figures[column] for row in rows]
     return {
         "type": "data", "symmetric": False, "thickness": 1.5, "width": 3,
@@ -79,7 +79,7 @@ def _marker(column: str, number: int) -> dict[str, Any]:
     }
 
 
-def _listed(measure: Measure, rows: Sequence[Row], columns: Sequence[str]) -> go.Figure:
+def _listed(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) -> go.Figure:
     """A line a row, from the top."""
     figure = go.Figure()
     for number, column in enumerate(columns):
@@ -105,7 +105,7 @@ def _listed(measure: Measure, rows: Sequence[Row], columns: Sequence[str]) -> go
     return figure
 
 
-def _across(measure: Measure, rows: Sequence[Row], columns: Sequence[str]) -> go.Figure:
+def _across(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) -> go.Figure:
     """One column against another."""
     across = str(measure.across)
     figure = go.Figure()

@@ -37,7 +37,7 @@ def _published(name: str) -> PublishedTable:
 
 
 def _own(name: str) -> Callable[[], PublishedTable]:
-    return lambda: study.table(name, study.read())
+    return lambda: study.table(name, study.read_study())
 
 
 def _released(name: str) -> Callable[[], PublishedTable]:

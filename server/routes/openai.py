@@ -136,7 +136,7 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
     @router.get("/models/{model:path}", response_model_exclude_unset=True)
     async def model(model: str) -> Model:
         """One served model."""
-        return documents.model(representations.served(engine, model))
+        return documents.model(representations.model_info(engine, model))
 
     @router.post(
         "/completions", response_model=Completion, response_model_exclude_unset=True,
@@ -144,7 +144,7 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
     )
     async def completions(asked: wire.Completion, request: Request) -> Completion | EventStream:
         """Text that follows a prompt."""
-        representations.served(engine, asked.model)
+        representations.model_info(engine, asked.model)
         settings = asked.settings()
         form = TextForm(asked.model, logprobs=settings.logprobs is not None)
         generations = _Generations(engine, metrics, asked.model, asked.prompt, settings)
@@ -158,7 +158,7 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
     )
     async def chat(asked: wire.Chat, request: Request) -> ChatCompletion | EventStream:
         """The answer to a conversation."""
-        settings = asked.settings(representations.served(engine, asked.model).context)
+        settings = asked.settings(representations.model_info(engine, asked.model).context)
         messages = [m.plain() for m in asked.messages]
         prompt = await run_in_threadpool(engine.chat_prompt, asked.model, messages)
         form = ChatForm(asked.model, logprobs=settings.logprobs is not None)

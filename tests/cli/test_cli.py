@@ -66,7 +66,7 @@ def test_index_add_and_remove_change_a_saved_index(
         text="Say what it is about.", collection="observed", task_type=topics.task_type,
         task=topics.id, observed=True,
     )
-    instructions.write(tmp_path / "new.jsonl", [new])
+    instructions.write_collection(tmp_path / "new.jsonl", [new])
     _, out, err = run("index", "add", str(tmp_path / "new.jsonl"), *where, capsys=capsys)
     more = json.loads(out)[0]
     assert "calibrate again" in err
@@ -151,7 +151,7 @@ def test_import_writes_a_collection_and_names_what_it_left_out(
     assert code == 0
     assert (made["entries"], made["taken"], made["by_type"]) == (3, 1, {"BC": 1})
     assert [entry["where"] for entry in made["left"]] == [f"{source}, row 2", f"{source}, row 3"]
-    assert [i.text for i in instructions.read(target)] == ["Is it so?"]
+    assert [i.text for i in instructions.read_collection(target)] == ["Is it so?"]
     _, out, _ = run(
         "import", "csv", str(source), "--out", str(target), "--task-type", "QA", capsys=capsys
     )

@@ -28,19 +28,19 @@ COLLECTIONS = [
 )
 def test_a_malformed_row_is_refused_and_says_where(change: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        instructions.parse(GOOD | change, "file, row 3")
+        instructions.parse_instruction(GOOD | change, "file, row 3")
 
 
 def test_two_rows_of_equal_content_are_refused(tmp_path: Path) -> None:
     files.write_jsonl(tmp_path / "c.jsonl", [GOOD, GOOD])
     with pytest.raises(InputError, match="row 2"):
-        instructions.read(tmp_path / "c.jsonl")
+        instructions.read_collection(tmp_path / "c.jsonl")
 
 
 def test_what_is_written_is_read_back_equal(tmp_path: Path) -> None:
     made = instructions.builtin(instructions.OBSERVED)
-    instructions.write(tmp_path / "c.jsonl", made)
-    assert instructions.read(tmp_path / "c.jsonl") == made
+    instructions.write_collection(tmp_path / "c.jsonl", made)
+    assert instructions.read_collection(tmp_path / "c.jsonl") == made
 
 
 @pytest.mark.parametrize("name", COLLECTIONS)

@@ -37,7 +37,7 @@ def test_what_was_saved_is_loaded(built: Path, tiny_engine: TransformersEngine) 
 
 def test_search_is_exact_and_in_l2() -> None:
     vectors = np.array([[0, 0], [3, 4], [6, 8]], dtype=np.float32)
-    space = observed_index.space(["a", "b", "c"], vectors)
+    space = observed_index.point_set(["a", "b", "c"], vectors)
     near = space.search(np.array([[3.0, 4.0]], dtype=np.float32), 5)
     assert near.ids[0][0] == "b"
     np.testing.assert_allclose(near.distances[0], [0, 5, 5])

@@ -29,7 +29,7 @@ def test_no_inputs_are_an_error(tiny_engine: TransformersEngine) -> None:
     with pytest.raises(InputError, match="no inputs"):
         representations.read_on(tiny_engine, "tiny-llama", [instruction("Which?")], [])
     with pytest.raises(NotFoundError):
-        representations.served(tiny_engine, "other")
+        representations.model_info(tiny_engine, "other")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def many(monkeypatch: pytest.MonkeyPatch) -> int:
     return 4000
 
 
-def recall(searcher: vector_store.Searcher, vectors: FloatArray) -> float:
+def recall(searcher: vector_store.VectorStore, vectors: FloatArray) -> float:
     queries = clustered(200, seed=5)
     _, truth = faiss.knn(queries, vectors, 10)
     _, found = searcher.search(queries, 10)
@@ -90,7 +90,7 @@ def test_a_big_file_is_mapped_and_gives_the_same(many: int, tmp_path: Path) -> N
     made = vector_store.choose(vectors)
     path = tmp_path / "big.faiss"
     made.write(path)
-    mapped = vector_store.read(path, many, made.choice)
+    mapped = vector_store.read_store(path, many, made.choice)
     for one, other in zip(made.search(vectors[:9], 4), mapped.search(vectors[:9], 4), strict=True):
         np.testing.assert_array_equal(one, other)
     assert str(path) in Path("/proc/self/maps").read_text()
@@ -106,7 +106,7 @@ def test_vectors_are_put_in_and_taken_out_without_making_the_lists_again(
     monkeypatch.setattr(vector_store, "choose", lambda _: pytest.fail("the index was made again"))
     kept = np.setdiff1d(np.arange(many), np.arange(0, many, 7))
     changed = vector_store.changed(
-        vector_store.read(path, many, made.choice, mapped=False), kept, more
+        vector_store.read_store(path, many, made.choice, mapped=False), kept, more
     )
     wanted = np.concatenate([vectors[kept], more])
     np.testing.assert_array_equal(changed.vectors(), wanted)

@@ -61,7 +61,7 @@ def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, 
 
 def checked(path: Path, given: list[Instruction]) -> list[Instruction]:
     """The file's paraphrases, each of which passes the gate against its own source."""
-    made = instructions.read(path)
+    made = instructions.read_collection(path)
     report = json.loads(path.with_suffix(".report.json").read_text())
     of = {row["id"]: row["of"] for row in report["kept"]}
     known = {i.id: i for i in given}
@@ -93,7 +93,7 @@ pipeline.write(
 
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     collection = tmp_path / "unseen.jsonl"
-    instructions.write(collection, UNSEEN)
+    instructions.write_collection(collection, UNSEEN)
     for seed in ("1", "2"):
         out = tmp_path / seed / "p.jsonl"
         subprocess.run(
@@ -117,7 +117,7 @@ def test_most_public_templates_that_it_has_not_seen_get_valid_paraphrases(tmp_pa
     for number, file in enumerate(files):
         path = tmp_path / f"{number}.jsonl"
         if sources.take("promptsource", file, path).taken:
-            given += instructions.read(path)[:3]
+            given += instructions.read_collection(path)[:3]
     given = pipeline.checked(given)
     assert len(given) > 12
     pipeline.write(given, pipeline.Offline(0, 2), tmp_path / "p.jsonl", answer_spaces={})
@@ -138,7 +138,7 @@ def test_a_refused_candidate_is_listed_once_with_its_reason(
     assert report["left"] and len({row["text"] for row in report["left"]}) == len(report["left"])
     near = [row for row in report["left"] if row["ground"].endswith("another paraphrase")]
     assert f"left out, near-duplicate of another paraphrase: {len(near)}" in shown
-    known = {i.id: i for i in instructions.read(out)}
+    known = {i.id: i for i in instructions.read_collection(out)}
     for row in near:
         other = known[row["reason"].rpartition("(")[2].rstrip(")")]
         assert alike(shingles(row["text"]), shingles(other.text))
@@ -186,7 +186,7 @@ def test_a_served_model_is_planned_asked_counted_and_not_asked_twice(
     assert {row["temperature"] for row in stub.asked} == {0.5}
     messages = [row["messages"][0]["content"] for row in stub.asked]
     assert len(set(messages)) == len(llm_paraphraser.PROMPTS) and all(FIELD in m for m in messages)
-    texts = {i.text for i in instructions.read(out)}
+    texts = {i.text for i in instructions.read_collection(out)}
     assert "Which subject is {text} about, in one word?" in texts
     report = json.loads((tmp_path / "p.report.json").read_text())
     assert sum(row["times"] for row in report["left"]) == 6
@@ -242,7 +242,7 @@ def test_what_is_written_is_taken_by_quantiles_and_evaluate(tmp_path: Path) -> N
     source = unseen(FIELD, topic.task_type, task=topic.id)
     out = tmp_path / "p.jsonl"
     pipeline.write([source], pipeline.Offline(0, 6), out, answer_spaces={}, observed=True)
-    made = instructions.read(out)
+    made = instructions.read_collection(out)
     assert made and all(i.observed for i in made)
     pool, left = runner.pool(topic, out)
     assert (pool, left) == (made, {})

@@ -96,7 +96,7 @@ def test_one_seed_gives_identical_bytes_and_another_seed_other_texts(
 ) -> None:
     for name in ("a", "b"):
         again = paraphrase(UNSEEN, 5, answer_spaces=SPACES)
-        instructions.write(tmp_path / f"{name}.jsonl", again)
+        instructions.write_collection(tmp_path / f"{name}.jsonl", again)
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
     assert {m.text for m in paraphrase(UNSEEN, 6, answer_spaces=SPACES)} != {m.text for m in made}
 
@@ -104,8 +104,8 @@ def test_one_seed_gives_identical_bytes_and_another_seed_other_texts(
 def test_written_paraphrases_can_be_read_as_a_collection(
     made: list[Instruction], tmp_path: Path
 ) -> None:
-    instructions.write(tmp_path / "p.jsonl", made)
-    assert instructions.read(tmp_path / "p.jsonl") == made
+    instructions.write_collection(tmp_path / "p.jsonl", made)
+    assert instructions.read_collection(tmp_path / "p.jsonl") == made
 
 
 def test_paraphrases_fill_with_an_input(made: list[Instruction]) -> None:
@@ -188,6 +188,6 @@ def test_the_shipped_paraphrases_are_what_the_shipped_seed_gives(tmp_path: Path)
     seed = int(shipped[0].source.rsplit(maxsplit=1)[-1])
     spaces = {**corpora.OPTIONS, **worlds.SCENE_OPTIONS}
     again = paraphrase(instructions.builtin(instructions.OBSERVED), seed, answer_spaces=spaces)
-    instructions.write(tmp_path / "again.jsonl", again)
+    instructions.write_collection(tmp_path / "again.jsonl", again)
     path = paths.INSTRUCTIONS / "paraphrases.jsonl"
     assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()

@@ -124,7 +124,7 @@ class Gathering:
             self.leave(where, "its text is empty" if not draft.text.strip() else "it has no words")
             return
         try:
-            made = instructions.parse(row, where)
+            made = instructions.parse_instruction(row, where)
         except InputError as error:
             self.leave(where, str(error).removeprefix(f"{where}: "))
             return

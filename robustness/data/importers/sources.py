@@ -55,7 +55,7 @@ def take(
     Args:
         source: One of `SOURCES`.
         path: File or folder.
-        out: The collection file to write (JSON lines, as `instructions.read` reads it).
+        out: The collection file to write (JSON lines, as `instructions.read_collection` reads it).
         task_type: `qa`, `mc` or `bc`; None: inferred by `kinds.RULE`.
         task: The task that all entries are for; None: what the source calls it.
 
@@ -77,7 +77,7 @@ def take(
     if task is not None:
         named = (replace(i, task=task, id="") for i in taken)
         taken = tuple({i.id: i for i in named}.values())
-    instructions.write(out, taken)
+    instructions.write_collection(out, taken)
     return Receipt(
         source=name, out=out, entries=found.entries, taken=len(taken),
         by_type=found.by_type, left=found.left, changes=found.changes,

@@ -3,8 +3,8 @@
 Refuses to know the instructions. One family of benchmarks a file.
 """
 
-from robustness.data.tasks.base import Task, read, write
+from robustness.data.tasks.base import Task, read_task, write_task
 from robustness.data.tasks.builtin import builtin, builtin_names
 from robustness.data.tasks.named import find
 
-__all__ = ["Task", "builtin", "builtin_names", "find", "read", "write"]
+__all__ = ["Task", "builtin", "builtin_names", "find", "read_task", "write_task"]

@@ -73,7 +73,7 @@ class _Task(BaseModel):
     examples: list[_Example]
 
 
-def read(path: Path) -> Task:
+def read_task(path: Path) -> Task:
     """Reads one task file.
 
     Raises:
@@ -116,7 +116,7 @@ def read(path: Path) -> Task:
     )
 
 
-def write(path: Path, task: Task) -> None:
+def write_task(path: Path, task: Task) -> None:
     """Writes one task file atomically."""
     document = {
         "schema": SCHEMA,

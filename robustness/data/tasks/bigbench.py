@@ -14,16 +14,14 @@ from typing import Any
 from robustness.data.tasks.base import Task
 from robustness.data.tasks.halves import halved
 from robustness.errors import InputError, NotFoundError
-from robustness.types import Example, Instruction, TaskType
+from robustness.types import Example, TaskType
 
 REPOSITORY = "https://github.com/google/BIG-bench"
 MISSING = (
     f"clone {REPOSITORY} and name a folder below bigbench/benchmark_tasks, or its task.json"
 )
 FIELD = "input"
-COLLECTION = "default"
 _MAX_TARGETS = 26
-_CHOICE_PREFIXES = {"-": "dashes", "*": "stars"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class _File:
     document: Mapping[str, Any]
 
 
-def read(path: Path, field: str = FIELD) -> Task:
+def read_bigbench(path: Path, field: str = FIELD) -> Task:
     """Reads a task; sub-tasks in folders are joined into one.
 
     Args:
@@ -52,63 +50,6 @@ def read(path: Path, field: str = FIELD) -> Task:
     name = _name(top, path)
     examples = [example for file in files for example in _examples(file, name, field)]
     return _task(name, top, examples, field)
-
-
-def subtasks(path: Path, field: str = FIELD) -> list[Task]:
-    """Reads each sub-task as a task of its own.
-
-    Args:
-        path: As in `read`.
-        field: As in `read`.
-
-    Raises:
-        InputError: One of them is not of the format, or its answers are free text.
-        NotFoundError: There is no such file.
-    """
-    top, files = _files(path)
-    parent = _name(top, path)
-    made = []
-    for file in files:
-        own = str(file.document.get("name") or file.path.parent.name)
-        name = parent if len(files) == 1 else f"{parent}_{own}"
-        examples = _examples(file, name, field)
-        made.append(_task(name, file.document, examples, field))
-    return made
-
-
-def designed(path: Path) -> Instruction:
-    """The task designer's own prompt, as a template for the field `input`.
-
-    Args:
-        path: As in `read`; of sub-tasks the first one's.
-
-    Raises:
-        InputError: It is not of the format.
-        NotFoundError: There is no such file.
-    """
-    top, files = _files(path)
-    document, name = files[0].document, _name(top, path)
-    listed = bool(document.get("append_choices_to_input", _has_scores(document)))
-    choice = str(document.get("choice_prefix", "\n  choice: "))
-    before = str(document.get("task_prefix") or document.get("description") or "")
-    if before and not document.get("task_prefix"):
-        before = before.rstrip() + "\n"
-    asked = str(document.get("example_input_prefix", "\nQ: ")) + "{" + FIELD + "}"
-    after = str(document.get("example_output_prefix", "\nA: "))
-    # How a choice begins is the library's: the nearest of its formats stands for the prefix.
-    style = _CHOICE_PREFIXES.get(choice.strip()[:1], "dashes") if listed else ""
-    options = "\n{options}" if listed else ""
-    return Instruction(
-        text=_braceless(before) + _braceless(asked, keep=FIELD) + options + _braceless(after),
-        collection=COLLECTION, task_type=read(path).task_type,
-        task=name, option_format=style, source=f"BIG-bench {name}",
-    )
-
-
-def _braceless(text: str, keep: str = "") -> str:
-    """Braces of the designer's text are no placeholders."""
-    kept = text.replace("{" + keep + "}", "\0") if keep else text
-    return kept.replace("{", "(").replace("}", ")").replace("\0", "{" + keep + "}")
 
 
 def _load(file: Path) -> Mapping[str, Any]:
@@ -145,13 +86,6 @@ def _files(path: Path) -> tuple[Mapping[str, Any], list[_File]]:
 def _name(document: Mapping[str, Any], path: Path) -> str:
     folder = path if path.is_dir() else path.parent
     return str(document.get("name") or folder.name) if document else folder.name
-
-
-def _has_scores(document: Mapping[str, Any]) -> bool:
-    rows = document.get("examples")
-    return isinstance(rows, list) and any(
-        isinstance(row, dict) and "target_scores" in row for row in rows
-    )
 
 
 def _examples(file: _File, task: str, field: str) -> list[Example]:

@@ -6,7 +6,7 @@ Refuses to know how a task file is written.
 from functools import cache
 
 from robustness import paths
-from robustness.data.tasks.base import Task, read
+from robustness.data.tasks.base import Task, read_task
 from robustness.errors import NotFoundError
 
 
@@ -24,4 +24,4 @@ def builtin(task_id: str) -> Task:
     """
     if task_id not in builtin_names():
         raise NotFoundError(f"no task {task_id!r}; there are {', '.join(builtin_names())}")
-    return read(paths.TASKS / f"{task_id}.json")
+    return read_task(paths.TASKS / f"{task_id}.json")

@@ -23,7 +23,7 @@ _SPLITS = {"dev": "dev", "val": "dev", "validation": "dev", "test": "test", "tra
            "auxiliary_train": "train"}
 
 
-def read(path: Path, subjects: Sequence[str] = ()) -> Task:
+def read_mmlu(path: Path, subjects: Sequence[str] = ()) -> Task:
     """Reads one subject's file, or a folder of subjects as one task.
 
     Args:

@@ -22,12 +22,12 @@ def find(name: str) -> Task:
 
     Raises:
         InputError: The name stands for several tasks.
-        NotFoundError, CorruptFileError, MismatchError: See `read`.
+        NotFoundError, CorruptFileError, MismatchError: See `find_all`.
     """
     path = Path(name)
     if name in builtin_names() or (path.name == name and not path.exists()):
         return builtin(name)
-    found = read(name)
+    found = find_all(name)
     if len(found) > 1:
         raise InputError(
             f"{name} holds {len(found)} tasks ({', '.join(t.id for t in found[:5])}"
@@ -36,7 +36,7 @@ def find(name: str) -> Task:
     return found[0]
 
 
-def read(name: str, field: str = bigbench.FIELD) -> list[Task]:
+def find_all(name: str, field: str = bigbench.FIELD) -> list[Task]:
     """Reads what one name stands for.
 
     Args:
@@ -73,12 +73,12 @@ def read(name: str, field: str = bigbench.FIELD) -> list[Task]:
 
 def _folder(path: Path, field: str) -> list[Task]:
     if (path / "task.json").is_file() or any(path.glob("*/task.json")):
-        return [bigbench.read(path, field)]
+        return [bigbench.read_bigbench(path, field)]
     files = sorted(path.glob("*.json"))
     if files:
         return [_json(file, field) for file in files]
     if any(path.rglob("*.csv")):
-        return [mmlu.read(path)]
+        return [mmlu.read_mmlu(path)]
     raise NotFoundError(
         f"{path} holds neither task files nor CSV files nor task.json. MMLU: {mmlu.MISSING}. "
         f"BIG-bench: {bigbench.MISSING}"
@@ -91,8 +91,8 @@ def _json(path: Path, field: str) -> Task:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not JSON ({error})") from error
     if isinstance(document, dict) and "schema" not in document:
-        return bigbench.read(path, field)
-    return base.read(path)
+        return bigbench.read_bigbench(path, field)
+    return base.read_task(path)
 
 
 def _csv(path: Path) -> Task:
@@ -102,4 +102,4 @@ def _csv(path: Path) -> Task:
     header = [c.strip().casefold() for c in next(csv.reader([first], delimiter=separator), [])]
     # MMLU's files have no header, or one that names the options A, B, C, D.
     labelled = "answer" in header and not {"a", "b", "c", "d"} <= set(header)
-    return table.read(path) if labelled else mmlu.read(path)
+    return table.read_labelled_table(path) if labelled else mmlu.read_mmlu(path)

@@ -21,7 +21,7 @@ SEPARATORS = (",", ";", "\t")
 _SPLITS = ("train", "dev", "test")
 
 
-def read(path: Path, task_type: TaskType | None = None) -> Task:
+def read_labelled_table(path: Path, task_type: TaskType | None = None) -> Task:
     """Reads a labelled CSV.
 
     Args:

@@ -64,7 +64,7 @@ def pool(
             for i in instructions.for_task(instructions.builtin(name), task.id, task.task_type)
         ]
     elif instructions.is_collection(file):
-        chosen = instructions.for_task(instructions.read(file), task.id, task.task_type)
+        chosen = instructions.for_task(instructions.read_collection(file), task.id, task.task_type)
     else:
         texts = dict.fromkeys(str(t) for t in tables.read_table(file)[tables.INSTRUCTION])
         chosen = [typed_instruction(t, task.task_type, task.id) for t in texts if t.strip()]
@@ -117,7 +117,7 @@ def measure(
     if not 0.0 < share <= 1.0:
         raise InputError(f"the budget is a share of the cells between 0 and 1, found {share}")
     examples = task.labelled[:limit]
-    spec = str(representations.served(engine, model).spec)
+    spec = str(representations.model_info(engine, model).spec)
     kept = Journal(journal, resume=True)
     called = 0
 

@@ -17,7 +17,7 @@ from robustness.evaluation.published.frames import complete, frame, pick, sets_o
 from robustness.evaluation.published.means import DRAWS
 from robustness.evaluation.published.released import SHIPPED
 from robustness.evaluation.published.text import table as as_text
-from robustness.evaluation.published.values import Figure, PublishedTable, Row
+from robustness.evaluation.published.values import Figure, PublishedTable, TableRow
 
 _RECOMPUTED = {
     "table3": accuracy_tables.table3,
@@ -44,14 +44,14 @@ def table(
 
     Raises:
         NotFoundError: There is no such table, or no such file.
-        CorruptFileError: See `released.read`.
+        CorruptFileError: See `released.read_results`.
         InputError: The results lack a cell.
     """
     if name in _PRINTED:
         return _PRINTED[name]()
     if name not in _RECOMPUTED:
         raise NotFoundError(f"no table {name!r}; there are {', '.join(NAMES)}")
-    return _RECOMPUTED[name](released.read(results), seed=seed, draws=draws)
+    return _RECOMPUTED[name](released.read_results(results), seed=seed, draws=draws)
 
 
 def build(folder: Path, out: Path = SHIPPED) -> Path:
@@ -60,11 +60,11 @@ def build(folder: Path, out: Path = SHIPPED) -> Path:
     Raises:
         NotFoundError, CorruptFileError, InputError: See `released.collect`.
     """
-    released.write(released.collect(folder), out)
+    released.write_results(released.collect(folder), out)
     return out
 
 
 __all__ = [
-    "DRAWS", "NAMES", "SHIPPED", "Figure", "PublishedTable", "Row", "as_text", "build", "complete",
-    "frame", "pick", "sets_of", "table",
+    "DRAWS", "NAMES", "SHIPPED", "Figure", "PublishedTable", "TableRow", "as_text", "build",
+    "complete", "frame", "pick", "sets_of", "table",
 ]

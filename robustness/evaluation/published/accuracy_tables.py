@@ -1,6 +1,6 @@
 """Table 3, Fig. 2b and Table 4 of the paper [S1]: accuracy under observed and unobserved ones.
 
-Refuses to know where the accuracies lie: it takes the lines that `released.read` gives.
+Refuses to know where the accuracies lie: it takes the lines that `released.read_results` gives.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import pandas as pd
 
 from robustness.evaluation.published import artefacts, sets
 from robustness.evaluation.published.means import COVERAGE, Means, compute
-from robustness.evaluation.published.values import Figure, PublishedTable, Row
+from robustness.evaluation.published.values import Figure, PublishedTable, TableRow
 
 INTERVAL = "instructions drawn again within their dataset and set; the datasets are fixed"
 _SCALING: Mapping[str, str] = {
@@ -70,10 +70,10 @@ def table3(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
                 "unobserved_std": Figure(value=spread.value, printed=printed),
             }
             name = sets.PAPER_NAMES[model]
-            lines.append(Row(name=name, group=group, figures=found, notes=notes))
+            lines.append(TableRow(name=name, group=group, figures=found, notes=notes))
     for group, datasets in (("12 BBL datasets", sets.BBL), ("all 13 datasets", sets.ALL)):
         lines.append(
-            Row(
+            TableRow(
                 name="mean of five models", group=group,
                 figures=_accuracies(means, models, datasets), notes=(1, 2, 3),
             )
@@ -113,7 +113,7 @@ def fig2b(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
         source="Fig. 2b", decimals=1, interval=INTERVAL, coverage=COVERAGE, draws=draws, seed=seed,
         columns=("observed", "unobserved", "degradation", "without_artefacts"),
         rows=tuple(
-            Row(
+            TableRow(
                 name=name, group="all 13 datasets",
                 figures=_accuracies(means, [model], sets.ALL),
                 notes=(1,) if model == large else (),
@@ -139,7 +139,7 @@ def table4(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
             model, datasets, "observed"
         )
         lines.append(
-            Row(
+            TableRow(
                 name=sets.PAPER_NAMES[model], group=group, notes=(1, 2),
                 figures={
                     "distance": Figure(value=distance, recomputed=False),

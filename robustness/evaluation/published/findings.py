@@ -1,6 +1,6 @@
 """Claims of the paper [S1] held against its own released results.
 
-Refuses to know where the accuracies lie: it takes the lines that `released.read` gives.
+Refuses to know where the accuracies lie: it takes the lines that `released.read_results` gives.
 """
 
 import pandas as pd
@@ -14,18 +14,18 @@ from robustness.evaluation.published.instruction_tables import (
     incorrect_note,
 )
 from robustness.evaluation.published.means import COVERAGE, Means, compute
-from robustness.evaluation.published.values import PublishedTable, Row
+from robustness.evaluation.published.values import PublishedTable, TableRow
 
 _LARGEST = "Flan-T5-XXL"
 
 
-def _cells(means: Means) -> list[Row]:
+def _cells(means: Means) -> list[TableRow]:
     lines = [
         (model, sets.VITAMINC, 1)
         for model in ("Alpaca-7B", "Alpaca-13B", *artefacts.CONFLICT_MODELS)
     ]
     return [
-        Row(
+        TableRow(
             name=f"{model} loses", group=dataset, notes=(note,),
             figures={"released": means.degradation(model, dataset).figure()},
         )
@@ -50,7 +50,7 @@ def findings(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
         cells = artefacts.pairs(models, datasets)
         # 'Over five points on average' has no exact number to print beside it.
         lines.append(
-            Row(
+            TableRow(
                 name="five models lose on average", group=group, notes=(1, 2, 4),
                 figures={
                     "released": artefacts.degradation(means, cells).figure(),
@@ -62,10 +62,10 @@ def findings(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
     name = f"{INCORRECT} minus {COLLECTED}"
     group = f"{len(kinds.tasks)} tasks"
     lines += [
-        Row(name=f"{_LARGEST} loses", group="all 13 datasets", notes=(4,),
+        TableRow(name=f"{_LARGEST} loses", group="all 13 datasets", notes=(4,),
             figures={"released": largest.figure(printed=6.9)}),
-        Row(name=name, group=group, notes=(3,), figures={"released": kinds.gain().figure()}),
-        Row(name=f"{name}, tasks drawn again", group=group, notes=(3,),
+        TableRow(name=name, group=group, notes=(3,), figures={"released": kinds.gain().figure()}),
+        TableRow(name=f"{name}, tasks drawn again", group=group, notes=(3,),
             figures={"released": kinds.gain_by_tasks()}),
     ]
     return PublishedTable(

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pandas as pd
 
 from robustness.errors import InputError
-from robustness.evaluation.published.values import Figure, PublishedTable, Row
+from robustness.evaluation.published.values import Figure, PublishedTable, TableRow
 
 WITHOUT = "without_artefacts"
 SETS = (
@@ -99,7 +99,7 @@ def _cells(column: str, figure: Figure | None) -> dict[str, float | None]:
     return made
 
 
-def _line(row: Row, made: PublishedTable) -> dict[str, object]:
+def _line(row: TableRow, made: PublishedTable) -> dict[str, object]:
     cells: dict[str, object] = {"name": row.name, "group": row.group}
     for column in made.columns:
         cells |= _cells(column, row.figures.get(column))

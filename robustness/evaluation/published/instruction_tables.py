@@ -1,6 +1,6 @@
 """Fig. 3 and Fig. 6 of the paper [S1]: types of instruction, and one worked example.
 
-Refuses to know where the accuracies lie: it takes the lines that `released.read` gives.
+Refuses to know where the accuracies lie: it takes the lines that `released.read_results` gives.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from scipy import stats
 
 from robustness.evaluation.published import sets
 from robustness.evaluation.published.accuracy_tables import INTERVAL
-from robustness.evaluation.published.means import COVERAGE, Cell, Mean, Means, compute, weighted
-from robustness.evaluation.published.values import Figure, PublishedTable, Row
+from robustness.evaluation.published.means import COVERAGE, Mean, MeanKey, Means, compute, weighted
+from robustness.evaluation.published.values import Figure, PublishedTable, TableRow
 
 _MODEL = "Flan-T5-XXL"
 INCORRECT, COLLECTED = "incorrect but observed", "newly collected"
@@ -66,14 +66,14 @@ def fig3(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
     kinds = Kinds(rows, seed=seed, draws=draws)
     group = f"{len(kinds.tasks)} tasks"
     lines = [
-        Row(name=kind, group=group, figures={"accuracy": kinds.of(kind).figure()},
+        TableRow(name=kind, group=group, figures={"accuracy": kinds.of(kind).figure()},
             notes=(1,) if kind in (INCORRECT, COLLECTED) else (2,) if released == "Default" else ())
         for released, kind in sets.KINDS.items()
     ]
     name = f"{INCORRECT} minus {COLLECTED}"
     lines += [
-        Row(name=name, group=group, figures={"accuracy": kinds.gain().figure()}, notes=(1,)),
-        Row(name=f"{name}, tasks drawn again", group=group,
+        TableRow(name=name, group=group, figures={"accuracy": kinds.gain().figure()}, notes=(1,)),
+        TableRow(name=f"{name}, tasks drawn again", group=group,
             figures={"accuracy": kinds.gain_by_tasks()}, notes=(1,)),
     ]
     return PublishedTable(
@@ -99,7 +99,7 @@ def incorrect_note(kinds: Kinds) -> str:
 
 def _pooled(means: Means, shots: int) -> tuple[Mean, int]:
     """Mean degradation over all unobserved instructions of the BBL datasets, and their number."""
-    sizes = [means.sizes[Cell(_MODEL, shots, d, "unobserved")] for d in sets.BBL]
+    sizes = [means.sizes[MeanKey(_MODEL, shots, d, "unobserved")] for d in sets.BBL]
     total = sum(sizes)
     terms: Sequence[tuple[float, Mean]] = [
         (size / total, means.degradation(_MODEL, d, shots))
@@ -127,7 +127,7 @@ def fig6(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
     names = ("no example", "one example")
     for number, name in enumerate(names):
         lines.append(
-            Row(
+            TableRow(
                 name=name, group="12 BBL datasets", notes=(1,),
                 figures={
                     "newly_collected": found[False][number].figure(),
@@ -136,7 +136,7 @@ def fig6(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
             )
         )
     lines.append(
-        Row(
+        TableRow(
             name="one example minus none", group="12 BBL datasets", notes=(1,),
             figures={
                 "newly_collected": (found[False][1] - found[False][0]).figure(),

@@ -21,7 +21,7 @@ DRAWS = 4_000
 _INSTRUCTION = ["collection", "type", "id", "repeat"]
 
 
-class Cell(NamedTuple):
+class MeanKey(NamedTuple):
     """A set of instructions on one dataset."""
 
     model: str
@@ -76,12 +76,12 @@ def mean(means: Sequence[Mean]) -> Mean:
 class Means:
     """The mean of every cell of a study, its sample standard deviation and its size."""
 
-    means: Mapping[Cell, Mean]
-    spreads: Mapping[Cell, float]
+    means: Mapping[MeanKey, Mean]
+    spreads: Mapping[MeanKey, float]
     """Sample standard deviation over instructions, points; NaN for one instruction."""
-    sizes: Mapping[Cell, int]
+    sizes: Mapping[MeanKey, int]
 
-    def of(self, cell: Cell) -> Mean:
+    def of(self, cell: MeanKey) -> Mean:
         """One cell's mean.
 
         Raises:
@@ -97,17 +97,17 @@ class Means:
 
     def over(self, model: str, datasets: Sequence[str], of: str, shots: int = 0) -> Mean:
         """The mean over datasets of the means within them."""
-        return mean([self.of(Cell(model, shots, d, of)) for d in datasets])
+        return mean([self.of(MeanKey(model, shots, d, of)) for d in datasets])
 
     def spread(self, model: str, datasets: Sequence[str], of: str, shots: int = 0) -> Figure:
         """The mean over datasets of the standard deviation within them."""
-        cells = [Cell(model, shots, d, of) for d in datasets]
+        cells = [MeanKey(model, shots, d, of) for d in datasets]
         return Figure(value=float(np.mean([self.spreads[cell] for cell in cells])))
 
     def degradation(self, model: str, dataset: str, shots: int = 0) -> Mean:
         """Observed minus unobserved on one dataset."""
-        return self.of(Cell(model, shots, dataset, "observed")) - self.of(
-            Cell(model, shots, dataset, "unobserved")
+        return self.of(MeanKey(model, shots, dataset, "observed")) - self.of(
+            MeanKey(model, shots, dataset, "unobserved")
         )
 
 
@@ -115,7 +115,7 @@ def compute(rows: pd.DataFrame, *, seed: int, draws: int) -> Means:
     """Means of all cells.
 
     Args:
-        rows: `released.read`'s lines with one more column, `set`.
+        rows: `released.read_results`'s lines with one more column, `set`.
         seed: Of the draws.
         draws: Bootstrap samples.
 
@@ -123,9 +123,9 @@ def compute(rows: pd.DataFrame, *, seed: int, draws: int) -> Means:
     not more certain than its instructions.
     """
     rng = np.random.default_rng(seed)
-    means: dict[Cell, Mean] = {}
-    spreads: dict[Cell, float] = {}
-    sizes: dict[Cell, int] = {}
+    means: dict[MeanKey, Mean] = {}
+    spreads: dict[MeanKey, float] = {}
+    sizes: dict[MeanKey, int] = {}
     for (dataset, name), part in rows.groupby(["dataset", "set"], sort=True):
         table = part.pivot(index=_INSTRUCTION, columns=["model", "shots"], values="points")
         asked = [(str(column[0]), int(column[1])) for column in table.columns]
@@ -139,7 +139,7 @@ def compute(rows: pd.DataFrame, *, seed: int, draws: int) -> Means:
             drawn = _drawn(values, rng, draws)
             for number, position in enumerate(positions):
                 model, shots = asked[position]
-                cell = Cell(model, shots, str(dataset), str(name))
+                cell = MeanKey(model, shots, str(dataset), str(name))
                 own = values[:, number]
                 means[cell] = Mean(
                     value=float(own.mean()), draws=None if drawn is None else drawn[:, number]

@@ -4,14 +4,14 @@ Refuses to give them an interval.
 """
 
 from robustness.evaluation.published.means import COVERAGE
-from robustness.evaluation.published.values import Figure, PublishedTable, Row
+from robustness.evaluation.published.values import Figure, PublishedTable, TableRow
 
 _NOTE = "The released results do not hold what this was made from: the paper's own numbers."
 
 
-def _row(name: str, group: str, notes: tuple[int, ...], **values: float) -> Row:
+def _row(name: str, group: str, notes: tuple[int, ...], **values: float) -> TableRow:
     figures = {column: Figure(value=v, recomputed=False) for column, v in values.items()}
-    return Row(name=name, group=group, figures=figures, notes=notes)
+    return TableRow(name=name, group=group, figures=figures, notes=notes)
 
 
 def table5() -> PublishedTable:

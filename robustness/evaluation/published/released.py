@@ -119,14 +119,14 @@ def collect(folder: Path) -> Released:
     return Released(table=table, note=note)
 
 
-def write(released: Released, path: Path = SHIPPED) -> None:
+def write_results(released: Released, path: Path = SHIPPED) -> None:
     """Writes the figures, and their provenance beside them, atomically."""
     with files.atomic_path(path) as temporary:
         released.table.to_csv(temporary, index=False, lineterminator="\n")
     files.write_json(path.with_name(NOTE), released.note)
 
 
-def read(path: Path = SHIPPED) -> pd.DataFrame:
+def read_results(path: Path = SHIPPED) -> pd.DataFrame:
     """The figures, a line for each measured cell.
 
     Returns:

@@ -43,7 +43,7 @@ def observed_or_not(rows: pd.DataFrame, *, designer: bool = True) -> pd.DataFram
     """Lines of the 13 datasets with their set, `observed` or `unobserved`.
 
     Args:
-        rows: `released.read`'s lines.
+        rows: `released.read_results`'s lines.
         designer: Whether the task designer's own instruction counts as unobserved; else it is
             left out.
     """

@@ -3,7 +3,7 @@
 Refuses to compute; numbers are rounded to what the paper gives.
 """
 
-from robustness.evaluation.published.values import Figure, PublishedTable, Row
+from robustness.evaluation.published.values import Figure, PublishedTable, TableRow
 
 
 def _rounded(value: float, decimals: int) -> str:
@@ -26,7 +26,7 @@ def _figure(figure: Figure | None, decimals: int) -> str:
     return made
 
 
-def cells(row: Row, made: PublishedTable) -> list[str]:
+def cells(row: TableRow, made: PublishedTable) -> list[str]:
     """One line: name with its marks, group, and every column as the table shows it."""
     marks = "".join(f"[{number}]" for number in row.notes)
     name = f"{row.name} {marks}".strip()

@@ -25,7 +25,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TableRow:
     """One line of a table."""
 
     name: str
@@ -54,6 +54,6 @@ class PublishedTable:
     draws: int
     seed: int
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     footnotes: tuple[str, ...]
     unit: str = "points"

@@ -11,7 +11,7 @@ import numpy as np
 from robustness.data import answers
 from robustness.data.tasks import Task
 from robustness.evaluation.study.plan import Part
-from robustness.evaluation.study.run import Block, Row
+from robustness.evaluation.study.run import Block, InstructionReadings
 from robustness.evaluation.study.values import Condition, Left
 from robustness.stats import sensitivity
 from robustness.stats.intervals import BoolArray
@@ -149,7 +149,7 @@ def _cells(
     )
 
 
-def _score(row: Row, n: int) -> FloatArray:
+def _score(row: InstructionReadings, n: int) -> FloatArray:
     found = row.scores[n]
     if found is None:
         raise AssertionError("an input that was not read is left out before")
@@ -157,8 +157,8 @@ def _score(row: Row, n: int) -> FloatArray:
 
 
 def _generated(
-    instructions: Sequence[Instruction], examples: Sequence[Example], read: Sequence[Row],
-    inputs: Sequence[int], part: Part,
+    instructions: Sequence[Instruction], examples: Sequence[Example],
+    read: Sequence[InstructionReadings], inputs: Sequence[int], part: Part,
 ) -> tuple[Codes | None, tuple[tuple[str, ...], ...] | None]:
     """Codes and texts of generated answers; None where none was asked."""
     if not read[0].texts:
@@ -175,8 +175,9 @@ def _generated(
 
 
 def _cross(
-    instructions: Sequence[Instruction], examples: Sequence[Example], read: Sequence[Row],
-    inputs: Sequence[int], part: Part, chosen: Codes, lengths: Lengths,
+    instructions: Sequence[Instruction], examples: Sequence[Example],
+    read: Sequence[InstructionReadings], inputs: Sequence[int], part: Part, chosen: Codes,
+    lengths: Lengths,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N, I, I) float64 nats and (N, I) int64: each answer's words under each instruction."""
     count = len(instructions)

@@ -28,7 +28,7 @@ Report = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True, kw_only=True)
-class Row:
+class InstructionReadings:
     """What one instruction gave on a part's N inputs."""
 
     scores: list[FloatArray | None]
@@ -47,7 +47,7 @@ class Block:
 
     model: str
     part: Part
-    rows: tuple[Row, ...]
+    rows: tuple[InstructionReadings, ...]
     """In the order of `part.instructions`."""
 
 
@@ -121,8 +121,8 @@ class Run:
     def _row(
         self, model: ModelInfo, part: Part, instruction: Instruction,
         should_stop: ShouldStop | None,
-    ) -> Row:
-        row = Row(scores=[], texts=[], vector=None)
+    ) -> InstructionReadings:
+        row = InstructionReadings(scores=[], texts=[], vector=None)
         total: Any = 0.0
         count = 0
         for chunk in _chunks(list(part.prompts(instruction))):

@@ -45,7 +45,7 @@ def read_tasks(
     left: list[Left] = []
     for name in names(given):
         try:
-            made = named.read(name, field)
+            made = named.find_all(name, field)
         except RobustnessError as error:
             left.append(Left(what="task", name=name, reason=str(error)))
             continue
@@ -79,7 +79,7 @@ def read_instructions(given: Sequence[str]) -> tuple[list[Instruction], list[Lef
             continue
         for where, row in _rows(path if path.is_file() else shipped, left):
             try:
-                made = instructions.parse(row, where)
+                made = instructions.parse_instruction(row, where)
             except InputError as error:
                 reason = str(error).removeprefix(f"{where}: ")
                 left.append(Left(what="instruction", name=where, reason=reason))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from robustness.index.neighbours import Space
+from robustness.index.neighbours import PointSet
 from robustness.types import Conflict, Neighbours
 
 
@@ -35,7 +35,7 @@ class Evidence:
 
 
 def evidence(
-    space: Space, neighbours: Neighbours, deficit: float | None, conflicts: Sequence[Conflict]
+    space: PointSet, neighbours: Neighbours, deficit: float | None, conflicts: Sequence[Conflict]
 ) -> Evidence:
     """Evidence from the first row of a search.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from robustness.errors import InputError
 from robustness.index import representations
-from robustness.index.neighbours import Space, space
+from robustness.index.neighbours import PointSet, point_set
 from robustness.index.observed_index import ObservedIndex
 from robustness.index.representations import Readings
 from robustness.models.engine import Engine
@@ -35,7 +35,7 @@ class OwnInputs:
     ids: tuple[str, ...]
     readings: Readings
 
-    def space(self, k: int) -> Space:
+    def space(self, k: int) -> PointSet:
         """The observed instructions as points on the first k inputs.
 
         Raises:
@@ -47,7 +47,7 @@ class OwnInputs:
                 f"{', '.join(self.examples[0].fields)}, so there is no distance; build an index "
                 "with instructions for them: index build --observed FILE --tasks TASK"
             )
-        return space(self.ids, self.readings.mean(k))
+        return point_set(self.ids, self.readings.mean(k))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from robustness.models.chat_formats import Format
 from robustness.models.checkpoint import Checkpoint
 from robustness.storage import files
 from robustness.training.alignment import development, groups
-from robustness.training.alignment.development import Cell
+from robustness.training.alignment.development import EvaluationPrompt
 from robustness.training.alignment.groups import Pool
 from robustness.training.alignment.recipe import AlignRecipe
 from robustness.training.backbone import data as backbone_data
@@ -37,7 +37,7 @@ class Material:
     """Groups to train on, cells to evaluate, and what they were made from."""
 
     pool: Pool
-    cells: Mapping[str, Sequence[Cell]]
+    cells: Mapping[str, Sequence[EvaluationPrompt]]
     """`observed`, `held_out`, and `development` where given; none is empty."""
     digest: str
     """Hash of all instructions and inputs."""

@@ -19,7 +19,7 @@ from robustness.types import Example, Instruction
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class EvaluationPrompt:
     """One prompt with every option."""
 
     instances: tuple[Instance, ...]
@@ -43,7 +43,7 @@ def draw(
     examples: Mapping[str, Sequence[Example]],
     count: int,
     seed: int,
-) -> list[Cell]:
+) -> list[EvaluationPrompt]:
     """Pairs drawn evenly over instructions.
 
     Args:
@@ -56,7 +56,7 @@ def draw(
     usable = [i for i in instructions if i.task in examples]
     rng = random.Random(f"cells-{seed}")
     rng.shuffle(usable)
-    cells: list[Cell] = []
+    cells: list[EvaluationPrompt] = []
     for number in range(count if usable else 0):
         instruction = usable[number % len(usable)]
         example = rng.choice(examples[str(instruction.task)])
@@ -68,13 +68,13 @@ def draw(
         ]
         if len(ids) + max(map(len, ends)) <= pool.context:
             gold = example.options.index(str(example.answer))
-            cells.append(Cell(tuple(Instance(ids, end) for end in ends), gold))
+            cells.append(EvaluationPrompt(tuple(Instance(ids, end) for end in ends), gold))
     return cells
 
 
 @torch.no_grad()
 def score(
-    forward: Forward, cells: Sequence[Cell], prefix: Front | None, rows_per_pass: int
+    forward: Forward, cells: Sequence[EvaluationPrompt], prefix: Front | None, rows_per_pass: int
 ) -> Score:
     """Accuracy and cross-entropy over cells.
 

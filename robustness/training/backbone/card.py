@@ -34,7 +34,7 @@ PARTS = ("data", "unseen", "free", "followed", "decomposition", "seeds", "ablati
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class TaskAccuracy:
     """Accuracy of one task under one set of instructions, in points (0 to 100)."""
 
     task: str
@@ -74,10 +74,10 @@ Tables = Mapping[tuple[str, str], BoolArray]
 
 def _cell(
     task: Task, collection: str, correct: BoolArray, examples: Sequence[Example]
-) -> Cell:
+) -> TaskAccuracy:
     overall = wilson(int(correct.sum()), correct.size)
     by_instruction = 100.0 * correct.mean(axis=1)
-    return Cell(
+    return TaskAccuracy(
         task=task.id,
         task_type=str(task.task_type),
         collection=collection,
@@ -125,7 +125,7 @@ def measure(
     return tables
 
 
-def cells(tables: Tables, limit: int | None = INPUTS) -> list[Cell]:
+def cells(tables: Tables, limit: int | None = INPUTS) -> list[TaskAccuracy]:
     """Accuracies of one model's tables."""
     return [
         _cell(builtin(name), collection, correct, builtin(name).split("test")[:limit])
@@ -157,7 +157,7 @@ def gains(model: str, original: Tables, aligned: Tables, *, seed: int = 0) -> li
     return made
 
 
-def mean(cells: Sequence[Cell], **wanted: str) -> float | None:
+def mean(cells: Sequence[TaskAccuracy], **wanted: str) -> float | None:
     """Mean accuracy over the tasks of some cells, in points; None where there are none."""
     kept = [c.accuracy for c in cells if all(getattr(c, k) == v for k, v in wanted.items())]
     return float(np.mean(kept)) if kept else None
@@ -231,7 +231,7 @@ def _baseline() -> Any:
 
 
 def document(
-    measured: Sequence[Cell],
+    measured: Sequence[TaskAccuracy],
     gained: Sequence[Gain],
     real: Sequence[Mapping[str, Any]],
     folder: Path,

@@ -267,7 +267,7 @@ def describe(
         return progress
 
     # Before it is asked: a card that is interrupted has looked as well.
-    test_set_log.write_down(
+    test_set_log.append(
         folder, original,
         "card: accuracy by options and of generated answers, and what each prefix gains",
     )
@@ -290,7 +290,7 @@ def describe(
             engine, original, DECOMPOSED_INPUTS, step("wording and layout")
         ),
         seeds=_beside(folder / SEEDS), ablation=_beside(folder / ABLATION),
-        asked=test_set_log.read(folder),
+        asked=test_set_log.read_log(folder),
     )
     card_markdown.write(folder, made)
     return made
@@ -314,7 +314,7 @@ def refresh(folder: Path) -> Mapping[str, Any]:
         )
     made |= {
         "seeds": _beside(folder / SEEDS), "ablation": _beside(folder / ABLATION),
-        "asked": test_set_log.read(folder),
+        "asked": test_set_log.read_log(folder),
     }
     card_markdown.write(folder, made)
     return made

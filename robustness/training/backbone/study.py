@@ -15,10 +15,10 @@ from robustness import paths
 from robustness.data import instructions, label_conflicts
 from robustness.data.tasks import builtin
 from robustness.errors import CorruptFileError, InputError, NotFoundError
-from robustness.evaluation.published import Figure, PublishedTable, Row
+from robustness.evaluation.published import Figure, PublishedTable, TableRow
 from robustness.storage import files
 from robustness.training.backbone import card, data
-from robustness.training.backbone.card import Cell, Gain
+from robustness.training.backbone.card import Gain, TaskAccuracy
 from robustness.types import TaskType
 
 NAMES = ("types", "tasks", "gains")
@@ -42,7 +42,7 @@ class Study:
     """What a card holds of a study."""
 
     model: str
-    cells: tuple[Cell, ...]
+    cells: tuple[TaskAccuracy, ...]
     gains: tuple[Gain, ...]
     sets: Mapping[str, str]
     """Collection -> SHA-256 of the file that was measured under."""
@@ -69,7 +69,7 @@ class _Mean:
         return Figure(value=self.value, low=low, high=high)
 
 
-def _weighted(terms: Sequence[tuple[float, Cell]]) -> _Mean:
+def _weighted(terms: Sequence[tuple[float, TaskAccuracy]]) -> _Mean:
     parts = [
         (weight**2 * cell.std**2 / cell.instructions, cell.instructions - 1)
         for weight, cell in terms
@@ -81,7 +81,7 @@ def _weighted(terms: Sequence[tuple[float, Cell]]) -> _Mean:
     )
 
 
-def read(folder: Path = paths.BACKBONE, *, model: str = paths.BACKBONE_ID) -> Study:
+def read_study(folder: Path = paths.BACKBONE, *, model: str = paths.BACKBONE_ID) -> Study:
     """The study of a card.
 
     Args:
@@ -98,7 +98,7 @@ def read(folder: Path = paths.BACKBONE, *, model: str = paths.BACKBONE_ID) -> St
     found = files.read_json(path, schema=card.SCHEMA)
     try:
         return Study(
-            model=model, cells=tuple(Cell(**c) for c in found["cells"]),
+            model=model, cells=tuple(TaskAccuracy(**c) for c in found["cells"]),
             gains=tuple(Gain(**g) for g in found["gains"]), sets=dict(found["instruction_sets"]),
         )
     except (KeyError, TypeError) as error:
@@ -120,14 +120,14 @@ def conflicting(names: Collection[str]) -> list[str]:
     return sorted(found)
 
 
-def _by_task(made: Study) -> dict[str, dict[str, Cell]]:
-    tasks: dict[str, dict[str, Cell]] = {}
+def _by_task(made: Study) -> dict[str, dict[str, TaskAccuracy]]:
+    tasks: dict[str, dict[str, TaskAccuracy]] = {}
     for cell in made.cells:
         tasks.setdefault(cell.task, {})[cell.collection] = cell
     return tasks
 
 
-def _degradation(tasks: Sequence[Mapping[str, Cell]]) -> _Mean:
+def _degradation(tasks: Sequence[Mapping[str, TaskAccuracy]]) -> _Mean:
     share = 1 / len(tasks)
     return _weighted(
         [(s * share, t[c]) for t in tasks for s, c in zip((1.0, -1.0), _LOST, strict=True)]
@@ -152,7 +152,7 @@ def _artefact_note(left_out: Sequence[str], made: Study) -> str:
 
 
 def _table(
-    name: str, title: str, interval: str, columns: tuple[str, ...], rows: Sequence[Row],
+    name: str, title: str, interval: str, columns: tuple[str, ...], rows: Sequence[TableRow],
     footnotes: tuple[str, ...],
 ) -> PublishedTable:
     return PublishedTable(
@@ -191,7 +191,7 @@ def types(made: Study) -> PublishedTable:
         if rest:
             figures["without_artefacts"] = _degradation(rest).figure()
         group = f"all {len(sets)} tasks" if kind == "all" else kind
-        lines.append(Row(name=made.model, group=group, figures=figures, notes=(1, 2)))
+        lines.append(TableRow(name=made.model, group=group, figures=figures, notes=(1, 2)))
     columns = [c for column in _COLUMNS.values() for c in (column, f"{column}_std")]
     return _table(
         "own-types", "Accuracy under observed and unobserved instructions, mean over tasks",
@@ -228,7 +228,7 @@ def tasks(made: Study) -> PublishedTable:
         figures["chance"] = Figure(value=first.chance)
         unseen = (3,) if name in data.UNSEEN_TASKS else ()
         lines.append(
-            Row(name=name, group=first.task_type, figures=figures, notes=(1, 2, *unseen))
+            TableRow(name=name, group=first.task_type, figures=figures, notes=(1, 2, *unseen))
         )
     columns = [c for column in _COLUMNS.values() for c in (column, f"{column}_std")]
     return _table(
@@ -258,7 +258,7 @@ def gains(made: Study) -> PublishedTable:
         "own-gains", "Accuracy of the aligned model minus the original's",
         "each task's instructions and inputs drawn again", tuple(_COLUMNS.values()),
         [
-            Row(name=model, group=group, figures=figures, notes=(1, 2))
+            TableRow(name=model, group=group, figures=figures, notes=(1, 2))
             for (model, group), figures in lines.items()
         ],
         (
@@ -280,7 +280,7 @@ def table(name: str, made: Study) -> PublishedTable:
 
     Args:
         name: One of `NAMES`.
-        made: See `read`.
+        made: See `read_study`.
 
     Raises:
         NotFoundError: There is no such table, or the card has nothing for it.

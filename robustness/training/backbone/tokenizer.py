@@ -5,7 +5,6 @@ Refuses to know instructions; a text is cut in the same way wherever it stands i
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 
 from tokenizers import (
     Regex,
@@ -83,8 +82,3 @@ def train(texts: Iterable[str], size: int, context: int) -> PreTrainedTokenizerF
     )
     fast.chat_template = CHAT_TEMPLATE
     return fast
-
-
-def load(folder: Path) -> PreTrainedTokenizerFast:
-    """Reads a saved tokenizer."""
-    return PreTrainedTokenizerFast.from_pretrained(folder)

@@ -11,13 +11,20 @@ import numpy.typing as npt
 from robustness.stats import intervals
 from robustness.stats.intervals import Estimate
 from robustness.training.perturbed.run import Finished, rouge
-from robustness.training.perturbed.values import Answer, Form, Guess, Row, Setting, Version
+from robustness.training.perturbed.values import (
+    Answer,
+    Form,
+    Guess,
+    Setting,
+    Version,
+    VersionResult,
+)
 
 _Table = npt.NDArray[np.float64]
 _SEED = 0
 
 
-def rows(finished: Sequence[Finished]) -> list[Row]:
+def rows(finished: Sequence[Finished]) -> list[VersionResult]:
     """One row a version, number of inputs, setting and form of the test; the start first."""
     arms: dict[tuple[Version, int], list[Finished]] = {}
     for one in finished:
@@ -35,14 +42,14 @@ def rows(finished: Sequence[Finished]) -> list[Row]:
 
 def _row(
     runs: Sequence[Finished], setting: Setting, tested: Form, original: Sequence[Finished]
-) -> Row:
+) -> VersionResult:
     arm = runs[0].arm
     exact = _tables(runs, setting, tested)
     score = _tables(runs, setting, tested, _rouge)
     compared = arm.version is not Version.ORIGINAL
     first = _tables(original, setting, Form.ORIGINAL)
     first_score = _tables(original, setting, Form.ORIGINAL, _rouge)
-    return Row(
+    return VersionResult(
         version=arm.version, instances=arm.instances, setting=setting, tested=tested,
         exact=_mean(exact), rouge=_mean(score),
         unparsed=100 * float(np.mean([t.mean() for t in _tables(runs, setting, tested, _lost)])),

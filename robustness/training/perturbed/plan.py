@@ -33,7 +33,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Trial:
     """One test input under one phrasing."""
 
     setting: Setting
@@ -85,7 +85,7 @@ class Plan:
 
     recipe: Recipe
     sources: tuple[Source, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[Trial, ...]
     left: tuple[Left, ...]
 
     @property
@@ -199,7 +199,7 @@ def plan(
         raise InputError(f"the task {min(both)} cannot be trained on and held out")
     out = list(left)
     sources: list[Source] = []
-    cells: list[Cell] = []
+    cells: list[Trial] = []
     for task in tasks:
         known = collections.for_task(observed, task.id, task.task_type)
         own = tuple(training.get(task.id, ()))
@@ -230,7 +230,7 @@ def plan(
 def _cells(
     setting: Setting, task: Task, shown: Task, unobserved: Sequence[Instruction], limit: int,
     left: list[Left],
-) -> list[Cell]:
+) -> list[Trial]:
     known = collections.for_task(unobserved, task.id, task.task_type)
     examples = inputs.balanced(task.labelled, limit)
     if not known or not examples:
@@ -240,7 +240,7 @@ def _cells(
     # Inputs come in the order of their labels: a stride would give one label one phrasing only.
     order = random.Random(task.id)
     return [
-        Cell(setting=setting, task=shown, instruction=order.choice(known), example=e)
+        Trial(setting=setting, task=shown, instruction=order.choice(known), example=e)
         for e in examples
     ]
 

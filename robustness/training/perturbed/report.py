@@ -15,7 +15,7 @@ from plotly.subplots import make_subplots
 from robustness.evaluation.study import markdown
 from robustness.evaluation.study.sheets import NONE, Sheet, interval, number
 from robustness.stats.intervals import Estimate
-from robustness.training.perturbed.values import Form, Row, Setting, Trained, Version
+from robustness.training.perturbed.values import Form, Setting, Trained, Version, VersionResult
 
 _TEMPLATE = "report.html.jinja"
 _CONFIG = {"responsive": True, "displaylogo": False}
@@ -30,7 +30,7 @@ _START = "not trained"
 _GUESS = "random guess"
 
 
-def _of(found: Trained, setting: Setting) -> list[Row]:
+def _of(found: Trained, setting: Setting) -> list[VersionResult]:
     return [r for r in found.rows if r.setting is setting]
 
 

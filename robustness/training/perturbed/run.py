@@ -29,7 +29,7 @@ from robustness.training.alignment.recipe import AlignRecipe
 from robustness.training.alignment.trainee import Trainee
 from robustness.training.alignment.update import optimizer_of, update
 from robustness.training.perturbed import greedy
-from robustness.training.perturbed.plan import Cell, Pair, Plan, altered, tested_as
+from robustness.training.perturbed.plan import Pair, Plan, Trial, altered, tested_as
 from robustness.training.perturbed.values import Answer, Arm, Form, Setting, Version
 from robustness.types import content_id
 
@@ -88,7 +88,7 @@ class Experiment:
         known = {v: [self._test(c, v) for c in plan.cells] for v in plan.recipe.versions}
         # What does not fit under one version is left out under all: they stay paired.
         fits = [all(self._fits(known[v][n]) for v in known) for n in range(len(plan.cells))]
-        self.cells: tuple[Cell, ...] = tuple(
+        self.cells: tuple[Trial, ...] = tuple(
             c for c, fit in zip(plan.cells, fits, strict=True) if fit
         )
         self._tests = {
@@ -101,7 +101,7 @@ class Experiment:
             )
         self.left = self._left(fits)
 
-    def _test(self, cell: Cell, version: Version) -> _Test:
+    def _test(self, cell: Trial, version: Version) -> _Test:
         instruction = cell.under(version)
         made = instance_of(self.loaded.tokenizer, self.loaded.end, instruction, cell.example)
         return _Test(

@@ -136,7 +136,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class VersionResult:
     """One version with one number of inputs, as it was tested; means over tasks and seeds."""
 
     version: Version
@@ -176,7 +176,7 @@ class Trained:
     held_out: tuple[str, ...]
     available: Mapping[str, int]
     """Task -> its training inputs."""
-    rows: tuple[Row, ...]
+    rows: tuple[VersionResult, ...]
     guesses: tuple[Guess, ...]
     left: tuple[Left, ...]
     seconds: float

@@ -92,7 +92,7 @@ def test_one_task_can_be_given_for_all_entries(tmp_path: Path) -> None:
         "Or not? {text},,bc\n"
     ))
     receipt = sources.take("csv", path, tmp_path / "out.jsonl", task="mine")
-    made = instructions.read(tmp_path / "out.jsonl")
+    made = instructions.read_collection(tmp_path / "out.jsonl")
     assert [(i.text, i.task) for i in made] == [
         ("Is it so? {text}", "mine"), ("Or not? {text}", "mine")
     ]

@@ -198,5 +198,5 @@ def test_the_published_templates_are_taken_but_for_those_of_free_text(tmp_path: 
     rte = [i for i in made.instructions if i.task == "super_glue_rte"]
     assert len(rte) == 10
     assert {i.task_type for i in rte} == {TaskType.BC}
-    instructions.write(tmp_path / "p3.jsonl", made.instructions)
-    assert instructions.read(tmp_path / "p3.jsonl") == list(made.instructions)
+    instructions.write_collection(tmp_path / "p3.jsonl", made.instructions)
+    assert instructions.read_collection(tmp_path / "p3.jsonl") == list(made.instructions)

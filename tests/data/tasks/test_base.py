@@ -36,8 +36,8 @@ def example(**values: object) -> dict[str, Any]:
 
 
 def test_what_is_written_is_read_back_equal(tmp_path: Path) -> None:
-    base.write(tmp_path / "mood.json", TASK)
-    assert base.read(tmp_path / "mood.json") == TASK
+    base.write_task(tmp_path / "mood.json", TASK)
+    assert base.read_task(tmp_path / "mood.json") == TASK
     rows = json.loads((tmp_path / "mood.json").read_text(encoding="utf-8"))["examples"]
     assert ["options" in row for row in rows] == [False, True, False]
 
@@ -68,23 +68,23 @@ def test_a_malformed_task_is_refused_with_file_and_place(
     path = tmp_path / "mood.json"
     path.write_text(json.dumps(GOOD | change), encoding="utf-8")
     with pytest.raises(InputError, match=rf"mood\.json: {message}"):
-        base.read(path)
+        base.read_task(path)
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mood.json"
     path.write_text(json.dumps({k: v for k, v in GOOD.items() if k != "trained"}))
     with pytest.raises(InputError, match=r"mood\.json: trained: .*required"):
-        base.read(path)
+        base.read_task(path)
 
 
 def test_another_schema_no_json_and_no_file_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "mood.json"
     with pytest.raises(NotFoundError, match="does not exist"):
-        base.read(path)
+        base.read_task(path)
     path.write_text(json.dumps(GOOD | {"schema": 2}))
     with pytest.raises(MismatchError, match="schema 2"):
-        base.read(path)
+        base.read_task(path)
     path.write_text(json.dumps(GOOD)[:-3])
     with pytest.raises(CorruptFileError, match="not valid JSON"):
-        base.read(path)
+        base.read_task(path)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from robustness.data.prompts import fill
 from robustness.data.tasks import base, bigbench
 from robustness.errors import InputError, NotFoundError
 from robustness.types import TaskType
@@ -31,53 +30,35 @@ def written(folder: Path, document: object) -> Path:
 
 
 def test_scores_give_options_and_the_answer(tmp_path: Path) -> None:
-    task = bigbench.read(written(tmp_path, DOCUMENT))
+    task = bigbench.read_bigbench(written(tmp_path, DOCUMENT))
     assert (task.id, task.task_type, set(task.options)) == ("frost", TaskType.BC, {"Yes", "No"})
     assert [e.answer for e in task.examples] == ["Yes", "No", None]
     assert task.examples[0].fields == {"input": "At -5?"}
     assert {e.split for e in task.examples} == {"dev", "test"}
-    assert bigbench.read(tmp_path, field="question").fields == ("question",)
+    assert bigbench.read_bigbench(tmp_path, field="question").fields == ("question",)
 
 
 def test_a_target_without_scores_gives_the_answers_that_come_up(tmp_path: Path) -> None:
     rows = [{"input": f"in {i}", "target": ["glad", "sad", "cross"][i % 3]} for i in range(9)]
-    task = bigbench.read(written(tmp_path, {"name": "mood", "examples": rows}).parent)
+    task = bigbench.read_bigbench(written(tmp_path, {"name": "mood", "examples": rows}).parent)
     assert (task.task_type, task.options) == (TaskType.MC, ("cross", "glad", "sad"))
     rows = [{"input": "a", "target": [f"free text {i}", "other"]} for i in range(40)]
     with pytest.raises(InputError, match=r"free text \(40 different targets"):
-        bigbench.read(written(tmp_path, {"name": "mood", "examples": rows}))
+        bigbench.read_bigbench(written(tmp_path, {"name": "mood", "examples": rows}))
 
 
-def test_the_designers_prompt_respects_prefixes_and_choices(tmp_path: Path) -> None:
-    keys = {
-        "task_prefix": "Think of {ice}.\n", "example_input_prefix": "Question: ",
-        "example_output_prefix": "\nAnswer: ", "choice_prefix": "\n* ",
-    }
-    path = written(tmp_path, DOCUMENT | keys)
-    instruction, task = bigbench.designed(path), bigbench.read(path)
-    assert fill(instruction, task.examples[0]).text == (
-        "Think of (ice).\nQuestion: At -5?\n* Yes\n* No\nAnswer:"
-    )
-    path = written(tmp_path, DOCUMENT | {"append_choices_to_input": False})
-    plain = fill(bigbench.designed(path), task.examples[0]).text
-    assert plain == "Say whether it freezes.\n\nQ: At -5?\nA:"
-
-
-def test_sub_tasks_are_joined_or_read_apart(tmp_path: Path) -> None:
+def test_sub_tasks_are_joined(tmp_path: Path) -> None:
     folder = tmp_path / "weather"
     written(folder, {"name": "weather", "description": "Weather."})
     written(folder / "frost", DOCUMENT)
     other = {"input": "Rain?", "target_scores": {"wet": 1, "dry": 0, "icy": 0}}
     written(folder / "rain", {"name": "rain", "examples": [other]})
-    task = bigbench.read(folder)
+    task = bigbench.read_bigbench(folder)
     assert (task.id, len(task.examples), task.options) == ("weather", 4, ())
     assert task.task_type is TaskType.QA
     assert task.description == "Weather."
-    base.write(tmp_path / "weather.json", task)
-    assert base.read(tmp_path / "weather.json") == task
-    assert [(t.id, t.task_type) for t in bigbench.subtasks(folder)] == [
-        ("weather_frost", TaskType.BC), ("weather_rain", TaskType.MC)
-    ]
+    base.write_task(tmp_path / "weather.json", task)
+    assert base.read_task(tmp_path / "weather.json") == task
 
 
 @pytest.mark.parametrize(
@@ -95,13 +76,13 @@ def test_a_malformed_task_is_refused_with_its_place(
     document: object, words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=words):
-        bigbench.read(written(tmp_path, document))
+        bigbench.read_bigbench(written(tmp_path, document))
 
 
 def test_absent_data_names_the_repository(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(NotFoundError, match=r"clone https://github.com/google/BIG-bench"):
-            bigbench.read(path)
+            bigbench.read_bigbench(path)
 
 
 @needs_data
@@ -115,7 +96,6 @@ def test_absent_data_names_the_repository(tmp_path: Path) -> None:
 )
 def test_the_published_tasks_are_read_whole(name: str, count: int, kind: TaskType) -> None:
     folder = Path(os.environ["STEADFAST_DATA"]) / "instructioneval/data/benchmark_tasks" / name
-    task = bigbench.read(folder)
+    task = bigbench.read_bigbench(folder)
     assert (len(task.examples), task.task_type) == (count, kind)
     assert all(e.answer in e.options for e in task.examples)
-    assert fill(bigbench.designed(folder), task.examples[0]).text

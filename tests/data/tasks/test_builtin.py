@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from robustness import paths
-from robustness.data.tasks import bigbench, builtin, builtin_names, find, mmlu, table, write
+from robustness.data.tasks import bigbench, builtin, builtin_names, find, mmlu, table, write_task
 from robustness.errors import InputError, NotFoundError
 
 
@@ -31,7 +31,7 @@ def test_an_unknown_task_names_the_ones_there_are() -> None:
 def test_a_labelled_table_is_found_by_its_path() -> None:
     path = paths.ASSETS / "examples" / "relations.csv"
     found = find(str(path))
-    assert found == table.read(path)
+    assert found == table.read_labelled_table(path)
     assert (found.fields, len(found.options)) == (("text", "entity1", "entity2"), 5)
     assert len(found.split("test")) == 30
     assert find("place") is builtin("place")
@@ -45,11 +45,11 @@ def test_one_task_of_a_benchmark_is_found_by_its_folder(tmp_path: Path) -> None:
     (tmp_path / "even" / "task.json").write_text(json.dumps(document))
     (tmp_path / "mmlu").mkdir()
     (tmp_path / "mmlu" / "sums_test.csv").write_text("1+1?,1,2,3,4,B\n2+2?,1,2,3,4,D\n")
-    assert find(str(tmp_path / "even")) == bigbench.read(tmp_path / "even")
-    assert find(str(tmp_path / "mmlu")) == mmlu.read(tmp_path / "mmlu")
+    assert find(str(tmp_path / "even")) == bigbench.read_bigbench(tmp_path / "even")
+    assert find(str(tmp_path / "mmlu")) == mmlu.read_mmlu(tmp_path / "mmlu")
     (tmp_path / "two").mkdir()
     for name in ("object", "place"):
-        write(tmp_path / "two" / f"{name}.json", builtin(name))
+        write_task(tmp_path / "two" / f"{name}.json", builtin(name))
     with pytest.raises(InputError, match=r"2 tasks \(object, place\); name one of them"):
         find(str(tmp_path / "two"))
     with pytest.raises(NotFoundError, match=r"github.com/google/BIG-bench"):

@@ -21,13 +21,13 @@ def test_further_columns_are_fields(tmp_path: Path) -> None:
         'input,options,answer,Speaker name\n"She smiles, and waves.",glad|sad,glad,Zoë\n'
         "He frowns.,glad|sad,sad,Ben\nIt sits.,glad | sad,,\n"
     ))
-    task = table.read(path)
+    task = table.read_labelled_table(path)
     assert (task.id, task.task_type, task.options) == ("mood", TaskType.BC, ("glad", "sad"))
     assert task.fields == ("input", "speaker_name")
     assert task.examples[0].fields == {"input": "She smiles, and waves.", "speaker_name": "Zoë"}
     assert [e.answer for e in task.examples] == ["glad", "sad", None]
-    base.write(tmp_path / "mood.json", task)
-    assert base.read(tmp_path / "mood.json") == task
+    base.write_task(tmp_path / "mood.json", task)
+    assert base.read_task(tmp_path / "mood.json") == task
 
 
 def test_columns_with_digits_are_fields_of_their_names(
@@ -35,7 +35,7 @@ def test_columns_with_digits_are_fields_of_their_names(
 ) -> None:
     rows = "".join(f"He has {n}.,She has {n}.,{'same' if n % 2 else 'other'}\n" for n in range(8))
     path = written(tmp_path, f"sentence1,Sentence-2,answer\n{rows}")
-    assert table.read(path).fields == ("sentence1", "sentence_2")
+    assert table.read_labelled_table(path).fields == ("sentence1", "sentence_2")
     own = tmp_path / "own.csv"
     own.write_text(
         "instruction,task,options,label_words\n"
@@ -57,16 +57,17 @@ def test_columns_with_digits_are_fields_of_their_names(
 
 def test_options_tell_the_type_and_a_column_the_split(tmp_path: Path) -> None:
     path = written(tmp_path, "text;options;answer;split\na;x|y|z;x;dev\nb;x|y|z;y;test\n")
-    assert [e.split for e in table.read(path).examples] == ["dev", "test"]
-    assert table.read(path).task_type is TaskType.MC
-    assert table.read(path, TaskType.QA).task_type is TaskType.QA
+    assert [e.split for e in table.read_labelled_table(path).examples] == ["dev", "test"]
+    assert table.read_labelled_table(path).task_type is TaskType.MC
+    assert table.read_labelled_table(path, TaskType.QA).task_type is TaskType.QA
     path = written(tmp_path, "input,options,answer\na,x|y,x\nb,u|v,v\n")
-    assert (table.read(path).task_type, table.read(path).options) == (TaskType.QA, ())
+    task = table.read_labelled_table(path)
+    assert (task.task_type, task.options) == (TaskType.QA, ())
 
 
 def test_without_options_the_answers_are_the_options(tmp_path: Path) -> None:
     path = written(tmp_path, "input,answer\na,yes\nb,no\nc,yes\n")
-    assert table.read(path).options == ("yes", "no")
+    assert table.read_labelled_table(path).options == ("yes", "no")
 
 
 @pytest.mark.parametrize(
@@ -84,9 +85,9 @@ def test_without_options_the_answers_are_the_options(tmp_path: Path) -> None:
 )
 def test_a_malformed_table_is_refused_with_its_line(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=words):
-        table.read(written(tmp_path, text))
+        table.read_labelled_table(written(tmp_path, text))
 
 
 def test_a_missing_table_says_what_it_should_hold(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="expected a CSV with the columns"):
-        table.read(tmp_path / "nowhere.csv")
+        table.read_labelled_table(tmp_path / "nowhere.csv")

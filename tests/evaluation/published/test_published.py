@@ -10,7 +10,7 @@ import pytest
 from robustness import cli
 from robustness.errors import InputError, NotFoundError
 from robustness.evaluation import published
-from robustness.evaluation.published import Figure, PublishedTable, Row
+from robustness.evaluation.published import Figure, PublishedTable, TableRow
 from robustness.storage import files
 
 TABLE_3 = """
@@ -35,7 +35,7 @@ def table(name: str) -> PublishedTable:
     return published.table(name, draws=1000)
 
 
-def row(made: PublishedTable, name: str, group: str | None = None) -> Row:
+def row(made: PublishedTable, name: str, group: str | None = None) -> TableRow:
     found = [r for r in made.rows if r.name == name and group in (None, r.group)]
     assert len(found) == 1, (name, group)
     return found[0]

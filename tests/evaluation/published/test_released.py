@@ -46,7 +46,8 @@ def test_the_shipped_file_equals_what_the_released_results_give(tmp_path: Path) 
 @needs_data
 def test_every_released_accuracy_is_in_the_shipped_file() -> None:
     root = Path(os.environ["STEADFAST_DATA"]) / "instructioneval" / "result_csv"
-    shipped = set(released.read()[["model", *released.KEY[:-1], "points"]].itertuples(index=False))
+    columns = ["model", *released.KEY[:-1], "points"]
+    shipped = set(released.read_results()[columns].itertuples(index=False))
     names = ["Model", "Dataset", "Collection", "Type", "ID", "Shots", "Performance"]
     wanted = set()
     for path in root.rglob("*.csv"):
@@ -75,8 +76,8 @@ def test_a_line_in_two_files_is_one_and_a_repeated_line_is_two(folder: Path) -> 
 def test_a_pending_accuracy_is_counted_and_never_zero(folder: Path, tmp_path: Path) -> None:
     made = released.collect(folder)
     assert made.note["pending"]["cells"] == 1  # type: ignore[index]
-    released.write(made, tmp_path / "a.csv")
-    assert sorted(released.read(tmp_path / "a.csv")["points"]) == [25.0, 50.0, 75.0]
+    released.write_results(made, tmp_path / "a.csv")
+    assert sorted(released.read_results(tmp_path / "a.csv")["points"]) == [25.0, 50.0, 75.0]
 
 
 def test_files_that_disagree_and_folders_that_lack_a_part_are_refused(folder: Path) -> None:
@@ -90,17 +91,17 @@ def test_files_that_disagree_and_folders_that_lack_a_part_are_refused(folder: Pa
 def test_a_broken_shipped_file_says_how_to_make_it_again(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     with pytest.raises(NotFoundError, match="published build"):
-        released.read(path)
+        released.read_results(path)
     table = pd.read_csv(published.SHIPPED, dtype=str).head(3)
     table.drop(columns="T0++").to_csv(path, index=False)
     with pytest.raises(CorruptFileError, match=r"no column 'T0\+\+'"):
-        released.read(path)
+        released.read_results(path)
     table.assign(**{"Alpaca-7B": "1.2"}).to_csv(path, index=False)
     with pytest.raises(CorruptFileError, match="outside"):
-        released.read(path)
+        released.read_results(path)
     table.assign(**{"Alpaca-7B": "PD"}).to_csv(path, index=False)
     with pytest.raises(CorruptFileError, match="PD"):
-        released.read(path)
+        released.read_results(path)
     pd.concat([table, table]).to_csv(path, index=False)
     with pytest.raises(CorruptFileError, match="twice"):
-        released.read(path)
+        released.read_results(path)

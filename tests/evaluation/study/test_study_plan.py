@@ -19,7 +19,7 @@ def asks(text: str, **more: object) -> Instruction:
 
 
 def test_tasks_are_found_by_name_file_and_folder(tmp_path: Path, topics: Task) -> None:
-    tasks.write(tmp_path / "own.json", replace(topics, id="own"))
+    tasks.write_task(tmp_path / "own.json", replace(topics, id="own"))
     (tmp_path / "mood.csv").write_text(
         "input,options,answer\nfine,good|bad,good\nawful,good|bad,bad\n"
     )
@@ -61,7 +61,7 @@ def test_what_is_not_there_says_what_to_get_and_costs_nothing_else(tmp_path: Pat
 
 def test_one_bad_row_of_a_collection_costs_no_other(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
-    instructions.write(path, [asks("Which topic?\n{text}")])
+    instructions.write_collection(path, [asks("Which topic?\n{text}")])
     with path.open("a") as out:
         out.write('not json\n{"text": "x"}\n')
         out.write(path.read_text().split("\n")[0] + "\n")

@@ -59,8 +59,8 @@ def road(
     folder = tmp_path_factory.mktemp("road")
     names = {n: folder / f"{n}.jsonl" for n in ("observed", "unobserved")}
     own = [i for i in observed if i.task == topics.id][:5]
-    instructions.write(names["observed"], own)
-    instructions.write(names["unobserved"], [
+    instructions.write_collection(names["observed"], own)
+    instructions.write_collection(names["unobserved"], [
         Instruction(
             text=f"{verb} {what}, please.", collection="unobserved", task_type=topics.task_type,
             task=topics.id, option_format="dashes",
@@ -68,7 +68,7 @@ def road(
         for what in WHATS for verb in VERBS
     ])
     task = folder / "topic.json"
-    tasks.base.write(task, topics)
+    tasks.base.write_task(task, topics)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "AlignRecipe", partial(AlignRecipe, eval_cells=12))
         command(

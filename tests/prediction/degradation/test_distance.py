@@ -4,17 +4,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robustness.index import observed_index
+from robustness.index import neighbours
 from robustness.prediction.degradation import distance
 from robustness.prediction.degradation.distance import Evidence
 from robustness.types import Conflict
 
-SPACE = observed_index.space(["a", "b", "c"], np.array([[0, 0], [0, 2], [0, 8]], dtype=np.float32))
+SPACE = neighbours.point_set(["a", "b", "c"], np.array([[0, 0], [0, 2], [0, 8]], dtype=np.float32))
 CONFLICT = Conflict(asked=("yes", "no"), read=("food", "sport"), message="")
 EVIDENCE = Evidence(distance=3.0, relative=1.5, percentile=50.0, deficit=2.0, conflict=True)
 
 
-def at(space: observed_index.Space, x: float, y: float):
+def at(space: neighbours.PointSet, x: float, y: float):
     return space.search(np.array([[x, y]], dtype=np.float32), 2)
 
 
@@ -36,7 +36,7 @@ def test_the_nearests_deficit_is_in_points_and_a_conflict_is_kept() -> None:
 
 @pytest.mark.parametrize("points", [[[0, 0]], [[1, 1], [1, 1]]])
 def test_without_distances_among_the_observed_there_is_no_scale(points: list[list[int]]) -> None:
-    space = observed_index.space("ab"[: len(points)], np.array(points, dtype=np.float32))
+    space = neighbours.point_set("ab"[: len(points)], np.array(points, dtype=np.float32))
     made = distance.evidence(space, at(space, 3, 0), 0.0, ())
     assert math.isnan(made.relative)
     assert not made.usable

@@ -258,7 +258,7 @@ def test_the_command_takes_collections_and_a_labelled_table(
     lines = ["text,answer,split", *(f"{e.fields['text']},{e.answer},{e.split}" for e in EXAMPLES)]
     (tmp_path / "topic.csv").write_text("\n".join(lines), encoding="utf-8")
     for name, rows in (("observed", OBSERVED), ("paraphrases", PARAPHRASES)):
-        instructions.write(tmp_path / f"{name}.jsonl", rows)
+        instructions.write_collection(tmp_path / f"{name}.jsonl", rows)
     out = tmp_path / "prefix"
     with pytest.raises(SystemExit) as ended:
         cli.main([

@@ -46,7 +46,7 @@ def pool(loaded: Checkpoint) -> Pool:
     )
 
 
-def prompt(pool: Pool, cell: development.Cell) -> str:
+def prompt(pool: Pool, cell: development.EvaluationPrompt) -> str:
     text: str = pool.tokenizer.decode(cell.instances[0].prompt, skip_special_tokens=True)
     return text
 
@@ -80,7 +80,7 @@ def test_what_has_no_inputs_or_does_not_fit_is_left_out(pool: Pool) -> None:
 
 
 @torch.no_grad()
-def by_hand(loaded: Checkpoint, cell: development.Cell) -> torch.Tensor:
+def by_hand(loaded: Checkpoint, cell: development.EvaluationPrompt) -> torch.Tensor:
     """Log-probability of each option, (C,), one unpadded forward pass each."""
     sums = []
     for instance in cell.instances:

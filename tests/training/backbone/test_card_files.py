@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from robustness.data.test_set_log import Asked
+from robustness.data.test_set_log import Entry
 from robustness.evaluation.wording_vs_layout import Decomposition, TaskLosses
 from robustness.stats.intervals import Estimate
 from robustness.storage import files, provenance
 from robustness.training.backbone import card, card_markdown, recipe
-from robustness.training.backbone.card import Cell, Gain
+from robustness.training.backbone.card import Gain, TaskAccuracy
 from robustness.training.backbone.quality import Followed, FollowedTask, Free, Unseen
 
 
@@ -26,8 +26,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def cell(task: str, task_type: str, accuracy: float, std: float | None) -> Cell:
-    return Cell(
+def cell(task: str, task_type: str, accuracy: float, std: float | None) -> TaskAccuracy:
+    return TaskAccuracy(
         task=task, task_type=task_type, collection="observed", instructions=1, inputs=8,
         accuracy=accuracy, low=accuracy - 3.5, high=accuracy + 2.5, std=std, worst=12.5,
         chance=25.0,
@@ -92,7 +92,7 @@ PARTS = {
         ],
     },
     "asked": [
-        Asked(
+        Entry(
             created="2026-11-21T09:51:21+00:00", command="python -m robustness backbone card",
             model="m", weights="a27d31f1088a717a", what="accuracy",
         )

@@ -10,12 +10,14 @@ from scipy import stats
 from robustness.data import instructions
 from robustness.errors import CorruptFileError, InputError, NotFoundError
 from robustness.training.backbone import study
-from robustness.training.backbone.card import Cell, Gain
+from robustness.training.backbone.card import Gain, TaskAccuracy
 from robustness.training.backbone.study import Study
 
 
-def cell(task: str, task_type: str, collection: str, accuracy: float, std: float | None) -> Cell:
-    return Cell(
+def cell(
+    task: str, task_type: str, collection: str, accuracy: float, std: float | None
+) -> TaskAccuracy:
+    return TaskAccuracy(
         task=task, task_type=task_type, collection=collection, instructions=4, inputs=8,
         accuracy=accuracy, low=accuracy - 3, high=accuracy + 2, std=std, worst=12.5, chance=25.0,
     )
@@ -102,7 +104,7 @@ def test_gains_come_by_set() -> None:
 
 
 def test_the_shipped_card_is_read_and_gives_every_table(backbone: Path) -> None:
-    made = study.read(backbone)
+    made = study.read_study(backbone)
     card = json.loads((backbone / "card.json").read_text(encoding="utf-8"))
     first = card["cells"][0]
     row = next(r for r in study.table("tasks", made).rows if r.name == first["task"])
@@ -115,13 +117,13 @@ def test_the_shipped_card_is_read_and_gives_every_table(backbone: Path) -> None:
 
 def test_no_card_names_the_command_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="backbone card --model"):
-        study.read(tmp_path)
+        study.read_study(tmp_path)
 
 
 def test_a_damaged_card_is_refused(tmp_path: Path) -> None:
     (tmp_path / "card.json").write_text('{"schema": 3, "cells": [{"task": 1}]}', encoding="utf-8")
     with pytest.raises(CorruptFileError, match="is not a card"):
-        study.read(tmp_path)
+        study.read_study(tmp_path)
 
 
 def test_a_card_without_whole_tasks_has_no_types() -> None:
