@@ -19,7 +19,7 @@ from fastapi import FastAPI  # noqa: E402
 
 from robustness.errors import RobustnessError  # noqa: E402
 from robustness.models.engine import Withheld  # noqa: E402
-from robustness.paraphrasing.llm_paraphraser import ServedParaphraser  # noqa: E402
+from robustness.paraphrasing.llm_paraphraser import LlmParaphraser  # noqa: E402
 from robustness.workbench import Workbench  # noqa: E402
 from server import logs  # noqa: E402
 from server.application import create_app  # noqa: E402
@@ -33,7 +33,7 @@ from server.settings import Settings, settings_from  # noqa: E402
 
 
 def build_page(
-    workbench: Workbench, jobs: Jobs, reason: str, paraphraser: ServedParaphraser | None = None,
+    workbench: Workbench, jobs: Jobs, reason: str, paraphraser: LlmParaphraser | None = None,
     withheld: Sequence[Withheld] = (),
 ) -> gr.Blocks:
     """The page's tabs."""
@@ -67,7 +67,7 @@ def build_app(settings: Settings, built: Built) -> FastAPI:
     api = create_app(workbench, settings, reason=built.reason, batch=jobs, withheld=built.withheld)
     served = None
     if settings.paraphraser_url is not None:
-        served = ServedParaphraser(
+        served = LlmParaphraser(
             url=settings.paraphraser_url, model=settings.paraphraser_model,
             key=settings.paraphraser_key,
         )

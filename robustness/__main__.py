@@ -1,4 +1,4 @@
-"""`python -m robustness`: settles the threads, then hands over to the command line."""
+"""Entry point of `python -m robustness`: sets the thread variables, then runs the command line."""
 
 import importlib
 

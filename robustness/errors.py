@@ -1,11 +1,11 @@
-"""The one family of errors that a user can fix.
+"""Exceptions that a user can act on; the command line prints them, the server replies with them.
 
-Refuses to know who shows them: the command line prints them, the server turns them into replies.
+Every one derives from `RobustnessError`; an exception of another kind is a bug.
 """
 
 
 class RobustnessError(Exception):
-    """Something the user can fix; the message says what, where and how."""
+    """Base class: an error that the user can fix; its message says what is wrong and what to do."""
 
 
 class InputError(RobustnessError):
@@ -13,7 +13,7 @@ class InputError(RobustnessError):
 
 
 class NotFoundError(InputError):
-    """A named thing (task, model, prefix, job, file) does not exist."""
+    """A task, model, prefix, job or file of that name does not exist."""
 
 
 class MissingIndexError(NotFoundError):
@@ -21,15 +21,15 @@ class MissingIndexError(NotFoundError):
 
 
 class ModelNotFoundError(NotFoundError):
-    """The engine serves no model of that id."""
+    """The engine serves no model with that id."""
 
 
 class MismatchError(RobustnessError):
-    """Two saved things do not belong together (another backbone, layer, prefix or schema)."""
+    """Two saved files do not fit each other (another backbone, layer, prefix or schema number)."""
 
 
 class CorruptFileError(RobustnessError):
-    """A saved file is truncated or was changed by something else."""
+    """A saved file is truncated, malformed or not the one that was written."""
 
 
 class StorageError(RobustnessError):
@@ -37,8 +37,8 @@ class StorageError(RobustnessError):
 
 
 class EngineError(RobustnessError):
-    """The engine cannot answer now; the same request may succeed later."""
+    """The engine cannot answer at present; the same request may succeed later."""
 
 
 class CancelledError(RobustnessError):
-    """The user stopped the work."""
+    """The user cancelled the work."""

@@ -1,7 +1,4 @@
-"""Where the shipped data lies.
-
-Refuses to know what is in it.
-"""
+"""Folders of the data that ships with the project."""
 
 from pathlib import Path
 

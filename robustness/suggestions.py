@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from robustness.data import prompts
 from robustness.errors import InputError, RobustnessError
-from robustness.paraphrasing.llm_paraphraser import ServedParaphraser
+from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
 from robustness.paraphrasing.rule_based import paraphrase
 from robustness.types import Instruction, Prediction
 from robustness.workbench import Workbench
@@ -55,7 +55,7 @@ def rewordings(
     *,
     task: str,
     model: str | None = None,
-    paraphraser: ServedParaphraser | None = None,
+    paraphraser: LlmParaphraser | None = None,
     count: int = SUGGESTIONS,
     seed: int = 0,
 ) -> list[Rewording]:

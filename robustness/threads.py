@@ -1,6 +1,6 @@
-"""Keeps OpenMP threads from spinning against each other on a busy machine.
+"""Makes idle OpenMP threads sleep, because spinning ones slow a busy machine down.
 
-Refuses to act at import: each main calls `settle()` before torch is loaded.
+Nothing happens at import: each program calls `settle()` before it loads torch.
 """
 
 import os
@@ -9,6 +9,6 @@ _GENTLE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARA
 
 
 def settle() -> None:
-    """Makes waiting threads sleep, unless the environment already says otherwise."""
+    """Sets the OpenMP variables for sleeping threads, where the environment does not set them."""
     for name, value in _GENTLE.items():
         os.environ.setdefault(name, value)

@@ -1,7 +1,6 @@
-"""The values that pass between stages, as frozen dataclasses.
+"""Frozen dataclasses that pass between the stages: tasks' inputs, instructions, prompts, results.
 
-Refuses to know how they are made, shown or stored. Ids are content hashes, so that a rerun joins
-with what an earlier run wrote.
+Ids are hashes of the content, so that the results of a rerun match those that an earlier run wrote.
 """
 
 import hashlib
@@ -17,16 +16,16 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def content_id(*parts: object) -> str:
-    """Hash of the parts' JSON, 16 hexadecimal digits: equal content has equal ids."""
+    """First 16 hexadecimal digits of the SHA-256 of the parts as JSON: equal content, equal id."""
     text = json.dumps(parts, ensure_ascii=False, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class TaskType(StrEnum):
-    """Task types of the paper [S1]."""
+    """The three task types of Sun, Shaib and Wallace (2023), cited as [S1] throughout."""
 
     QA = "QA"
-    """Question answering among options."""
+    """Multiple-choice question answering; the options change from input to input."""
     MC = "MC"
     """Multi-class classification."""
     BC = "BC"
@@ -34,36 +33,42 @@ class TaskType(StrEnum):
 
 
 class Tier(StrEnum):
-    """What a predicted degradation stands on, weakest evidence first."""
+    """The kind of evidence behind a predicted degradation, weakest first."""
 
     DISTANCE = "distance"
+    """Only the distance to the nearest observed instruction."""
     PROBES = "probes"
+    """The instruction was run on unlabelled inputs and its answers compared with those of the
+    nearest observed instructions."""
     LABELLED = "labelled"
+    """Its accuracy on a few labelled inputs, shrunk towards the estimate from unlabelled ones."""
     MEASURED = "measured"
+    """Its accuracy was measured on all labelled inputs; nothing is predicted."""
 
 
 class TaskSource(StrEnum):
-    """Where the inputs behind a prediction come from; each is calibrated apart."""
+    """Where a prediction's inputs come from; each source has its own calibration."""
 
     GIVEN = "given"
     """The user named a task."""
     INPUTS = "inputs"
-    """The user brought inputs of their own."""
+    """The user gave inputs instead of naming a task."""
     INFERRED = "inferred"
-    """Neither: the nearest observed instruction's task is taken."""
+    """Neither a task nor inputs were given: the nearest observed instruction's task is used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One input of a task, with its options and, where known, its answer."""
+    """One input of a task with its answer options and, where it is labelled, the right answer."""
 
     task: str
     fields: Mapping[str, str]
     """Field name -> text, e.g. `{"text": "..."}` or `{"story": "...", "name": "Anna"}`."""
     options: tuple[str, ...]
-    """The answer space, canonical texts (label words belong to the instruction)."""
+    """The canonical texts of the answer options. The words that a prompt asks for in their place
+    (label words) belong to the instruction."""
     answer: str | None = None
-    """One of `options`, or None when unlabelled."""
+    """The right one of `options`; None where the input is unlabelled."""
     split: str = "test"
     """`train`, `dev` or `test`."""
     id: str = ""
@@ -77,22 +82,25 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """One phrasing of a task."""
+    """One instruction: a phrasing of a task, with the way it writes options and answers."""
 
     text: str
-    """A template with `{field}` placeholders and optionally `{options}`; without any placeholder it
-    is an instruction alone and `prompts.compose` lays the input out below it."""
+    """A template with `{field}` placeholders and optionally `{options}`. A text without
+    placeholders is an instruction alone; `prompts.compose` puts the input below it."""
     collection: str
+    """Name of the instruction collection, e.g. `observed` or `unobserved-development`."""
     task_type: TaskType
     task: str | None = None
-    """The task that the phrasing is for; None: every task of its type."""
+    """The task that it is a phrasing of; None: of every task of its type."""
     observed: bool = False
+    """Whether the model was tuned on it (or the user has measured it and trusts it)."""
     label_words: Mapping[str, str] = field(default_factory=dict)
-    """Canonical option -> the word this phrasing asks for; absent options stand for themselves."""
+    """Canonical option -> the word that this instruction asks for; an option that is not a key is
+    asked for by its own text."""
     option_format: str = ""
-    """How `{options}` is written: see `prompts.OPTION_FORMATS`; empty means no list."""
+    """How `{options}` is written, a key of `prompts.OPTION_FORMATS`; empty: no list of options."""
     source: str = ""
-    """Who wrote it or where it was taken from."""
+    """Who wrote it, or where it was taken from."""
     id: str = ""
 
     def __post_init__(self) -> None:
@@ -109,13 +117,13 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What a model reads, and the option texts that are scored after it."""
+    """A filled prompt, and the option texts whose log-probability after it is scored."""
 
     instruction_id: str
     example_id: str
     text: str
     options: tuple[str, ...]
-    """Label words in the order of the example's canonical options."""
+    """Label words, in the order of the example's canonical options."""
     id: str = ""
 
     def __post_init__(self) -> None:
@@ -125,41 +133,42 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one forward pass over one prompt gives."""
+    """What one forward pass over one prompt yields: option log-probabilities and representation."""
 
     prompt_id: str
     option_logprobs: FloatArray
-    """(C,) float32, nats: log P(option tokens, end of text | prompt), teacher-forced."""
+    """(C,) float32, nats: log P(option's tokens and end of text | prompt), by teacher forcing."""
     representation: FloatArray
     """(D,) float32: see `RepresentationSpec`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenLogprob:
-    """One generated token with its alternatives."""
+    """One generated token, its log-probability and the most probable alternatives."""
 
     token: str
     logprob: float
     """Nats."""
     top: tuple[tuple[str, float], ...] = ()
+    """(token, log-probability in nats), most probable first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionChunk:
-    """A piece of generated text as it arrives."""
+    """A piece of generated text as it is streamed."""
 
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: str | None = None
-    """`stop`, `length` or None while generation goes on."""
+    """`stop` or `length`; None while generation goes on."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    """Tokens so far."""
+    """Tokens generated so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationSettings:
-    """How text is sampled."""
+    """Sampling settings of one completion, named as in OpenAI's API."""
 
     max_tokens: int = 32
     temperature: float = 0.0
@@ -167,107 +176,116 @@ class GenerationSettings:
     stop: tuple[str, ...] = ()
     seed: int | None = None
     logprobs: int | None = None
-    """Number of alternatives a token; None: no log-probabilities."""
+    """How many alternatives to return for each token; None: no log-probabilities at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepresentationSpec:
-    """Identity of a representation space; an index and its queries must carry equal ones."""
+    """What identifies a representation space; an index and its queries must have equal specs."""
 
     model: str
     revision: str
-    """Hash of the weights, or the hub's commit."""
+    """Hash of the weights, or the commit on the hub."""
     prefix: str | None
-    """Name and hash of the soft prefix, None for the original model."""
+    """Name and hash of the soft prefix (or other adapter); None for the original model."""
     layer: int = -2
-    """Index into transformers' `hidden_states`; -2 is the penultimate (PAPER: Words)."""
+    """Index into transformers' `hidden_states`; -2 is the penultimate layer, as in [S1]."""
     position: str = "first_decoded"
+    """The last prompt token of a decoder-only model, whose output predicts the first decoded
+    token; the first decoder position of an encoder-decoder model."""
     prompt_format: str = "none"
-    """What stands around a prompt: see `formats.Format.name`."""
+    """Name of the chat format that wraps a prompt: see `chat_formats.Format.name`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
-    """Nearest observed instructions of N queries, nearest first."""
+    """The K nearest observed instructions of each of N queries, nearest first."""
 
     ids: tuple[tuple[str, ...], ...]
-    """(N, K) instruction ids."""
+    """(N, K) ids of instructions."""
     distances: FloatArray
-    """(N, K) float32, L2."""
+    """(N, K) float32: L2 distances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """The instruction asks for answers that the scorer does not read."""
+    """A label conflict: the instruction asks for answers that the scorer does not score."""
 
     asked: tuple[str, ...]
+    """Answers that the instruction asks for."""
     read: tuple[str, ...]
+    """Answers that are scored."""
     message: str
-    """Plain words, naming both."""
+    """A sentence for people that names both."""
     suggestion: str | None = None
-    """The instruction rewritten with the right labels, where that can be done."""
+    """The instruction rewritten to ask for the scored answers; None where no rule can do it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nearest:
-    """One observed neighbour as people read it."""
+    """One of the nearest observed instructions, with what is shown of it."""
 
     instruction_id: str
     text: str
     collection: str
     task: str | None
     distance: float
+    """L2 distance of the representations."""
     percentile: float
-    """Share (0 to 100) of leave-one-out distances among the observed that are smaller."""
+    """Percentage (0 to 100) of observed instructions whose own nearest observed neighbour is
+    closer than this distance."""
     accuracy: float | None
-    """Measured accuracy of the neighbour in points, None where not measured."""
+    """Its measured accuracy in points; None where it was not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """Predicted degradation of one instruction; in points (0 to 100), positive is worse."""
+    """Predicted degradation of one instruction: observed minus its accuracy, in points."""
 
     instruction_id: str
     task: str
     task_source: TaskSource
     degradation: float | None
-    """None when the predictor abstains or the backbone has no calibration."""
+    """Points, positive is worse; None where the predictor abstains or the backbone has no
+    calibration."""
     low: float | None
     high: float | None
     coverage: float
-    """Nominal coverage of [low, high], e.g. 0.9."""
+    """Nominal coverage of the interval [low, high], e.g. 0.9."""
     tier: Tier
     in_support: bool
-    """False beyond the calibrated range of distances: then there is no number."""
+    """False: the distance lies beyond all that the predictor was calibrated on, so it abstains."""
     nearest: tuple[Nearest, ...]
     conflicts: tuple[Conflict, ...]
     basis: str
-    """One sentence: what the number stands on."""
+    """One sentence that says what the number is based on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalRecord:
-    """One answer of one model."""
+    """The scored answer of one model to one input under one instruction."""
 
     model: str
     task: str
     instruction_id: str
     example_id: str
     answer: str | None
-    """Canonical option, None when unparsed."""
+    """A canonical option; None where the answer names no option (unparsed)."""
     correct: bool | None
-    """None when the example is unlabelled."""
+    """None where the input is unlabelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """How a saved thing came to be."""
+    """What made a saved file: command, code version, package versions, seed and machine."""
 
     schema: int
+    """Number of the file's format."""
     command: str
     project_version: str
     commit: str
     dirty: bool
+    """Whether the source differed from the commit."""
     versions: Mapping[str, str]
     seed: int | None
     created: str
@@ -278,48 +296,51 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAnswer:
-    """What one model answers to one prompt."""
+    """One model's answer to one prompt, with the probabilities of all options."""
 
     model: str
     option: str
     """The canonical option with the highest log-probability."""
     option_probabilities: tuple[float, ...]
-    """Softmax of the option log-probabilities, in the order of the canonical options."""
+    """Softmax of the option log-probabilities, in the order of the canonical options; sums to 1."""
     label_words: tuple[str, ...]
-    """What was read for each option."""
+    """The word that was scored for each option."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The same prompt on several models."""
+    """The answers of several models to the same prompt."""
 
     instruction_id: str
     task: str
     prompt: str
-    """The exact text."""
+    """The exact text that the models read."""
     options: tuple[str, ...]
-    """Canonical."""
+    """The canonical options."""
     answers: tuple[ModelAnswer, ...]
     agree: bool
+    """Whether all models chose the same option."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """Accuracy of one instruction on labelled inputs; everything in points (0 to 100)."""
+    """Measured accuracy and degradation of one instruction, in points (0 to 100)."""
 
     instruction_id: str
     task: str
     model: str
     n: int
-    """Labelled inputs."""
+    """Number of labelled inputs."""
     accuracy: float
     accuracy_low: float
     accuracy_high: float
-    """Wilson, 95% unless asked for otherwise."""
+    """Wilson interval, 95% unless another coverage is asked for."""
     observed_accuracy: float | None
-    """Mean over the task's observed instructions on the same inputs; None: none was measured."""
+    """Mean over the task's observed instructions on the same inputs; None where none of them was
+    measured."""
     degradation: float | None
-    """Observed accuracy minus accuracy; positive is worse."""
+    """`observed_accuracy` minus `accuracy`; positive is worse."""
     low: float | None
     high: float | None
-    """95% unless asked for otherwise, from resampling observed instructions and inputs together."""
+    """Bootstrap interval of the degradation over observed instructions and inputs, 95% unless
+    another coverage is asked for."""

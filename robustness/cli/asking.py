@@ -38,7 +38,7 @@ from robustness.evaluation.prompteval import runner
 from robustness.models.chat_formats import PromptFormat
 from robustness.models.load_options import PLAIN, Loading
 from robustness.models.sentence_encoder import Encoder
-from robustness.paraphrasing.llm_paraphraser import ServedParaphraser
+from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
 from robustness.prediction import black_box
 from robustness.scoring import batch, ray_setup
 from robustness.types import Prediction
@@ -163,7 +163,7 @@ def advise(
     workbench, chosen = one_model(model, prefix, indexes, prompt_format, loading)
     served = None
     if paraphraser_url is not None:
-        served = ServedParaphraser(
+        served = LlmParaphraser(
             url=paraphraser_url, model=paraphraser_model, key=paraphraser_key
         )
         typer.echo(f"asking {paraphraser_url} {served.calls} times", err=True)

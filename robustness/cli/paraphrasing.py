@@ -96,14 +96,16 @@ def paraphrase(
 ) -> None:
     """Paraphrases instructions, offline or by a served model; what does not pass is listed."""
     sources = pipeline.checked([*collections_of(collections), *_typed(text, task)])
-    maker: pipeline.Offline | pipeline.Served = pipeline.Offline(seed, count or PER_INSTRUCTION)
+    maker: pipeline.RuleBased | pipeline.ModelBased = pipeline.RuleBased(
+        seed, count or PER_INSTRUCTION
+    )
     if paraphraser_url is not None:
         kept = Journal(cache or out.with_suffix(".replies.jsonl"), resume=True)
         endpoint = Endpoint(
             url=paraphraser_url, model=paraphraser_model, key=paraphraser_key,
             temperature=temperature, journal=kept,
         )
-        maker = pipeline.Served(endpoint, candidates, count)
+        maker = pipeline.ModelBased(endpoint, candidates, count)
     planned = pipeline.plan(sources, maker)
     if dry_run:
         emit(planned, as_json, render.rewriting(planned))

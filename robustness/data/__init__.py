@@ -1,1 +1,1 @@
-"""Instructions, prompts, tasks with their labelled inputs, and where each is imported from."""
+"""Instructions, prompts, tasks with their labelled inputs, and importers of instructions."""

@@ -1,6 +1,6 @@
-"""Free text -> one of the options, or unparsed.
+"""Parses generated text into one of the answer options.
 
-Refuses to guess: a text that names two options, or none, is unparsed (None).
+Nothing is guessed: a text that names no option, or several, is unparsed (None).
 """
 
 import re
@@ -19,7 +19,7 @@ def _clean(text: str) -> str:
 
 
 def exact(text: str, word: str) -> bool:
-    """Whether a generated text is the word and nothing else, but for case and marks around it."""
+    """Whether a generated text is exactly the word, ignoring case and punctuation around it."""
     return _clean(text) == _clean(word)
 
 
@@ -28,15 +28,15 @@ def _named(word: str, text: str) -> bool:
 
 
 def parse(text: str, options: Sequence[str], words: Sequence[str]) -> str | None:
-    """The canonical option that a generated text gives.
+    """The canonical option that a generated text names.
 
     Args:
-        text: What the model wrote.
-        options: Canonical options.
-        words: What the phrasing asks for in place of each, in the same order.
+        text: The generated text; only its first line with words is read.
+        options: The canonical options.
+        words: The word that the instruction asks for in place of each, in the same order.
 
     Returns:
-        The option, or None: unparsed, which is not the same as wrong.
+        The option; None where the text is unparsed, which is counted apart from wrong answers.
     """
     lines = [line for line in text.strip().splitlines() if line.strip()]
     if not lines:
@@ -53,7 +53,7 @@ def parse(text: str, options: Sequence[str], words: Sequence[str]) -> str | None
 
 
 def _by_letter(text: str, options: Sequence[str], words: Sequence[str]) -> str | None:
-    """`(B) kitchen`, `B. kitchen` and `B)` where letters are asked for."""
+    """The option of `(B) kitchen`, `B. kitchen` or `B)`, where the instruction asks for letters."""
     match = re.match(r"\(?([A-Z])(?:[.):]|\s*$)", text.strip())
     if match is None or match.group(1) not in words:
         return None
@@ -66,10 +66,10 @@ def _by_name(text: str, options: Sequence[str], words: Sequence[str]) -> str | N
         option
         for option, word in zip(options, words, strict=True)
         for spelling in (word, option)
-        # One letter inside a sentence ("a", "I") is a word, not an answer.
+        # A single letter inside a sentence ("a", "I") is a word, not an answer.
         if len(spelling) > 1 and _named(spelling.casefold(), folded)
     }
-    # `in the kitchen garden` names garden only where kitchen is not an option of its own.
+    # Of options that contain each other ("kitchen", "kitchen garden") only the longest counts.
     longest = {
         o for o in found
         if not any(o != p and o.casefold() in p.casefold() for p in found)

@@ -1,7 +1,4 @@
-"""Collections of instructions: read, validated, written.
-
-Refuses to know what a model makes of them.
-"""
+"""Reads, validates and writes instruction collections (JSON lines, one instruction per line)."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,7 +16,7 @@ PARAPHRASES = "paraphrases"
 UNOBSERVED_DEVELOPMENT = "unobserved-development"
 UNOBSERVED_TEST = "unobserved-test"
 SHORTEST = 3
-"""Characters of an instruction at least."""
+"""Least number of characters of an instruction."""
 
 
 class _Row(BaseModel):
@@ -37,14 +34,15 @@ class _Row(BaseModel):
 
 
 def parse_instruction(row: object, where: str) -> Instruction:
-    """One validated instruction.
+    """Validates one line of a collection file.
 
     Args:
-        row: A mapping as read from a file.
-        where: File and line, for the message.
+        row: The parsed JSON.
+        where: File and line, for the error message.
 
     Raises:
-        InputError: A key is missing, unknown or malformed, or the id is not the content's.
+        InputError: A key is missing, unknown or malformed, or the id is not the hash of the
+            content.
     """
     try:
         checked = _Row.model_validate(row)
@@ -66,17 +64,17 @@ def parse_instruction(row: object, where: str) -> Instruction:
     instruction = Instruction(**values)
     if given and given != instruction.id:
         raise InputError(
-            f"{where}: id {given} is not that of the content ({instruction.id}); "
+            f"{where}: id {given} is not the hash of the content ({instruction.id}); "
             "leave the id out and it is computed"
         )
     return instruction
 
 
 def read_collection(path: Path) -> list[Instruction]:
-    """Reads a collection from JSON lines.
+    """Reads a collection file.
 
     Raises:
-        InputError: A row is malformed, or two rows have equal content.
+        InputError: A line is malformed, or two lines hold the same instruction.
         NotFoundError: There is no such file.
         CorruptFileError: A line is not JSON.
     """
@@ -84,13 +82,13 @@ def read_collection(path: Path) -> list[Instruction]:
     for number, row in enumerate(files.read_jsonl(path), start=1):
         instruction = parse_instruction(row, f"{path}, row {number}")
         if instruction.id in found:
-            raise InputError(f"{path}, row {number}: the same instruction stands there twice")
+            raise InputError(f"{path}, row {number}: an earlier row holds the same instruction")
         found[instruction.id] = instruction
     return list(found.values())
 
 
 def is_collection(path: Path) -> bool:
-    """Whether a file of JSON lines is a collection, and not a table of somebody's own."""
+    """Whether a file is an instruction collection; other JSON-lines files are tables to score."""
     if path.suffix.lower() != ".jsonl" or not path.is_file():
         return False
     rows = files.read_jsonl(path)
@@ -98,15 +96,15 @@ def is_collection(path: Path) -> bool:
 
 
 def write_collection(path: Path, instructions: Iterable[Instruction]) -> None:
-    """Writes a collection as JSON lines."""
+    """Writes a collection file."""
     files.write_jsonl(path, instructions)
 
 
 def builtin(collection: str) -> list[Instruction]:
-    """One of the shipped collections.
+    """Reads one of the shipped collections.
 
     Raises:
-        NotFoundError: There is none of that name.
+        NotFoundError: There is no shipped collection of that name.
     """
     path = paths.INSTRUCTIONS / f"{collection}.jsonl"
     if not path.is_file():
@@ -120,7 +118,7 @@ def builtin(collection: str) -> list[Instruction]:
 def for_task(
     instructions: Sequence[Instruction], task: str, task_type: TaskType
 ) -> list[Instruction]:
-    """Those that are phrasings of the task: its own, and its type's."""
+    """The instructions for a task: those that name it, and those for every task of its type."""
     return [
         i for i in instructions if i.task == task or (i.task is None and i.task_type == task_type)
     ]

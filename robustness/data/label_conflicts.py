@@ -1,6 +1,9 @@
-"""Does the instruction ask for answers that the scorer reads?
+"""Finds label conflicts: an instruction asks for answers that are not the ones scored.
 
-Refuses to predict: a conflict is a warning, some models shrug it off (PAPER, honest findings).
+Example: it asks for "True or False" while the log-probabilities of the letters A and B are
+compared. Regular expressions find what an instruction asks for: pairs of words such as yes/no,
+quoted words, a letter, a number, an explanation. A conflict is a warning, not a prediction: some
+models lose much accuracy by it and others none (Table 3 of [S1]).
 """
 
 import re
@@ -63,10 +66,12 @@ _QUOTED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
+    """What an instruction asks for, at one place of its text."""
+
     words: tuple[str, ...]
     start: int
     span: str
-    """The words as they stand in the text; empty where there is no list to replace."""
+    """The list of words as it is written in the text; empty where no list can be replaced."""
 
 
 def _folded(words: Iterable[str]) -> set[str]:
@@ -120,9 +125,9 @@ def _template_text(instruction: Instruction) -> str:
 
 
 def _fixed(text: str, ask: _Ask, read: Sequence[str]) -> str:
-    """The text asking for what is read where it asked for something else."""
+    """The text rewritten so that at one place it asks for the scored answers."""
     if ask.span:
-        # What closes behind the words was opened before them.
+        # A closing quote or bracket at the end of the span was opened before the span: keep it.
         return text.replace(ask.span.rstrip(" \"'`)"), _listed(read))
     if ask.words == ("a free explanation",):
         return _EXPLAINING.sub(lambda m: m["before"] or "", text).strip() or text
@@ -131,15 +136,15 @@ def _fixed(text: str, ask: _Ask, read: Sequence[str]) -> str:
 
 
 def find(instruction: Instruction, options: Sequence[str]) -> tuple[Conflict, ...]:
-    """Conflicts between what the phrasing asks for and what the scorer reads.
+    """Finds conflicts between the answers that an instruction asks for and those that are scored.
 
     Args:
-        instruction: With its label words and option format.
+        instruction: The instruction, with its label words and option format.
         options: Canonical options of the input.
 
     Returns:
-        One for each set of words that is asked for and not read; they share one suggestion, the
-        instruction rewritten so that none of them is left, where that can be done.
+        One conflict for each set of words that is asked for but not scored. All carry the same
+        suggestion: the instruction rewritten so that no conflict is left, where that is possible.
     """
     if not options:
         return ()
@@ -148,7 +153,7 @@ def find(instruction: Instruction, options: Sequence[str]) -> tuple[Conflict, ..
     asks = _asks(_template_text(instruction))
     satisfied = any(_is_read(ask, read) for ask in asks)
     for ask in asks:
-        # "Is it yes or no? Give the letter" asks for what is read, and names the options beside it.
+        # "Is it yes or no? Give the letter" asks for the letter and only names the options.
         named = satisfied and _folded(ask.words) <= _folded(options)
         if not named and not _is_read(ask, read):
             unread.setdefault(ask.words, ask)

@@ -1,6 +1,6 @@
-"""(Instruction, Example) -> Prompt: templates filled, options listed, label words put in place.
+"""Fills an instruction's template with an input: (Instruction, Example) -> Prompt.
 
-Refuses to know which model reads the prompt; chat formats are the engine's.
+Does not handle chat formats; see `chat_formats`, which the engine applies.
 """
 
 import re
@@ -12,7 +12,7 @@ from robustness.types import Example, Instruction, Prompt
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 PLACEHOLDER = r"\{([a-z_][a-z0-9_]*)\}"
-"""A field's name in braces: small letters, digits and _, no digit first."""
+"""Regular expression of a placeholder: lower-case letters, digits and _ in braces."""
 
 _PLACEHOLDER = re.compile(PLACEHOLDER)
 
@@ -42,7 +42,7 @@ OPTION_FORMATS: dict[str, Callable[[Sequence[str]], str]] = {
     "letters_dot": lambda words: _letters(words, "{}. {}"),
     "letters_paren": lambda words: _letters(words, "({}) {}"),
 }
-"""Name -> how `{options}` is written. The `letters_*` formats also make the letter the answer."""
+"""Name -> how `{options}` is written. With a `letters_*` format the letter is the answer."""
 
 DEFAULT_OPTION_FORMAT = "dashes"
 DEFAULT_CUE = "Answer:"
@@ -54,25 +54,33 @@ def placeholders(text: str) -> list[str]:
 
 
 def field_name(name: str) -> str:
-    """A column's or a source's name as a placeholder: `Sentence-1` becomes `sentence_1`."""
+    """A column's name turned into a placeholder's name: `Sentence-1` becomes `sentence_1`."""
     spelt = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "field"
     return f"field_{spelt}" if spelt[0].isdigit() else spelt
 
 
 def answers_by_letter(instruction: Instruction) -> bool:
-    """Whether the phrasing asks for the option's letter."""
+    """Whether the instruction asks for an option's letter."""
     return instruction.option_format.startswith("letters_")
 
 
 def label_words(instruction: Instruction, options: Sequence[str]) -> tuple[str, ...]:
-    """What the scorer reads for each canonical option under this phrasing."""
+    """The label words of an instruction: what is scored for each canonical option."""
     if answers_by_letter(instruction):
         return tuple(_first_letters(len(options)))
     return tuple(instruction.label_words.get(option, option) for option in options)
 
 
 def compose(instruction: str, fields: Sequence[str], *, listed: bool) -> str:
-    """A template for an instruction that has no placeholders: instruction, input, options, cue."""
+    """The default template around an instruction without placeholders.
+
+    Instruction, input fields, options and the cue `Answer:`, each on its own line.
+
+    Args:
+        instruction: The instruction's text.
+        fields: Names of the input's fields.
+        listed: Whether the options are listed.
+    """
     lines = [instruction.strip()]
     lines += [
         "{" + name + "}" if len(fields) == 1 else f"{name.capitalize()}: {{{name}}}"
@@ -84,18 +92,18 @@ def compose(instruction: str, fields: Sequence[str], *, listed: bool) -> str:
 
 
 def template_of(instruction: Instruction, fields: Sequence[str]) -> str:
-    """The template that is filled: the instruction's own, or the default layout around it."""
+    """The template to fill: the instruction's text, or `compose` where it has no placeholders."""
     if placeholders(instruction.text):
         return instruction.text
     return compose(instruction.text, fields, listed=bool(instruction.option_format))
 
 
 def fill(instruction: Instruction, example: Example) -> Prompt:
-    """Fills one phrasing with one input.
+    """Fills an instruction's template with one input.
 
     Raises:
-        InputError: The template names a field that the example does not have, or the option format
-            is unknown.
+        InputError: The template has a placeholder for which the input has no field, or the option
+            format is unknown.
     """
     words = tuple(instruction.label_words.get(option, option) for option in example.options)
     values = dict(example.fields)

@@ -1,6 +1,7 @@
-"""Every time that the shipped unobserved-test instructions were asked of the embedded backbone.
+"""The test-set log: every evaluation of the embedded backbone on the unobserved-test instructions.
 
-Refuses to measure. A held-out set is worth what it was asked for: the card lists these lines.
+A test set stays an unbiased estimate only if it is used rarely, so each use is recorded beside the
+backbone's weights and listed on its card. Does not evaluate anything.
 """
 
 import json
@@ -15,23 +16,24 @@ FILE = "unobserved-test.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One evaluation on unobserved-test."""
+    """One evaluation on the unobserved-test instructions."""
 
     created: str
-    """ISO 8601, UTC."""
+    """Time in UTC, ISO 8601."""
     command: str
     model: str
-    """A served model id."""
+    """Id of the evaluated model."""
     weights: str
     """SHA-256 of the backbone's weights."""
     what: str
+    """What was measured."""
 
 
 def read_log(folder: Path) -> list[Entry]:
-    """The lines beside a backbone's weights, oldest first; none where it was never asked.
+    """Reads the log in a backbone's folder, oldest entry first; empty where there is no file.
 
     Raises:
-        CorruptFileError: A line is not one.
+        CorruptFileError: A line is malformed.
     """
     path = folder / FILE
     if not path.is_file():
@@ -44,15 +46,15 @@ def read_log(folder: Path) -> list[Entry]:
 
 
 def append(folder: Path, model: str, what: str) -> None:
-    """Adds a line, with the command that runs now.
+    """Adds an entry for the command that runs now.
 
     Args:
-        folder: The backbone, with its weights.
-        model: A served model id.
-        what: What was measured.
+        folder: Folder of the backbone and its weights.
+        model: Id of the evaluated model.
+        what: What is measured.
 
     Raises:
-        CorruptFileError: What is there cannot be read.
+        CorruptFileError: The existing log is malformed.
     """
     made = provenance.collect(schema=1)
     line = Entry(

@@ -1,7 +1,4 @@
-"""What a person typed, as an instruction, and whose inputs it is for.
-
-Refuses to know models.
-"""
+"""Turns text that a user typed into an `Instruction`, and infers the task type of user inputs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,10 +12,19 @@ TYPED = "typed"
 def instruction(
     text: str, task_type: TaskType, task: str | None, label_words: Mapping[str, str] | None = None
 ) -> Instruction:
-    """What a person typed, as an instruction; options are listed where it does not say how.
+    """The instruction for a user's text.
+
+    The options are listed in the default format where the text has `{options}` or no placeholder
+    at all.
+
+    Args:
+        text: A template, or an instruction without placeholders.
+        task_type: Type of the task that it is for.
+        task: Id of that task; None: every task of the type.
+        label_words: Canonical option -> the word that the text asks for.
 
     Raises:
-        InputError: It is empty.
+        InputError: The text is empty.
     """
     if not text.strip():
         raise InputError("the instruction is empty; write what the model should do")
@@ -32,5 +38,5 @@ def instruction(
 
 
 def type_of(examples: Sequence[Example]) -> TaskType:
-    """The task type of somebody's own inputs, from their number of options."""
+    """The task type of user inputs: BC where the first has two options, otherwise MC."""
     return TaskType.BC if len(examples[0].options) == 2 else TaskType.MC

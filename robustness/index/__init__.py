@@ -1,1 +1,1 @@
-"""Where observed instructions lie in representation space, saved and searched with FAISS."""
+"""The observed index: representations of observed instructions, saved and searched with FAISS."""

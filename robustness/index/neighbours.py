@@ -1,6 +1,8 @@
-"""Observed instructions as points: the nearest of a query, and how far apart they lie themselves.
+"""Nearest-neighbour search among observed instructions, and percentiles of the distances.
 
-Refuses to know what the points were read from.
+A distance means little by itself. It is compared with the leave-one-out distances: the distance of
+each observed instruction to the nearest other observed one. Does not compute representations; see
+`representations`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,43 +16,43 @@ from robustness.index.vector_store import VectorStore
 from robustness.types import FloatArray, Neighbours
 
 PAIRWISE = 1000
-"""Points up to which leave-one-out distances are computed when an index is loaded; of more they
-are kept beside it."""
+"""Number of points up to which leave-one-out distances are computed when an index is loaded; for
+more points they are saved with the index."""
 SAMPLE = 10_000
-"""Points whose leave-one-out distance is taken; a percentile's standard error is then at most
-half a point."""
+"""Number of points for which a leave-one-out distance is computed, at most; the standard error of
+a percentile is then at most half a point."""
 _BLOCK = 2**22
-"""Numbers in one block of differences."""
+"""Numbers in one block of pairwise differences."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointSet:
-    """Observed instructions as points, in L2 distance."""
+    """Observed instructions as points of a vector space with L2 distance."""
 
     ids: tuple[str, ...]
     searcher: VectorStore
     left_out: FloatArray
-    """(min(I, SAMPLE),) float32: distances to the nearest other; empty for fewer than two."""
+    """(min(I, SAMPLE),) float32: leave-one-out distances; empty for fewer than two points."""
     rows: Mapping[str, int] = field(init=False, repr=False)
-    """Id -> its place in `ids`."""
+    """Instruction id -> its position in `ids`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", {i: n for n, i in enumerate(self.ids)})
 
     @property
     def vectors(self) -> FloatArray:
-        """(I, D) float32, copied out of the searcher."""
+        """(I, D) float32: the points, copied out of the vector store."""
         return self.searcher.vectors()
 
     def search(self, queries: FloatArray, k: int) -> Neighbours:
-        """The k nearest of each query.
+        """The k nearest points of each query.
 
         Args:
             queries: (N, D) float32.
-            k: At the most; fewer where there are fewer.
+            k: How many at most; there are no more than points.
 
         Raises:
-            MismatchError: The queries have another width.
+            MismatchError: The queries do not have the points' dimension D.
         """
         if queries.ndim != 2 or queries.shape[1] != self.searcher.width:
             raise MismatchError(
@@ -64,23 +66,23 @@ class PointSet:
         )
 
     def percentile(self, distance: float) -> float:
-        """Share (0 to 100) of the leave-one-out distances that are smaller; NaN without any."""
+        """Percentage (0 to 100) of leave-one-out distances that are smaller; NaN without any."""
         if not self.left_out.size:
             return float("nan")
         return float(np.mean(self.left_out < distance) * 100.0)
 
     @property
     def scale(self) -> float:
-        """Median leave-one-out distance: the unit of relative distances; NaN where undefined."""
+        """Median leave-one-out distance, the unit of relative distances; NaN where undefined."""
         median = float(np.median(self.left_out)) if self.left_out.size else float("nan")
         return median if median > 0 else float("nan")
 
 
 def point_set(ids: Sequence[str], vectors: FloatArray) -> PointSet:
-    """Points with their leave-one-out distances.
+    """Puts vectors into a vector store and computes their leave-one-out distances.
 
     Args:
-        ids: I of them.
+        ids: I instruction ids.
         vectors: (I, D) float32.
 
     Raises:
@@ -93,14 +95,18 @@ def point_set(ids: Sequence[str], vectors: FloatArray) -> PointSet:
 
 
 def left_out(searcher: VectorStore, vectors: FloatArray) -> FloatArray:
-    """(min(I, SAMPLE),) float32: distances to the nearest other; empty for fewer than two.
+    """Leave-one-out distances: from each point to the nearest other point.
 
-    Those of more than `PAIRWISE` points come from the searcher itself, so that no matrix of all
-    pairs is made, and a percentile compares like with like where the searcher is not exact.
+    For more than `PAIRWISE` points, a random sample of at most `SAMPLE` points is searched in the
+    vector store. That avoids the (I, I) matrix of all pairs, and where the store is approximate the
+    percentile of a query compares two distances that were found in the same way.
 
     Args:
-        searcher: Of the vectors.
+        searcher: The vector store that holds the vectors.
         vectors: (I, D) float32.
+
+    Returns:
+        (min(I, SAMPLE),) float32; empty for fewer than two points.
     """
     count = len(vectors)
     if count < 2:

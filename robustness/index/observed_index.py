@@ -1,6 +1,8 @@
-"""The observed index: where a backbone's observed instructions lie, and how accurate they are.
+"""The observed index of a model: representations and accuracy of its observed instructions.
 
-Refuses to serve another backbone, revision, prefix or layer, and knows nothing of predictions.
+It is built by running every observed instruction on some inputs of each task, saved as FAISS files
+with a manifest, and loaded only for the model, revision, prefix, layer and prompt format that it
+was built with. Does not handle adding or removing instructions; see `update`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,66 +45,69 @@ _LEFT_OUT = "left_out"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRecipe:
-    """How an index is made."""
+    """How many inputs of each task an index is built from."""
 
     inputs: int = 16
-    """Development inputs of each task that a representation is the mean over."""
+    """Development inputs of each task over which a representation is averaged."""
     probes: int = 64
-    """Development inputs of each task on which observed instructions' answers are kept."""
+    """Development inputs of each task for which the observed instructions' option log-probabilities
+    are kept."""
     measured: int = 128
-    """Test inputs of each task that observed instructions are measured on."""
+    """Labelled test inputs of each task on which observed instructions are measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TaskIndex:
-    """One task's observed instructions."""
+    """Representations, answers and accuracy of the observed instructions on one task."""
 
     space: PointSet
     example_ids: tuple[str, ...]
-    """Labelled inputs that they were measured on."""
+    """Ids of the N labelled inputs on which accuracy was measured."""
     correct: BoolArray
-    """(I, N) bool, instructions in the order of `space.ids`."""
+    """(I, N) bool: right or not, instructions in the order of `space.ids`."""
     own: bool
-    """False: no observed instruction is for this task, those of its type stand in; then
-    their accuracy is no baseline."""
+    """Whether there are observed instructions for this very task. False: those of other tasks of
+    its type are used in their place, and their accuracy is no baseline."""
     probe_ids: tuple[str, ...]
-    """Inputs behind `probed`."""
+    """Ids of the P inputs of `probed`."""
     probed: FloatArray
     """(I, P, C) float32, nats: option log-probabilities on the task's first development inputs;
     NaN where an input has fewer options."""
 
     def accuracy(self, instruction_id: str) -> float | None:
-        """Measured accuracy in [0, 1] of one; None where it is no baseline."""
+        """Measured accuracy of one instruction in [0, 1]; None where it was not measured."""
         if not self.own or not self.correct.shape[1]:
             return None
         return float(self.correct[self.space.rows[instruction_id]].mean())
 
     def deficit(self, instruction_id: str) -> float | None:
-        """Mean accuracy minus that of one, in [-1, 1]; positive: worse than its peers."""
+        """Mean accuracy of the observed instructions minus that of one, in [-1, 1], or None."""
         own, mean = self.accuracy(instruction_id), self.mean_accuracy
         return None if own is None or mean is None else mean - own
 
     @property
     def mean_accuracy(self) -> float | None:
-        """Mean accuracy in [0, 1] over the observed instructions; None where undefined."""
+        """Mean accuracy over the observed instructions in [0, 1]; None where not measured."""
         return float(self.correct.mean()) if self.own and self.correct.size else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ObservedIndex:
-    """All of one model's observed instructions."""
+    """The observed instructions of one model, task by task and without any input."""
 
     spec: RepresentationSpec
     recipe: IndexRecipe
     instructions: Mapping[str, Instruction]
+    """Id -> observed instruction."""
     tasks: Mapping[str, TaskIndex]
     alone: PointSet
+    """Representations of the instructions without any input: see `representations.alone`."""
     digest: str
-    """Hash of the manifest; a calibration belongs to exactly one."""
+    """SHA-256 of the manifest; a calibration belongs to exactly one. Empty before `save`."""
     made: Provenance
 
     def home(self, instruction_id: str) -> str | None:
-        """A task that an observed instruction was measured on; None where it was on none."""
+        """Id of a task on which an observed instruction was measured; None if there is none."""
         asked = self.instructions[instruction_id].task
         if asked in self.tasks:
             return asked
@@ -112,12 +117,16 @@ class ObservedIndex:
 
 
 def folder_of(spec: RepresentationSpec, root: Path = paths.INDEXES) -> Path:
-    """Where the index of a model lies: `<root>/<backbone>/<original or prefix>`."""
+    """Folder of a model's index: `<root>/<backbone>/<original or the prefix's name>`."""
     return root / spec.model / (ORIGINAL if spec.prefix is None else spec.prefix.split("@")[0])
 
 
 def observed_for(task: Task, observed: Sequence[Instruction]) -> tuple[list[Instruction], bool]:
-    """The observed instructions to compare with on a task, and whether they are its own."""
+    """The observed instructions to compare with on a task, and whether they are for that task.
+
+    Where no observed instruction is for the task, those of its task type whose templates fit its
+    inputs are returned.
+    """
     own = [
         i for i in collections.for_task(observed, task.id, task.task_type)
         if representations.fits(i, task.fields)
@@ -132,23 +141,23 @@ def observed_for(task: Task, observed: Sequence[Instruction]) -> tuple[list[Inst
 
 
 def inputs_of(task: Task, recipe: IndexRecipe) -> tuple[Example, ...]:
-    """The unlabelled inputs that represent a task."""
+    """The inputs over which an instruction's representation on a task is averaged."""
     return task.split("dev")[: recipe.inputs]
 
 
 def probes_of(task: Task, recipe: IndexRecipe) -> tuple[Example, ...]:
-    """The inputs on which answers are compared, those that represent the task among them."""
+    """The inputs on which answers are compared; `inputs_of` is their beginning or all of them."""
     return task.split("dev")[: max(recipe.inputs, recipe.probes)]
 
 
 def known_probes(task: Task, recipe: IndexRecipe, part: TaskIndex) -> tuple[Example, ...]:
-    """The inputs whose observed answers are kept, up to the first that the task no longer has."""
+    """The inputs with kept answers of observed instructions, up to the first that was changed."""
     pairs = zip(probes_of(task, recipe), part.probe_ids, strict=False)
     return tuple(e for e, _ in takewhile(lambda pair: pair[0].id == pair[1], pairs))
 
 
 def measured_of(task: Task, recipe: IndexRecipe) -> tuple[Example, ...]:
-    """The labelled inputs that accuracy is measured on."""
+    """The labelled test inputs on which accuracy is measured."""
     return tuple(e for e in task.split("test") if e.answer is not None)[: recipe.measured]
 
 
@@ -162,20 +171,23 @@ def build(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> ObservedIndex:
-    """Reads every observed instruction on every task that it is for.
+    """Builds the index of a model: runs every observed instruction on every task that it is for.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id.
-        observed: The observed collection.
-        tasks: With their examples.
-        recipe: How many inputs.
-        on_progress: Called with (tasks done, tasks).
-        should_stop: Asked between chunks.
+        engine: Runs the model.
+        model: Id of a model that the engine serves.
+        observed: The observed instructions.
+        tasks: The tasks, with their examples.
+        recipe: How many inputs of each task are used.
+        on_progress: Called with (tasks done, number of tasks).
+        should_stop: Called between chunks of prompts; True cancels.
+
+    Returns:
+        The index, not yet saved.
 
     Raises:
-        InputError: There is nothing observed.
-        NotFoundError, EngineError, CancelledError: See `evaluation.read_cells`.
+        InputError: There are no observed instructions.
+        NotFoundError, EngineError, CancelledError: See `evaluator.read_cells`.
     """
     recipe = recipe or IndexRecipe()
     info = representations.model_info(engine, model)
@@ -205,19 +217,19 @@ def read_task(
     own: bool,
     should_stop: ShouldStop | None,
 ) -> TaskIndex:
-    """One task's part of an index: instructions read, and measured where they are its own.
+    """Builds one task's part of an index.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id.
-        recipe: How many inputs.
-        task: With its examples; it has development inputs.
-        chosen: At least one.
-        own: See `observed_for`.
-        should_stop: Asked between chunks.
+        engine: Runs the model.
+        model: Id of a model that the engine serves.
+        recipe: How many inputs are used.
+        task: A task with development inputs.
+        chosen: The observed instructions, at least one.
+        own: Whether they are for this task, see `observed_for`; only then is accuracy measured.
+        should_stop: Called between chunks of prompts; True cancels.
 
     Raises:
-        NotFoundError, EngineError, CancelledError: See `evaluation.read_cells`.
+        NotFoundError, EngineError, CancelledError: See `evaluator.read_cells`.
     """
     inputs, labelled = probes_of(task, recipe), measured_of(task, recipe)
     readings = representations.read_on(engine, model, chosen, inputs, should_stop=should_stop)
@@ -233,17 +245,20 @@ def read_task(
 
 
 def save(index: ObservedIndex, folder: Path, *, onto: str | None = None) -> ObservedIndex:
-    """Writes the FAISS files and, last, the manifest that vouches for them.
+    """Writes the FAISS files of an index and, last, the manifest with their hashes.
 
     Args:
-        index: To be written.
+        index: The index to write.
         folder: See `folder_of`.
-        onto: Digest of the index there that this one comes from. Its files are left as they are
-            until the new manifest stands in its place, so that whoever reads meanwhile finds one
+        onto: Digest of the index in the folder that this one was updated from. Its files are kept
+            until the new manifest is written, so that a process that reads meanwhile finds one
             index or the other.
 
+    Returns:
+        The index with its digest.
+
     Raises:
-        MismatchError: The index there is another by now.
+        MismatchError: The index in the folder is no longer the one that was updated.
     """
     before: Sequence[str] = ()
     if onto is not None:
@@ -286,7 +301,7 @@ def save(index: ObservedIndex, folder: Path, *, onto: str | None = None) -> Obse
 
 
 def _saved(made: Generation, name: str, points: PointSet) -> dict[str, object]:
-    """Writes points; what the manifest says of them, the usual left out."""
+    """Writes one point set; returns its manifest entry, without keys of default value."""
     usual = f"{name}.faiss"
     file, sha256 = made.write(usual, points.searcher.write)
     row: dict[str, object] = {"sha256": sha256}
@@ -320,7 +335,7 @@ class _Points(_Row):
     left_out: _File | None = None
 
     def files(self, name: str) -> Iterator[str]:
-        """Their names."""
+        """Names of the point set's files."""
         yield self.file or f"{name}.faiss"
         if self.left_out is not None:
             yield self.left_out.file
@@ -346,7 +361,7 @@ class _Manifest(_Row):
     provenance: Provenance
 
     def files(self) -> list[str]:
-        """Names of all files that it vouches for."""
+        """Names of all files that the manifest lists."""
         parts = {_ALONE: self.alone, **self.tasks}
         return [self.probes_file, *(f for name, row in parts.items() for f in row.files(name))]
 
@@ -364,9 +379,9 @@ def _manifest(path: Path) -> _Manifest:
 def _vouched(path: Path, sha256: str) -> Path:
     again = "build it again with: python -m robustness index build"
     if not path.is_file():
-        raise CorruptFileError(f"{path} is missing though the manifest names it; {again}")
+        raise CorruptFileError(f"{path} is missing, but the manifest lists it; {again}")
     if files.file_hash(path) != sha256:
-        raise CorruptFileError(f"{path} is not the file that the manifest vouches for; {again}")
+        raise CorruptFileError(f"{path} does not have the hash in the manifest; {again}")
     return path
 
 
@@ -384,15 +399,15 @@ def _points(folder: Path, name: str, row: _Points, mapped: bool) -> PointSet:
 def load(
     folder: Path, spec: RepresentationSpec, *, mapped: bool = True
 ) -> ObservedIndex:
-    """Reads the index of one model.
+    """Loads the index of one model from its folder.
 
     Args:
         folder: See `folder_of`.
-        spec: Of the model that will be asked.
-        mapped: Whether large files may stay on the disk; they cannot be changed then.
+        spec: The representation space of the model that will answer queries.
+        mapped: Whether large files may be memory-mapped; a mapped index cannot be updated.
 
     Raises:
-        MissingIndexError: It was not built yet.
+        MissingIndexError: The index was not built yet.
         MismatchError: It was built with another model, revision, prefix, layer, prompt format or
             schema.
         CorruptFileError: A file is missing or was changed.
@@ -402,7 +417,7 @@ def load(
         digest = files.file_hash(path)
         return _load(folder, spec, digest, mapped)
     except CorruptFileError:
-        # Another process may have put a new manifest there and taken its old files away.
+        # Another process may have replaced the manifest meanwhile and removed the old files.
         if files.file_hash(path) == digest:
             raise
         return _load(folder, spec, files.file_hash(path), mapped)

@@ -1,6 +1,8 @@
-"""Where an instruction lies: its mean representation on a task's inputs, and alone.
+"""Computes the representation of an instruction: its mean over a task's inputs, or without input.
 
-Refuses to know distances; `index.py` measures them.
+The representation of a prompt is the penultimate layer's hidden state at the first decoded token;
+that of an instruction on a task is the mean over the task's inputs (section 5 of [S1]). Does not
+handle distances; see `neighbours`.
 """
 
 import re
@@ -21,10 +23,10 @@ _CUE = re.compile(r"^\W*(?:\w+\s*){0,4}[:=>]*\W*$")
 
 
 def model_info(engine: Engine, model: str) -> ModelInfo:
-    """The engine's description of one model.
+    """The engine's description of one of its models.
 
     Raises:
-        ModelNotFoundError: It does not serve that one.
+        ModelNotFoundError: The engine serves no model with that id.
     """
     for info in engine.models():
         if info.id == model:
@@ -34,15 +36,16 @@ def model_info(engine: Engine, model: str) -> ModelInfo:
 
 
 def fits(instruction: Instruction, fields: Iterable[str]) -> bool:
-    """Whether inputs with these fields fill the phrasing's template."""
+    """Whether inputs with these fields have every placeholder of an instruction's template."""
     return set(prompts.placeholders(instruction.text)) <= {*fields, "options"}
 
 
 def alone_text(instruction: Instruction) -> str:
-    """The instruction without its input, ending in the common cue.
+    """The text of an instruction without its input, followed by the default cue.
 
-    Lines that only label an input ("Sentence: {text}", "Options:") fall away, and the cue makes
-    the last token the same for all, so that the distance is about the wording.
+    Lines that only label an input ("Sentence: {text}", "Options:") are left out. The representation
+    is taken at the last token; the same cue for all instructions makes that token the same, so that
+    a distance reflects the wording.
     """
     lines = []
     for line in instruction.text.strip().splitlines():
@@ -56,7 +59,7 @@ def alone_text(instruction: Instruction) -> str:
 
 
 def alone(engine: Engine, model: str, instructions: Sequence[Instruction]) -> FloatArray:
-    """(I, D) float32: each instruction without any input.
+    """Representations of instructions without any input, (I, D) float32.
 
     Raises:
         InputError, NotFoundError, EngineError: See `Engine.represent`.
@@ -67,7 +70,7 @@ def alone(engine: Engine, model: str, instructions: Sequence[Instruction]) -> Fl
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Readings:
-    """What instructions give on the same inputs."""
+    """Representations and option log-probabilities of I instructions on the same N inputs."""
 
     each: FloatArray
     """(I, N, D) float32: representations."""
@@ -75,12 +78,16 @@ class Readings:
     """(I, N, C) float32, nats; NaN where an input has fewer options."""
 
     def mean(self, over: int | None = None) -> FloatArray:
-        """(I, D) float32: mean representations over the first inputs; None: over all."""
+        """(I, D) float32: representations averaged over the first `over` inputs; None: over all."""
         made: FloatArray = self.each[:, :over].mean(axis=1, dtype=np.float64).astype(np.float32)
         return made
 
     def then(self, more: "Readings") -> "Readings":
-        """These and the same instructions' on further inputs of as many options at the most."""
+        """These readings followed by those of the same instructions on further inputs.
+
+        Args:
+            more: The further readings, with the same width C.
+        """
         return Readings(
             np.concatenate([self.each, more.each], axis=1),
             np.concatenate([self.option_logprobs, more.option_logprobs], axis=1),
@@ -96,19 +103,19 @@ def read_on(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Readings:
-    """Reads every instruction on every example.
+    """Runs I instructions on N inputs, one forward pass for each pair.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id.
-        instructions: I of them.
-        examples: N of them.
-        on_progress: Called with (done, total) prompts.
-        should_stop: Asked between chunks.
+        engine: Runs the model.
+        model: Id of a model that the engine serves.
+        instructions: The I instructions.
+        examples: The N inputs.
+        on_progress: Called with (prompts done, number of prompts).
+        should_stop: Called between chunks of prompts; True cancels.
 
     Raises:
-        InputError: There are no examples, or a template does not fit them.
-        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
+        InputError: There are no inputs, or a template does not fit them.
+        CancelledError, NotFoundError, EngineError: See `evaluator.read_cells`.
     """
     if not examples:
         raise InputError("an instruction has no representation on no inputs; give at least one")
@@ -126,11 +133,11 @@ def read_on(
 
 
 def fields_of(instruction: Instruction) -> tuple[str, ...]:
-    """The input fields that a template names."""
+    """The input fields that an instruction's template names."""
     return tuple(n for n in prompts.placeholders(instruction.text) if n != "options")
 
 
 def shares_fields(instruction: Instruction, observed: Instruction) -> bool:
-    """Whether both can be phrasings of one task: one's fields are all among the other's."""
+    """Whether two instructions can be for one task: the fields of one are among the other's."""
     mine, theirs = set(fields_of(instruction)), set(fields_of(observed))
     return not mine or not theirs or mine <= theirs or theirs <= mine

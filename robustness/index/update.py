@@ -1,6 +1,6 @@
-"""Observed instructions put into an index and taken out: only what is new is read by the model.
+"""Adds observed instructions to an index and removes them; the model runs only on new ones.
 
-Refuses to write: `index.save` does.
+Does not write the index; see `observed_index.save`.
 """
 
 from collections.abc import Sequence
@@ -38,30 +38,33 @@ def update(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> ObservedIndex:
-    """The index as `index.build` would make it of other observed instructions.
+    """The index as `observed_index.build` would build it from another set of instructions.
 
-    What it holds of those that stay is taken over: vectors, answers, correctness.
+    Vectors, answers and accuracy of the instructions that stay are copied from the old index.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id, the one of the index.
-        index: Loaded with `mapped=False`; it must not be searched afterwards.
-        observed: All that shall be in it, new ones behind the others.
-        tasks: With their examples; all tasks of the index among them.
-        on_progress: Called with (tasks done, tasks).
-        should_stop: Asked between chunks.
+        engine: Runs the model.
+        model: Id of the index's model, served by the engine.
+        index: The old index, loaded with `mapped=False`; it must not be searched afterwards.
+        observed: All instructions of the new index, new ones after those that stay.
+        tasks: The tasks with their examples, at least all tasks of the old index.
+        on_progress: Called with (tasks done, number of tasks).
+        should_stop: Called between chunks of prompts; True cancels.
+
+    Returns:
+        The new index, not yet saved.
 
     Raises:
-        InputError: Nothing would be observed, or a task of the index is not given.
+        InputError: There are no observed instructions, or a task of the index is not given.
         MismatchError: A task has other inputs than when the index was built.
-        NotFoundError, EngineError, CancelledError: See `evaluation.read_cells`.
+        NotFoundError, EngineError, CancelledError: See `evaluator.read_cells`.
     """
     if not observed:
-        raise InputError("an index needs at least one observed instruction; this would take all")
+        raise InputError("an index needs at least one observed instruction; this would remove all")
     absent = sorted(set(index.tasks) - {task.id for task in tasks})
     if absent:
         raise InputError(
-            f"the index holds the task {absent[0]}, which is not among the given; give its file "
+            f"the index holds the task {absent[0]}, which was not given; give its file "
             "with --tasks"
         )
     changed: dict[str, TaskIndex] = {}
@@ -92,7 +95,7 @@ def _task(
     observed: Sequence[Instruction],
     should_stop: ShouldStop | None,
 ) -> TaskIndex | None:
-    """One task's part; None where no observed instruction fits it, or it has no inputs."""
+    """The new index of one task; None where no observed instruction fits it or it has no inputs."""
     chosen, own = observed_for(task, observed)
     if not chosen or not probes_of(task, index.recipe):
         return None
@@ -100,7 +103,7 @@ def _task(
     if part is not None:
         _check(task, part, index.recipe)
     if part is None or part.own != own:
-        # Those that stood in for others so far were not measured: all are read.
+        # So far instructions of other tasks were used, whose accuracy was not measured: run all.
         return indexes.read_task(engine, model, index.recipe, task, chosen, own, should_stop)
     stay = {i.id for i in chosen}
     kept = _kept(part.space, stay)
@@ -118,7 +121,7 @@ def _task(
 
 
 def _check(task: Task, part: TaskIndex, recipe: IndexRecipe) -> None:
-    """What is kept and what is read must be of the same inputs."""
+    """Kept and new answers must be about the same inputs; raises MismatchError otherwise."""
     probed = tuple(e.id for e in probes_of(task, recipe))
     measured = tuple(e.id for e in measured_of(task, recipe)) if part.own else ()
     if probed != part.probe_ids or measured != part.example_ids:
@@ -133,14 +136,14 @@ def _none(points: PointSet) -> FloatArray:
 
 
 def _kept(points: PointSet, stay: AbstractSet[str]) -> vector_store.Rows:
-    """Rows of those that stay, ascending."""
+    """Positions of the instructions that stay, ascending."""
     return np.array([n for n, i in enumerate(points.ids) if i in stay], dtype=np.int64)
 
 
 def _space(
     points: PointSet, stay: AbstractSet[str], new: Sequence[str], added: FloatArray
 ) -> PointSet:
-    """Points of which some are taken out, with (A, D) float32 new ones put behind the rest."""
+    """The point set with only the ids that stay, followed by (A, D) float32 new points."""
     kept = _kept(points, stay)
     if len(kept) == len(points.ids) and not new:
         return points

@@ -1,6 +1,18 @@
-"""Nearest vectors through FAISS: Flat, or a faster index whose recall was measured beside it.
+"""A vector store on FAISS: exact search for few vectors, IVF or HNSW for many.
 
-Refuses to know instructions: rows of a matrix in, rows out.
+Up to `FLAT_MOST` vectors every query is compared with every vector (FAISS's Flat), which is exact.
+For more, an approximate index is built and its recall@10 is measured against exact search on
+`QUERIES` vectors of the store itself, each without itself. Its effort is doubled until the recall
+reaches `RECALL`:
+
+    IVF   divides the vectors into about 2 sqrt(I) lists by k-means; a query compares the vectors of
+          the `probes` lists whose centroids are nearest. It is tried first, since vectors can be
+          removed from it and its lists can stay on the disk.
+    HNSW  links each vector to near ones; a query walks along the links and keeps the best `ef`
+          candidates. It serves vectors without clusters, where a query's neighbours are spread over
+          many lists and IVF would have to probe most of them.
+
+If neither reaches the recall, the store stays Flat.
 """
 
 import contextlib
@@ -18,51 +30,54 @@ from robustness.types import FloatArray
 Rows = npt.NDArray[np.int64]
 
 FLAT_MOST = 100_000
-"""Vectors up to which every one is compared."""
+"""Number of vectors up to which search is exact."""
 RECALL = 0.98
-"""Least recall@10 of an index that is not Flat."""
+"""Recall@10 that an approximate index must reach."""
 K = 10
+"""Neighbours of each query over which recall is measured."""
 QUERIES = 256
-"""Vectors that recall is measured with, each without itself."""
+"""Number of queries with which recall is measured."""
 BLAS_BATCH = 20
-"""Queries from which distances are a matrix product; FAISS's own default can be 128,000, where
-256 queries take eight times as long."""
+"""Number of queries from which FAISS computes distances by a matrix product. Its default depends on
+the build and can be 128,000, with which 256 queries take eight times as long."""
 FLAT, IVF, HNSW = "flat", "ivf", "hnsw"
 _FIRST_PROBES, _FIRST_EF, _MOST_EF = 8, 64, 512
 _LARGEST_SHARE = 16
-"""An IVF that has to read more than one list in so many is left for HNSW."""
+"""If IVF must probe more than 1/16 of its lists to reach the target recall, HNSW is used."""
 _LINKS = 32
+"""Links of a vector in HNSW."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which index serves the vectors, and how well."""
+    """Which kind of FAISS index a store uses, its settings, and its measured recall."""
 
     kind: str
     """`ivf`, `hnsw`, or `flat` where neither reached the recall."""
     recall: float
-    """Of the ten nearest, in [0, 1], beside Flat."""
+    """Recall@10 against exact search, in [0, 1]."""
     queries: int
-    """That it was measured with."""
+    """Number of queries that it was measured with."""
     lists: int = 0
-    """IVF: into how many the vectors are divided."""
+    """IVF: number of lists."""
     probes: int = 0
-    """IVF: how many of them a query reads."""
+    """IVF: lists that a query searches (`nprobe`)."""
     ef: int = 0
-    """HNSW: candidates that a query keeps."""
+    """HNSW: candidates that a query keeps (`efSearch`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorStore:
-    """A FAISS index in L2."""
+    """Vectors in a FAISS index, searched by L2 distance."""
 
     index: Any
+    """The FAISS index."""
     choice: Choice | None
-    """None: Flat."""
+    """None: Flat, because there are few vectors."""
 
     @property
     def width(self) -> int:
-        """D."""
+        """Dimension D of the vectors."""
         return int(self.index.d)
 
     def __len__(self) -> int:
@@ -70,34 +85,36 @@ class VectorStore:
 
     @property
     def exact(self) -> bool:
-        """Whether every vector is compared."""
+        """Whether search is exact: every vector is compared with the query."""
         return self.choice is None or self.choice.kind == FLAT
 
     def search(self, queries: FloatArray, k: int) -> tuple[FloatArray, Rows]:
-        """The nearest of each query, nearest first.
+        """The k nearest vectors of each query, nearest first.
 
         Args:
             queries: (N, D) float32.
-            k: At the most; fewer where there are fewer.
+            k: How many at most; there are no more than vectors.
 
         Returns:
-            (N, K) float32 distances and (N, K) rows.
+            (N, K) float32 L2 distances, and (N, K) int64 rows of the vectors.
         """
         k = min(k, len(self))
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         faiss.cvar.distance_compute_blas_threshold = BLAS_BATCH
-        # FAISS may take the product for a few queries as well, once the threshold is lowered.
+        # With a lower threshold FAISS may use the matrix product for a few queries as well, so
+        # every exact search is refined.
         if self.exact:
             squared, rows = self._refined(queries, k)
         else:
             squared, rows = self.index.search(queries, k)
+        # FAISS returns row -1 where it found fewer than k.
         if (rows < 0).any():
             squared, rows = self._everywhere(queries, k)
         distances: FloatArray = np.sqrt(np.maximum(squared, 0.0)).astype(np.float32, copy=False)
         return distances, rows
 
     def _everywhere(self, queries: FloatArray, k: int) -> tuple[FloatArray, Rows]:
-        """The same among all vectors: more were asked for than the lists that were read hold."""
+        """Searches all lists: the probed ones hold fewer than k vectors."""
         if isinstance(self.index, faiss.IndexIVF):
             wide = faiss.SearchParametersIVF()
             wide.nprobe = self.index.nlist
@@ -107,11 +124,15 @@ class VectorStore:
         return found
 
     def _refined(self, queries: FloatArray, k: int) -> tuple[FloatArray, Rows]:
-        """The nearest by a matrix product, ordered by squared differences.
+        """Exact search whose distances are computed again from differences.
 
-        The product gives |x|^2 - 2xy + |y|^2, which loses what small distances consist of: an
-        observed instruction would not lie at 0 from itself in a batch, and the last of the k could
-        be the next. So a few more are taken than asked for.
+        The matrix product gives |x - y|^2 as |x|^2 - 2xy + |y|^2. In float32 this difference of
+        large numbers is inaccurate where the distance is small: an observed instruction would not
+        be at distance 0 from itself, and close candidates could come in the wrong order. So K more
+        candidates than asked for are found by the product, and ordered by sum((x - y)^2).
+
+        Returns:
+            (N, k) float32 squared distances and (N, k) int64 rows; equal distances by row.
         """
         _, rows = self.index.search(queries, min(k + K, len(self)))
         near = self.index.reconstruct_batch(rows.ravel()).reshape(*rows.shape, self.width)
@@ -121,44 +142,42 @@ class VectorStore:
         return np.take_along_axis(squared, order, 1), np.take_along_axis(rows, order, 1)
 
     def vectors(self) -> FloatArray:
-        """(I, D) float32, copied out of the index."""
+        """(I, D) float32: all vectors, copied out of the index."""
         return np.asarray(self.index.reconstruct_n(0, len(self)), dtype=np.float32)
 
     def write(self, path: Path) -> None:
-        """Writes the FAISS file."""
+        """Writes the vectors as a FAISS file."""
         faiss.write_index(self.index, str(path))
 
 
 def read_store(
     path: Path, count: int, choice: Choice | None, *, mapped: bool = True
 ) -> VectorStore:
-    """Reads a FAISS file; a large one stays on the disk until its pages are asked for.
+    """Reads a FAISS file that `VectorStore.write` wrote.
 
     Args:
-        path: See `Searcher.write`.
-        count: Vectors that it should hold.
-        choice: What was chosen when it was made.
-        mapped: False: always into memory, to be changed.
+        path: The file.
+        count: Number of vectors that it should hold.
+        choice: Kind and settings of the index when it was made.
+        mapped: Whether a large file may be memory-mapped, so that its pages are read when they are
+            used. A mapped store cannot be changed.
     """
     if mapped and count > FLAT_MOST:
-        # Not every file system can map a file.
+        # Not every file system supports memory mapping; then the file is read below.
         with contextlib.suppress(RuntimeError):
             return VectorStore(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), choice)
     return VectorStore(faiss.read_index(str(path)), choice)
 
 
 def flat(vectors: FloatArray) -> VectorStore:
-    """All of (I, D) float32 vectors compared."""
+    """An exact store of (I, D) float32 vectors."""
     made = faiss.IndexFlatL2(vectors.shape[1])
     made.add(np.ascontiguousarray(vectors, dtype=np.float32))
     return VectorStore(made, None)
 
 
 def choose(vectors: FloatArray) -> VectorStore:
-    """Flat for few vectors; for many the first of IVF and HNSW that reaches the recall.
-
-    IVF comes first: vectors can be taken out of it, and its lists are read where they lie on the
-    disk. HNSW serves vectors without clusters, which IVF finds only by reading many lists.
+    """Makes the store for some vectors: Flat, IVF or HNSW, as the module describes.
 
     Args:
         vectors: (I, D) float32.
@@ -177,15 +196,16 @@ def choose(vectors: FloatArray) -> VectorStore:
 
 
 def changed(searcher: VectorStore, kept: Rows, added: FloatArray) -> VectorStore:
-    """The searcher without some vectors and with others behind the rest.
+    """The store with only some of its vectors, followed by new ones.
 
-    An IVF keeps its lists: only the added vectors are put into them. Its recall is measured
-    again, more lists are read where it has fallen, and it is chosen anew where that is not enough.
+    An IVF index keeps its lists, and the new vectors are put into them. Its recall is then measured
+    again: where it has fallen, more lists are probed, and where that is not enough a new index is
+    built.
 
     Args:
-        searcher: Not mapped; it must not be used afterwards.
-        kept: Rows that stay, ascending.
-        added: (A, D) float32.
+        searcher: A store that is not memory-mapped; it must not be used afterwards.
+        kept: (R,) int64: rows that stay, ascending.
+        added: (A, D) float32: new vectors.
     """
     vectors = np.concatenate([searcher.vectors()[kept], added]).astype(np.float32, copy=False)
     index = searcher.index
@@ -208,13 +228,17 @@ def changed(searcher: VectorStore, kept: Rows, added: FloatArray) -> VectorStore
 def nearest_other(
     searcher: VectorStore, vectors: FloatArray, rows: Rows, *, k: int = 4
 ) -> FloatArray:
-    """(R,) float32: the distance of each row to its nearest other, as queries would find it.
+    """The distance of some rows to their nearest other row, as the store finds it.
 
     Args:
-        searcher: Of the vectors.
-        vectors: (I, D) float32, two at least.
-        rows: R of them.
-        k: Found for each; more than two, since a duplicate can come before the row itself.
+        searcher: The store that holds the vectors.
+        vectors: (I, D) float32, at least two.
+        rows: (R,) int64: rows to search for.
+        k: Neighbours searched for each; more than two, since with duplicates the row itself need
+            not come first.
+
+    Returns:
+        (R,) float32 L2 distances.
     """
     gaps = np.empty(len(rows), dtype=np.float32)
     for start in range(0, len(rows), QUERIES):
@@ -227,7 +251,7 @@ def nearest_other(
 
 
 def _candidates(vectors: FloatArray) -> Iterator[VectorStore]:
-    """Untuned IVF and HNSW, each built only when it is asked for."""
+    """IVF, then HNSW, at their least effort; the second is built only if the first is not used."""
     width = vectors.shape[1]
     lists = int(2 ** round(np.log2(2.0 * np.sqrt(len(vectors)))))
     ivf = faiss.IndexIVFFlat(faiss.IndexFlatL2(width), width, lists)
@@ -244,7 +268,7 @@ def _candidates(vectors: FloatArray) -> Iterator[VectorStore]:
 
 
 def _tuned(searcher: VectorStore) -> Iterator[VectorStore]:
-    """The same with its effort doubled, as long as it is worth it."""
+    """The store at rising effort: doubled each time, up to 1/16 of the lists or the largest ef."""
     choice = searcher.choice
     while choice is not None:
         if choice.kind == IVF:
@@ -260,7 +284,7 @@ def _tuned(searcher: VectorStore) -> Iterator[VectorStore]:
 
 
 def _truth(vectors: FloatArray) -> tuple[Rows, Rows]:
-    """Rows drawn as queries, and the K nearest others of each by comparison with all."""
+    """(R,) rows drawn at random as queries, and (R, K) the nearest others by exact search."""
     rows = np.random.default_rng(0).choice(
         len(vectors), size=min(QUERIES, len(vectors)), replace=False
     )
@@ -270,7 +294,7 @@ def _truth(vectors: FloatArray) -> tuple[Rows, Rows]:
 
 
 def _without_self(found: Rows, rows: Rows) -> Rows:
-    """(R, K) of (R, K + 1): each row's self taken out, or the last where it is not there."""
+    """(R, K) from (R, K + 1) neighbours: without the row itself, or the last if it is not there."""
     own = found == rows[:, None]
     own[~own.any(axis=1), -1] = True
     others: Rows = found[~own].reshape(len(found), -1)
@@ -278,7 +302,7 @@ def _without_self(found: Rows, rows: Rows) -> Rows:
 
 
 def _measured(searcher: VectorStore, vectors: FloatArray, sample: Rows, truth: Rows) -> VectorStore:
-    """The searcher with its recall on the sample."""
+    """The store with its recall: the share of the (R, K) true neighbours that it finds."""
     _, found = searcher.search(vectors[sample], truth.shape[1] + 1)
     found = _without_self(found, sample)
     hits = (found[:, :, None] == truth[:, None, :]).any(axis=2)
@@ -291,7 +315,10 @@ def _measured(searcher: VectorStore, vectors: FloatArray, sample: Rows, truth: R
 
 
 def _renumber(index: Any, kept: Rows, before: int) -> None:
-    """Gives the vectors of an IVF the rows that they have after others were taken out."""
+    """Renumbers the vectors of an IVF index, in place, after others were removed.
+
+    FAISS keeps the old ids of the remaining vectors; the store's ids are rows, without gaps.
+    """
     rows = np.full(before, -1, dtype=np.int64)
     rows[kept] = np.arange(len(kept))
     for number in range(index.nlist):

@@ -1,1 +1,1 @@
-"""Proposes paraphrases of an instruction and keeps the valid ones."""
+"""Proposes paraphrases of an instruction, by rules or by a language model, and filters them."""

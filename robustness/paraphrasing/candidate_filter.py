@@ -1,6 +1,9 @@
-"""Whether a paraphrase may be used: its form, what it is too close to, and its meaning.
+"""Filters candidate paraphrases by form, near-duplication and meaning.
 
-Refuses to make paraphrases. A candidate that is refused is refused with its reason.
+A candidate must keep the placeholders and label words of its source, must not be a near-duplicate
+(character 5-gram Jaccard above 0.6) of a source, of another paraphrase or of an instruction that is
+kept apart for evaluation, and, where an entailment model is given, must entail the source and be
+entailed by it. Does not make paraphrases; see `rule_based` and `llm_paraphraser`.
 """
 
 import re
@@ -18,7 +21,7 @@ _LETTER = re.compile(r"\bletters?\b", re.I)
 
 
 class Ground(StrEnum):
-    """What a candidate is refused for."""
+    """Why a candidate is refused."""
 
     FORM = "placeholders or label words"
     SOURCE = "near-duplicate of a source"
@@ -29,15 +32,15 @@ class Ground(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a candidate is left out."""
+    """The refusal of a candidate."""
 
     ground: Ground
     reason: str
-    """Plain words."""
+    """The details, in a sentence."""
 
 
 class Entails(Protocol):
-    """A judge of meaning: see `entailment.Entailment`."""
+    """A judge of whether two texts mean the same; `entailment.Entailment` is one."""
 
     name: str
     threshold: float
@@ -48,24 +51,24 @@ class Entails(Protocol):
 
 
 def words_of(instruction: Instruction, options: Sequence[str]) -> tuple[str, ...]:
-    """The label words that the phrasing uses, as far as they are known."""
+    """The label words of an instruction, as far as they are known without an input."""
     if options:
         return tuple(instruction.label_words.get(o, o) for o in options)
     return tuple(instruction.label_words.values())
 
 
 def readable(word: str, text: str) -> bool:
-    """Whether a label word stands in the text, as whole words."""
+    """Whether a label word occurs in the text as a whole word."""
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.I) is not None
 
 
 def fault(made: Instruction, source: Instruction, options: Sequence[str] = ()) -> str | None:
-    """Why the form of a paraphrase is not valid, or None.
+    """Why the form of a paraphrase is invalid; None where it is valid.
 
     Args:
         made: The paraphrase.
-        source: What it paraphrases.
-        options: The task's canonical options, where they are fixed.
+        source: The instruction that it paraphrases.
+        options: The task's canonical options, where they are the same for all inputs.
     """
     if len(made.text.strip()) < instructions.SHORTEST:
         return "it has no words"
@@ -86,8 +89,8 @@ def fault(made: Instruction, source: Instruction, options: Sequence[str] = ()) -
     return None
 
 
-class Gate:
-    """Lets valid candidates through, each of which the next ones must differ from."""
+class CandidateFilter:
+    """Checks candidates in turn; later ones may not be near-duplicates of those that passed."""
 
     def __init__(
         self,
@@ -96,13 +99,13 @@ class Gate:
         apart: Iterable[Instruction] = (),
         entails: Entails | None = None,
     ) -> None:
-        """A gate that nothing has passed yet.
+        """A filter that no candidate has passed yet.
 
         Args:
-            sources: What is paraphrased.
-            apart: Instructions that no paraphrase may come near, because something else is
-                measured on them.
-            entails: A judge of meaning; None: meaning is not looked at.
+            sources: The instructions that are paraphrased.
+            apart: Instructions that no paraphrase may be a near-duplicate of, because models are
+                evaluated on them.
+            entails: A judge of meaning; None: meaning is not checked.
         """
         self._entails = entails
         self._taken = [(shingles(i.text), Ground.SOURCE, i.id) for i in sources]
@@ -111,12 +114,12 @@ class Gate:
     def check(
         self, made: Instruction, source: Instruction, options: Sequence[str] = ()
     ) -> Refusal | None:
-        """Why a candidate is refused; None: it passes, and counts as taken from now on.
+        """Why a candidate is refused; None where it passes.
 
         Args:
             made: The candidate.
-            source: What it paraphrases.
-            options: The task's canonical options, where they are fixed.
+            source: The instruction that it paraphrases.
+            options: The task's canonical options, where they are the same for all inputs.
         """
         if why := fault(made, source, options):
             return Refusal(ground=Ground.FORM, reason=why)
@@ -144,13 +147,13 @@ class Gate:
         most: int | None = None,
         on_left: Callable[[Instruction, Refusal], None] | None = None,
     ) -> list[Instruction]:
-        """The proposals that pass, in their order.
+        """The candidates that pass, in their order.
 
         Args:
-            source: What they paraphrase.
-            proposals: Candidates; no more are drawn once `most` have passed.
-            options: The task's canonical options, where they are fixed.
-            most: How many are wanted; None: all.
+            source: The instruction that they paraphrase.
+            proposals: Candidates; the iterator is not advanced further once `most` have passed.
+            options: The task's canonical options, where they are the same for all inputs.
+            most: How many are wanted; None: all that pass.
             on_left: Called with each candidate that is refused.
         """
         passed: list[Instruction] = []

@@ -1,6 +1,7 @@
-"""Whether two instructions mean the same, by a natural-language-inference model that is named.
+"""Judges whether two instructions mean the same with a natural-language-inference (NLI) model.
 
-Refuses to choose a model, weights that are not safetensors, and a model's own code.
+The user names the model. Only safetensors weights are loaded, and code from the model's repository
+is never run.
 """
 
 import re
@@ -17,19 +18,19 @@ _LABELS = frozenset({"entailment", "entails", "entailed"})
 
 
 class Entailment:
-    """Implements `gate.Entails` on a transformers sequence-classification model."""
+    """Implements `candidate_filter.Entails` with a transformers sequence-classification model."""
 
     def __init__(self, name: str, *, threshold: float = THRESHOLD) -> None:
-        """Loads it (safetensors only).
+        """Loads the model.
 
         Args:
-            name: A folder with a transformers model, or a hub name.
-            threshold: Probability of entailment that is wanted in both directions, in (0, 1).
+            name: A folder with a transformers model, or a name on the hub.
+            threshold: Probability of entailment required in both directions, in (0, 1).
 
         Raises:
-            NotFoundError: There is none of that name.
-            EngineError: It cannot be loaded.
-            InputError: It has no label for entailment, or the threshold is out of range.
+            NotFoundError: There is no such model.
+            EngineError: The model cannot be loaded.
+            InputError: The model has no entailment label, or the threshold is out of range.
         """
         if not 0.0 < threshold < 1.0:
             raise InputError(f"the entailment threshold is {threshold}; it lies between 0 and 1")
@@ -48,7 +49,7 @@ class Entailment:
     def both_ways(self, first: str, second: str) -> float:
         """The smaller probability, over both directions, that one text entails the other."""
         a, b = _plain(first), _plain(second)
-        # One pair at a time: a padding token need not exist, and probabilities do not depend on it.
+        # One pair at a time: no padding token is needed, and no batch can affect a probability.
         return min(self._entails(a, b), self._entails(b, a))
 
     def _entails(self, premise: str, hypothesis: str) -> float:
@@ -63,13 +64,13 @@ class Entailment:
 
 
 def _plain(template: str) -> str:
-    """A template as running text: a placeholder is read as its name."""
+    """A template as plain text: placeholders are replaced by their names."""
     named = re.sub(prompts.PLACEHOLDER, lambda m: m[1].replace("_", " "), template)
     return " ".join(named.split())
 
 
 def _entailing(name: str, labels: dict[int, str]) -> int:
-    """Which of a model's classes is entailment."""
+    """Index of the model's class that means entailment."""
     found = [number for number, label in labels.items() if str(label).casefold() in _LABELS]
     if len(found) != 1:
         raise InputError(

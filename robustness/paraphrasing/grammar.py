@@ -1,7 +1,9 @@
-"""One sentence of an instruction, taken apart and asked in other forms.
+"""Parses the sentence that asks in an instruction, and rewrites it as another form of request.
 
-Refuses to know layouts, label words and collections. A sentence that no rule understands stays as
-it is: a wrong paraphrase costs more than a missing one.
+A question, an indirect question, a request to name something or a request to classify becomes a
+`Core`, from which the other forms are generated. A sentence that no rule matches is left unchanged:
+a wrong paraphrase does more harm than a missing one. Does not handle the layout of a template; see
+`template_parser`.
 """
 
 import random
@@ -55,7 +57,7 @@ _GENERIC = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """What a sentence asks, in every form that could be derived; none carries its end mark."""
+    """What a sentence asks for, in every form that could be derived, without final punctuation."""
 
     question: str = ""
     """`where is {name}`"""
@@ -66,13 +68,13 @@ class Core:
     imperative: str = ""
     """`sort the sentence by topic`"""
     cloze: str = ""
-    """`{name} is in the`: the answer follows it."""
+    """`{name} is in the`: a sentence that the answer completes."""
     lead: str = ""
     """`according to the story`"""
     tail: str = ""
     """`: happy, sad or calm`"""
     generic: bool = False
-    """It asks for 'the answer' without saying of what."""
+    """Whether it only asks for 'the answer', without saying to what."""
 
 
 def _bare(word: str) -> str:
@@ -80,17 +82,17 @@ def _bare(word: str) -> str:
 
 
 def lower_first(text: str) -> str:
-    """The text with a small first letter, unless it is a name, a letter or a placeholder."""
+    """The text with a lower-case first letter, unless its second letter is a capital."""
     return text[:1].lower() + text[1:] if len(text) > 1 and not text[1].isupper() else text
 
 
 def upper_first(text: str) -> str:
-    """The text with a capital first letter; a placeholder stays."""
+    """The text with a capital first letter; a placeholder is left as it is."""
     return text[:1].upper() + text[1:]
 
 
 def noun_phrase(words: list[str]) -> int:
-    """How many words at the start are a noun phrase; 0 when that is not clear."""
+    """Number of words at the start that form a noun phrase; 0 where that is unclear."""
     if not words:
         return 0
     first = words[0].lower()
@@ -123,7 +125,7 @@ def noun_phrase(words: list[str]) -> int:
 
 
 def third_person(verb: str) -> str:
-    """`carry` -> `carries`."""
+    """Third person singular of a verb: `carry` -> `carries`."""
     if verb == "have":
         return "has"
     if verb.endswith("y") and verb[-2:-1] not in "aeiou":
@@ -148,7 +150,7 @@ def base_form(verb: str) -> tuple[str, str] | None:
 
 
 def _declare(auxiliary: str, rest: list[str]) -> str | None:
-    """`does`, `{name} carry it` -> `{name} carries it`."""
+    """The statement of a yes/no question: `does`, `{name} carry it` -> `{name} carries it`."""
     length = noun_phrase(rest)
     if not length:
         return None
@@ -169,7 +171,7 @@ def _declare(auxiliary: str, rest: list[str]) -> str | None:
 
 
 def _ask(clause: list[str]) -> str | None:
-    """`{name} carries it` -> `does {name} carry it`."""
+    """The yes/no question of a statement: `{name} carries it` -> `does {name} carry it`."""
     length = noun_phrase(clause)
     if not length or length >= len(clause):
         return None
@@ -183,7 +185,7 @@ def _ask(clause: list[str]) -> str | None:
 
 
 def _noun_phrase_of(wh: list[str], clause: str) -> str:
-    """`which item`, `{name} has` -> `the item that {name} has`."""
+    """The same as a noun phrase: `which item`, `{name} has` -> `the item that {name} has`."""
     lowered = [w.lower() for w in wh]
     if len(wh) == 1:
         frame = lexicon.NOUN_OF_WH.get(lowered[0])
@@ -200,7 +202,7 @@ def _noun_phrase_of(wh: list[str], clause: str) -> str:
 
 
 def parse_question(text: str) -> Core | None:
-    """A direct question without its mark."""
+    """Parses a direct question, given without its question mark; None where no rule matches."""
     words = text.split()
     first = words[0].lower() if words else ""
     if first in _AUXILIARIES:
@@ -237,7 +239,7 @@ def parse_question(text: str) -> Core | None:
 
 
 def parse_embedded(text: str) -> Core | None:
-    """An indirect question: `whether ...`, `where ...`."""
+    """Parses an indirect question: `whether ...`, `where ...`; None where no rule matches."""
     words = text.split()
     first = words[0].lower()
     if first in ("whether", "if"):
@@ -255,7 +257,7 @@ def parse_embedded(text: str) -> Core | None:
 
 
 def parse_phrase(text: str) -> Core:
-    """A noun phrase that names what is asked for: `the place where {name} is`."""
+    """Parses a noun phrase for what is asked: `the place where {name} is`."""
     for start, word in (
         ("the place where ", "where"), ("the location where ", "where"),
         ("the person who ", "who"), ("the thing that ", "what"), ("the object that ", "what"),
@@ -286,7 +288,7 @@ def _classifying(text: str, rest: str) -> Core:
 
 
 def parse(sentence: str) -> Core | None:
-    """What a sentence asks, or None when it asks nothing that is understood."""
+    """Parses a sentence that asks something; None where no rule matches."""
     text = _FRAME.sub("", sentence.strip()).rstrip(" .?!:").strip()
     if not text:
         return None
@@ -334,10 +336,10 @@ def _imperative(core: Core, rng: random.Random) -> str:
 
 
 def ask(core: Core, rng: random.Random) -> str:
-    """The core as one sentence with its end mark, in a form drawn at random.
+    """The core as one sentence with final punctuation, in a form drawn at random.
 
     Returns:
-        A question, an imperative or a polite request; empty when the core has no such form.
+        A question, an imperative or a polite request; empty where the core has none of them.
     """
     question = core.question
     order = _imperative(core, rng)
@@ -360,7 +362,7 @@ def ask(core: Core, rng: random.Random) -> str:
 
 
 def leave_open(core: Core, rng: random.Random) -> str:
-    """The core as an unfinished sentence that the answer completes; empty when there is none."""
+    """The core as an unfinished sentence that the answer completes; empty where it has none."""
     if core.cloze:
         return upper_first(rng.choice(lexicon.CLOZES).format(lower_first(core.cloze)))
     if not core.phrase or core.tail:

@@ -1,6 +1,6 @@
-"""General English for instructions: synonyms, frames, cues and markers.
+"""Word lists for rule-based paraphrasing: synonyms, sentence frames, cues and field markers.
 
-Refuses to know any task, template or collection; `grammar.py` and `paraphrase.py` apply it.
+`grammar`, `template_parser` and `rule_based` apply them.
 """
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -136,7 +136,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "at the moment": ("right now", "now", "currently"),
     "or rather": ("or instead", "or else"),
 }
-"""Word or fixed phrase -> what may stand in its place in an instruction."""
+"""Word or phrase -> what may replace it in an instruction."""
 
 FIXED: tuple[str, ...] = (
     "take place", "takes place", "took place", "find out", "work out", "chat room",
@@ -144,7 +144,7 @@ FIXED: tuple[str, ...] = (
     "given a question", "subject of the sentence",
     "kind of", "the rest",
 )
-"""Phrases whose words must not be exchanged one by one."""
+"""Phrases whose words must not be replaced one by one."""
 
 KNOWING_VERBS: tuple[str, ...] = (
     "say", "tell me", "determine", "work out", "find out", "indicate", "state", "figure out",
@@ -159,7 +159,7 @@ NAMING_VERBS: tuple[str, ...] = (
     "identify", "name", "give", "state", "determine", "specify", "recognise", "provide",
     "report", "find", "point out", "write down", "indicate", "predict", "work out",
 )
-"""Verbs that take what is asked for as their object."""
+"""Verbs whose object is what is asked for."""
 
 CLASSIFYING_VERBS: dict[str, tuple[str, ...]] = {
     "as": ("classify", "label", "mark", "tag", "categorise", "annotate"),
@@ -204,7 +204,7 @@ CUES: tuple[str, ...] = (
     "Your choice:", "I would say", "Correct answer:", "It is", "Verdict:", "ANSWER:", "Ans.:",
     "Your reply:", "So the answer is", "In short:",
 )
-"""What may close a prompt."""
+"""Cues that may end a prompt."""
 
 LISTINGS: tuple[str, ...] = (
     "Options:", "Choices:", "Possible answers:", "Choose from:", "Pick one:", "Candidates:",
@@ -212,7 +212,7 @@ LISTINGS: tuple[str, ...] = (
     "Your options are:", "The possibilities are:", "OPTIONS", "Take one of the following:",
     "Possible labels:", "Allowed replies:", "One of these is right:",
 )
-"""What may stand before the list of options."""
+"""Headings of the list of options."""
 
 MARKERS: dict[str, tuple[str, ...]] = {
     "text": ("Text", "Input", "Passage", "TEXT", "Snippet", "Excerpt", "Item", "Given", "Content"),
@@ -224,7 +224,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "review": ("Review", "Comment", "Text", "Critique", "Input"),
     "message": ("Message", "Text", "Line", "Post", "Input"),
 }
-"""Field or earlier marker -> markers that may stand before the field."""
+"""Field or old marker -> markers that may introduce the field."""
 
 LABEL_SETS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("positive", "negative"), ("favourable", "unfavourable"), ("good", "bad")),
@@ -233,7 +233,7 @@ LABEL_SETS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("pro", "con"), ("advantage", "disadvantage"), ("praise", "complaint")),
     (("happy", "sad", "angry", "calm"), ("joyful", "unhappy", "furious", "relaxed")),
 )
-"""Answer spaces that say the same in other words, in equal order."""
+"""Sets of label words with the same meaning, in the same order."""
 
 DETERMINERS = frozenset(
     [
@@ -309,7 +309,7 @@ ASKERS: tuple[str, ...] = (
     "{}", "{}", "{}", "{}", "Question: {}", "Task: {}", "Instruction: {}", "### Instruction\n{}",
     "Q: {}", "[Task] {}", "### Question\n{}", "TASK: {}", "To do: {}", "** {} **", "User: {}",
 )
-"""How the block that asks may be set off."""
+"""Layouts of the block with the request."""
 
 FIELD_STYLES: tuple[str, ...] = (
     "{value}", "{value}", '"{value}"', "{marker}: {value}", "{marker}: {value}",
@@ -317,10 +317,10 @@ FIELD_STYLES: tuple[str, ...] = (
     '{marker}: "{value}"', "{marker} = {value}", "{marker} - {value}", "> {value}",
     "<{lower}>{value}</{lower}>", "<<< {value} >>>", "({value})", "{marker} >> {value}",
 )
-"""How a field of the input may be set off; one style serves a whole template."""
+"""Layouts of an input field; one is used throughout a template."""
 
 BLOCK_SEPARATORS: tuple[str, ...] = ("\n", "\n", "\n\n", "\n\n", "\n---\n", "\n\n\n", "\n\n---\n\n")
-"""Between the blocks of a template."""
+"""Separators between the blocks of a template."""
 
 SPLITS: tuple[str, ...] = (
     "If {a}, {verb} {x}; if {b}, {verb} {y}.", "{X} means that {a}, {y} that {b}.",
@@ -329,4 +329,4 @@ SPLITS: tuple[str, ...] = (
     "{verb} {y} if {b}, but {verb} {x} if {a}.", "If {b}, it is {y}. If {a}, it is {x}.",
     "Use {x} in case {a}; use {y} in case {b}.",
 )
-"""Other orders of `write x if a and y if b`."""
+"""Rewordings of `write x if a and y if b`."""

@@ -1,6 +1,7 @@
-"""Paraphrases from a model behind an OpenAI-compatible address that the user names.
+"""Paraphrases instructions with a chat model behind an OpenAI-compatible address.
 
-Refuses to choose an address, and sends nothing but the instruction.
+The user names address and model; nothing but the instruction is sent. The prompts follow section 5
+of [S1].
 """
 
 import re
@@ -8,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from robustness.data.instructions import PARAPHRASES
-from robustness.paraphrasing.candidate_filter import Gate
+from robustness.paraphrasing.candidate_filter import CandidateFilter
 from robustness.paraphrasing.chat_endpoint import Endpoint
 from robustness.types import Instruction
 
@@ -17,9 +18,9 @@ PROMPTS = (
     "How else would people ask for the same as the instruction below does?",
     "Say what the instruction below says, in simple words and in detail.",
 )
-"""Three requests, as in section 5 of Sun et al. (2023); their wording is this project's."""
+"""Three prompts, as in section 5 of Sun et al. (2023); the wording is this project's."""
 CANDIDATES = 3
-"""Replies to each request: the paper keeps the top three at temperature 0.5."""
+"""Replies to each prompt: the paper keeps the top three at temperature 0.5."""
 TEMPERATURE = 0.5
 _RULES = (
     "Keep every word in curly braces exactly as it is, and every answer word that the instruction "
@@ -33,34 +34,34 @@ _SEVERAL = (
 _MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 _COMMENT = re.compile(r"^(?:sure|certainly|of course|okay|here(?:'s| is| are))\b[^{}]*:$", re.I)
 _PATIENCE = 2
-"""Attempts where somebody waits for the reply."""
+"""Attempts of a request while a user waits for the reply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServedParaphraser:
-    """A model that rewords one instruction while somebody waits."""
+class LlmParaphraser:
+    """A chat model that rewords one instruction while a user waits."""
 
     url: str
-    """Up to and including `/v1`."""
+    """Address of the API, up to and including `/v1`."""
     model: str
     key: str = ""
-    """Bearer token, where the server wants one."""
+    """Bearer token, where the server requires one."""
     temperature: float = TEMPERATURE
 
     @property
     def calls(self) -> int:
-        """Requests that one instruction takes."""
+        """Number of requests for one instruction."""
         return len(PROMPTS)
 
     def reword(
         self, instruction: Instruction, *, options: Sequence[str] = (), count: int = 5
     ) -> list[str]:
-        """Valid rewordings of an instruction, each different from it and from one another.
+        """Valid rewordings of an instruction, no two of them near-duplicates.
 
         Args:
-            instruction: What to reword.
-            options: The task's canonical options, where they are fixed.
-            count: Asked for with each prompt.
+            instruction: The instruction to reword.
+            options: The task's canonical options, where they are the same for all inputs.
+            count: Rewordings asked for with each prompt.
 
         Raises:
             InputError: The address is malformed, or no model is named.
@@ -71,19 +72,19 @@ class ServedParaphraser:
             attempts=_PATIENCE,
         )
         made = proposals(endpoint, instruction, candidates=1, count=count)
-        passed = Gate([instruction]).through(instruction, made, options=options)
+        passed = CandidateFilter([instruction]).through(instruction, made, options=options)
         return [p.text for p in passed]
 
 
 def requests(
     source: Instruction, *, candidates: int = CANDIDATES, count: int = 1
 ) -> list[tuple[str, int, int]]:
-    """(message, number of the prompt, number of the candidate) of what an instruction takes.
+    """The requests for one instruction: (message, number of the prompt, number of the candidate).
 
     Args:
-        source: What to reword.
+        source: The instruction to reword.
         candidates: Replies to each prompt.
-        count: Versions in each reply.
+        count: Versions asked for in each reply.
     """
     manner = _ONE if count == 1 else _SEVERAL.format(count=count)
     return [
@@ -96,13 +97,13 @@ def requests(
 def proposals(
     endpoint: Endpoint, source: Instruction, *, candidates: int = CANDIDATES, count: int = 1
 ) -> Iterator[Instruction]:
-    """What the model makes of an instruction, not yet checked; asked as it is drawn.
+    """Candidate paraphrases of an instruction, not yet filtered; requests are sent as needed.
 
     Args:
-        endpoint: Who is asked.
-        source: What to reword.
+        endpoint: The chat model.
+        source: The instruction to reword.
         candidates: Replies to each prompt.
-        count: Versions in each reply.
+        count: Versions asked for in each reply.
 
     Raises:
         InputError, EngineError: As `Endpoint.ask`.
@@ -118,7 +119,7 @@ def proposals(
 
 
 def _versions(reply: str, *, one: bool) -> list[str]:
-    """The versions that a reply holds."""
+    """The rewordings in a reply."""
     lines = [line for line in reply.strip().splitlines() if not _COMMENT.match(line.strip())]
     texts = ["\n".join(lines)] if one else [_MARK.sub("", line) for line in lines]
     bare = [t.strip().strip('"').strip().replace("\\n", "\n") for t in texts]

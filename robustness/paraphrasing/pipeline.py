@@ -1,7 +1,7 @@
-"""Instructions -> a collection file of their paraphrases, and a report of what was left out.
+"""Paraphrases instructions into a collection file, with a report of the refused candidates.
 
-Refuses to know how paraphrases are made, and to paraphrase unobserved-test. The report has no
-time in it: equal offline runs write equal bytes.
+Instructions of the unobserved-test collection are not paraphrased, so that no training data derives
+from them. The report holds no times: equal offline runs write identical files.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +14,7 @@ from robustness.data import instructions
 from robustness.data.instructions import UNOBSERVED_DEVELOPMENT, UNOBSERVED_TEST
 from robustness.errors import InputError
 from robustness.paraphrasing import llm_paraphraser, rule_based
-from robustness.paraphrasing.candidate_filter import Entails, Gate, Ground, Refusal
+from robustness.paraphrasing.candidate_filter import CandidateFilter, Entails, Ground, Refusal
 from robustness.paraphrasing.chat_endpoint import Endpoint
 from robustness.paraphrasing.token_cost import Bill, Prices, bill
 from robustness.storage import files
@@ -24,12 +24,12 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Offline:
-    """The grammar and the lexicon."""
+class RuleBased:
+    """Paraphrases made by rules, without a model."""
 
     seed: int = 0
     most: int = rule_based.PER_INSTRUCTION
-    """How many are kept of one instruction at the most."""
+    """Largest number of paraphrases that are kept for one instruction."""
 
     @property
     def name(self) -> str:
@@ -44,13 +44,14 @@ class Offline:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A model behind an address."""
+class ModelBased:
+    """Paraphrases made by a chat model behind an address."""
 
     endpoint: Endpoint
     candidates: int = llm_paraphraser.CANDIDATES
+    """Replies to each prompt."""
     most: int | None = None
-    """How many are kept of one instruction at the most; None: all that pass."""
+    """Largest number of paraphrases that are kept for one instruction; None: all that pass."""
 
     @property
     def name(self) -> str:
@@ -66,21 +67,23 @@ class Served:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What would be asked."""
+    """The requests that paraphrasing would send, in numbers."""
 
     made_by: str
+    """Name of the paraphraser."""
     sources: int
+    """Number of instructions to paraphrase."""
     requests: int
-    """At the most; 0 offline."""
+    """Number of requests at most; 0 without a model."""
     known: int
-    """Of those, replies that an earlier run left on disk."""
+    """Number of these whose replies an earlier run kept on disk."""
     characters: int
-    """Of the messages that are not known yet."""
+    """Total length of the messages that are still to be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """A candidate that was not kept."""
+    """A refused candidate."""
 
     of: str
     """Id of the instruction that it paraphrases."""
@@ -89,30 +92,33 @@ class Left:
     ground: Ground
     reason: str
     times: int
-    """How often the same text came up."""
+    """How often the same text was proposed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What was written."""
+    """Summary of the paraphrases that were written."""
 
     out: Path
+    """The collection file."""
     report: Path
     made_by: str
     sources: int
+    """Number of instructions that were paraphrased."""
     kept: int
+    """Number of paraphrases that were written."""
     without: int
-    """Instructions of which no candidate passed."""
+    """Number of instructions without any valid paraphrase."""
     left: Mapping[str, int]
-    """Ground -> candidates left out for it."""
+    """Ground -> number of candidates refused for it."""
     bill: Bill | None = None
 
 
 def checked(sources: Sequence[Instruction]) -> list[Instruction]:
-    """The instructions to paraphrase, the first of equal ones.
+    """The instructions to paraphrase, without repetitions.
 
     Raises:
-        InputError: There is none, or one belongs to unobserved-test.
+        InputError: There are none, or one belongs to unobserved-test.
     """
     found = {i.id: i for i in sources}
     if not found:
@@ -127,15 +133,19 @@ def checked(sources: Sequence[Instruction]) -> list[Instruction]:
 
 
 def kept_apart(own: Sequence[Instruction]) -> list[Instruction]:
-    """What no paraphrase may come near: both unobserved sets, and the user's own."""
+    """Instructions that no paraphrase may be a near-duplicate of.
+
+    Args:
+        own: Instructions that the user keeps apart, besides both shipped unobserved collections.
+    """
     shipped = (UNOBSERVED_DEVELOPMENT, UNOBSERVED_TEST)
     return [*(i for name in shipped for i in instructions.builtin(name)), *own]
 
 
-def plan(sources: Sequence[Instruction], maker: Offline | Served) -> Plan:
-    """What paraphrasing would ask; asks nothing."""
+def plan(sources: Sequence[Instruction], maker: RuleBased | ModelBased) -> Plan:
+    """Counts the requests that paraphrasing would send; sends none."""
     asked: list[tuple[str, int]] = []
-    if isinstance(maker, Served):
+    if isinstance(maker, ModelBased):
         asked = [
             (message, candidate)
             for source in sources
@@ -154,7 +164,7 @@ def plan(sources: Sequence[Instruction], maker: Offline | Served) -> Plan:
 
 def write(
     sources: Sequence[Instruction],
-    maker: Offline | Served,
+    maker: RuleBased | ModelBased,
     out: Path,
     *,
     answer_spaces: Mapping[str, Sequence[str]],
@@ -164,24 +174,24 @@ def write(
     prices: Prices | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Receipt:
-    """Paraphrases instructions, and writes what passes with its report beside it.
+    """Paraphrases instructions, and writes the valid paraphrases and a report.
 
     Args:
-        sources: See `checked`.
-        maker: Who proposes.
+        sources: The instructions, see `checked`.
+        maker: The paraphraser.
         out: The collection file; the report is `NAME.report.json` beside it.
-        answer_spaces: Task -> canonical options, where they are fixed.
-        apart: See `kept_apart`.
+        answer_spaces: Task -> canonical options, where they are the same for all inputs.
+        apart: Instructions to stay away from, see `kept_apart`.
         entails: A judge of meaning, or None.
-        observed: Whether the paraphrases count as observed (for `index add`).
-        prices: Of a served model's tokens.
+        observed: Whether the paraphrases are marked as observed (for `index add`).
+        prices: Prices of the model's tokens.
         on_progress: Called after each instruction with (what, done, total).
 
     Raises:
-        InputError: Nothing passed (the report says why), or see `Endpoint.ask`.
-        EngineError: See there; what was answered is kept, the same call goes on.
+        InputError: No candidate is valid (the report says why), or see `Endpoint.ask`.
+        EngineError: See `Endpoint.ask`; replies so far are kept, and the same call resumes.
     """
-    gate = Gate(sources, apart=apart, entails=entails)
+    gate = CandidateFilter(sources, apart=apart, entails=entails)
     kept: list[tuple[str, Instruction]] = []
     left: list[Left] = []
     for done, source in enumerate(sources, start=1):
@@ -193,7 +203,7 @@ def write(
         if on_progress is not None:
             on_progress("paraphrasing", done, len(sources))
     cost = None
-    if isinstance(maker, Served):
+    if isinstance(maker, ModelBased):
         asked = maker.endpoint
         cost = bill(asked.now, asked.all, retries=asked.retries, kept=len(kept), prices=prices)
     receipt = Receipt(
@@ -207,9 +217,10 @@ def write(
 
 
 def _paraphrased(
-    gate: Gate, source: Instruction, maker: Offline | Served, options: tuple[str, ...]
+    gate: CandidateFilter, source: Instruction, maker: RuleBased | ModelBased,
+    options: tuple[str, ...],
 ) -> tuple[list[Instruction], list[Left]]:
-    """What passes of one instruction, and what does not, each text once."""
+    """The valid paraphrases of one instruction, and its refused candidates, each text once."""
     refused: dict[str, list[tuple[Instruction, Refusal]]] = defaultdict(list)
     passed = gate.through(
         source, maker.proposals(source, options), options=options, most=maker.most,
@@ -241,6 +252,6 @@ def _save(
     files.write_json(receipt.report, document)
     if not kept:
         raise InputError(
-            f"no candidate of {receipt.sources} instructions passed; {receipt.report} says why"
+            f"no paraphrase of {receipt.sources} instructions is valid; {receipt.report} says why"
         )
     instructions.write_collection(receipt.out, [made for _, made in kept])

@@ -1,6 +1,8 @@
-"""Paraphrases of instruction templates from a grammar and a lexicon, without a model or a network.
+"""Paraphrases instruction templates by rules and word lists, without a model or a network.
 
-Refuses to know tasks' inputs and every collection but the one it is given.
+A template is parsed (`template_parser`), its request is put into another grammatical form
+(`grammar`), words are replaced by synonyms (`lexicon`), and the parts get a new layout.
+Candidates are then filtered (`candidate_filter`).
 """
 
 import random
@@ -10,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from robustness.data.instructions import PARAPHRASES
 from robustness.data.prompts import OPTION_FORMATS, answers_by_letter, placeholders
 from robustness.paraphrasing import grammar, lexicon, template_parser
-from robustness.paraphrasing.candidate_filter import Gate, readable, words_of
+from robustness.paraphrasing.candidate_filter import CandidateFilter, readable, words_of
 from robustness.paraphrasing.template_parser import Outline
 from robustness.types import Instruction
 
@@ -36,7 +38,7 @@ _ONE_WORD = re.compile(r"\b(?:one|single) word\b", re.I)
 
 
 def _hide(text: str, words: Sequence[str]) -> tuple[str, list[str]]:
-    """Placeholders, quotations and label words replaced by marks that no synonym touches."""
+    """Replaces placeholders, quotations and label words by marks, which no synonym changes."""
     kept: list[str] = []
 
     def mark(match: re.Match[str]) -> str:
@@ -49,7 +51,7 @@ def _hide(text: str, words: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def reword(text: str, words: Sequence[str], share: float, rng: random.Random) -> str:
-    """Synonyms in place of about `share` of the words that have some; label words stay."""
+    """Replaces about a share of the words that have synonyms; label words are left as they are."""
     hidden, kept = _hide(text, words)
     memory: dict[str, str] = {}
 
@@ -70,7 +72,7 @@ def reword(text: str, words: Sequence[str], share: float, rng: random.Random) ->
 
 
 def _side(sentence: str, letters: bool, rng: random.Random) -> str:
-    """A sentence beside the asking one, in other words."""
+    """Rewords a sentence beside the one that asks; '' leaves it out."""
     if _LETTER.search(sentence) and len(sentence) < 50:
         return rng.choice(lexicon.BY_LETTER) if letters else ""
     if _ONE_WORD.search(sentence) and len(sentence) < 40:
@@ -94,7 +96,7 @@ def _side(sentence: str, letters: bool, rng: random.Random) -> str:
 def _prose(
     found: Outline, words: Sequence[str], letters: bool, rng: random.Random
 ) -> tuple[str, str]:
-    """The sentences that ask in their new wording, and an unfinished closing sentence or ''."""
+    """The reworded sentences, and an unfinished sentence that closes the template or ''."""
     share = rng.choice((0.3, 0.5, 0.7, 0.9))
     close = ""
     asked = ""
@@ -128,7 +130,7 @@ def _prose(
 def _labels(
     source: Instruction, options: Sequence[str], rng: random.Random
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """New label words: the instruction's mapping, and what to replace in its text."""
+    """New label words: canonical option -> word, and old word -> new word for the text."""
     same = dict(source.label_words)
     words = words_of(source, options)
     visible = "options" in placeholders(source.text) or all(readable(w, source.text) for w in words)
@@ -163,7 +165,7 @@ def _format(source: Instruction, rng: random.Random) -> str:
 def candidate(
     source: Instruction, options: Sequence[str], seed: int, rng: random.Random
 ) -> Instruction:
-    """One paraphrase, not yet checked."""
+    """One candidate paraphrase, not yet filtered."""
     found = template_parser.outline(source.text)
     if rng.random() < 0.7:
         found = template_parser.detach(found, rng)
@@ -188,13 +190,13 @@ def candidate(
 def proposals(
     source: Instruction, options: Sequence[str], seed: int, count: int
 ) -> Iterator[Instruction]:
-    """Paraphrases of one instruction, not yet checked; so many that `count` should pass.
+    """Candidate paraphrases of one instruction, not yet filtered.
 
     Args:
-        source: What to paraphrase.
-        options: The task's canonical options, where they are fixed.
-        seed: Of every choice.
-        count: How many are wanted in the end.
+        source: The instruction to paraphrase.
+        options: The task's canonical options, where they are the same for all inputs.
+        seed: Seed of all random choices.
+        count: How many valid ones are wanted; 40 times as many candidates are proposed.
     """
     rng = random.Random(f"{seed}-{source.id}")
     for _ in range(_TRIES * count):
@@ -208,20 +210,20 @@ def paraphrase(
     per_instruction: int = PER_INSTRUCTION,
     answer_spaces: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Instruction]:
-    """Diverse valid paraphrases of instructions; equal arguments give equal results.
+    """Valid paraphrases of instructions; equal arguments give equal results.
 
     Args:
-        observed: What to paraphrase; no paraphrase is a near duplicate of any of them.
-        seed: Of every choice.
-        per_instruction: How many are wanted for each; fewer where the gate lets fewer pass.
-        answer_spaces: Task -> canonical options, where they are fixed: lets label words change,
-            and be protected in instructions that write them out.
+        observed: The instructions to paraphrase.
+        seed: Seed of all random choices.
+        per_instruction: How many are wanted for each instruction; fewer where fewer are valid.
+        answer_spaces: Task -> canonical options, where they are the same for all inputs. They
+            allow label words to be changed, and protect them in instructions that name them.
 
     Returns:
-        Paraphrases in the order of their sources, at most `per_instruction` for each, none within
-        `near_duplicates.NEAR` of a source or of another paraphrase.
+        Paraphrases in the order of their sources, at most `per_instruction` for each, none of them
+        a near-duplicate of a source or of another paraphrase.
     """
-    gate = Gate(observed)
+    gate = CandidateFilter(observed)
     made: list[Instruction] = []
     for source in observed:
         options = tuple((answer_spaces or {}).get(source.task or "", ()))

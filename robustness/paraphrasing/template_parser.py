@@ -1,6 +1,6 @@
-"""A template taken apart into what asks, fields, options and cue, and put together anew.
+"""Parses a template into its request, input fields, options and cue, and assembles a new one.
 
-Refuses to know synonyms and label words.
+Does not handle the wording of the request; see `grammar` and `rule_based`.
 """
 
 import random
@@ -39,28 +39,30 @@ _GENERIC_CUE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """A template taken apart."""
+    """The parts of a template."""
 
     fields: tuple[tuple[str, str], ...]
     """(marker, placeholder name) of the blocks of input, in order."""
     sentences: tuple[str, ...]
-    """What asks, without `core`; a placeholder may stand inside."""
+    """The sentences of the request without `core`; they may contain placeholders."""
     core: Core | None
-    """The sentence that asks for the answer, or None: then `sentences` are kept in order."""
+    """The sentence that asks for the answer, parsed; None where none could be parsed."""
     core_text: str
+    """That sentence as it was written."""
     core_at: int
-    """Where the core stood among the sentences."""
+    """Its position among the sentences."""
     listed: bool
-    """There is a block of options."""
+    """Whether there is a list of options."""
     cue: str
+    """What ends the template, e.g. `Answer:`."""
 
     def filler(self, number: int) -> bool:
-        """Whether a sentence only says that there is something to read."""
+        """Whether a sentence only announces the input, e.g. `Read the text below.`."""
         return bool(_FILLER.match(self.sentences[number]))
 
 
 def _lines(template: str) -> list[str]:
-    """Lines, with blocks of input split from the prose around them."""
+    """The lines of a template, with input fields separated from the sentences around them."""
     found: list[str] = []
     for raw in template.splitlines():
         line = raw.strip()
@@ -105,7 +107,7 @@ def _cue_core(cue: str) -> Core:
 
 
 def outline(template: str) -> Outline:
-    """Takes a template apart."""
+    """Parses a template into its parts."""
     lines = _lines(template)
     fields: list[tuple[str, str]] = []
     prose: list[str] = []
@@ -160,7 +162,7 @@ def outline(template: str) -> Outline:
 
 
 def detach(found: Outline, rng: random.Random) -> Outline:
-    """Moves a quoted input out of the asking sentence into a block of its own, where it can be."""
+    """Moves an input field out of the sentence that asks into its own block, where possible."""
     match = re.search(_BODY_PATTERN, found.core_text)
     if found.core is None or match is None or found.core_text.count("{") > 1:
         return found
@@ -180,7 +182,7 @@ def _marker(marker: str, name: str, rng: random.Random) -> str:
 
 
 def _point(text: str, before: bool) -> str:
-    """Words like 'below' put right for where the input stands."""
+    """Corrects words such as 'below' and 'above' for the position of the input."""
     if before:
         text = re.sub(r"\b([Tt])he following (?=[a-z])(?!is |was )", r"\1he ", text)
         text = re.sub(r"\bthe following\b", "this", text)
@@ -192,14 +194,14 @@ def _point(text: str, before: bool) -> str:
 def assemble(
     found: Outline, asks: str, *, open_end: str, letters: bool, rng: random.Random
 ) -> str:
-    """A template from an outline's fields and options and from newly worded prose.
+    """Assembles a template from an outline and a reworded request, in a layout drawn at random.
 
     Args:
-        found: Gives the fields and whether options are listed.
-        asks: The sentences that ask, in their new wording; may be empty when `open_end` is not.
-        open_end: An unfinished sentence that closes the template, or empty for a cue.
+        found: The fields, and whether options are listed.
+        asks: The reworded request; may be empty where `open_end` is not.
+        open_end: An unfinished sentence that ends the template; empty: a cue ends it.
         letters: Whether the answer is a letter.
-        rng: Draws the layout.
+        rng: Random choices of the layout.
     """
     style = rng.choice(lexicon.FIELD_STYLES)
     fields = list(found.fields)

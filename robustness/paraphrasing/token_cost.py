@@ -1,6 +1,6 @@
-"""What a served model's replies cost: tokens as its server counts them, and money at given prices.
+"""Counts what a chat model's replies cost: tokens as its server reports them, and money.
 
-Refuses to know prices, and to guess tokens that a server does not count.
+The user gives the prices. Tokens that a server does not report are not estimated.
 """
 
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What replies cost, in tokens as the server counts them."""
+    """Number of replies and of their tokens, as the server reports them."""
 
     replies: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     uncounted: int = 0
-    """Replies whose `usage` the server did not give; their tokens are not in the sums."""
+    """Number of replies without `usage`; their tokens are not in the sums."""
 
     def plus(self, reply: dict[str, Any]) -> "Spent":
-        """With one more reply, as the journal keeps it."""
+        """The counts with one more reply, given as the cache stores it."""
         counted = reply["prompt_tokens"] is not None and reply["completion_tokens"] is not None
         return Spent(
             replies=self.replies + 1,
@@ -31,29 +31,29 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """Money a million tokens, in the user's own currency."""
+    """Prices of a million tokens, in any currency."""
 
     prompt: float
     completion: float
 
     def of(self, spent: Spent) -> float:
-        """What replies cost."""
+        """The price of some replies."""
         tokens = spent.prompt_tokens * self.prompt + spent.completion_tokens * self.completion
         return tokens / 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """What a served model cost."""
+    """The cost of the paraphrases that a chat model made."""
 
     now: Spent
-    """Asked by this run."""
+    """Replies requested by this run."""
     behind: Spent
-    """All replies behind the file, those of earlier runs too."""
+    """All replies that the file was made from, including those of earlier runs."""
     retries: int
     tokens_per_paraphrase: float | None
-    """Tokens behind the file, prompt and completion, for each paraphrase kept; None where the
-    server did not count all of them."""
+    """Prompt and completion tokens of all replies, divided by the number of paraphrases kept; None
+    where the server did not report all tokens."""
     money_now: float | None = None
     money_behind: float | None = None
 
@@ -61,14 +61,14 @@ class Bill:
 def bill(
     now: Spent, behind: Spent, *, retries: int, kept: int, prices: Prices | None = None
 ) -> Bill:
-    """What paraphrases cost.
+    """Sums up the cost of paraphrases.
 
     Args:
-        now: Asked by this run.
-        behind: All replies behind the paraphrases.
-        retries: Requests that were sent again.
-        kept: Paraphrases that came of it.
-        prices: None: money is not counted.
+        now: Replies requested by this run.
+        behind: All replies that the paraphrases were made from.
+        retries: Number of requests that were repeated.
+        kept: Number of paraphrases that were kept.
+        prices: Prices of the tokens; None: no money is computed.
     """
     tokens = behind.prompt_tokens + behind.completion_tokens
     priced = None if behind.uncounted else prices

@@ -1,1 +1,1 @@
-"""Intervals, paired tests and sensitivity statistics."""
+"""Confidence intervals, paired tests, sensitivity to the instruction, near-duplicate texts."""

@@ -1,6 +1,15 @@
-"""Intervals and tests: Wilson, paired bootstrap over instructions and inputs, McNemar, Holm.
+"""Confidence intervals and tests: Wilson, paired bootstrap, exact McNemar, Holm's correction.
 
-Refuses to know models and tasks: arrays of correct answers come in, in [0, 1].
+Everything takes tables of correct answers (or scores in [0, 1]) with instructions as rows and
+inputs as columns.
+
+The bootstrap resamples both rows and columns, since a result should hold for other instructions
+and other inputs than those measured. Drawing I rows with replacement from I is the same as giving
+row i the weight w_i = (times drawn) / I, where the counts are multinomial; likewise v_j for the
+columns. The mean of a resampled table D is then w D v, so that all draws are one einsum and no
+table is copied. The interval runs between the quantiles of these means (percentile bootstrap).
+Conditions that are measured on the same cells are subtracted first and resampled together (paired):
+what makes a row or column easy for both cancels out.
 """
 
 from collections.abc import Sequence
@@ -16,12 +25,12 @@ from robustness.errors import InputError
 
 BoolArray = npt.NDArray[np.bool_]
 Scores = BoolArray | npt.NDArray[np.float64]
-"""Right or wrong, or scores in [0, 1]."""
+"""A table of right (True) and wrong answers, or of scores in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A value with its interval, in the unit of what it was made from."""
+    """A value with its confidence interval, in the unit of the data that it was computed from."""
 
     value: float
     low: float
@@ -29,21 +38,26 @@ class Estimate:
 
     @property
     def points(self) -> "Estimate":
-        """A share as points (0 to 100)."""
+        """The same with shares in [0, 1] turned into points (0 to 100)."""
         return Estimate(value=self.value * 100, low=self.low * 100, high=self.high * 100)
 
 
 def wilson(correct: int, n: int, *, coverage: float = 0.95) -> Estimate:
-    """Accuracy in [0, 1] with Wilson's interval.
+    """Accuracy in [0, 1] with Wilson's score interval.
+
+    Args:
+        correct: Number of right answers.
+        n: Number of answers.
+        coverage: Nominal coverage of the interval.
 
     Raises:
-        InputError: There is nothing to take the accuracy of.
+        InputError: `n` is 0.
     """
     if n <= 0:
         raise InputError("the accuracy of no answers is undefined; give labelled inputs")
     low, high = proportion_confint(correct, n, alpha=1.0 - coverage, method="wilson")
     value = correct / n
-    # Rounding can leave the end a hair inside of 0 or 1, where the value is.
+    # At 0 or 1 the interval ends at the value; rounding could leave the end just inside.
     return Estimate(value=value, low=min(float(low), value), high=max(float(high), value))
 
 
@@ -55,14 +69,17 @@ def paired_bootstrap(
     draws: int = 2000,
     coverage: float = 0.95,
 ) -> Estimate:
-    """Mean of first minus second on identical cells, resampling instructions and inputs.
+    """Mean difference between two conditions on the same cells, with its bootstrap interval.
 
     Args:
-        first: (I, N) bool, correct or not, instructions by inputs.
-        second: The same cells under the other condition; a dimension of 1 is broadcast.
-        rng: Where chance comes from.
-        draws: Bootstrap samples.
-        coverage: Of the percentile interval.
+        first: (I, N) bool: right or not, instructions by inputs.
+        second: The same cells under the other condition; a dimension of size 1 is broadcast.
+        rng: Random numbers of the bootstrap.
+        draws: Number of bootstrap samples.
+        coverage: Nominal coverage of the percentile interval.
+
+    Returns:
+        The mean of `first` minus `second`, in [-1, 1].
 
     Raises:
         InputError: There are no cells, or the shapes differ.
@@ -77,16 +94,17 @@ def paired_bootstrap_mean(
     draws: int = 2000,
     coverage: float = 0.95,
 ) -> Estimate:
-    """Mean over tasks of first minus second, resampling each task's instructions and inputs.
+    """Mean over tasks of the difference between two conditions, with its bootstrap interval.
 
     Args:
-        pairs: A (first, second) a task, see `paired_bootstrap`. The tasks themselves are fixed.
-        rng: Where chance comes from.
-        draws: Bootstrap samples.
-        coverage: Of the percentile interval.
+        pairs: One (first, second) per task, see `paired_bootstrap`. Each task's instructions and
+            inputs are resampled; the set of tasks is fixed.
+        rng: Random numbers of the bootstrap.
+        draws: Number of bootstrap samples.
+        coverage: Nominal coverage of the percentile interval.
 
     Raises:
-        InputError: There are no tasks or no cells, or the shapes of a task differ.
+        InputError: There are no tasks or no cells, or a task's two tables differ in shape.
     """
     if not pairs:
         raise InputError("the mean difference over no tasks is undefined")
@@ -115,9 +133,9 @@ def _difference(first: Scores, second: Scores) -> npt.NDArray[np.float64]:
 def _resampled(
     difference: npt.NDArray[np.float64], rng: np.random.Generator, draws: int
 ) -> npt.NDArray[np.float64]:
-    """(draws,) means with rows and columns drawn again."""
+    """(draws,) means of an (I, N) table with rows and columns resampled: w D v for each draw."""
     rows, columns = difference.shape
-    # A resample is a weighting of rows and columns, so each draw is one bilinear product.
+    # (draws, I) and (draws, N): how often each row and column is drawn, as weights that sum to 1.
     row_weights = rng.multinomial(rows, np.full(rows, 1.0 / rows), size=draws) / rows
     column_weights = rng.multinomial(columns, np.full(columns, 1.0 / columns), size=draws) / columns
     return np.asarray(
@@ -126,7 +144,15 @@ def _resampled(
 
 
 def mcnemar(first: BoolArray, second: BoolArray) -> float:
-    """Exact McNemar p-value for two conditions on the same inputs, (N,) bool each.
+    """Two-sided p-value of the exact McNemar test for two conditions on the same inputs.
+
+    Only the inputs count on which the conditions differ. If neither condition were better, each of
+    these would favour either one with probability 1/2, so the number that the first wins is
+    binomial(gained + lost, 1/2).
+
+    Args:
+        first: (N,) bool: right or not.
+        second: (N,) bool: the same inputs under the other condition.
 
     Raises:
         InputError: There are no inputs, or the lengths differ.
@@ -143,7 +169,12 @@ def mcnemar(first: BoolArray, second: BoolArray) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values, in order; empty for none."""
+    """Holm's adjusted p-values, in the order given; an empty list for no p-values.
+
+    Of m p-values the k-th smallest is multiplied by m - k + 1, and no adjusted value is below that
+    of a smaller one. Rejecting what is below alpha keeps the chance of any false rejection in the
+    family below alpha, whatever the dependence between the tests.
+    """
     if not p_values:
         return []
     return [float(p) for p in multipletests(list(p_values), method="holm")[1]]
@@ -156,15 +187,15 @@ def gap_mean(
     draws: int = 2000,
     coverage: float = 0.95,
 ) -> Estimate:
-    """Mean over tasks of first minus second, where the two hold different instructions.
+    """Mean over tasks of the difference in mean accuracy between two sets of instructions.
 
     Args:
-        pairs: A (first, second) a task, (I, N) and (J, N) on the same N inputs, right or not, or a
-            share in [0, 1]. Inputs are drawn again together, the instructions of each side apart;
-            the tasks are fixed.
-        rng: Where chance comes from.
-        draws: Bootstrap samples.
-        coverage: Of the percentile interval.
+        pairs: One (first, second) per task, (I, N) and (J, N) on the same N inputs: right or not,
+            or scores in [0, 1]. Inputs are resampled for both sets together, the instructions of
+            each set independently; the set of tasks is fixed.
+        rng: Random numbers of the bootstrap.
+        draws: Number of bootstrap samples.
+        coverage: Nominal coverage of the percentile interval.
 
     Raises:
         InputError: There are no tasks or no cells, or the inputs of a task differ in number.
@@ -181,6 +212,7 @@ def gap_mean(
         if not first.size or not second.size:
             raise InputError("a set without instructions or inputs has no accuracy to compare")
         n = first.shape[1]
+        # One set of column weights (draws, N) for both sides, row weights for each: w A v - u B v.
         columns = rng.multinomial(n, np.full(n, 1.0 / n), size=draws) / n
         sides = []
         for side in (first, second):
@@ -201,18 +233,22 @@ def paired_bootstrap_runs(
     draws: int = 2000,
     coverage: float = 0.95,
 ) -> Estimate:
-    """Mean over tasks and runs of each run minus the original, resampling runs as well.
+    """Mean difference between several training runs and the original, resampling runs as well.
 
     Args:
-        tasks: (runs, original) a task: S tables (I, N) bool, one a run (a seed), and the
-            original's on the same cells. A run is drawn again for all tasks together, instructions
-            and inputs a task; with one run only those move.
-        rng: Where chance comes from.
-        draws: Bootstrap samples.
-        coverage: Of the percentile interval.
+        tasks: One (runs, original) per task: S tables (I, N) bool, one for each run (seed), and
+            the original model's table on the same cells. Runs are resampled for all tasks
+            together, instructions and inputs within each task; a single run is not resampled.
+        rng: Random numbers of the bootstrap.
+        draws: Number of bootstrap samples.
+        coverage: Nominal coverage of the percentile interval.
+
+    Returns:
+        The mean over tasks and runs of run minus original.
 
     Raises:
-        InputError: There are no tasks, no runs or no cells, or tables or runs do not match.
+        InputError: There are no tasks, no runs or no cells, or the shapes or the numbers of runs
+            differ.
     """
     counts = {len(runs) for runs, _ in tasks}
     if len(counts) != 1 or 0 in counts:
@@ -222,7 +258,9 @@ def paired_bootstrap_runs(
     values, samples = [], []
     for runs, original in tasks:
         each = [_difference(run, original) for run in runs]
-        # The same instructions and inputs are drawn for every run, as they share them.
+        # The runs were measured on the same cells, so every run gets the same row and column
+        # weights: the generator is put back before each. `moved` holds S arrays of shape (draws,);
+        # `chosen` (draws, S) weights the runs.
         state = rng.bit_generator.state
         moved = []
         for difference in each:

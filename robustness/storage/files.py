@@ -1,7 +1,4 @@
-"""Files that are whole or absent: atomic writes, and checks when reading.
-
-Refuses to know what the files mean.
-"""
+"""Writes files atomically (a reader finds the whole file or none) and reads JSON with checks."""
 
 import csv
 import dataclasses
@@ -21,7 +18,11 @@ from robustness.errors import CorruptFileError, MismatchError, NotFoundError
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path` and renames it there when the block succeeds."""
+    """Yields a temporary path beside `path`, and renames it to `path` when the block succeeds.
+
+    The file is flushed to the disk before the rename. When the block raises, `path` stays as it
+    was and the temporary file is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     os.close(handle)
@@ -37,7 +38,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def plain(value: object) -> Any:
-    """JSON-ready copy of dataclasses, numpy values, paths and containers of them."""
+    """A copy that `json` can write; a number that is not finite becomes None.
+
+    Args:
+        value: Dataclasses, numpy values, paths, and containers of them.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -56,14 +61,14 @@ def plain(value: object) -> Any:
 
 
 def write_json(path: Path, document: object) -> None:
-    """Writes one JSON document atomically."""
+    """Writes one JSON document atomically; see `plain` for what it may hold."""
     with atomic_path(path) as temporary:
         text = json.dumps(plain(document), ensure_ascii=False, indent=2)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(path: Path, *, schema: int | None = None) -> Any:
-    """Reads one JSON document.
+    """Reads one JSON document and checks its schema number.
 
     Args:
         path: The file.
@@ -91,14 +96,14 @@ def read_json(path: Path, *, schema: int | None = None) -> Any:
 
 
 def write_jsonl(path: Path, rows: Iterable[object]) -> None:
-    """Writes one JSON document a line, atomically."""
+    """Writes a JSON-lines file (one document per line) atomically."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as out:
         for row in rows:
             out.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
 
 def read_jsonl(path: Path) -> list[Any]:
-    """Reads one JSON document a line.
+    """Reads a JSON-lines file (one document per line); empty lines are skipped.
 
     Raises:
         NotFoundError: There is no such file.
@@ -123,7 +128,7 @@ def read_jsonl(path: Path) -> list[Any]:
 
 
 def write_csv(path: Path, columns: list[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Writes a CSV table atomically; undefined values are empty cells."""
+    """Writes a CSV table atomically; None and missing values become empty cells."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, columns)
         writer.writeheader()

@@ -1,7 +1,4 @@
-"""Who made a saved thing: commit, versions, seed, hardware, seconds.
-
-Refuses to know what the thing is.
-"""
+"""Collects the provenance of a saved file: command, commit, package versions, seed, hardware."""
 
 import os
 import platform
@@ -16,7 +13,7 @@ from robustness.types import Provenance
 
 _PACKAGES = ("torch", "transformers", "peft", "faiss-cpu", "numpy", "scikit-learn")
 _WRITTEN = ("assets/backbone", "assets/prefixes", "indexes")
-"""What the commands themselves write: no part of the source that a result came from."""
+"""Folders that the commands write; changes there do not make the source count as dirty."""
 _SOURCES = (":/", *(f":(top,exclude){path}" for path in _WRITTEN))
 
 
@@ -42,14 +39,21 @@ def _version(package: str) -> str:
 
 
 def hardware() -> str:
-    """Processor cores and architecture in words."""
+    """Number of cores, architecture and operating system, e.g. `2 cores, x86_64, Linux`."""
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
 
 
 def collect(
     *, schema: int, seed: int | None = None, seconds: float | None = None, device: str = ""
 ) -> Provenance:
-    """Provenance of something made now by this process."""
+    """Provenance of a file that this process writes now.
+
+    Args:
+        schema: Number of the file's format.
+        seed: Seed of the computation, where it has one.
+        seconds: How long it took.
+        device: Name of the device; empty: the processor is described.
+    """
     return Provenance(
         schema=schema,
         command=" ".join(["python -m robustness", *sys.argv[1:]]),

@@ -1,6 +1,6 @@
-"""Rows that are done, so that an interrupted run goes on where it stopped.
+"""A cache of results on disk, so that an interrupted run resumes where it stopped.
 
-Refuses to know what a row means: a key and a JSON document a line, appended.
+One JSON line per result, appended: `{"key": ..., "value": ...}`.
 """
 
 import json
@@ -13,14 +13,14 @@ from robustness.storage import files
 
 
 class Journal:
-    """Append-only JSON lines."""
+    """An append-only file of JSON lines that maps keys to results."""
 
     def __init__(self, path: Path | None, *, resume: bool) -> None:
-        """Opens the journal.
+        """Opens the file.
 
         Args:
-            path: None keeps nothing.
-            resume: Whether to take up what an interrupted run left; else it is forgotten.
+            path: The file; None: results are not kept.
+            resume: Whether to load what an earlier run left. False deletes it.
         """
         self._path = path
         self._done: dict[str, Any] = {}
@@ -41,7 +41,7 @@ class Journal:
                 row = json.loads(line)
                 done[str(row["key"])] = row["value"]
             except (json.JSONDecodeError, KeyError, TypeError):
-                # Cut off while it was written: that row is computed again.
+                # The line was cut off while it was written: its result is computed again.
                 continue
         if text and not text.endswith("\n"):
             with path.open("a", encoding="utf-8") as out:
@@ -52,15 +52,15 @@ class Journal:
         return len(self._done)
 
     def get(self, key: str) -> Any:
-        """What was kept for a key; None where nothing was."""
+        """The result kept under a key; None where there is none."""
         return self._done.get(key)
 
     def keep(self, key: str, value: object) -> None:
-        """Appends one row, on the disk when this returns."""
+        """Appends one result; it is flushed to the disk before this returns."""
         self.keep_all({key: value})
 
     def keep_all(self, rows: Mapping[str, object]) -> None:
-        """Appends rows by their keys, on the disk when this returns."""
+        """Appends several results by key; they are flushed to the disk before this returns."""
         if self._path is None or not rows:
             return
         lines = [

@@ -1,7 +1,4 @@
-"""KEY=VALUE from a command line, as fields of a configuration.
-
-Refuses to know which configurations there are.
-"""
+"""Parses KEY=VALUE arguments of a command line into fields of a configuration dataclass."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields
@@ -13,15 +10,19 @@ from robustness.errors import InputError
 
 
 def values(kind: type, settings: Sequence[str], *, fixed: Collection[str] = ()) -> dict[str, Any]:
-    """What some settings say, in the types of the fields.
+    """The values of some settings, converted to the types of the dataclass's fields.
 
     Args:
-        kind: A dataclass.
-        settings: `key=value` each.
-        fixed: Fields that are set in another way.
+        kind: The configuration dataclass.
+        settings: Texts of the form `key=value`.
+        fixed: Fields that may not be set in this way.
+
+    Returns:
+        Field name -> value, for the fields that are named.
 
     Raises:
-        InputError: There is no such key, or the value is not of its type.
+        InputError: The dataclass has no such field, it may not be set here, or the value does not
+            have the field's type.
     """
     types = {f.name: f.type for f in fields(kind) if f.name not in fixed}
     made: dict[str, Any] = {}

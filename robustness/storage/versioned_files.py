@@ -1,6 +1,8 @@
-"""The files that one manifest vouches for, written beside those of the manifest before.
+"""Replaces the files of a folder so that a reader always finds a consistent set.
 
-Refuses to know what is in them: a name, something that writes, a hash.
+A folder holds a manifest with the names and hashes of its other files. New files are written beside
+the old ones, then the manifest is replaced, then the old files are removed: a process that reads
+meanwhile finds the old set or the new one. Does not write the manifest; see `files.write_json`.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,14 +12,15 @@ from robustness.storage import files
 
 
 class Generation:
-    """Files of one folder that belong to a manifest that is written last."""
+    """The new files of one folder, written before the manifest that names them."""
 
     def __init__(self, folder: Path, before: Iterable[str] = ()) -> None:
-        """Writes nothing yet.
+        """Starts a new set of files; writes nothing yet.
 
         Args:
-            folder: Of the manifest.
-            before: Files that the manifest there names; they are left as they are until `settle`.
+            folder: The folder of the manifest.
+            before: Names of the files that the present manifest lists; they are left unchanged
+                until `settle`.
         """
         self._folder = folder
         self._before = frozenset(before)
@@ -27,12 +30,12 @@ class Generation:
         """Writes one file.
 
         Args:
-            name: The usual one; where the manifest before names other content so, the hash of
-                the content is put in front of the ending.
-            put: Writes to the path that it is given.
+            name: The wanted file name. Where the present manifest uses it for other content, the
+                first 12 digits of the new content's hash are put before the ending.
+            put: Writes the content to the path that it is given.
 
         Returns:
-            The name and the SHA-256.
+            The name that was used, and the SHA-256 in hexadecimal.
         """
         fresh = self._folder / f".{name}.new"
         with files.atomic_path(fresh) as temporary:
@@ -46,6 +49,6 @@ class Generation:
         return name, sha256
 
     def settle(self) -> None:
-        """Removes what only the manifest before named; the new one must be in its place."""
+        """Removes the old files that are no longer used; call it after writing the new manifest."""
         for name in self._before - self._written:
             (self._folder / name).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import gradio as gr
 from robustness import suggestions
 from robustness.data import tasks
 from robustness.errors import RobustnessError
-from robustness.paraphrasing.llm_paraphraser import ServedParaphraser
+from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
 from robustness.prediction.predictor import Rung
 from robustness.types import CompletionChunk, Example, GenerationSettings, Tier
 from robustness.workbench import Workbench
@@ -86,7 +86,7 @@ class TryTab:
     """Layout and handlers on one workbench."""
 
     def __init__(
-        self, workbench: Workbench, paraphraser: ServedParaphraser | None = None
+        self, workbench: Workbench, paraphraser: LlmParaphraser | None = None
     ) -> None:
         self._workbench = workbench
         self._paraphraser = paraphraser

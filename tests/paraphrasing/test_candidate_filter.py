@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from robustness.errors import InputError, NotFoundError
-from robustness.paraphrasing.candidate_filter import Gate, Ground
+from robustness.paraphrasing.candidate_filter import CandidateFilter, Ground
 from robustness.paraphrasing.entailment import Entailment
 from robustness.types import Instruction, TaskType
 
@@ -41,13 +41,14 @@ def candidate(text: str) -> Instruction:
 def test_what_may_not_be_used_is_refused_with_its_reason(
     text: str, ground: Ground, words: str
 ) -> None:
-    refusal = Gate([SOURCE], apart=[APART]).check(candidate(text), SOURCE, ("same", "other"))
+    checked = CandidateFilter([SOURCE], apart=[APART])
+    refusal = checked.check(candidate(text), SOURCE, ("same", "other"))
     assert refusal is not None
     assert refusal.ground is ground and words in refusal.reason
 
 
 def test_what_passed_keeps_its_near_duplicates_out() -> None:
-    opened = Gate([SOURCE])
+    opened = CandidateFilter([SOURCE])
     first = candidate("Tell me, yes or no: is {text_2} only another way to put {sentence1}?")
     second = candidate("Tell me, yes or no: is {text_2} just another way to put {sentence1}?")
     left: list[Ground] = []
@@ -65,7 +66,7 @@ def test_no_more_is_drawn_than_is_wanted() -> None:
             drawn.append(n)
             yield candidate(text)
 
-    assert len(Gate([SOURCE]).through(SOURCE, proposals(), most=1)) == 1
+    assert len(CandidateFilter([SOURCE]).through(SOURCE, proposals(), most=1)) == 1
     assert drawn == [0]
 
 
@@ -76,11 +77,11 @@ def test_a_changed_meaning_is_refused_in_either_direction(tiny_nli: Path) -> Non
     assert 0.0 < sure < 1.0
     assert sure == judge.both_ways(other.text, SOURCE.text)
     strict = Entailment(str(tiny_nli), threshold=min(0.999, sure + 1e-4))
-    refusal = Gate([SOURCE], entails=strict).check(other, SOURCE)
+    refusal = CandidateFilter([SOURCE], entails=strict).check(other, SOURCE)
     assert refusal is not None
     assert refusal.ground is Ground.MEANING and f"{sure:.2f}" in refusal.reason
     lenient = Entailment(str(tiny_nli), threshold=max(0.001, sure - 1e-4))
-    assert Gate([SOURCE], entails=lenient).check(other, SOURCE) is None
+    assert CandidateFilter([SOURCE], entails=lenient).check(other, SOURCE) is None
 
 
 def test_a_model_without_the_label_or_that_is_not_there_is_named(

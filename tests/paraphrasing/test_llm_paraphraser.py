@@ -4,7 +4,7 @@ import pytest
 
 from robustness import suggestions
 from robustness.errors import EngineError
-from robustness.paraphrasing.llm_paraphraser import PROMPTS, ServedParaphraser
+from robustness.paraphrasing.llm_paraphraser import PROMPTS, LlmParaphraser
 from robustness.types import Instruction, TaskType
 from robustness.workbench import Workbench
 from tests.paraphrasing.conftest import Stub
@@ -27,7 +27,7 @@ def test_what_is_not_a_valid_rewording_is_left_out(stub: type[Stub]) -> None:
             "",
         ]
     )
-    made = ServedParaphraser(url=stub.url, model="big", key="k").reword(ASKED, count=4)
+    made = LlmParaphraser(url=stub.url, model="big", key="k").reword(ASKED, count=4)
     assert made == [
         "Name the topic of this passage.\n{text}\nTopic:", "What is {text} about, in one word?"
     ]
@@ -41,9 +41,9 @@ def test_what_is_not_a_valid_rewording_is_left_out(stub: type[Stub]) -> None:
 def test_a_server_that_refuses_is_named(stub: type[Stub]) -> None:
     stub.status = 429
     with pytest.raises(EngineError, match="answered 429"):
-        ServedParaphraser(url=stub.url, model="big").reword(ASKED)
+        LlmParaphraser(url=stub.url, model="big").reword(ASKED)
     stub.status, stub.reply = 200, None
-    gone = ServedParaphraser(url="http://127.0.0.1:9/v1", model="big")
+    gone = LlmParaphraser(url="http://127.0.0.1:9/v1", model="big")
     with pytest.raises(EngineError, match="does not answer"):
         gone.reword(ASKED)
 
@@ -54,7 +54,7 @@ def test_a_served_models_rewordings_are_predicted_and_named(
     stub.reply = "Give the field that {text} is from."
     rows = suggestions.rewordings(
         workbench, ASKED.text, task="scene_topic", count=50,
-        paraphraser=ServedParaphraser(url=stub.url, model="big"),
+        paraphraser=LlmParaphraser(url=stub.url, model="big"),
     )
     (mine,) = (r for r in rows if r.source == "big")
     assert mine.text == stub.reply

@@ -120,7 +120,7 @@ def test_most_public_templates_that_it_has_not_seen_get_valid_paraphrases(tmp_pa
             given += instructions.read_collection(path)[:3]
     given = pipeline.checked(given)
     assert len(given) > 12
-    pipeline.write(given, pipeline.Offline(0, 2), tmp_path / "p.jsonl", answer_spaces={})
+    pipeline.write(given, pipeline.RuleBased(0, 2), tmp_path / "p.jsonl", answer_spaces={})
     made = checked(tmp_path / "p.jsonl", given)
     assert len(made) > len(given)
 
@@ -219,7 +219,7 @@ def test_an_nli_model_is_asked_and_named_in_the_report(
     code, _, told = served_run(
         stub, out, "--nli", str(tiny_nli), "--nli-threshold", "0.999999", capsys=capsys
     )
-    assert code == 2 and "no candidate of 1 instructions passed" in told
+    assert code == 2 and "no paraphrase of 1 instructions is valid" in told
     report = json.loads((tmp_path / "p.report.json").read_text())
     assert report["entailment"] == {"model": str(tiny_nli), "threshold": 0.999999}
     assert {row["ground"] for row in report["left"]} >= {"changed meaning"}
@@ -241,7 +241,7 @@ def test_what_is_written_is_taken_by_quantiles_and_evaluate(tmp_path: Path) -> N
     topic = tasks.builtin("scene_topic")
     source = unseen(FIELD, topic.task_type, task=topic.id)
     out = tmp_path / "p.jsonl"
-    pipeline.write([source], pipeline.Offline(0, 6), out, answer_spaces={}, observed=True)
+    pipeline.write([source], pipeline.RuleBased(0, 6), out, answer_spaces={}, observed=True)
     made = instructions.read_collection(out)
     assert made and all(i.observed for i in made)
     pool, left = runner.pool(topic, out)

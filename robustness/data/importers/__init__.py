@@ -1,1 +1,1 @@
-"""Where collections of instructions come from: one source a file."""
+"""Importers of instruction collections, one module per source format."""

@@ -1,7 +1,6 @@
-"""Alpaca and self-instruct files: `alpaca_data.json` and `seed_tasks.jsonl`.
+"""Imports Alpaca and self-instruct files: `alpaca_data.json` and `seed_tasks.jsonl`.
 
-Refuses to know how the outputs were made; instructions are taken, inputs and outputs only tell
-what kind of answer is asked for.
+Only the instructions are imported; their inputs and outputs serve to infer the task type.
 """
 
 import json
@@ -23,7 +22,7 @@ EXPECTED = (
     "(alpaca_data.json), or `instruction` and `instances` (seed_tasks.jsonl)"
 )
 _LABEL_WORDS = 4
-"""Outputs of more words are no labels."""
+"""Most words of an output that can be a label."""
 _LISTED = re.compile(
     r"(?:^|[\s(])\(?[Aa][).:][\s\S]{1,300}?[\s(]\(?[Bb][).:]|(?:^|\s)1[).:][\s\S]{1,300}?\s2[).:]"
 )
@@ -38,21 +37,21 @@ _YES_NO = frozenset({"yes", "no", "true", "false"})
 
 
 def read(path: Path, task_type: TaskType | None = None) -> Imported:
-    """Reads a JSON or JSON-lines file, or all below a folder.
+    """Imports a JSON or JSON-lines file, or all such files below a folder.
 
     Args:
         path: `alpaca_data.json`, `seed_tasks.jsonl`, or a folder with such files.
-        task_type: Overrides the inferred type.
+        task_type: Task type of all entries; None: inferred for each.
 
     Raises:
-        InputError: It is not of the format.
-        NotFoundError: There is nothing to read.
+        InputError: The file does not have the format.
+        NotFoundError: There is no such file.
     """
     return folders.gather(SOURCE, path, ("*.json", "*.jsonl"), _read, task_type)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """Place and entry; a line that is not JSON is the reason as text."""
+    """(place, entry) pairs; for a line that is not JSON the entry is the reason as a text."""
     text = folders.text_of(path)
     if text.lstrip().startswith("["):
         for number, row in enumerate(folders.json_of(path, EXPECTED), start=1):
@@ -95,7 +94,7 @@ def _read(path: Path, gathered: Gathering) -> None:
 
 
 def _instances(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Inputs and outputs of an entry."""
+    """(input, output) pairs of an entry; the input is empty where there is none."""
     found = row.get("instances", [row])
     if not isinstance(found, list):
         raise UnreadableError("its `instances` are no list")
@@ -111,13 +110,13 @@ def _instances(row: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _answers(row: Mapping[str, Any], pairs: list[tuple[str, str]]) -> Answers:
-    """What instruction, inputs and outputs tell about the answers."""
+    """What is known of the answers from the instruction and from its inputs and outputs."""
     text = row["instruction"]
     outputs = [output.strip(" .\n").casefold() for _, output in pairs if output]
     short = bool(outputs) and all(len(o.split()) <= _LABEL_WORDS for o in outputs)
     labelled = row.get("is_classification")
     letter = bool(outputs) and all(_LETTER.fullmatch(o) for o in outputs)
-    # The instruction may hold its options itself, the input may, or there is one text of both.
+    # The options may be listed in the instruction, in the input, or across both.
     listed = any(_LISTED.search(f"{text}\n{given}") for given, _ in pairs)
     if _PICKS.search(text) or (letter and listed):
         return Answers(
@@ -131,7 +130,7 @@ def _answers(row: Mapping[str, Any], pairs: list[tuple[str, str]]) -> Answers:
     distinct = tuple(dict.fromkeys(outputs))
     if labelled and len(distinct) > 1 and short:
         return Answers(words=distinct)
-    # Sorted into classes whose number nobody says: more than two.
+    # It asks for a class without saying how many there are: taken as more than two.
     many = labelled or re.search(r"\b(?:classif|categori[sz])", text, re.IGNORECASE)
     return Answers(count=3 if many else 0)
 

@@ -1,6 +1,6 @@
-"""Where InstructionEval keeps what: its files, classes, lists of keys and benchmarks.
+"""Finds the files, classes, key lists and benchmark data of an InstructionEval repository.
 
-Refuses to know what the classes do.
+Does not evaluate the classes; see `interpreter`.
 """
 
 import ast
@@ -16,17 +16,17 @@ _OWN = ("description", "example_input_prefix", "example_output_prefix", "choice_
 
 
 class Configs:
-    """The files around one path."""
+    """The InstructionEval repository around a path."""
 
     own_words = (*_OWN, "few_shot_example_separator")
-    """What the classes take from a benchmark's task.json."""
+    """Keys of a benchmark's task.json that the classes use."""
 
     def __init__(self, path: Path, expected: str) -> None:
-        """Finds the repository around a path.
+        """Finds the repository that holds a path.
 
         Args:
-            path: The repository, its configs, or one file.
-            expected: What the format looks like, for messages.
+            path: The repository, its configs folder, or one file.
+            expected: Description of the format, for error messages.
         """
         self._path, self._expected = path, expected
         start = path if path.is_dir() else path.parent
@@ -51,7 +51,7 @@ class Configs:
         return found if isinstance(found, dict) else {}
 
     def files(self) -> list[Path]:
-        """The Python files to read, in order."""
+        """The Python files to import, sorted."""
         if self._path.is_file():
             return [self._path]
         whole = self._root is not None and self._root == self._path
@@ -59,7 +59,7 @@ class Configs:
         return sorted(f for f in folder.rglob("*.py") if "__pycache__" not in f.parts)
 
     def module(self, file: Path) -> Module:
-        """One file's syntax tree.
+        """Parses one Python file; the result is cached.
 
         Raises:
             InputError: It is not Python.
@@ -71,7 +71,7 @@ class Configs:
     def lineage(
         self, owner: ast.ClassDef, module: Module, seen: frozenset[str] = frozenset()
     ) -> list[tuple[ast.ClassDef, Module]]:
-        """A class and its bases that can be found, nearest first."""
+        """A class and those of its base classes that can be found, nearest first."""
         found = [(owner, module)]
         for base in owner.bases:
             if isinstance(base, ast.Name) and base.id not in seen | {owner.name}:
@@ -83,7 +83,7 @@ class Configs:
         return found
 
     def _home(self, name: str, module: Module) -> tuple[ast.ClassDef, Module] | None:
-        """The class of that name: in the module, or where the module imports it from."""
+        """The class of a name, in the module or in the module that it is imported from."""
         for node in module.tree.body:
             if isinstance(node, ast.ClassDef) and node.name == name:
                 return node, module
@@ -110,7 +110,7 @@ class Configs:
         return None
 
     def bases(self) -> frozenset[str]:
-        """Classes that others inherit from: their keys are read with those."""
+        """Names of the base classes; their keys are imported with the classes that inherit them."""
         if self._path.is_file():
             return frozenset()
         found = set()
@@ -125,22 +125,22 @@ class Configs:
         return frozenset(found)
 
     def dataset(self, file: Path) -> str:
-        """The dataset's name in dirs.json, or the file's."""
+        """A file's dataset by dirs.json; otherwise the name of the file."""
         found = self._folders.get(f"{file.name}/{file.parent.name}")
         return found[0] if found else file.stem
 
     def benchmark_name(self, dataset: str) -> str:
-        """The name of a dataset's data folder, which its task goes by; else the dataset's."""
+        """Name of the benchmark's data folder, in lower case; otherwise that of the dataset."""
         found = [f.name for name, f in self._folders.values() if name == dataset]
         return (found[0] if found else dataset).lower()
 
     def keys(self, dataset: str) -> list[str] | None:
-        """The keys of a dataset by instructions.json; None: it says nothing about it."""
+        """The keys of a dataset by instructions.json; None where it does not list the dataset."""
         found = self._keys.get(dataset)
         return [str(key) for key in found] if isinstance(found, list) else None
 
     def lacking(self) -> str:
-        """Why `keys` says nothing: which of the two lists is missing, unreadable or silent."""
+        """Why `keys` gives None: which of the two JSON files is missing or incomplete."""
         named = ("instructions.json", "dirs.json")
         missing = [n for n, found in zip(named, (self._keys, self._folders), strict=True)
                    if not found]
@@ -149,7 +149,7 @@ class Configs:
         return "instructions.json and dirs.json beside configs/ do not name this file's dataset"
 
     def benchmark(self, dataset: str) -> dict[str, Any]:
-        """What the benchmark's task.json says; {} where there is none."""
+        """The wording in a benchmark's task.json; {} where there is none."""
         folder = next((f for name, f in self._folders.values() if name == dataset), None)
         if self._root is None or folder is None:
             return {}

@@ -1,6 +1,6 @@
-"""Somebody's own table of instructions: CSV, JSON lines or Parquet with a column for the text.
+"""Imports a user's table of instructions: CSV, JSON lines or Parquet with a column for the text.
 
-Refuses to guess columns: unknown ones are named, not read.
+Unknown columns are reported and not read.
 """
 
 import json
@@ -39,15 +39,15 @@ _FALSE = frozenset({"false", "no", "0", "n", ""})
 
 
 def read(path: Path, task_type: TaskType | None = None) -> Imported:
-    """Reads a table, or all below a folder.
+    """Imports a table, or all tables below a folder.
 
     Args:
-        path: A .csv, .jsonl or .parquet, or a folder of them.
-        task_type: Overrides the type that the table says or that is inferred.
+        path: A .csv, .jsonl or .parquet file, or a folder of them.
+        task_type: Task type of all rows; None: as the table says, or inferred.
 
     Raises:
-        InputError: It is no table, or has no column with the text.
-        NotFoundError: There is nothing to read.
+        InputError: The file is not a table, or has no column with the text.
+        NotFoundError: There is no such file.
     """
     return folders.gather(SOURCE, path, ("*.csv", "*.jsonl", "*.parquet"), _read, task_type)
 
@@ -70,7 +70,7 @@ def _read(path: Path, gathered: Gathering) -> None:
 
 
 def _table(path: Path) -> tuple[pd.DataFrame, str]:
-    """The table, its columns in small letters, and the name of the column with the text."""
+    """The table with lower-case column names, and the name of the column with the text."""
     wanted = TEXT_COLUMNS[0]
     try:
         table = tables.read_table(path, required=wanted)
@@ -100,7 +100,7 @@ def _observed(row: Mapping[str, Any]) -> bool:
 
 
 def _labels(found: object) -> dict[str, str]:
-    """`{"positive": "yes"}` or `positive=yes|negative=no`."""
+    """Label words from `{"positive": "yes"}` or `positive=yes|negative=no`."""
     if isinstance(found, dict):
         return {str(k): str(v) for k, v in found.items()}
     text = str(found).strip()
@@ -118,7 +118,7 @@ def _labels(found: object) -> dict[str, str]:
 
 
 def _stated(row: Mapping[str, Any], task: str) -> TaskType | None:
-    """The type in the row, or the type of the built-in task that it names."""
+    """The task type in the row, or that of the built-in task that the row names."""
     name = _cell(row, "task_type") or _cell(row, "type")
     if name and (found := kinds.parse(name)) is None:
         raise UnreadableError(f"task_type {name!r} is unknown; choose QA, MC or BC")
@@ -145,7 +145,7 @@ def _take(
     if "options" in names and not style:
         style = prompts.DEFAULT_OPTION_FORMAT
         changes.append(f"it does not say how {{options}} are written; listed as `{style}`")
-    # The table is written for this library: its placeholders are taken as they stand.
+    # The table was written for this project: its placeholders are already in the right form.
     draft = Draft(
         text=text, answers=answers, collection=_cell(row, "collection") or stem,
         task=task or None, observed=_observed(row), option_format=style, label_words=labels,

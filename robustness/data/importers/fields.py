@@ -1,7 +1,7 @@
-"""The fields of an input that nobody has yet, for a Jinja template to run on.
+"""Stand-ins for input fields without a value, on which a Jinja template is rendered.
 
-Refuses to know formats. A field prints its mark; where a template asks about its value, the
-answer comes from a script, so that every branch of the template can be walked.
+A field renders as its mark (see `wording`). Where the template tests the field's value, a script
+decides the outcome, so that every branch of the template can be rendered in turn.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,28 +10,28 @@ from typing import Any
 from robustness.data.importers.wording import UnreadableError, mark
 
 ITEMS = 4
-"""Items of a field that a template runs through like a list."""
+"""Number of items of a field over which a template loops as if it were a list."""
 _TEXT_METHODS = frozenset(
     {"lower", "upper", "title", "capitalize", "strip", "lstrip", "rstrip", "replace", "get"}
 )
 
 
 class Script:
-    """Answers to the questions that a template asks about its fields' values."""
+    """Outcomes of the tests that a template makes on its fields, in order."""
 
     def __init__(self, answers: tuple[bool, ...] = ()) -> None:
         self._given = answers
         self.asked: list[bool] = []
 
     def decide(self) -> bool:
-        """The next answer; True where the script has ended."""
+        """The next outcome; True once the script is used up."""
         place = len(self.asked)
         self.asked.append(self._given[place] if place < len(self._given) else True)
         return self.asked[-1]
 
 
 class Field:
-    """A field, or a part of one."""
+    """A field without a value, or a part of one such as `answers.text`."""
 
     marked = True
 
@@ -53,7 +53,7 @@ class Field:
         return Field(f"{self._name}.{tail}", self._script, self)
 
     def __getattr__(self, key: str) -> "Field":
-        # Jinja asks its objects for such names; they are never fields of an input.
+        # Jinja itself looks these names up; they are never parts of an input.
         if key.startswith(("_", "jinja")) or key in ("unsafe_callable", "alters_data"):
             raise AttributeError(key)
         return self._part(key)
@@ -62,7 +62,7 @@ class Field:
         return self._part(key)
 
     def __call__(self, *arguments: object, **named: object) -> Any:
-        """A method of the field's value: what it would do to the text is not known."""
+        """Calls a method of the field: text methods return the field, others its parts."""
         method = self._name.rpartition(".")[2]
         if self._parent is None:
             raise UnreadableError(f"it calls {self._name}(), which templates do not have")
@@ -112,7 +112,7 @@ class Field:
 
 
 def kept(make: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that leaves fields as they are: what they hold is not known yet."""
+    """A Jinja filter that returns fields unchanged, since their values are not known."""
 
     def filtered(value: Any, *arguments: Any, **named: Any) -> Any:
         return value if isinstance(value, Field) else make(value, *arguments, **named)
@@ -121,7 +121,7 @@ def kept(make: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def first(value: Any, *_: object) -> Any:
-    """Stands in for a random choice: the first item."""
+    """A Jinja filter that replaces random choice: returns the first item."""
     if isinstance(value, Field):
         return value
     items = list(value)

@@ -1,7 +1,7 @@
-"""Flan's `templates.py`, first and second version: tables of patterns in Python source.
+"""Imports Flan's `templates.py` (2021 and 2022): tables of templates in Python source.
 
-Refuses to execute them: they are read from the syntax tree. Few-shot patterns are taken as the
-part that asks about the input itself, without examples.
+The source is parsed, never executed. Of a few-shot pattern only the part around the input itself is
+imported, without the examples.
 """
 
 from pathlib import Path
@@ -26,25 +26,25 @@ _DEFAULTS = {
     "inputs_prefix": "", "targets_prefix": "", "x_y_delimiter": "\n\n", "final_suffix": "",
     "input_pattern": "{{inputs}}{final_suffix}",
 }
-"""Of Flan's FewShotPattern."""
+"""Default values of Flan's FewShotPattern."""
 
 
 def read(path: Path, task_type: TaskType | None = None) -> Imported:
-    """Reads a file with Flan's tables of patterns, or all below a folder.
+    """Imports a file with Flan's tables of templates, or all such files below a folder.
 
     Args:
         path: `templates.py`, or a folder with such files.
-        task_type: Overrides the inferred type.
+        task_type: Task type of all entries; None: inferred for each.
 
     Raises:
-        InputError: It is not of the format.
-        NotFoundError: There is nothing to read.
+        InputError: The file does not have the format.
+        NotFoundError: There is no such file.
     """
     return folders.gather(SOURCE, path, ("*templates*.py",), _read, task_type)
 
 
 def _is_table(found: object) -> bool:
-    """Whether it is a mapping from task names to lists of patterns."""
+    """Whether a value is a mapping from task names to lists of templates."""
     return isinstance(found, dict) and any(
         isinstance(rows, list)
         and any(
@@ -92,7 +92,7 @@ def _why(found: object, otherwise: str) -> str:
 
 
 def _sides(row: Any) -> tuple[str, str]:
-    """Marked texts of what is asked and what is answered."""
+    """The input template and the target template as marked texts."""
     if isinstance(row, (Made, dict)):
         return _few_shot(row)
     if isinstance(row, str):
@@ -105,7 +105,7 @@ def _sides(row: Any) -> tuple[str, str]:
 
 
 def _few_shot(row: Made | dict[str, Any]) -> tuple[str, str]:
-    """The last part of a few-shot prompt: prefix, input, delimiter, prefix of the answer."""
+    """A few-shot pattern without its examples: prefix, input, delimiter, prefix of the target."""
     if isinstance(row, Made):
         given = dict(zip(("inputs", "targets"), row.arguments, strict=False)) | dict(row.named)
     else:

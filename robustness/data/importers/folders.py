@@ -1,7 +1,4 @@
-"""A source is a file or a folder of them: every file is tried, and a bad one costs no other.
-
-Refuses to know what is in the files.
-"""
+"""Imports a file, or every file of a folder; a malformed file does not stop the others."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,15 +10,15 @@ from robustness.errors import InputError, NotFoundError
 from robustness.types import TaskType
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Files beyond it are refused: no collection of instructions is that large."""
+"""Largest file that is read; no instruction collection is that large."""
 
 
 def text_of(path: Path) -> str:
-    """A file's text; a byte-order mark is dropped.
+    """The text of a UTF-8 file, without a byte-order mark.
 
     Raises:
-        InputError: It is too large or not UTF-8.
-        NotFoundError: There is none.
+        InputError: The file is too large or not UTF-8.
+        NotFoundError: There is no such file.
     """
     if not path.is_file():
         raise NotFoundError(f"{path} does not exist")
@@ -34,14 +31,14 @@ def text_of(path: Path) -> str:
 
 
 def json_of(path: Path, expected: str) -> Any:
-    """A file's JSON.
+    """The JSON document of a file.
 
     Args:
         path: The file.
-        expected: What the format looks like, for the message.
+        expected: Description of the format, for the error message.
 
     Raises:
-        InputError: It is not JSON.
+        InputError: The file is not JSON.
         NotFoundError: There is no such file.
     """
     try:
@@ -57,21 +54,21 @@ def gather(
     read: Callable[[Path, Gathering], None],
     task_type: TaskType | None,
 ) -> Imported:
-    """Reads one file, or every file of a folder.
+    """Imports one file, or every matching file of a folder.
 
     Args:
         source: Name of the format.
         path: A file or a folder.
-        patterns: Which files of a folder are read.
-        read: Reads one file; raises InputError where it is not of the format.
-        task_type: Overrides the inferred type.
+        patterns: Glob patterns of the files of a folder.
+        read: Reads one file; raises InputError where it does not have the format.
+        task_type: Task type of all entries; None: inferred for each.
 
     Returns:
-        What was found; in a folder a file that is not of the format is an entry left out.
+        What was imported; a file of a folder that does not have the format is listed as left out.
 
     Raises:
-        InputError: The file, or every file of the folder, is not of the format.
-        NotFoundError: There is no such file or folder, or the folder holds none to read.
+        InputError: The file, or every file of the folder, does not have the format.
+        NotFoundError: There is no such file or folder, or no file of the folder matches.
     """
     if not path.exists():
         raise NotFoundError(f"{path} does not exist")

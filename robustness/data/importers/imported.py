@@ -1,6 +1,6 @@
-"""What an importer gives: the instructions taken, and the entries left out, each with its reason.
+"""The result of an import: instructions, and entries that were left out, each with its reason.
 
-Refuses to know any format: an importer says what it found, this decides whether it can be used.
+An importer offers each entry as a `Draft`; `Gathering.take` decides whether it can be used.
 """
 
 from collections import Counter
@@ -17,17 +17,17 @@ from robustness.types import Instruction, TaskType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """An entry that was not taken."""
+    """An entry of the source that was not imported."""
 
     where: str
     """File and place in it."""
     reason: str
-    """Plain words."""
+    """Why, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """An entry that was taken, but not letter for letter."""
+    """A change to an entry that was imported."""
 
     where: str
     what: str
@@ -36,34 +36,36 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What became of one source."""
+    """The result of importing one source."""
 
     source: str
     """Name of the format."""
     instructions: tuple[Instruction, ...]
     left: tuple[LeftOut, ...]
+    """Entries that were not imported."""
     changes: tuple[Change, ...]
+    """Changes to entries that were."""
 
     @property
     def entries(self) -> int:
-        """Entries found; each was taken or left out."""
+        """Number of entries found, imported or left out."""
         return len(self.instructions) + len(self.left)
 
     @property
     def by_type(self) -> dict[str, int]:
-        """Task type -> how many instructions were taken as it."""
+        """Task type -> number of instructions imported with it."""
         counts = Counter(str(i.task_type) for i in self.instructions)
         return {str(t): counts[str(t)] for t in TaskType if counts[str(t)]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An entry as an importer read it."""
+    """An entry as an importer read it, before it is validated."""
 
     text: str
-    """The template, with {placeholders} that `prompts.placeholders` knows, or without any."""
+    """The template, with or without {placeholders} as `prompts.placeholders` finds them."""
     answers: Answers
-    """What is known of its answers: the task type is inferred from it."""
+    """What is known of its answers, from which the task type is inferred."""
     collection: str
     task: str | None = None
     observed: bool = True
@@ -71,18 +73,18 @@ class Draft:
     label_words: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     untyped: str = kinds.FREE_TEXT
-    """Why it is left out where no type can be inferred."""
+    """Reason to report where no task type can be inferred."""
 
 
 class Gathering:
-    """Collects what one importer finds; nothing that is offered gets lost silently."""
+    """Collects the entries of one source; every entry is either imported or listed as left out."""
 
     def __init__(self, source: str, task_type: TaskType | None = None) -> None:
-        """An empty collection.
+        """Starts with no entries.
 
         Args:
             source: Name of the format.
-            task_type: Overrides the type of every entry; None: inferred (`kinds.RULE`).
+            task_type: Task type of all entries; None: inferred for each by `kinds.infer`.
         """
         self._source = source
         self._task_type = task_type
@@ -92,24 +94,24 @@ class Gathering:
 
     @property
     def forced(self) -> bool:
-        """Whether the type of every entry was given."""
+        """Whether the task type of all entries was given."""
         return self._task_type is not None
 
     def leave(self, where: str, reason: str) -> None:
-        """Leaves an entry out."""
+        """Lists an entry as left out."""
         self._left.append(LeftOut(where=where, reason=reason))
 
     def note(self, change: Change) -> None:
-        """Says what was changed about a whole file."""
+        """Records a change that concerns a whole file."""
         self._changes.append(change)
 
     def take(self, where: str, draft: Draft, changes: tuple[str, ...] = ()) -> None:
-        """Takes an entry, or leaves it out where it cannot be used.
+        """Imports an entry, or lists it as left out where it cannot be used.
 
         Args:
-            where: File and place.
+            where: File and place in it.
             draft: The entry.
-            changes: In which ways the text differs from the source's.
+            changes: Descriptions of how its text differs from the source.
         """
         found = self._task_type or kinds.infer(draft.answers)
         if found is None:
@@ -135,7 +137,7 @@ class Gathering:
         self._changes += [Change(where=where, what=what) for what in changes]
 
     def absorb(self, other: "Gathering") -> None:
-        """Adds what another gathering of the same source holds; repeats are left out."""
+        """Adds the entries of another gathering; repeated instructions are left out."""
         self._left += other._left
         repeated = set()
         for key, (made, where) in other._taken.items():
@@ -147,7 +149,7 @@ class Gathering:
         self._changes += [c for c in other._changes if c.where not in repeated]
 
     def done(self) -> Imported:
-        """What was found."""
+        """The result."""
         return Imported(
             source=self._source,
             instructions=tuple(made for made, _ in self._taken.values()),
@@ -157,5 +159,5 @@ class Gathering:
 
 
 def place(path: Path, *parts: object) -> str:
-    """File and place in it, as messages name them."""
+    """File and place in it, as messages write them."""
     return ", ".join([str(path), *(str(part) for part in parts)])

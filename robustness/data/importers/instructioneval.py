@@ -1,8 +1,9 @@
-"""InstructionEval's `configs`: Python classes whose methods put prompts together.
+"""Imports InstructionEval's `configs`: Python classes whose methods build prompts.
 
-Refuses to execute them: `interpreter` walks their syntax trees with marked fields in place of an
-input. A key such as NIV2/QA/1 is an entry; few-shot variants (`instr2preprocessor_fs`) are not
-read. A benchmark's own wording (Default) needs the benchmark's task.json beside the configs.
+The code is not executed: `interpreter` evaluates its syntax trees with marked fields in place of an
+input. Each key, such as NIV2/QA/1, is an entry; few-shot variants (`instr2preprocessor_fs`) are not
+imported. The wording of the task designer (Default) needs the benchmark's task.json beside the
+configs.
 """
 
 import ast
@@ -30,7 +31,7 @@ EXPECTED = (
     'with self.instr2preprocessor["NIV2/QA/1"] = self.a_method'
 )
 OPTIONS = 4
-"""Options of the marked input; a method that takes another number apart gets that many."""
+"""Number of options of the marked input; a method that unpacks another number gets that number."""
 MAX_OPTIONS = 26
 _KINDS = {"QA": TaskType.QA, "BC": TaskType.BC, "CLASSIFICATION": TaskType.MC}
 _FOLDERS = {
@@ -38,12 +39,12 @@ _FOLDERS = {
     "classification": TaskType.MC, "MMLU": TaskType.QA,
 }
 _UNSEEN = ("Unobserved", "Default", "Random", "Negation")
-"""Groups of keys whose wording no model was tuned on."""
+"""Groups of keys with instructions that no model was tuned on."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One key of one dataset."""
+    """One key of one dataset, and the expression of its function."""
 
     key: str
     function: ast.expr
@@ -51,15 +52,15 @@ class _Entry:
 
 
 def read(path: Path, task_type: TaskType | None = None) -> Imported:
-    """Reads InstructionEval's configs.
+    """Imports InstructionEval's configs.
 
     Args:
-        path: The repository, its configs, or one file of them.
-        task_type: Overrides the type that key or folder say.
+        path: The repository, its configs folder, or one file of it.
+        task_type: Task type of all entries; None: by the folder or the key.
 
     Raises:
         InputError: There are no such classes.
-        NotFoundError: There is nothing to read.
+        NotFoundError: There is no such file or folder.
     """
     if not path.exists():
         raise NotFoundError(f"{path} does not exist")
@@ -87,7 +88,7 @@ def read(path: Path, task_type: TaskType | None = None) -> Imported:
 def _class(
     file: Path, owner: ast.ClassDef, module: Module, configs: Configs, gathered: Gathering
 ) -> int:
-    """Takes the entries of one class; returns how many there are."""
+    """Imports the entries of one class; returns their number."""
     lineage = configs.lineage(owner, module)
     own = {e.key: e for e in _entries(owner, module)}
     task = configs.dataset(file)
@@ -119,13 +120,13 @@ def _class(
         except UnreadableError as error:
             gathered.leave(where, str(error))
         except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
-            # Code that would fail in Python fails here alike; it is the entry's, not ours.
+            # The entry's code fails here as it would in Python; that is no error of this project.
             gathered.leave(where, f"its code cannot be followed ({type(error).__name__}: {error})")
     return len(entries)
 
 
 def _entries(owner: ast.ClassDef, module: Module) -> Iterator[_Entry]:
-    """Keys that a class registers, zero-shot."""
+    """The zero-shot keys that a class registers."""
     for node in ast.walk(owner):
         if not isinstance(node, ast.Assign):
             continue
@@ -141,7 +142,7 @@ def _entries(owner: ast.ClassDef, module: Module) -> Iterator[_Entry]:
 
 
 def _item(options: int) -> dict[str, Any]:
-    """An input whose parts are marked; the right answer is the first option."""
+    """An input whose fields are marks; the right answer is the first option."""
     listed = [mark(f"option_{i}") for i in range(1, options + 1)]
     return {"question": mark("question"), "options": listed, "answer": listed[0]}
 
@@ -181,7 +182,7 @@ def _take(
 
 
 def _stated(key: str, file: Path) -> TaskType | None:
-    """The type that the dataset's folder says, or the key."""
+    """The task type by the dataset's folder, or else by the key."""
     for folder in (file.parent.name, file.parent.parent.name):
         if folder in _FOLDERS:
             return _FOLDERS[folder]
@@ -191,7 +192,7 @@ def _stated(key: str, file: Path) -> TaskType | None:
 def _made(
     entry: _Entry, task: str, lineage: list[tuple[ast.ClassDef, Module]], configs: Configs
 ) -> tuple[Mapping[str, Any], bool]:
-    """What the entry's function returns on marked fields, and whether its fields were refitted."""
+    """What an entry's function returns for a marked input, and whether fields were renamed."""
     counts, tried = [OPTIONS], set[int]()
     failed: UnreadableError = UnreadableError("it cannot be read")
     while counts and (options := counts.pop()) not in tried and options <= MAX_OPTIONS:
@@ -216,7 +217,7 @@ def _made(
 
 
 def _start(machine: Machine, base: ast.ClassDef, home: Module, instance: Instance) -> None:
-    """Runs a base's __init__ where it needs no arguments: it sets styles, nothing else."""
+    """Evaluates a base class's __init__ where it needs no arguments; it only sets styles."""
     for node in base.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             spec = node.args

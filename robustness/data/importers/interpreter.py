@@ -1,6 +1,6 @@
-"""A small part of Python, walked on its syntax tree: what text does a method put together?
+"""Evaluates a small part of Python on syntax trees, to find which text a method builds.
 
-Refuses to execute anything, and to go on beyond a bounded number of steps and calls.
+No code is executed, and the number of steps and of nested calls is bounded.
 """
 
 import ast
@@ -16,13 +16,13 @@ MAX_DEPTH = 40
 
 
 class Machine:
-    """Walks the functions of some modules."""
+    """Evaluates the functions of parsed modules, with a limit on steps and depth."""
 
     def __init__(self) -> None:
         self._steps = 0
         self._depth = 0
         self.refitted = False
-        """Whether a call passed `**item` with other fields than the method takes."""
+        """Whether a call passed `**item` whose keys differ from the method's parameters."""
 
     def call(
         self,
@@ -32,17 +32,17 @@ class Machine:
         *,
         spread: bool = False,
     ) -> Any:
-        """What a function returns.
+        """Evaluates a call and gives its return value.
 
         Args:
-            function: What is called.
-            arguments: Values by position.
-            named: Values by name.
-            spread: The names come from `**item`; those that the function takes are fields of the
-                input all the same, whatever the item holds.
+            function: The function.
+            arguments: Positional arguments.
+            named: Keyword arguments.
+            spread: Whether the keyword arguments come from `**item`. Then parameters that the item
+                lacks are taken as fields of the input.
 
         Raises:
-            UnreadableError: It does something that is not known, or it runs too long.
+            UnreadableError: The code does something that is not supported, or runs too long.
         """
         node = function.node
         names = self._arguments(function, list(arguments), dict(named or {}), spread)
@@ -61,13 +61,13 @@ class Machine:
         return None
 
     def step(self, node: ast.AST) -> None:
-        """Counts one step."""
+        """Counts one step and raises UnreadableError beyond the limit."""
         self._steps += 1
         if self._steps > MAX_STEPS:
             raise UnreadableError(f"its code runs too long (line {getattr(node, 'lineno', '?')})")
 
     def value(self, node: ast.expr, home: Module, instance: Instance | None = None) -> Any:
-        """The value of an expression outside functions."""
+        """Evaluates an expression outside functions."""
         names = {} if instance is None else {"self": instance}
         return Scope(self, home, names, instance).value(node)
 

@@ -1,6 +1,6 @@
-"""Which task type an imported entry is of: one rule for every source.
+"""Infers the task type of an imported entry by one rule for all sources.
 
-Refuses to know formats: importers say what they know of an entry's answers.
+The rule is stated in `infer`. Importers say in `Answers` what a source tells of an entry's answers.
 """
 
 import re
@@ -8,15 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robustness.types import TaskType
-
-RULE = (
-    "The source's own word goes first (a column task_type, a key such as NIV2/BC/1). Otherwise an "
-    "entry with a fixed set of answers is BC with two of them and MC with more (or where it sorts "
-    "into classes and nobody says how many); one whose options change from input to input "
-    "(letters stand for such options), or that asks a {question}, is QA. What is left answers in "
-    "free text: it is left out, unless a type is given."
-)
-"""The rule, for people."""
 
 FREE_TEXT = (
     "its answer is free text, not one of a set of options; --task-type qa, mc or bc takes it all "
@@ -30,10 +21,10 @@ KNOWN: dict[str, int] = {
     "rte": 2, "sentiment140": 2, "snli": 3, "sst2": 2, "stsb": 6, "trec": 6, "wic": 2, "wnli": 2,
     "wsc": 2, "yelp_polarity_reviews": 2,
 }
-"""Public datasets with a fixed set of answers -> its size, for formats that do not say it."""
+"""Public dataset with a fixed set of answers -> size of that set, for formats without it."""
 
 MAX_TEXT = 4_000
-"""Characters in which alternatives are looked for."""
+"""Number of characters in which alternatives are searched for."""
 _LETTER = re.compile(r"[(\[]?([A-Za-z])[)\].:]*")
 _NUMBERED = re.compile(r"(?:option|choice|answer|ending|solution|sentence)\s*\(?\d+\)?", re.I)
 _QUOTED = re.compile(r"[\"'“‘`]([^\"'“”‘’`\n]{1,30})[\"'”’`]")
@@ -59,29 +50,36 @@ _WHETHER = re.compile(r"\b(?:whether|if)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What a source tells about an entry's answers."""
+    """What a source tells of an entry's answers."""
 
     stated: TaskType | None = None
-    """The source says the type."""
+    """The task type, where the source states it."""
     words: tuple[str, ...] = ()
     """The fixed set of answers."""
     count: int = 0
-    """Size of the fixed set, where its words are not known."""
+    """Size of the fixed set of answers, where the answers themselves are not known."""
     vary: bool = False
-    """Options come with each input."""
+    """Whether each input has its own options."""
     asks: bool = False
-    """The entry asks a {question}."""
+    """Whether the template has a {question} field."""
 
 
 def references(words: Sequence[str]) -> bool:
-    """Whether the words only point at options that each input brings: A, B, C; Ending 1."""
+    """Whether the words only refer to options of the input: A, B, C; or Ending 1, Ending 2."""
     letters = [m[1].upper() if (m := _LETTER.fullmatch(w.strip())) else "" for w in words]
     pointing = letters == [chr(ord("A") + i) for i in range(len(words))]
     return len(words) > 1 and (pointing or all(_NUMBERED.fullmatch(w.strip()) for w in words))
 
 
 def infer(answers: Answers) -> TaskType | None:
-    """The task type by `RULE`; None: the answer is free text."""
+    """The task type of an entry; None where its answer is free text.
+
+    A type that the source states (a column task_type, a key such as NIV2/BC/1) comes first.
+    Otherwise a fixed set of answers makes BC where there are two and MC where there are more (or
+    where the entry asks for a class without saying how many there are). Options that change from
+    input to input (letters refer to such options), or a {question} field, make QA. Everything else
+    is answered in free text and is left out unless the user gives a type.
+    """
     if answers.stated is not None:
         return answers.stated
     if references(answers.words):
@@ -93,7 +91,7 @@ def infer(answers: Answers) -> TaskType | None:
 
 
 def parse(name: str) -> TaskType | None:
-    """A task type by its name in any case; None: there is none of that name."""
+    """The task type of a name in any case; None where there is none of that name."""
     try:
         return TaskType(name.strip().upper())
     except ValueError:
@@ -101,13 +99,13 @@ def parse(name: str) -> TaskType | None:
 
 
 def dataset(name: str) -> int:
-    """How many answers a public dataset has; 0: not known, or they change with the input."""
+    """Number of answers of a public dataset; 0: unknown, or they change from input to input."""
     folded = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     return KNOWN.get(folded, 0)
 
 
 def named(text: str) -> int:
-    """How many alternatives an instruction names in its own words; 0: none.
+    """Number of alternatives that an instruction's text names; 0: none.
 
     `as positive, negative or mixed` are three, `"true" or "false"` two, `whether it is spam` two.
     """
@@ -128,5 +126,5 @@ def named(text: str) -> int:
 
 
 def classifies(text: str) -> bool:
-    """Whether an instruction asks to sort its input into classes."""
+    """Whether an instruction's text asks for a classification."""
     return _CLASSIFIES.search(text) is not None

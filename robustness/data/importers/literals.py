@@ -1,6 +1,6 @@
-"""Values written down in Python source, read from its syntax tree: nothing is executed.
+"""Reads literal values from Python source by its syntax tree, without executing it.
 
-Refuses to know what the values mean, and to follow code beyond names and `NAME[key]`.
+Only literals, earlier names and `NAME[key]` are followed; anything else becomes `Unread`.
 """
 
 import ast
@@ -14,12 +14,12 @@ from robustness.data.importers.wording import UnreadableError
 from robustness.errors import InputError
 
 MAX_SOURCE = 8_000_000
-"""Characters of a Python file; its syntax tree takes many times as much."""
+"""Largest number of characters of a Python file; its syntax tree takes many times as much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A call with literal arguments, such as FewShotPattern(inputs=..., targets=...)."""
+    """A call with literal arguments, e.g. FewShotPattern(inputs=..., targets=...)."""
 
     name: str
     arguments: tuple[Any, ...] = ()
@@ -28,17 +28,21 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A value that is made by code."""
+    """A value that is computed by code and therefore not known."""
 
     line: int
     reason: str
 
 
 def module(path: Path, expected: str) -> ast.Module:
-    """The syntax tree of a file.
+    """Parses a Python file.
+
+    Args:
+        path: The file.
+        expected: Description of the format, for error messages.
 
     Raises:
-        InputError: It is not Python.
+        InputError: The file is not Python, or too long.
         NotFoundError: There is no such file.
     """
     text = folders.text_of(path)
@@ -53,11 +57,11 @@ def module(path: Path, expected: str) -> ast.Module:
 
 
 def value(node: ast.expr, names: Mapping[str, Any]) -> Any:
-    """The value that an expression writes down; parts made by code are `Unread`.
+    """The value of a literal expression; parts that are computed by code become `Unread`.
 
     Args:
         node: The expression.
-        names: Values assigned before.
+        names: Name -> value of the assignments before.
     """
     match node:
         case ast.Constant():
@@ -97,7 +101,7 @@ def value(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 
 def _joined(node: ast.JoinedStr) -> Any:
-    """An f-string: its names are fields, so braces are written as `str.format` has them."""
+    """An f-string as a `str.format` template: its names become fields in braces."""
     parts = []
     for part in node.values:
         if isinstance(part, ast.Constant):
@@ -110,7 +114,7 @@ def _joined(node: ast.JoinedStr) -> Any:
 
 
 def tables(tree: ast.Module) -> dict[str, Any]:
-    """Everything a module assigns at its top level, `NAME["key"] = value` included."""
+    """Name -> value of a module's top-level assignments, including `NAME["key"] = value`."""
     names: dict[str, Any] = {}
     for statement in tree.body:
         match statement:
@@ -134,10 +138,14 @@ def tables(tree: ast.Module) -> dict[str, Any]:
 
 
 def text(found: Any, what: str) -> str:
-    """A text value.
+    """A value that must be a text.
+
+    Args:
+        found: The value.
+        what: What it is, for the error message.
 
     Raises:
-        UnreadableError: It is none, or made by code.
+        UnreadableError: It is not a text, or is computed by code.
     """
     if isinstance(found, str):
         return found

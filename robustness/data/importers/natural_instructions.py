@@ -1,7 +1,6 @@
-"""Super-NaturalInstructions: one JSON file a task, with Definition, examples and Instances.
+"""Imports the definitions of Super-NaturalInstructions, which has one JSON file per task.
 
-Refuses to take inputs: the definitions are taken; examples and instances only tell which answers
-there are.
+Inputs are not imported; a task's examples and instances serve to infer which answers there are.
 """
 
 from collections import Counter
@@ -24,22 +23,22 @@ EXPECTED = (
 _MAX_ANSWERS = 26
 _MAX_WORDS = 5
 _MANY = 100
-"""Outputs that show a fixed set of answers beyond doubt, or its absence."""
+"""Number of outputs that is enough to tell whether the set of answers is fixed."""
 _STRAY = 0.005
-"""Answers of a smaller share are slips of the pen."""
+"""Answers with a smaller share of the outputs are taken for typing errors."""
 _LETTERS = frozenset("ABCDEFGHIJ")
 
 
 def read(path: Path, task_type: TaskType | None = None) -> Imported:
-    """Reads one task file, or all below a folder.
+    """Imports one task file, or all task files below a folder.
 
     Args:
         path: A `task*.json`, or a folder of them.
-        task_type: Overrides the inferred type.
+        task_type: Task type of all entries; None: inferred for each.
 
     Raises:
-        InputError: It is not of the format.
-        NotFoundError: There is nothing to read.
+        InputError: The file does not have the format.
+        NotFoundError: There is no such file.
     """
     return folders.gather(SOURCE, path, ("*.json",), _read, task_type)
 
@@ -75,12 +74,12 @@ def _read(path: Path, gathered: Gathering) -> None:
 
 
 def _folded(document: Mapping[Any, Any]) -> dict[str, Any]:
-    """Keys without case, underscores and blanks: the versions write them differently."""
+    """The document with normalised keys, since versions differ in case, underscores and spaces."""
     return {str(k).casefold().replace("_", " ").strip(): v for k, v in document.items()}
 
 
 def _outputs(folded: Mapping[str, Any]) -> list[str]:
-    """The first right output of each instance and of each positive example."""
+    """The first output of each instance and each positive example."""
     outputs = []
     for key in ("instances", "positive examples", "examples"):
         rows = folded.get(key)
@@ -93,7 +92,7 @@ def _outputs(folded: Mapping[str, Any]) -> list[str]:
 
 
 def _answers(outputs: list[str], definition: str) -> Answers:
-    """Whether the outputs are a fixed set: few, short, and coming up again and again."""
+    """What the outputs tell of the answers: a fixed set if they are few, short and repeated."""
     counts = Counter(outputs)
     spelt: dict[str, str] = {}
     for word, count in counts.most_common():
@@ -103,10 +102,10 @@ def _answers(outputs: list[str], definition: str) -> Answers:
     if not words or any(len(w.split()) > _MAX_WORDS for w in words):
         return Answers()
     if all(w.strip("()").upper() in _LETTERS for w in words):
-        # Which letters come up depends on the instances; they name options all the same.
+        # Letters refer to options of the input; which letters occur depends on the instances.
         return Answers(vary=True)
     repeats = 2 if len(outputs) < _MANY else 3
     if 2 <= len(words) <= _MAX_ANSWERS and len(outputs) >= repeats * len(words):
         return Answers(words=words)
-    # Too few instances to tell: the definition may name the answers.
+    # With too few instances to tell, the answers may be named in the definition.
     return Answers(count=kinds.named(definition) if len(outputs) < _MANY else 0)

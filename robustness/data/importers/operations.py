@@ -1,6 +1,6 @@
-"""What the interpreter can do with values: text with marked fields, numbers, lists, mappings.
+"""Operators, methods and built-in functions of the interpreter, on texts, numbers, lists and dicts.
 
-Refuses everything that is not on its lists; long text and long lists are refused as well.
+Only listed operations are supported, and the length of texts and lists is bounded.
 """
 
 import ast
@@ -14,22 +14,22 @@ from robustness.data.importers.wording import CLOSE, MARK, OPEN, UnreadableError
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method of a value."""
+    """A method bound to its value."""
 
     owner: Any
     name: str
 
 
 class CountError(UnreadableError):
-    """A list has another number of items than the code takes apart."""
+    """The code unpacks a list into a number of names that differs from its length."""
 
     def __init__(self, wanted: int, where: str) -> None:
-        super().__init__(f"{where} takes a list of {wanted} apart that has another length")
+        super().__init__(f"{where} unpacks a list of another length into {wanted} names")
         self.wanted = wanted
 
 
 def add(left: Any, right: Any) -> Any:
-    """`left + right`."""
+    """Evaluates `left + right`."""
     if isinstance(left, list) and isinstance(right, list):
         return bounded([*left, *right])
     numbers = isinstance(left, int) and isinstance(right, int)
@@ -41,7 +41,7 @@ def add(left: Any, right: Any) -> Any:
 
 
 def binary(op: ast.operator, left: Any, right: Any) -> Any:
-    """`left op right` for the operators of text and small numbers."""
+    """Evaluates an arithmetic operator on texts, lists and small numbers."""
     if isinstance(op, ast.Add):
         return add(left, right)
     if isinstance(left, int) and isinstance(right, int):
@@ -59,7 +59,7 @@ def binary(op: ast.operator, left: Any, right: Any) -> Any:
 
 
 def logical(node: ast.Compare | ast.BoolOp | ast.UnaryOp, value: Callable[[ast.expr], Any]) -> Any:
-    """Comparisons, `and`, `or`, `not` and a minus sign."""
+    """Evaluates a comparison, `and`, `or`, `not` or a unary minus."""
     if isinstance(node, ast.BoolOp):
         found: Any = None
         for part in node.values:
@@ -94,7 +94,7 @@ _COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 
 def items(value: Any) -> list[Any]:
-    """What a loop runs over."""
+    """The items that a loop runs over."""
     if isinstance(value, (list, tuple, dict)):
         return list(value)
     if isinstance(value, str) and not MARK.search(value):
@@ -103,7 +103,7 @@ def items(value: Any) -> list[Any]:
 
 
 def item(holder: Any, key: Any) -> Any:
-    """`holder[key]`."""
+    """Evaluates `holder[key]`."""
     if isinstance(holder, dict) and isinstance(key, (str, int)):
         return holder.get(key, Unknown(str(key)))
     if isinstance(holder, (list, tuple)) and isinstance(key, int):
@@ -114,12 +114,12 @@ def item(holder: Any, key: Any) -> Any:
 
 
 def cut(holder: Any, start: Any, end: Any) -> Any:
-    """`holder[start:end]`."""
+    """Evaluates `holder[start:end]`."""
     fixed = all(bound is None or isinstance(bound, int) for bound in (start, end))
     if fixed and isinstance(holder, list):
         return holder[start:end]
     if fixed and isinstance(holder, str):
-        # A field is longer or shorter than its mark: only known text can be counted off.
+        # A field's value differs in length from its mark, so no mark may be cut off.
         lost = (holder[:start] if start else "") + (
             "" if end is None else holder[end:] if end < 0 else holder
         )
@@ -129,7 +129,7 @@ def cut(holder: Any, start: Any, end: Any) -> Any:
 
 
 def method(called: Method, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
-    """A method of text, a list or a mapping."""
+    """Evaluates a method of a text, a list or a dict."""
     owner, name = called.owner, called.name
     if isinstance(owner, str):
         return changed(owner, name, arguments, named)
@@ -147,7 +147,7 @@ def method(called: Method, arguments: Sequence[Any], named: Mapping[str, Any]) -
 
 def _list_method(owner: list[Any], name: str, arguments: Sequence[Any]) -> Any:
     if name == "index" and arguments:
-        # The right answer is the first option here; one renamed on the way is any of them.
+        # The right answer is the first option of the marked input, also where it was rewritten.
         return owner.index(arguments[0]) if arguments[0] in owner else 0
     if name == "append" and arguments:
         bounded(owner).append(arguments[0])
@@ -167,7 +167,7 @@ BUILTINS: dict[str, Callable[..., Any]] = {
 
 
 def builtin(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-    """A built-in function of the list."""
+    """Evaluates a supported built-in function."""
     if any(isinstance(a, Unknown) for a in arguments):
         return Unknown("a calculation")
     try:

@@ -1,7 +1,4 @@
-"""A program that is read, not run: its files, its objects, its functions.
-
-Refuses to know what is done with them.
-"""
+"""Data structures of the interpreter: parsed modules, objects and bound functions."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -11,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One file's functions, classes and names."""
+    """A parsed Python file and the values of its top-level names."""
 
     name: str
     tree: ast.Module
@@ -20,14 +17,14 @@ class Module:
 
 @dataclass(slots=True)
 class Instance:
-    """`self`: what its classes define, and what was assigned to it."""
+    """An object (`self`): its classes and the attributes assigned so far."""
 
     classes: Sequence[tuple[ast.ClassDef, Module]]
     """The class and its bases, nearest first."""
     attributes: dict[str, Any] = field(default_factory=dict)
 
     def method(self, name: str) -> "tuple[ast.FunctionDef, Module] | None":
-        """The method of that name, as inheritance finds it."""
+        """The method of a name, from the class or the nearest base that has it; None: none has."""
         for owner, home in self.classes:
             for node in owner.body:
                 if isinstance(node, ast.FunctionDef) and node.name == name:
@@ -37,7 +34,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A function, lambda or method that can be called."""
+    """A function, lambda or method with its module, object and closure."""
 
     node: ast.FunctionDef | ast.Lambda
     home: Module

@@ -1,6 +1,7 @@
-"""P3 templates: promptsource's YAML files with `!Template` tags, written in Jinja.
+"""Imports P3 templates: promptsource's YAML files with Jinja templates tagged `!Template`.
 
-Refuses to know a dataset's rows: templates run on fields without values, and {field} stays.
+No dataset is needed: templates are rendered on fields without values (see `fields`), which come out
+as {field} placeholders.
 """
 
 import re
@@ -27,7 +28,7 @@ from robustness.types import TaskType
 SOURCE = "promptsource"
 SEPARATOR = "|||"
 MAX_BRANCHES = 24
-"""Ways through one template's conditions that are walked."""
+"""Largest number of branches of one template that are rendered."""
 EXPECTED = (
     "promptsource YAML: `dataset: NAME` and `templates:` with entries tagged !Template that hold "
     "`name`, `jinja` (prompt ||| answer) and `answer_choices`"
@@ -36,16 +37,16 @@ EXPECTED = (
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """A tag that asks for more than data."""
+    """A YAML tag that would construct a Python object."""
 
     tag: str
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data only; `!Template` and other tags of an application are mappings."""
+    """A YAML loader for plain data; `!Template` and other application tags become mappings."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Refuses `<<`: merged often enough, a few lines become gigabytes."""
+        """Raises on the merge key `<<`, with which a few lines can expand to gigabytes."""
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
                 raise yaml.constructor.ConstructorError(
@@ -82,16 +83,16 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 
 
 class _Rows(Sandbox):
-    """The sandbox over fields without values."""
+    """The Jinja sandbox with fields that have no values."""
 
     def call(self, context: runtime.Context, obj: Any, *arguments: Any, **named: Any) -> Any:
-        """A call; where in a list a field's value stands is taken to be its beginning."""
+        """Calls a function; `index` of a field in a list gives 0, since its value is not known."""
         if getattr(obj, "__name__", "") == "index" and any(isinstance(a, Field) for a in arguments):
             return 0
         return super().call(context, obj, *arguments, **named)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """An item; one that a field's value picks is the first."""
+        """An item of a value; where a field is the key, the first item, since it is not known."""
         if isinstance(argument, Field) and isinstance(obj, (list, tuple, dict)) and obj:
             return next(iter(obj.values())) if isinstance(obj, dict) else obj[0]
         return super().getitem(obj, argument)
@@ -99,7 +100,7 @@ class _Rows(Sandbox):
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """One way through a template."""
+    """The texts of one branch of a template."""
 
     prompt: str
     target: str
@@ -107,22 +108,22 @@ class _Walk:
 
 
 def read(path: Path, task_type: TaskType | None = None) -> Imported:
-    """Reads a promptsource file, or all below a folder.
+    """Imports a promptsource file, or all such files below a folder.
 
     Args:
         path: A `templates.yaml`, or a folder of them.
-        task_type: Overrides the inferred type.
+        task_type: Task type of all entries; None: inferred for each.
 
     Raises:
-        InputError: It is not of the format.
-        NotFoundError: There is nothing to read.
+        InputError: The file does not have the format.
+        NotFoundError: There is no such file.
     """
     return folders.gather(SOURCE, path, ("*.yaml", "*.yml"), _read, task_type)
 
 
 def _read(path: Path, gathered: Gathering) -> None:
     try:
-        # _Loader is a SafeLoader: nothing but data is made.
+        # _Loader is a SafeLoader: it constructs plain data only.
         document = yaml.load(folders.text_of(path), _Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
@@ -186,7 +187,7 @@ def _take(
 
 
 def _answers(walks: list[_Walk], names: list[str]) -> Answers:
-    """What the template tells about its answers."""
+    """What a template tells of its answers."""
     choices = walks[0].choices
     asks = any(n in ("question", "Question") for n in MARK.findall(walks[0].prompt)) and not any(
         "question" in n.lower() for n in MARK.findall(walks[0].target)
@@ -201,7 +202,12 @@ def _answers(walks: list[_Walk], names: list[str]) -> Answers:
 
 
 def _walks(source: str, choices: str) -> list[_Walk]:
-    """Ways through a template that end in a prompt, conditions that hold first."""
+    """Renders the branches of a template that give a prompt; true conditions come first.
+
+    Each rendering records the tests that it made. For every test beyond those that were given, the
+    same script with that test turned round is queued, which is a breadth-first search over the
+    template's conditions.
+    """
     until = time.monotonic() + MAX_SECONDS
     waiting: deque[tuple[bool, ...]] = deque([()])
     found: list[_Walk] = []
@@ -228,7 +234,7 @@ def _walks(source: str, choices: str) -> list[_Walk]:
 
 
 def _names(rows: Sandbox, source: str) -> list[str]:
-    """Names that a template takes from its input."""
+    """Names of the input's fields that a template uses."""
     try:
         names = meta.find_undeclared_variables(rows.parse(source))
     except (TemplateError, RecursionError) as error:

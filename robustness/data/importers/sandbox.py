@@ -1,8 +1,8 @@
-"""Jinja templates of strangers, rendered in a sandbox with bounded time and size.
+"""Renders untrusted Jinja templates in a sandbox with bounded time and size.
 
-Refuses to know what the templates are for. Every loop counts its steps and watches the clock,
-every operation that can make text or lists longer checks the length first, and filters, methods
-and tests are those of a list: whatever is not on it is refused by name.
+Every loop counts its steps and checks the time, every operation that can lengthen a text or list
+checks the length first, and only listed filters, methods and tests are allowed; others are refused
+by name.
 """
 
 import time
@@ -16,11 +16,11 @@ from jinja2.visitor import NodeTransformer
 from robustness.data.importers.wording import UnreadableError
 
 MAX_SOURCE = 50_000
-"""Characters of one template."""
+"""Largest number of characters of a template."""
 MAX_TEXT = 50_000
-"""Characters of any text made on the way, and items of any list."""
+"""Largest number of characters of any text that is made, and of items of any list."""
 MAX_STEPS = 5_000
-"""Steps of all loops together."""
+"""Largest number of steps of all loops together."""
 MAX_SECONDS = 5.0
 
 _FILTERS = frozenset(
@@ -42,7 +42,7 @@ _REFUSED: dict[type[nodes.Node], str] = {
 
 
 class _Bounds:
-    """What one rendering may still use."""
+    """The steps and time that one rendering has left."""
 
     def __init__(self) -> None:
         self.steps = MAX_STEPS
@@ -55,7 +55,7 @@ class _Bounds:
 
 
 class _Bounded(NodeTransformer):
-    """Loops go through the step counter; `~` becomes `+`, whose length is checked."""
+    """Rewrites a template: loops count steps, and `~` becomes `+`, whose result is bounded."""
 
     def visit_For(self, node: nodes.For) -> nodes.For:
         self.generic_visit(node)
@@ -92,7 +92,7 @@ class _Bounded(NodeTransformer):
 
 
 def _measured(value: Any) -> Any:
-    """The value, unless it is too long once written out (lists can hold one list many times)."""
+    """The value; raises UnreadableError if it is too long when printed (lists may share items)."""
     total, waiting = 0, [value]
     while waiting:
         item = waiting.pop()
@@ -123,7 +123,7 @@ def _replace(text: object, old: object, new: object, count: int | None = None) -
 
 
 class Sandbox(SandboxedEnvironment):
-    """The environment of one rendering."""
+    """A Jinja environment with bounds on time and size."""
 
     intercepted_binops = frozenset({"*", "**", "+", "%"})
 
@@ -157,7 +157,7 @@ class Sandbox(SandboxedEnvironment):
     def call_binop(
         self, context: runtime.Context, operator: str, left: Any, right: Any
     ) -> Any:
-        """Checks how long the result gets before it is made."""
+        """Evaluates an operator after checking how long its result would be."""
         if operator == "**" or (operator == "%" and isinstance(left, str)):
             raise UnreadableError(f"it uses the operator {operator}, which is not read")
         if operator == "+":
@@ -171,7 +171,7 @@ class Sandbox(SandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Only methods of the list, and plain data."""
+        """Whether a template may use an attribute: listed methods and plain data only."""
         if callable(value) and attr not in _METHODS and not hasattr(obj, "marked"):
             return False
         return super().is_safe_attribute(obj, attr, value)
@@ -179,7 +179,7 @@ class Sandbox(SandboxedEnvironment):
     def call(
         self, context: runtime.Context, obj: Any, *arguments: Any, **named: Any
     ) -> Any:
-        """Calls a function of the template; `replace` and `join` check their length first."""
+        """Calls a function; `replace` and `join` check the length of their result first."""
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
         if isinstance(owner, str) and name == "replace":
             return _replace(owner, *arguments)
@@ -193,8 +193,12 @@ class Sandbox(SandboxedEnvironment):
     def rendered(self, source: str, values: Mapping[str, Any]) -> str:
         """Renders one template.
 
+        Args:
+            source: The template.
+            values: Name -> value.
+
         Raises:
-            UnreadableError: It cannot be parsed or rendered, or it leaves its bounds.
+            UnreadableError: It cannot be parsed or rendered, or it exceeds a bound.
         """
         self._bounds = _Bounds()
         try:
@@ -215,7 +219,7 @@ class Sandbox(SandboxedEnvironment):
             raise UnreadableError(f"its Jinja fails: {error}") from error
 
     def _template(self, source: str) -> Template:
-        """The compiled template; one is rendered once for each way through its conditions."""
+        """The compiled template, cached because it is rendered once for each branch."""
         if source not in self._templates:
             if len(source) > MAX_SOURCE:
                 raise UnreadableError(f"its template is longer than {MAX_SOURCE} characters")

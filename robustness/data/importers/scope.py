@@ -1,7 +1,8 @@
-"""One call's names: statements and expressions of a small part of Python, walked.
+"""Evaluates the statements and expressions of one function call on their syntax trees.
 
-Refuses to execute anything. Text, lists, mappings and the source's own functions are known;
-whatever else is asked for is a part of the input, named by the variable that it is assigned to.
+No code is executed. Texts, lists, dicts and the source's own functions are evaluated; the value of
+everything else is unknown and taken for a part of the input, named after the variable that it is
+assigned to.
 """
 
 import ast
@@ -15,14 +16,14 @@ from robustness.data.importers.wording import UnreadableError, mark
 
 
 class ReturnError(Exception):
-    """Carries what a function returns."""
+    """Raised by a return statement; carries the returned value."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
 
 class Caller(Protocol):
-    """What a scope asks of the machine that walks it."""
+    """What a scope needs of the interpreter, which `interpreter.Machine` provides."""
 
     def call(
         self,
@@ -32,17 +33,17 @@ class Caller(Protocol):
         *,
         spread: bool = False,
     ) -> Any:
-        """What a function returns."""
+        """Evaluates a call; see `interpreter.Machine.call`."""
 
     def step(self, node: ast.AST) -> None:
-        """Counts one step."""
+        """Counts one step; see `interpreter.Machine.step`."""
 
     def value(self, node: ast.expr, home: Module, instance: Instance | None = None) -> Any:
-        """The value of an expression outside functions."""
+        """Evaluates an expression outside functions."""
 
 
 class Scope:
-    """The names of one call."""
+    """The local names of one call, in which its body is evaluated."""
 
     def __init__(
         self, machine: Caller, home: Module, names: dict[str, Any], instance: Instance | None
@@ -50,7 +51,7 @@ class Scope:
         self._machine, self._home, self._names, self._self = machine, home, names, instance
 
     def run(self, body: Sequence[ast.stmt]) -> None:
-        """Walks statements."""
+        """Evaluates statements in order."""
         for statement in body:
             self._machine.step(statement)
             self._statement(statement)
@@ -110,7 +111,7 @@ class Scope:
         return True if isinstance(found, Unknown) else bool(found)
 
     def value(self, node: ast.expr) -> Any:
-        """The value of an expression."""
+        """Evaluates an expression."""
         self._machine.step(node)
         match node:
             case ast.Constant():
@@ -219,7 +220,7 @@ class Scope:
 
 
 def _loaded(target: ast.expr) -> ast.expr:
-    """The target of `+=` as an expression to read."""
+    """The target of `+=` as an expression that can be evaluated."""
     match target:
         case ast.Name(id=name):
             return ast.Name(id=name, ctx=ast.Load())

@@ -1,7 +1,4 @@
-"""The formats that can be imported, by name.
-
-Refuses to know what is in them.
-"""
+"""The table of importers, and the import of a source into a collection file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -34,15 +31,15 @@ SOURCES: dict[str, Callable[[Path, TaskType | None], Imported]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What an import did."""
+    """Summary of an import."""
 
     source: str
     out: Path
     entries: int
-    """Entries found: taken and left out."""
+    """Number of entries found: imported and left out."""
     taken: int
     by_type: Mapping[str, int]
-    """Task type -> how many of those taken."""
+    """Task type -> number of instructions imported with it."""
     left: tuple[LeftOut, ...]
     changes: tuple[Change, ...]
 
@@ -50,20 +47,20 @@ class Receipt:
 def take(
     source: str, path: Path, out: Path, task_type: str | None = None, *, task: str | None = None
 ) -> Receipt:
-    """Imports a source and writes what was taken as a collection.
+    """Imports a source and writes the instructions as a collection file.
 
     Args:
         source: One of `SOURCES`.
         path: File or folder.
         out: The collection file to write (JSON lines, as `instructions.read_collection` reads it).
-        task_type: `qa`, `mc` or `bc`; None: inferred by `kinds.RULE`.
-        task: The task that all entries are for; None: what the source calls it.
+        task_type: `qa`, `mc` or `bc`; None: inferred for each entry by `kinds.infer`.
+        task: The task that all entries are for; None: as named in the source.
 
     Returns:
-        What was taken, and what was left out, each with its reason.
+        What was imported, and what was left out, each with its reason.
 
     Raises:
-        InputError: The source or the type is unknown, or the file is not of the format.
+        InputError: The source or the type is unknown, or the file does not have the format.
         NotFoundError: There is no such file.
     """
     name = source.strip().lower().replace("_", "-")

@@ -1,6 +1,6 @@
-"""Text with marked fields: how the interpreter prints, joins, formats and changes it.
+"""String operations of the interpreter on texts that contain marked fields.
 
-Refuses long text, and formats that name nothing.
+The length of every result is bounded.
 """
 
 import ast
@@ -13,25 +13,25 @@ from typing import Any
 from robustness.data.importers.wording import MARK, UnreadableError, mark
 
 MAX_SIZE = 100_000
-"""Characters of any text, items of any list."""
+"""Largest number of characters of a text, and of items of a list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Something that depends on the input, or on code that is not read."""
+    """A value that depends on the input, or on code that is not evaluated."""
 
     what: str
 
 
 def bounded(value: Any) -> Any:
-    """The value, unless it is too long."""
+    """The value; raises UnreadableError where it is too long."""
     if isinstance(value, (str, list, tuple, dict)) and len(value) > MAX_SIZE:
         raise UnreadableError("it makes text or lists that are too long")
     return value
 
 
 def text(value: Any, node: ast.expr | None = None) -> str:
-    """The value as it is printed; an unknown one is a field."""
+    """A value as text; an unknown one becomes a marked field."""
     if isinstance(value, Unknown):
         return mark(node.id if isinstance(node, ast.Name) else _named(value.what))
     if isinstance(value, (str, int, float)):
@@ -47,7 +47,7 @@ def _named(what: str) -> str:
 
 
 def joined(separator: str, parts: Sequence[Any]) -> str:
-    """`separator.join(parts)`."""
+    """Evaluates `separator.join(parts)`."""
     pieces: list[str] = []
     for part in parts:
         pieces += [separator, text(part)] if pieces else [text(part)]
@@ -55,14 +55,14 @@ def joined(separator: str, parts: Sequence[Any]) -> str:
 
 
 def _together(pieces: Sequence[str]) -> str:
-    """The pieces as one text; how long it gets is checked first."""
+    """The pieces as one text, after checking its length."""
     if sum(map(len, pieces)) > MAX_SIZE:
         raise UnreadableError("it makes text or lists that are too long")
     return "".join(pieces)
 
 
 def percent(template: str, values: Any) -> str:
-    """`"%s" % values`."""
+    """Evaluates `template % values`."""
     given = list(values) if isinstance(values, (list, tuple)) else [values]
     pieces = re.split(r"(%(?:\((\w+)\))?[sdr])", template)
     made: list[str] = []
@@ -79,7 +79,7 @@ def percent(template: str, values: Any) -> str:
 def changed(
     owner: str, name: str, arguments: Sequence[Any], named: Mapping[str, Any]
 ) -> Any:
-    """A method of text; Unknown where its result depends on the input."""
+    """Evaluates a string method; Unknown where the result depends on the input."""
     if name == "format":
         return _formatted(owner, arguments, named)
     if name == "join" and arguments and isinstance(arguments[0], (list, tuple)):
@@ -89,7 +89,7 @@ def changed(
     if name in ("strip", "lstrip", "rstrip"):
         return getattr(owner, name)(*arguments)
     if name in ("lower", "upper", "title", "capitalize", "replace"):
-        # Only the text between the fields is known, so only that is changed.
+        # The method is applied to the known text between the fields; marks stay as they are.
         if name == "replace" and len(arguments) > 1:
             old, new = str(arguments[0]), str(arguments[1])
             if (owner.count(old) if old else len(owner) + 1) * len(new) > MAX_SIZE:

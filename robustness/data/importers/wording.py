@@ -1,7 +1,8 @@
-"""A source's text with marked fields -> a template of this library.
+"""Turns a source's text with marked fields into a template of this project.
 
-Refuses to know formats. A field is marked by control characters while a source's own template
-language is read, so that braces, quotation marks and percent signs of the text stay text.
+While a source's template language is evaluated, a field is written as its name between two control
+characters (a mark), so that braces, quotes and percent signs of the text are not mistaken for
+placeholders.
 """
 
 import re
@@ -14,7 +15,8 @@ from robustness.data import prompts
 OPEN, CLOSE = "\x02", "\x03"
 MARK = re.compile(f"{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}")
 _NUMBERS = "numbers"
-"""Options listed by number: no format of the library, so only kept where the text is answered."""
+"""Options listed by number: not one of `prompts.OPTION_FORMATS`, so only used if the answer is
+the option's text."""
 _NUMBERED = re.compile(r"(.*?)[._]?(\d+|(?<=[a-z_.])[A-H])")
 _OPTION_STEMS = frozenset(
     {"option", "options", "choice", "choices", "answer", "answers", "ending", "endings", "sol",
@@ -24,27 +26,28 @@ _OPTION_STEMS = frozenset(
 
 
 class UnreadableError(Exception):
-    """An entry cannot be turned into a template; the message says why, in plain words."""
+    """An entry cannot be turned into a template; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worded:
-    """A template of this library."""
+    """A template of this project."""
 
     text: str
     option_format: str = ""
     fields: tuple[str, ...] = ()
     """Names of its placeholders, without `options`."""
     changes: tuple[str, ...] = ()
+    """Descriptions of how it differs from the source."""
 
 
 def mark(name: str) -> str:
-    """A field as it stands in marked text."""
+    """The mark of a field: its name between two control characters."""
     return f"{OPEN}{name}{CLOSE}"
 
 
 def legal(name: str) -> str:
-    """The name as a placeholder that `prompts` fills: `sentenceOne` becomes `sentence_one`."""
+    """A name turned into a valid placeholder: `sentenceOne` becomes `sentence_one`."""
     name = name.strip()
     if prompts.placeholders("{" + name + "}") == [name]:
         return name
@@ -53,10 +56,10 @@ def legal(name: str) -> str:
 
 
 def formatted(template: str) -> str:
-    """A template of `str.format` as marked text.
+    """A `str.format` template as marked text.
 
     Raises:
-        UnreadableError: Its braces do not match, or a field has no name.
+        UnreadableError: The braces do not match, or a field has no name.
     """
     made = []
     try:
@@ -72,15 +75,15 @@ def formatted(template: str) -> str:
 
 
 def finish(text: str, *, options: Sequence[str] = (), lettered: bool | None = None) -> Worded:
-    """Turns marked text into a template; a list of options becomes `{options}`.
+    """Turns marked text into a template; a list of option fields becomes `{options}`.
 
     Args:
-        text: Marked text.
-        options: Names of the fields that are the options, in order, where the source says so.
-        lettered: Whether the answer is an option's letter; None: not known.
+        text: The marked text.
+        options: Names of the fields that are the options, in order, where the source tells them.
+        lettered: Whether the answer is an option's letter; None: unknown.
 
     Raises:
-        UnreadableError: The text holds braces that would be read as a placeholder.
+        UnreadableError: The text has braces that would be taken for a placeholder.
     """
     style, changes = "", []
     for names in ([list(options)] if len(options) > 1 else []) + list(_numbered(text)):
@@ -91,7 +94,7 @@ def finish(text: str, *, options: Sequence[str] = (), lettered: bool | None = No
         if style.startswith(("letters_", _NUMBERS)) and lettered is False:
             style, changed = "dashes", "its options had letters or numbers but are answered by text"
         if style == _NUMBERS:
-            continue  # The library has no such list; the options stay fields of their own.
+            continue  # There is no option format for it; the options stay separate fields.
         text = listed
         if changed:
             changes.append(f"{changed}; {{options}} lists them as `{style}`")
@@ -115,7 +118,7 @@ def finish(text: str, *, options: Sequence[str] = (), lettered: bool | None = No
 
 
 def _numbered(text: str) -> Iterator[list[str]]:
-    """Fields that are numbered or lettered options: answer0, answer1; choiceA, choiceB."""
+    """Groups of fields that are numbered or lettered options, e.g. choiceA and choiceB."""
     stems: dict[str, list[str]] = {}
     for name in dict.fromkeys(MARK.findall(text)):
         match = _NUMBERED.fullmatch(name)
@@ -125,7 +128,7 @@ def _numbered(text: str) -> Iterator[list[str]]:
 
 
 def _leads(i: int) -> dict[str, tuple[str, str]]:
-    """How the i-th option may begin: regular expression and format -> what the change is called."""
+    """Regular expression of how option i may begin -> (option format, name of the change)."""
     letter = f"[{prompts.LETTERS[i]}{prompts.LETTERS[i].lower()}]" if i < 26 else "(?!)"
     return {
         rf"\({letter}\)[ \t]*": ("letters_paren", ""),
@@ -155,7 +158,7 @@ _JOINED: tuple[tuple[str, str, str], ...] = (
 
 
 def _fold(text: str, names: Sequence[str]) -> tuple[str, str, str] | None:
-    """Puts `{options}` in place of a list of the fields; None: they stand in no list."""
+    """Replaces a list of the fields by `{options}`; None where the fields are not in one list."""
     marks = [re.escape(mark(name)) for name in names]
     for lead, (style, changed) in _leads(0).items():
         leads = [list(_leads(i))[list(_leads(0)).index(lead)] for i in range(len(marks))]

@@ -1,7 +1,4 @@
-"""Tasks: what is asked, the fields of an input, the answer space, labelled inputs.
-
-Refuses to know the instructions. One family of benchmarks a file.
-"""
+"""Tasks with their labelled inputs: the shipped ones, task files, tables, MMLU and BIG-bench."""
 
 from robustness.data.tasks.base import Task, read_task, write_task
 from robustness.data.tasks.builtin import builtin, builtin_names

@@ -1,7 +1,4 @@
-"""A task with its labelled inputs, and its file format.
-
-Refuses to know where tasks come from.
-"""
+"""The `Task` dataclass and the JSON file format of a task."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,19 +14,19 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One task."""
+    """A task: its description, the fields of an input, the answer options, and inputs."""
 
     id: str
     title: str
     task_type: TaskType
     description: str
-    """What is asked, in a sentence or two, for people (and for authors of instructions)."""
+    """What is asked, in a sentence or two, for people who use the task or write instructions."""
     fields: tuple[str, ...]
     """Names of an input's fields, in reading order."""
     options: tuple[str, ...]
-    """The answer space; empty where every example brings its own."""
+    """The canonical answer options; empty where they change from input to input."""
     source: str
-    """`generated` or `written`, and by what."""
+    """Where it comes from, e.g. `generated` or `written`, and by what."""
     trained: bool
     """Whether the embedded backbone was trained on the task."""
     examples: tuple[Example, ...] = ()
@@ -40,12 +37,12 @@ class Task:
 
     @property
     def labelled(self) -> tuple[Example, ...]:
-        """The inputs that the task is measured on: the labelled test inputs, or all labelled."""
+        """The inputs for measuring accuracy: labelled test inputs, or else all labelled ones."""
         known = tuple(e for e in self.examples if e.answer is not None)
         return tuple(e for e in known if e.split == "test") or known
 
     def without_examples(self) -> "Task":
-        """The task's description alone."""
+        """The same task without inputs."""
         return replace(self, examples=())
 
 
@@ -74,11 +71,11 @@ class _Task(BaseModel):
 
 
 def read_task(path: Path) -> Task:
-    """Reads one task file.
+    """Reads a task file.
 
     Raises:
-        InputError: A key is missing or unknown, an example lacks a field, has no options, or its
-            answer is not among them.
+        InputError: A key is missing or unknown, an input lacks a field or has fewer than two
+            options, or its answer is not one of them.
         NotFoundError, CorruptFileError, MismatchError: See `files.read_json`.
     """
     document = files.read_json(path, schema=SCHEMA)
@@ -117,7 +114,7 @@ def read_task(path: Path) -> Task:
 
 
 def write_task(path: Path, task: Task) -> None:
-    """Writes one task file atomically."""
+    """Writes a task file atomically."""
     document = {
         "schema": SCHEMA,
         "id": task.id,

@@ -1,8 +1,8 @@
-"""BIG-bench: `task.json` files, alone or with sub-tasks in folders.
+"""Reads BIG-bench tasks: a `task.json`, or a folder of sub-tasks with one each.
 
-Refuses to score: `target_scores` give options and the answer. The fields of an input hold the
-input alone; the designer's own prompt around it (task_prefix, example_input_prefix,
-example_output_prefix, the list of choices where append_choices_to_input) is an instruction.
+The options and the answer come from `target_scores`; without them the different targets are the
+options. An input keeps only its own text: the task designer's prompt around it (task_prefix,
+example_input_prefix and the like) is not read, since instructions take its place.
 """
 
 import json
@@ -26,24 +26,24 @@ _MAX_TARGETS = 26
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One task.json with examples."""
+    """A `task.json` that has examples."""
 
     path: Path
     document: Mapping[str, Any]
 
 
 def read_bigbench(path: Path, field: str = FIELD) -> Task:
-    """Reads a task; sub-tasks in folders are joined into one.
+    """Reads a BIG-bench task; sub-tasks are joined into one task.
 
     Args:
-        path: A `task.json`, or a folder with one (its sub-tasks below it).
-        field: What the input's field is called: InstructionEval's templates say `question`.
+        path: A `task.json`, or a folder that holds one or sub-folders with one each.
+        field: Name for the input's field; the templates of InstructionEval call it `question`.
 
     Returns:
-        The task; its inputs are dealt into dev and test.
+        The task, its inputs divided into a dev and a test half.
 
     Raises:
-        InputError: It is not of the format, or its answers are free text.
+        InputError: A file does not have the format, or the answers are free text.
         NotFoundError: There is no such file.
     """
     top, files = _files(path)
@@ -63,7 +63,7 @@ def _load(file: Path) -> Mapping[str, Any]:
 
 
 def _files(path: Path) -> tuple[Mapping[str, Any], list[_File]]:
-    """The top document, and those with examples: its own, or its sub-tasks'."""
+    """The top-level document, and the files with examples: that one, or its sub-tasks."""
     if not path.exists():
         raise NotFoundError(f"{path} does not exist; {MISSING}")
     folder = path if path.is_dir() else path.parent
@@ -111,7 +111,7 @@ def _first(target: object) -> str:
 
 
 def _targets(rows: Sequence[object]) -> tuple[str, ...]:
-    """The answers of a task without target_scores."""
+    """All different targets of a task without `target_scores`, sorted."""
     found = [_first(row.get("target")) for row in rows if isinstance(row, dict)]
     return tuple(sorted({text for text in found if text}))
 
@@ -119,7 +119,7 @@ def _targets(rows: Sequence[object]) -> tuple[str, ...]:
 def _options(
     row: Mapping[str, Any], targets: tuple[str, ...], where: str
 ) -> tuple[tuple[str, ...], str | None]:
-    """Options and answer; the answer is None where several options score highest."""
+    """Options and answer of one input; the answer is None where several options score highest."""
     scores = row.get("target_scores")
     if scores is not None:
         if not isinstance(scores, dict) or len(scores) < 2 or not all(

@@ -1,7 +1,4 @@
-"""The tasks that ship with the product.
-
-Refuses to know how a task file is written.
-"""
+"""The tasks that ship with the project."""
 
 from functools import cache
 
@@ -17,10 +14,10 @@ def builtin_names() -> list[str]:
 
 @cache
 def builtin(task_id: str) -> Task:
-    """One shipped task with its labelled inputs.
+    """Reads one shipped task with its inputs; the result is cached.
 
     Raises:
-        NotFoundError: There is none of that name.
+        NotFoundError: There is no shipped task of that name.
     """
     if task_id not in builtin_names():
         raise NotFoundError(f"no task {task_id!r}; there are {', '.join(builtin_names())}")

@@ -1,6 +1,6 @@
-"""Benchmarks with one split only -> development and test halves.
+"""Divides the inputs of a benchmark that has a single split into dev and test halves.
 
-Refuses to draw at random: the halves depend on the inputs alone, so that a rerun has the same.
+The halves depend only on the inputs, not on a random draw, so that every run has the same ones.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from robustness.types import Example
 
 
 def halved(examples: Sequence[Example]) -> tuple[Example, ...]:
-    """Deals examples to `dev` and `test` in turn, in the order of their content hashes.
+    """Assigns examples alternately to `dev` and `test`, in the order of their content hashes.
 
     Returns:
-        The examples in the order that they came in, each with its split.
+        The examples in their original order, each with its new split.
     """
     order = sorted(range(len(examples)), key=lambda i: (examples[i].id, i))
     splits = {place: ("dev", "test")[turn % 2] for turn, place in enumerate(order)}

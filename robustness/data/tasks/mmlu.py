@@ -1,6 +1,6 @@
-"""MMLU: CSV files without header, one a subject: question, four options, the answer's letter.
+"""Reads MMLU: CSV files without a header, one per subject (question, options, answer's letter).
 
-Refuses to know subjects by name; splits are told by the files' names and folders.
+Subject and split are taken from the names of files and folders.
 """
 
 import csv
@@ -24,17 +24,17 @@ _SPLITS = {"dev": "dev", "val": "dev", "validation": "dev", "test": "test", "tra
 
 
 def read_mmlu(path: Path, subjects: Sequence[str] = ()) -> Task:
-    """Reads one subject's file, or a folder of subjects as one task.
+    """Reads the file of one subject, or a folder of subjects as one task.
 
     Args:
-        path: A CSV, or a folder of them (with subfolders dev, val and test or without).
-        subjects: Subjects to read, such as `anatomy`; by default all.
+        path: A CSV file, or a folder of them (with or without subfolders dev, val and test).
+        subjects: Subjects to read, e.g. `anatomy`; by default all.
 
     Returns:
-        The task; where the files hold one split only, its inputs are dealt into dev and test.
+        The task; where the files hold a single split, it is divided into a dev and a test half.
 
     Raises:
-        InputError: A row is malformed, or a subject is not there.
+        InputError: A row is malformed, or a subject is missing.
         NotFoundError: There are no such files.
     """
     if not path.exists():
@@ -69,7 +69,7 @@ def read_mmlu(path: Path, subjects: Sequence[str] = ()) -> Task:
 
 
 def _subject(file: Path) -> tuple[str, str]:
-    """Subject and split of a file: `test/anatomy_test.csv`, `anatomy_dev.csv`, `anatomy.csv`."""
+    """Subject and split from a name: `test/anatomy_test.csv`, `anatomy_dev.csv`, `anatomy.csv`."""
     match = re.fullmatch(r"(.+?)_(dev|val|validation|test|train)", file.stem)
     if match:
         return match[1], _SPLITS[match[2]]
@@ -110,7 +110,7 @@ def _rows(file: Path, task: str) -> list[Example]:
 
 
 def _distinct(options: Sequence[str]) -> tuple[str, ...]:
-    """Some questions have one text under two letters: such options carry their letter."""
+    """The options made distinct: where two have the same text, their letter is added to it."""
     return tuple(
         f"{text} ({LETTERS[i]})" if options.count(text) > 1 else text
         for i, text in enumerate(options)

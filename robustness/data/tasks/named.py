@@ -1,6 +1,7 @@
-"""What a task's name stands for: a built-in task, a file, a folder of a benchmark.
+"""Resolves the name of a task: a built-in task, a task file, a table, or a benchmark's folder.
 
-Refuses to read formats itself: it tells them apart by ending, columns and keys.
+The format of a file is recognised by its ending, columns and keys, and read by `base`, `bigbench`,
+`mmlu` or `table`.
 """
 
 import csv
@@ -14,11 +15,11 @@ from robustness.data.tasks.builtin import builtin, builtin_names
 from robustness.errors import InputError, NotFoundError
 
 EVERYTHING = "builtin"
-"""Stands for every shipped task."""
+"""The name that stands for all shipped tasks."""
 
 
 def find(name: str) -> Task:
-    """The one task that a name stands for; a built-in name goes before a file.
+    """The one task of a name; a built-in task takes precedence over a file of the same name.
 
     Raises:
         InputError: The name stands for several tasks.
@@ -37,16 +38,18 @@ def find(name: str) -> Task:
 
 
 def find_all(name: str, field: str = bigbench.FIELD) -> list[Task]:
-    """Reads what one name stands for.
+    """All tasks of a name.
 
     Args:
         name: A built-in task, `builtin` for all of them, a task file, a labelled CSV table, an
             MMLU file or folder, a BIG-bench file or folder, or a folder of task files.
-        field: What BIG-bench's input is called: InstructionEval's templates say `question`.
+        field: Name for the field of BIG-bench inputs; the templates of InstructionEval call it
+            `question`.
 
     Raises:
-        NotFoundError: There is nothing of that name; it says which repositories to clone.
-        InputError, CorruptFileError, MismatchError: See the readers of each format.
+        NotFoundError: There is nothing of that name; the message says which repositories to clone.
+        InputError, CorruptFileError, MismatchError: The file is malformed; see the module of its
+            format.
     """
     path = Path(name)
     if name == EVERYTHING:

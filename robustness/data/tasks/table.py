@@ -1,6 +1,6 @@
-"""A labelled table as a task: CSV with the columns input, options and answer.
+"""Reads a labelled CSV table as a task: columns input, options and answer.
 
-Refuses to guess: further columns are fields of the input under their own names.
+Further columns become fields of the input under their own names.
 """
 
 import csv
@@ -22,16 +22,16 @@ _SPLITS = ("train", "dev", "test")
 
 
 def read_labelled_table(path: Path, task_type: TaskType | None = None) -> Task:
-    """Reads a labelled CSV.
+    """Reads a labelled CSV table.
 
     Args:
-        path: The file; its name is the task's id.
-        task_type: By default QA where the options change from row to row, otherwise BC with two
-            options and MC with more.
+        path: The file; its name becomes the task's id.
+        task_type: By default QA where the options change from row to row, otherwise BC for two
+            options and MC for more.
 
     Returns:
-        The task; without a column `split` its rows are dealt into dev and test. Without `options`
-        the answers that come up are the options of every row.
+        The task. Without a column `split` its rows are divided into a dev and a test half. Without
+        a column `options` the different answers are the options of every row.
 
     Raises:
         InputError: A column is missing, or a row is malformed.
@@ -68,7 +68,7 @@ def read_labelled_table(path: Path, task_type: TaskType | None = None) -> Task:
 
 
 def _table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Header, and each row with its line."""
+    """The column names, and each row with its line number."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
