@@ -1,1 +1,1 @@
-"""Measures accuracy by instruction: studies, perturbations, published results, PromptEval."""
+"""Evaluates models by instruction: studies, perturbations, published results, PromptEval."""

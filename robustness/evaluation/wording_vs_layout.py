@@ -1,7 +1,9 @@
-"""What a loss on unobserved instructions is made of: new wording in a known layout, or the reverse.
+"""Separates the accuracy loss on unobserved instructions into a loss by wording and one by layout.
 
-Refuses to know where instructions come from. Wording is what asks, with its label words; layout is
-all else: the order and names of fields, how options are listed, the closing cue.
+The wording of a template is the sentences that ask, with the label words; its layout is everything
+else: order and names of the fields, the list of options, the final cue. Unobserved and observed
+instructions of a task are crossed (the wording of one in the layout of the other), and the accuracy
+under both crosses is compared with that under the observed instructions.
 """
 
 import random
@@ -24,7 +26,7 @@ from robustness.types import Example, Instruction
 
 LIMIT = 128
 PARTNERS = 4
-"""Observed instructions that an unobserved one is crossed with."""
+"""Number of observed instructions with which each unobserved one is crossed."""
 
 _ASKS = "\x00"
 _LETTER = re.compile(r"\bletters?\b", re.IGNORECASE)
@@ -33,46 +35,48 @@ _SAYS_OPTIONS = "options"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """A template taken apart."""
+    """Wording and layout of a template."""
 
     frame: str
-    """The layout, with a mark where the wording stood."""
+    """The layout, with a mark in the place of the wording."""
     wording: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskLosses:
-    """Mean accuracy of one task's instructions and of their crosses, in points (0 to 100)."""
+    """Mean accuracy of one task's instructions and their crosses, in points (0 to 100)."""
 
     task: str
     observed_instructions: int
     unobserved_instructions: int
-    """Those that could be crossed."""
+    """Number of unobserved instructions that could be crossed."""
     left: int
-    """Unobserved ones that could not: wording and layout are one sentence, or letters are asked."""
+    """Number of those that could not: wording and layout are one sentence, or it asks for a
+    letter."""
     observed: float
     unobserved: float
     wording: float
-    """Unobserved wording in observed layouts."""
+    """Unobserved wordings in observed layouts."""
     layout: float
-    """Observed wordings in the unobserved layout."""
+    """Observed wordings in unobserved layouts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decomposition:
-    """Mean over tasks, in points; positive is a loss. Intervals: see `intervals.gap_mean`."""
+    """Mean losses over tasks in points, positive is worse; intervals by `intervals.gap_mean`."""
 
     total: Estimate
-    """Observed minus unobserved."""
+    """Accuracy under observed minus under unobserved instructions."""
     by_wording: Estimate
-    """Observed minus unobserved wording in observed layouts."""
+    """Accuracy under observed instructions minus under unobserved wordings in observed layouts."""
     by_layout: Estimate
-    """Observed minus observed wordings in unobserved layouts. The two need not add up."""
+    """Accuracy under observed instructions minus under observed wordings in unobserved layouts.
+    The two losses need not add up to the total."""
     tasks: tuple[TaskLosses, ...]
 
 
 def take_apart(text: str) -> Parts | None:
-    """Wording and layout of a template, or None where they cannot be told apart."""
+    """Separates wording and layout of a template; None where they cannot be separated."""
     found = template_parser.outline(text)
     sentences = list(found.sentences)
     if found.core is not None:
@@ -85,10 +89,10 @@ def take_apart(text: str) -> Parts | None:
     wording = " ".join(sentences)
     around = set(prompts.placeholders(frame)) - {_SAYS_OPTIONS}
     asks = set(prompts.placeholders(wording))
-    # An input inside the sentence that asks belongs to both.
+    # A field of the input inside the sentence that asks belongs to both.
     if not sentences or not around or asks & {*around, _SAYS_OPTIONS}:
         return None
-    # One place for the wording: where its first sentence stood.
+    # The wording goes to one place, that of its first sentence.
     first = frame.index(_ASKS) + 1
     return Parts(frame=frame[:first] + re.sub(rf"\s*{_ASKS}", "", frame[first:]), wording=wording)
 
@@ -98,7 +102,7 @@ def _by_letter(instruction: Instruction) -> bool:
 
 
 def cross(wording: Instruction, frame: Instruction) -> Instruction | None:
-    """One instruction's wording and label words in another's layout; None where they do not fit."""
+    """One instruction's wording and label words in another's layout; None where impossible."""
     asks, around = take_apart(wording.text), take_apart(frame.text)
     if asks is None or around is None or _by_letter(wording) or _by_letter(frame):
         return None
@@ -111,7 +115,7 @@ def cross(wording: Instruction, frame: Instruction) -> Instruction | None:
 
 @dataclass(frozen=True, slots=True)
 class _Crossed:
-    """Scores of one task."""
+    """Tables of answers of one task, each (instructions, inputs)."""
 
     row: TaskLosses
     observed: Scores
@@ -165,17 +169,17 @@ def decompose(
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Decomposition:
-    """Crosses unobserved instructions with observed ones of their task and measures all four.
+    """Crosses unobserved with observed instructions of each task and measures the losses.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id.
-        tasks: Their labelled test inputs are read.
-        observed: Of these tasks.
-        unobserved: Of these tasks.
-        limit: Inputs a task at the most; None: all.
-        seed: Of the choice of partners and of the intervals.
-        on_progress: Called with (done, total) tasks.
+        engine: Runs the model.
+        model: Id of a model that the engine serves.
+        tasks: Tasks with labelled test inputs.
+        observed: Observed instructions of these tasks.
+        unobserved: Unobserved instructions of these tasks.
+        limit: Largest number of inputs per task; None: all.
+        seed: Seed of the choice of partners and of the bootstrap.
+        on_progress: Called with (tasks done, number of tasks).
 
     Raises:
         InputError: No instruction could be crossed.
@@ -194,7 +198,7 @@ def decompose(
     if not made:
         raise InputError(
             "no unobserved instruction shares a task with an observed one whose wording and "
-            "layout can be told apart"
+            "layout can be separated"
         )
 
     def loss(other: Callable[[_Crossed], Scores]) -> Estimate:

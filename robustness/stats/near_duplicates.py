@@ -1,7 +1,7 @@
-"""Which texts are near-duplicates: clusters by character TF-IDF, and overlap of shingles.
+"""Finds near-duplicate texts: clusters by character TF-IDF, and Jaccard similarity of shingles.
 
-Clusters keep near-duplicates on one side of a split; the overlap is the quicker question whether
-two given texts are nearly the same.
+Clusters keep near-duplicates on one side of a split. Jaccard similarity compares two given texts
+and is faster.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from sklearn.metrics.pairwise import cosine_distances
 CUT = 0.5
 """Distance at which clusters are no longer joined."""
 NEAR = 0.6
-"""Jaccard index above which two texts are near-duplicates."""
+"""Jaccard similarity above which two texts are near-duplicates."""
 
 
 def clusters(texts: Sequence[str], *, cut: float = CUT) -> npt.NDArray[np.int64]:
@@ -38,18 +38,18 @@ def clusters(texts: Sequence[str], *, cut: float = CUT) -> npt.NDArray[np.int64]
 
 
 def shingles(text: str, size: int = 5) -> frozenset[str]:
-    """Character n-grams of the text, case and runs of white space folded."""
+    """Character n-grams of a text, after lower-casing it and folding runs of white space."""
     folded = " ".join(text.lower().split())
     return frozenset(folded[i : i + size] for i in range(max(1, len(folded) - size + 1)))
 
 
 def jaccard(first: frozenset[str], second: frozenset[str]) -> float:
-    """Shared share of two sets, 0 to 1."""
+    """Jaccard similarity of two sets of shingles: shared over all, in [0, 1]."""
     return len(first & second) / len(first | second)
 
 
 def alike(first: frozenset[str], second: frozenset[str]) -> bool:
     """Whether two texts, given by their shingles, are near-duplicates."""
-    # The sizes bound the shared part, and are compared much faster.
+    # The similarity is at most small / large, which is much faster to compare.
     small, large = sorted((len(first), len(second)))
     return small > NEAR * large and jaccard(first, second) > NEAR

@@ -1,1 +1,1 @@
-"""Trains aligned models, ablations and the embedded backbone."""
+"""Trains aligned models, runs ablations, and trains the embedded backbone."""

@@ -82,10 +82,10 @@ import sys
 from pathlib import Path
 from robustness.data import instructions
 from robustness.paraphrasing import pipeline
-given = instructions.read(Path(sys.argv[1]))
+given = instructions.read_collection(Path(sys.argv[1]))
 out = Path(sys.argv[2])
 pipeline.write(
-    given, pipeline.Offline(4, 3), out, answer_spaces=json.loads(sys.argv[3]),
+    given, pipeline.RuleBased(4, 3), out, answer_spaces=json.loads(sys.argv[3]),
     apart=pipeline.kept_apart(()),
 )
 """

@@ -1,6 +1,7 @@
-"""The probe suite of [S1] and [S2] for one instruction: how much a model uses it at all.
+"""The perturbation suite of [S1] and [S2]: how much a model uses an instruction at all.
 
-Refuses to judge an instruction: it shows what is left when its meaning is taken away.
+The instruction is altered (simplified, negated, replaced by nonsense and so on), and the accuracy
+under each alteration is compared with that under the original.
 """
 
 from robustness.evaluation.perturbations.kinds import Alteration, Kind, Material, Suite, make

@@ -1,6 +1,6 @@
-"""The altered instructions of [S1] and [S2], made from any instruction for a task.
+"""Makes the altered instructions of [S1] and [S2] from any instruction for a task.
 
-Refuses to run a model: the nearest observed instruction is handed in.
+No model is run: the nearest observed instruction is an input, see `Material`.
 """
 
 import random
@@ -19,38 +19,38 @@ from robustness.types import Example, Instruction
 
 COLLECTION = "alterations"
 EXAMPLES = 2
-"""Worked examples in front of an instruction; more do not fit small context windows."""
+"""Number of worked examples before an instruction; more do not fit small context windows."""
 
 _WORD = re.compile(rf"{prompts.PLACEHOLDER}|[A-Za-z][A-Za-z']*")
 _PLAIN = re.compile(r"\b[a-z]{3,}\b")
 
 
 class Kind(StrEnum):
-    """What is done to an instruction."""
+    """How an instruction is altered."""
 
     GIVEN = "given"
-    """Nothing: the correct instruction that all others are compared with."""
+    """Not at all: the correct instruction that all others are compared with."""
     CLOSEST = "closest"
-    """[S1]: the nearest observed instruction."""
+    """[S1]: replaced by the nearest observed instruction."""
     INCORRECT = "incorrect"
-    """[S1]: an observed instruction of another task."""
+    """[S1]: replaced by an observed instruction of another task."""
     NEGATED = "negated"
-    """[S1]: it asks for the opposite; a model that follows it loses, since the answers that count
-    as right stay."""
+    """[S1]: asks for the opposite. The labels stay the same, so a model that follows the
+    instruction loses accuracy."""
     DESIGNER = "task designer"
-    """[S1]: what the task's designer writes."""
+    """[S1]: replaced by the task's description."""
     COLLECTED = "newly collected"
-    """[S1]: another person's valid instruction for the task, unobserved."""
+    """[S1]: replaced by an unobserved instruction that somebody else wrote for the task."""
     NONSENSICAL = "nonsensical"
-    """[S1]: random words in the same layout."""
+    """[S1]: its words are replaced by random words; the layout stays."""
     SIMPLIFIED = "simplified"
-    """[S2]: only the output space is left."""
+    """[S2]: only the answer options are left of the definition."""
     EMPTY = "empty"
-    """[S2]: neither definition nor output space, only the input."""
+    """[S2]: neither definition nor answer options, only the input."""
     DELUSIVE = "delusive examples"
-    """[S2]: worked examples with the right inputs and outputs, wrongly mapped."""
+    """[S2]: preceded by worked examples with wrong answers."""
     CORRECT = "correct examples"
-    """[S2]: the same examples, rightly mapped."""
+    """[S2]: preceded by the same worked examples with right answers."""
 
 
 PAPERS = {
@@ -63,7 +63,7 @@ PAPERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alteration:
-    """One altered instruction."""
+    """An altered instruction and how it was altered."""
 
     kind: Kind
     instruction: Instruction
@@ -71,23 +71,24 @@ class Alteration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """What alterations are made from besides the instruction."""
+    """What alterations are made from, besides the instruction itself."""
 
     task: Task
     observed: Sequence[Instruction]
-    """Of all tasks."""
+    """Observed instructions of all tasks."""
     collected: Sequence[Instruction]
     """Unobserved valid instructions of all tasks."""
     closest: Instruction | None
-    """The nearest observed instruction, None where there is none."""
+    """The nearest observed instruction; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """The altered instructions, and why one is missing."""
+    """All alterations of one instruction."""
 
     alterations: tuple[Alteration, ...]
     absent: dict[Kind, str]
+    """Kind that could not be made -> why."""
 
 
 def _altered(given: Instruction, kind: Kind, text: str, option_format: str) -> Instruction:
@@ -102,10 +103,10 @@ def _fits(instruction: Instruction, task: Task) -> bool:
 
 
 def _for_task(instruction: Instruction, task: Task) -> Instruction:
-    """Another task's instruction put before this one's inputs and options."""
+    """Another task's instruction made into one for this task's inputs and options."""
     if instruction.task in (task.id, None):
         return instruction
-    # Another task's label words belong to other options.
+    # The label words of another task belong to other options.
     return replace(
         instruction, task=task.id, task_type=task.task_type, label_words={}, observed=False, id=""
     )
@@ -122,8 +123,8 @@ def _incorrect(given: Instruction, made_of: Material, rng: random.Random) -> Ins
     ]
     if not others:
         raise InputError("no observed instruction of another task fits the task's inputs")
-    # What should be wrong is the task, not the labels: those that ask for labels of their own
-    # come last.
+    # The task should be wrong, not the answers: instructions with label words of their own come
+    # last.
     preferences: list[Callable[[Instruction], bool]] = [
         lambda i: not i.label_words and "options" in prompts.placeholders(i.text),
         lambda i: not label_conflicts.find(_for_task(i, task), _options(task)),
@@ -194,10 +195,10 @@ def _empty(given: Instruction, made_of: Material, rng: random.Random) -> Instruc
 
 
 def _examples(given: Instruction, task: Task, rng: random.Random) -> list[Example]:
-    """Worked examples, never from the inputs that are measured, with answers apart."""
+    """Worked examples with different answers, never from the test inputs."""
     known = [
         e for e in (*task.split("train"), *task.split("dev"))
-        # A brace in an input would be taken for a placeholder of the template.
+        # Braces in an input would be taken for a placeholder of the template.
         if e.answer is not None and not any(prompts.placeholders(v) for v in e.fields.values())
     ]
     chosen: list[Example] = []
@@ -244,25 +245,25 @@ _MAKERS: dict[Kind, Callable[[Instruction, Material, random.Random], Instruction
 
 
 def alter(kind: Kind, given: Instruction, made_of: Material, *, seed: int) -> Instruction:
-    """One alteration of an instruction; arguments as in `make`.
+    """Makes one alteration of an instruction; arguments as for `make`.
 
     Raises:
-        InputError: The material has nothing to make it of.
+        InputError: The material is not enough to make it.
     """
     drawn = Kind.CORRECT if kind is Kind.DELUSIVE else kind
     return _MAKERS[kind](given, made_of, random.Random(f"{seed}-{drawn}-{given.id}"))
 
 
 def make(given: Instruction, made_of: Material, *, seed: int) -> Suite:
-    """Every alteration of an instruction; equal arguments give equal results.
+    """Makes all alterations of an instruction; equal arguments give equal results.
 
     Args:
         given: The correct instruction.
-        made_of: The task, and other people's instructions.
-        seed: Of every choice; delusive and correct examples draw the same inputs.
+        made_of: The task and other instructions.
+        seed: Seed of all random choices; delusive and correct examples use the same inputs.
 
     Raises:
-        InputError: The instruction has a placeholder that the task has no field for.
+        InputError: The instruction has a placeholder for which the task has no field.
     """
     strange = set(prompts.placeholders(given.text)) - {*made_of.task.fields, "options"}
     if strange:

@@ -1,6 +1,7 @@
-"""Accuracy under every alteration of an instruction, and how much the model relies on it.
+"""Measures accuracy under every alteration of an instruction, and instruction reliance.
 
-Refuses to know how alterations are worded. Points (0 to 100); positive degradation is worse.
+Accuracies and differences are in points (0 to 100); a positive degradation is worse. Does not make
+the alterations; see `kinds`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,64 +21,65 @@ from robustness.types import Example, Instruction
 from robustness.workbench import Workbench
 
 LIMIT = 128
-"""Labelled inputs of a task that are read for each alteration."""
+"""Largest number of labelled inputs that each alteration is measured on, by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """Accuracy under one alteration."""
+    """Accuracy under one alteration, compared with the given instruction."""
 
     kind: Kind
     paper: str
-    """`S1`, `S2`, or empty for the instruction itself."""
+    """Paper that describes the alteration: `S1`, `S2`, or empty for the instruction itself."""
     text: str
     instruction_id: str
     accuracy: float
     accuracy_low: float
     accuracy_high: float
-    """Wilson, 95%."""
+    """Wilson interval, 95%."""
     degradation: float
     """Accuracy under the given instruction minus accuracy under this one."""
     low: float
     high: float
-    """95%, inputs drawn again in pairs. No width: right on the very same inputs, which does not
-    rule a small difference out."""
+    """Paired bootstrap interval over inputs, 95%. It has no width where both are right on exactly
+    the same inputs; a small difference is possible even then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reliance:
-    """Instruction reliance (PAPER, 'Kung and Peng'): near zero means that it is hardly used.
+    """Instruction reliance [S2]: how much accuracy depends on the instruction, in points.
 
-    Differences of accuracy in points, with 95% intervals.
+    Differences with 95% intervals; values near zero mean that the model hardly uses it.
     """
 
     over_simplified: Estimate
-    """Correct minus simplified."""
+    """Accuracy under the correct minus under the simplified instruction."""
     over_negated: Estimate
-    """Correct minus negated."""
+    """Accuracy under the correct minus under the negated instruction."""
     over_random_guess: Estimate
-    """Correct minus the random guess; its interval is Wilson's, the guess is exact."""
+    """Accuracy under the correct instruction minus a random guess, with the Wilson interval of the
+    accuracy; the guess is exact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes:
-    """The probe suite of one instruction on one task and model."""
+    """The results of the perturbation suite for one instruction, task and model."""
 
     task: str
     model: str
     n: int
-    """Labelled inputs, the same for every alteration."""
+    """Number of labelled inputs, the same for every alteration."""
     seed: int
     random_guess: float
-    """Expected accuracy of a uniform guess within each input's output space."""
+    """Expected accuracy of a uniform guess among each input's options."""
     reliance: Reliance
     rows: tuple[Probed, ...]
     absent: Mapping[Kind, str]
-    """Alterations that could not be made, and why."""
+    """Alteration that could not be made -> why."""
 
 
 def random_guess(examples: Sequence[Example]) -> float:
-    """Expected accuracy, in [0, 1], of a uniform guess among each input's options [S2].
+    """Expected accuracy of a uniform guess among each input's options, in [0, 1] [S2].
 
     Raises:
         InputError: There are no inputs.
@@ -90,9 +92,9 @@ def random_guess(examples: Sequence[Example]) -> float:
 def _closest(
     workbench: Workbench, text: str, task: str, model: str, label_words: Mapping[str, str] | None
 ) -> Instruction | None:
-    """The nearest observed instruction that is not the given one; None without an index.
+    """The nearest observed instruction other than the given one.
 
-    None as well where no observed instruction fits the task's inputs.
+    None where the model has no index or no observed instruction fits the task's inputs.
     """
     try:
         index = workbench.index(model)
@@ -134,21 +136,21 @@ def probe(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Probes:
-    """Measures the alterations of an instruction on a task's labelled inputs.
+    """Measures all alterations of an instruction on a task's labelled inputs.
 
     Args:
         workbench: The engine, its index and tasks.
-        text: The correct instruction: a template, or an instruction alone.
+        text: The correct instruction: a template, or a text without placeholders.
         task: A built-in task, or a task file where those are allowed.
-        model: A served model id; by default the original.
+        model: Id of a model that the engine serves; by default the original.
         label_words: Canonical option -> the word that the text asks for.
-        limit: Labelled inputs at the most; None: all.
-        seed: Of the alterations and of the intervals.
-        on_progress: Called with (done, total) prompts.
-        should_stop: Asked between chunks of prompts.
+        limit: Largest number of labelled inputs; None: all.
+        seed: Seed of the alterations and of the bootstrap.
+        on_progress: Called with (prompts done, number of prompts).
+        should_stop: Called between chunks of prompts; True cancels.
 
     Raises:
-        InputError: The text is empty or does not fit, or the task has no labelled inputs.
+        InputError: The text is empty or does not fit the task, or the task has no labelled inputs.
         NotFoundError, EngineError, CancelledError: See `evaluator.read_cells`.
         MismatchError, CorruptFileError: See `Workbench.index`.
     """

@@ -1,7 +1,7 @@
-"""An instruction turned into its opposite by a 'not' in the sentence that asks [S1].
+"""Negates an instruction by a 'not' in the sentence that asks [S1].
 
-Refuses to know tasks and labels. Where no rule finds the asking sentence, a sentence in front
-takes the whole instruction back.
+Rules cover questions, orders, duties ("your task is to ...") and unfinished statements. Where none
+matches, the sentence "Do not do what is asked here." is put before the instruction.
 """
 
 import re
@@ -21,7 +21,7 @@ _ORDER = re.compile(
     re.IGNORECASE,
 )
 _LEAST_WORDS = 3
-"""Fewer are a cue ('Mark:'), not a request."""
+"""Least number of words of a request; fewer are a cue such as 'Mark:'."""
 _DUTY = re.compile(
     r"\b((?:your|the|this) (?:task|job|goal|aim|objective) (?:is|was)|we ask you|"
     r"(?:asked|required|expected|supposed|instructed|told|requested))(?= to\b)",
@@ -57,17 +57,17 @@ _PRONOUN = frozenset(("it", "he", "she", "they", "this", "that"))
 
 
 def _subject(rest: list[str], auxiliary: str) -> int:
-    """How many words are the subject behind an auxiliary; 0 where that is not clear."""
+    """Number of words of the subject after an auxiliary verb; 0 where that is unclear."""
     length = grammar.noun_phrase(rest)
     if not length:
         return 0
     alone = rest[0].lower() in ("this", "that")
     if alone and len(rest) > 1 and re.search(r"[^s]s$", rest[1]):
-        # `this thumbs up`: no noun that `this` could stand before.
+        # `this thumbs up`: the next word is a verb, so `this` is the whole subject.
         return 1
     last = rest[length - 1].lower()
     if length > 1 and last in lexicon.DETERMINERS | _PREPOSITIONS:
-        # `the following a`, `this written in`: what looked like a modifier was none.
+        # `the following a`, `this written in`: the last word does not belong to the subject.
         return 1 if alone and last in _PREPOSITIONS else length - 1
     if length < len(rest) - 1 and "{" in rest[length] and "{" not in rest[length - 1]:
         # `the thing {name} carries`.
@@ -76,7 +76,7 @@ def _subject(rest: list[str], auxiliary: str) -> int:
 
 
 def _before_verb(rest: list[str], length: int, alone: bool) -> int:
-    """A subject that must leave a verb behind it, as after `does`."""
+    """Length of a subject that must be followed by a verb, as after `does`."""
     if length < len(rest) and rest[length].lower() in _PREPOSITIONS:
         if alone:
             # `this come from`.
@@ -92,7 +92,7 @@ def _before_verb(rest: list[str], length: int, alone: bool) -> int:
 
 
 def _question(sentence: str) -> str | None:
-    """`Where is {name}?` -> `Where is {name} not?`."""
+    """Negates a question: `Where is {name}?` -> `Where is {name} not?`."""
     for found in _AUXILIARY.finditer(sentence):
         head = sentence[: found.end()]
         rest = sentence[found.end() :].rstrip(" ?").split()
@@ -101,7 +101,7 @@ def _question(sentence: str) -> str | None:
             words = head.split()
             if words[0].lower() == "how":
                 continue
-            # What is asked about is the subject's, not the subject: `What colour is the lamp?`.
+            # `What colour is the lamp?` -> `What colour is not that of the lamp?`.
             owned = "that of " if len(words) > 2 else ""
             return f"{head} not {owned}{' '.join(rest)}?"
         if length:
@@ -112,12 +112,12 @@ def _question(sentence: str) -> str | None:
 
 
 def _short(words: list[str]) -> bool:
-    """Whether a subject is a pronoun or a name, behind which `not` can stand alone."""
+    """Whether a subject is a pronoun or a name, after which a bare `not` is possible."""
     return len(words) == 1 and ("{" in words[0] or words[0].lower() in _PRONOUN)
 
 
 def _wh_subject(sentence: str) -> str | None:
-    """`Who gave it?` -> `Who did not give it?`."""
+    """Negates a question about the subject: `Who gave it?` -> `Who did not give it?`."""
     found = _WH_SUBJECT.match(sentence)
     if found is None:
         return None
@@ -132,7 +132,7 @@ def _wh_subject(sentence: str) -> str | None:
 
 
 def _order(sentence: str) -> str | None:
-    """`Name the place.` -> `Do not name the place.`."""
+    """Negates an order: `Name the place.` -> `Do not name the place.`."""
     if not _ORDER.match(sentence) or len(sentence.split()) < _LEAST_WORDS:
         return None
     polite = re.match(r"please ", sentence, re.IGNORECASE)
@@ -144,7 +144,7 @@ def _order(sentence: str) -> str | None:
 
 
 def _statement(sentence: str) -> str | None:
-    """`{name} is in the` -> `{name} is not in the`; `carries a` -> `does not carry a`."""
+    """Negates a statement: `{name} is in the` -> `{name} is not in the`."""
     found = list(_COPULA.finditer(sentence))
     if found:
         end = found[-1].end()
@@ -159,7 +159,7 @@ def _statement(sentence: str) -> str | None:
 
 
 def _sentence(sentence: str) -> str | None:
-    """One sentence turned, or None where no rule fits."""
+    """Negates one sentence; None where no rule matches."""
     marker = _MARKER.match(sentence)
     start = marker.end() if marker else len(sentence) - len(sentence.lstrip())
     head, asked = sentence[:start], sentence[start:]
@@ -174,10 +174,10 @@ def _sentence(sentence: str) -> str | None:
 
 
 def negate(text: str) -> str:
-    """The instruction that asks for the opposite; placeholders and layout stay.
+    """The instruction that asks for the opposite; placeholders and layout are kept.
 
     Args:
-        text: A template, or an instruction alone.
+        text: A template, or an instruction without placeholders.
     """
     found = template_parser.outline(text)
     core = found.core_text

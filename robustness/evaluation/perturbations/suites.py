@@ -1,6 +1,6 @@
-"""Altered instructions for the tasks of an evaluation, as [S1] compares them in its Fig. 3.
+"""Makes altered instructions for the tasks of an evaluation, as compared in Fig. 3 of [S1].
 
-Refuses to measure: `study` reads them beside the instructions that they were made from.
+Does not measure accuracy; see `study`.
 """
 
 from collections.abc import Sequence
@@ -14,29 +14,31 @@ from robustness.evaluation.perturbations.kinds import Kind, Material, make
 from robustness.types import Instruction
 
 COUNT = 3
-"""Observed instructions of each task that are altered."""
+"""Number of observed instructions of each task that are altered."""
 KINDS = (
     Kind.INCORRECT, Kind.NEGATED, Kind.DESIGNER, Kind.NONSENSICAL, Kind.SIMPLIFIED, Kind.EMPTY,
 )
-"""`closest` and `newly collected` are observed and unobserved instructions themselves."""
+"""Kinds that are made; `closest` and `newly collected` are unaltered instructions."""
 
 
 def of_tasks(
     tasks: Sequence[Task], instructions: Sequence[Instruction], *, seed: int, count: int = COUNT
 ) -> list[Instruction]:
-    """Alterations of some observed instructions of each task.
+    """Alters some observed instructions of each task.
 
     Args:
-        tasks: With labelled inputs.
-        instructions: Of all tasks.
-        seed: Of every choice.
-        count: Observed instructions of a task at the most, evenly spaced.
+        tasks: Tasks with labelled inputs.
+        instructions: The instructions of all tasks.
+        seed: Seed of all random choices.
+        count: Largest number of observed instructions per task, evenly spaced.
 
     Returns:
-        Each names its task, and its kind as its collection; equal ones come once.
+        The altered instructions without repetitions; each has its task, and its kind as its
+        collection.
     """
     observed = [i for i in instructions if i.observed]
-    # Wrong tasks and random words come from the shipped instructions too: a plan may have one task.
+    # Instructions of other tasks and random words also come from the shipped collection, since
+    # the plan may have a single task.
     others = {i.id: i for i in (*observed, *collections.builtin(collections.OBSERVED))}
     found: dict[str, Instruction] = {}
     for task in tasks:
@@ -48,7 +50,7 @@ def of_tasks(
             try:
                 suite = make(given, material, seed=seed)
             except InputError:
-                continue  # It does not fit the inputs: the plan says so of the instruction itself.
+                continue  # It does not fit the task's inputs; `plan` reports that.
             for one in suite.alterations:
                 if one.kind in KINDS:
                     altered = replace(

@@ -1,1 +1,1 @@
-"""Estimates accuracy over many instructions from a part of the cells (PromptEval)."""
+"""PromptEval: estimates accuracy over many instructions from a fraction of the evaluations."""

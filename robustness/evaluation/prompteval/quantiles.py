@@ -1,10 +1,8 @@
-"""Quantiles of accuracy over many instructions under a budget of evaluations (PromptEval).
+"""PromptEval: quantiles of accuracy over many instructions under a budget of evaluations.
 
-Cells are asked in rounds, spread evenly over instructions and inputs; after each round the model of
-`irt.py` fills the cells that were not asked, and the run stops where the intervals are narrow
-enough or the budget is spent.
-
-Refuses to know what is measured: a function that answers cells comes in.
+Cells (instruction, input) are evaluated in rounds, spread evenly over instructions and inputs.
+After each round the item response model (`irt`) predicts the cells that were not evaluated. The run
+stops when the intervals are narrow enough or the budget is spent.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,21 +16,25 @@ from robustness.evaluation.prompteval import irt
 from robustness.stats.intervals import BoolArray, Estimate
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Levels of the quantiles that are reported."""
 MINIMUM = 5
-"""Instructions below which a quantile over them says nothing."""
+"""Least number of instructions, and of inputs."""
 _DRAWS = 300
+"""Posterior draws behind each estimate."""
 _WIDENING = 1.4
-"""Of the model's own intervals, so that they hold at least as often as they say on four development
-tasks of the embedded backbone (subjectivity, place, scene_topic, pros_cons)."""
+"""Factor by which the model's intervals are widened. It was chosen so that their coverage is at
+least nominal on four development tasks of the embedded backbone (subjectivity, place, scene_topic,
+pros_cons)."""
 Cells = list[tuple[int, int]]
+"""(instruction, input) index pairs."""
 Ask = Callable[[Cells], Sequence[bool]]
-"""(instruction, input) numbers -> whether each answer is right."""
+"""Evaluates cells: index pairs -> whether each answer is right."""
 Report = Callable[["Quantiles"], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantile:
-    """Accuracy that a share `level` of the instructions does not exceed, in points (0 to 100)."""
+    """A quantile of accuracy over instructions, in points (0 to 100), with its interval."""
 
     level: float
     value: float
@@ -42,23 +44,25 @@ class Quantile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantiles:
-    """What is known after some of the cells."""
+    """Estimates after some of the cells were evaluated."""
 
     quantiles: tuple[Quantile, ...]
     mean: Estimate
-    """Of accuracy over the instructions, in points."""
+    """Mean accuracy over the instructions, in points."""
     accuracies: tuple[float, ...]
-    """Estimate by instruction, in points, in the order that they were given."""
+    """Estimated accuracy of each instruction, in points, in the order given."""
     coverage: float
-    """Nominal, of the intervals."""
+    """Nominal coverage of the intervals."""
     asked: int
+    """Number of cells that were evaluated."""
     cells: int
+    """Number of all cells."""
     stopped: str
-    """`width`, `budget`, `complete`, or `running` between rounds."""
+    """Why the run stopped: `width`, `budget` or `complete`; `running` between rounds."""
 
     @property
     def width(self) -> float:
-        """Widest interval of a quantile, in points."""
+        """Width of the widest interval of a quantile, in points."""
         return max(q.high - q.low for q in self.quantiles)
 
 
@@ -68,14 +72,18 @@ def allocate(
     rng: np.random.Generator,
     strata: Sequence[int] | None = None,
 ) -> Cells:
-    """The next cells: from the instructions asked least, on the inputs asked least.
+    """Chooses the next cells: the instructions and inputs evaluated least so far come first.
 
     Args:
-        asked: (I, J) cells that were asked; not changed.
-        count: How many; fewer where fewer are left.
-        rng: Breaks ties.
-        strata: (J,) kind of each input, evened out within each instruction. Where it is the right
-            answer, an instruction that always draws the same answer is known after a few cells.
+        asked: (I, J) bool: cells that were evaluated; not changed.
+        count: How many cells; fewer where fewer are left.
+        rng: Random numbers that break ties.
+        strata: (J,) stratum of each input, balanced within each instruction. With the right answer
+            as the stratum, an instruction under which the model always answers the same is
+            recognised after a few cells.
+
+    Returns:
+        The cells, in the order in which they were chosen.
     """
     asked = asked.copy()
     kinds = np.zeros(asked.shape[1], dtype=int) if strata is None else np.asarray(strata)
@@ -83,6 +91,8 @@ def allocate(
     by_kind = np.stack([asked[:, kinds == k].sum(1) for k in range(kinds.max() + 1)], axis=1)
     chosen: Cells = []
     for _ in range(min(count, int((~asked).sum()))):
+        # The instruction with the fewest cells; for it, an input of the stratum it has seen least,
+        # and of these the input with the fewest cells (hence the factor I + 1 > any count).
         row = _least(np.where(asked.all(1), np.inf, by_row), rng)
         first = by_kind[row][kinds] * (asked.shape[0] + 1.0) + by_column
         column = _least(np.where(asked[row], np.inf, first), rng)
@@ -111,23 +121,23 @@ def study(
     seed: int = 0,
     on_round: Report | None = None,
 ) -> Quantiles:
-    """Asks cells until the budget is spent or every quantile's interval is narrow enough.
+    """Evaluates cells until the budget is spent or the intervals are narrow enough.
 
     Args:
-        ask: Answers cells.
-        texts: (I,) instructions.
-        inputs: J labelled inputs.
-        budget: Cells at the most.
+        ask: Evaluates cells.
+        texts: The I instructions.
+        inputs: Number J of labelled inputs.
+        budget: Largest number of cells.
         strata: See `allocate`.
-        width: Points; stop where no interval is wider. None: spend the budget.
-        rounds: In which the budget is spent.
-        coverage: Nominal, of the intervals.
-        seed: Of the allocation and of the draws.
+        width: Stop when no quantile's interval is wider, in points. None: spend the budget.
+        rounds: Number of rounds in which the budget is spent.
+        coverage: Nominal coverage of the intervals.
+        seed: Seed of the choice of cells and of the draws.
         on_round: Called after each round.
 
     Raises:
-        InputError: There are too few instructions or inputs, or the budget is below one cell an
-            instruction.
+        InputError: There are too few instructions or inputs, or the budget is smaller than the
+            number of instructions.
     """
     count = len(texts)
     if count < MINIMUM or inputs < MINIMUM:
@@ -169,27 +179,29 @@ def estimate(
     budget: int | None = None,
     width: float | None = None,
 ) -> Quantiles:
-    """Quantiles from the cells that were asked.
+    """Estimates the quantiles from the cells that were evaluated.
 
     Args:
-        features: (I, F) of the instructions.
-        asked: (I, J).
-        correct: (I, J).
-        rng: Of the draws.
-        coverage: Nominal, of the intervals.
-        budget: Cells at the most, for `stopped`.
-        width: Points, for `stopped`.
+        features: (I, F) features of the instructions.
+        asked: (I, J) bool: which cells were evaluated.
+        correct: (I, J) bool: whether the answer was right.
+        rng: Random numbers of the draws.
+        coverage: Nominal coverage of the intervals.
+        budget: Largest number of cells, to fill `stopped`.
+        width: Wanted width in points, to fill `stopped`.
 
     Raises:
         InputError: See `irt.fit`.
     """
+    # (S, I) draws of each instruction's accuracy in points. A quantile over the I instructions is
+    # taken in every draw; its S values give the estimate (mean) and the interval.
     draws = 100.0 * irt.fit(features, asked, correct).accuracies(_DRAWS, rng)
     tail, step = (1.0 - coverage) / 2.0, 100.0 / asked.shape[1]
 
     def interval(values: npt.NDArray[np.float64]) -> Estimate:
         value = values.mean()
         low, high = value + _WIDENING * (np.quantile(values, [tail, 1.0 - tail]) - value)
-        # An accuracy is a number of right answers: the interval ends at the next one.
+        # An accuracy is a whole number of right answers: the bounds are moved out to the next one.
         if np.ptp(values) > 0:
             low, high = np.floor(low / step + 1e-9) * step, np.ceil(high / step - 1e-9) * step
         return Estimate(

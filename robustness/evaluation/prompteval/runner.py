@@ -1,6 +1,6 @@
-"""Quantiles of a task's accuracy over many instructions, asking a model only part of the cells.
+"""Runs PromptEval on a model: collects instructions, evaluates cells, and keeps the answers.
 
-Refuses to know how quantiles are estimated (`quantiles.py`): it chooses inputs, asks, remembers.
+Does not estimate quantiles; see `quantiles`.
 """
 
 from collections.abc import Sequence
@@ -26,32 +26,33 @@ from robustness.types import Example, Instruction, content_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetReport:
-    """Accuracy over instructions from a part of the cells; everything in points."""
+    """Result of PromptEval for one task and model."""
 
     task: str
     model: str
     instructions: tuple[str, ...]
-    """Texts, in the order of `found.accuracies`."""
+    """Texts of the instructions, in the order of `found.accuracies`."""
     inputs: int
+    """Number of labelled inputs."""
     called: int
-    """Prompts that were read now; what a journal knew is not among them."""
+    """Number of prompts that the model was run on; those of an earlier run are not counted."""
     found: Quantiles
 
 
 def pool(
     task: Task, file: Path | None, *, paraphrases: int = 0, seed: int = 0
 ) -> tuple[list[Instruction], dict[str, str]]:
-    """The instructions to study.
+    """Collects the instructions to evaluate.
 
     Args:
-        task: Whose phrasings they are.
-        file: A table with the column `instruction`, a collection file, or None: the shipped
+        task: The task that they are for.
+        file: A table with the column `instruction`, or a collection file; None: the shipped
             observed and unobserved-development instructions of the task.
-        paraphrases: Automatic paraphrases of each, besides.
-        seed: Of the paraphrases.
+        paraphrases: Number of rule-based paraphrases to add for each instruction.
+        seed: Seed of the paraphrases.
 
     Returns:
-        The instructions, and text -> why it was left out.
+        The instructions, and text -> reason for those that were left out.
 
     Raises:
         InputError, NotFoundError, CorruptFileError: See `tables.read_table`.
@@ -95,23 +96,23 @@ def measure(
     on_round: quantiles.Report | None = None,
     should_stop: ShouldStop | None = None,
 ) -> BudgetReport:
-    """Studies instructions on a task's labelled test inputs.
+    """Estimates quantiles of accuracy over instructions on a task's labelled inputs.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id.
-        chosen: At least `quantiles.MINIMUM` instructions.
-        task: With labelled inputs.
-        share: Of all cells that may be asked, in (0, 1].
-        width: Points; stop as soon as no quantile's interval is wider.
-        limit: Inputs at the most.
-        journal: File that keeps every answer; a run with the same file asks nothing twice.
-        seed: Of the allocation.
+        engine: Runs the model.
+        model: Id of a model that the engine serves.
+        chosen: The instructions, at least `quantiles.MINIMUM`.
+        task: A task with labelled inputs.
+        share: Budget as a share of all cells, in (0, 1].
+        width: Stop when no quantile's interval is wider, in points.
+        limit: Largest number of inputs.
+        journal: File that keeps the answers, so that a later run does not repeat a prompt.
+        seed: Seed of the choice of cells.
         on_round: Called after each round.
-        should_stop: Asked between chunks.
+        should_stop: Called between chunks of prompts; True cancels.
 
     Raises:
-        InputError: The share is out of range, or there is too little to study.
+        InputError: The share is out of range, or there are too few instructions or inputs.
         CancelledError, NotFoundError, EngineError: See `evaluator.read_cells`.
     """
     if not 0.0 < share <= 1.0:
@@ -146,11 +147,11 @@ def measure(
 
 
 def right_answers(examples: Sequence[Example]) -> list[int]:
-    """(J,) number of each labelled input's right answer among those of all."""
+    """(J,) index of each labelled input's right answer among all different answers."""
     known = sorted({str(e.answer) for e in examples})
     return [known.index(str(e.answer)) for e in examples]
 
 
 def planned(count: int, inputs: int, share: float) -> int:
-    """Prompts at the most for so many instructions and inputs: each instruction gets one."""
+    """Budget in cells for a share of all cells; at least one cell per instruction."""
     return max(count, round(share * count * inputs))

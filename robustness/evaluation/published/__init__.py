@@ -1,6 +1,6 @@
-"""The published study [S1], recomputed from the accuracies that its authors released.
+"""The tables and figures of the published study [S1], recomputed from its released accuracies.
 
-Refuses to run a model.
+No model is run.
 """
 
 from pathlib import Path
@@ -34,18 +34,18 @@ NAMES = (*_RECOMPUTED, *_PRINTED)
 def table(
     name: str, *, results: Path = SHIPPED, seed: int = 0, draws: int = DRAWS
 ) -> PublishedTable:
-    """One table or figure.
+    """Recomputes one table or figure.
 
     Args:
         name: One of `NAMES`.
-        results: Accuracies in the shipped layout.
-        seed: Of the bootstrap.
-        draws: Bootstrap samples.
+        results: File of the accuracies, see `released.read_results`.
+        seed: Seed of the bootstrap.
+        draws: Number of bootstrap samples.
 
     Raises:
-        NotFoundError: There is no such table, or no such file.
+        NotFoundError: There is no such table or no such file.
         CorruptFileError: See `released.read_results`.
-        InputError: The results lack a cell.
+        InputError: The results lack an accuracy that the table needs.
     """
     if name in _PRINTED:
         return _PRINTED[name]()
@@ -55,7 +55,7 @@ def table(
 
 
 def build(folder: Path, out: Path = SHIPPED) -> Path:
-    """Makes the shipped file from the folder that the authors released; returns `out`.
+    """Converts the folder that the authors released into the shipped file; returns `out`.
 
     Raises:
         NotFoundError, CorruptFileError, InputError: See `released.collect`.

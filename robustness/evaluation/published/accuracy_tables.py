@@ -1,6 +1,6 @@
-"""Table 3, Fig. 2b and Table 4 of the paper [S1]: accuracy under observed and unobserved ones.
+"""Table 3, Fig. 2b and Table 4 of [S1]: accuracy under observed and unobserved instructions.
 
-Refuses to know where the accuracies lie: it takes the lines that `released.read_results` gives.
+Each function takes the rows of `released.read_results`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ def _zero_shot(rows: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
 def _accuracies(
     means: Means, models: Sequence[str], datasets: Sequence[str]
 ) -> dict[str, Figure]:
-    """Observed, unobserved, what is lost, and what is lost without the artefacts."""
+    """Accuracies (of a single model), degradation, and degradation without the artefacts."""
     cells = artefacts.pairs(models, datasets)
     made = {}
     if len(models) == 1:
@@ -46,10 +46,15 @@ def _accuracies(
 
 
 def table3(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
-    """Table 3: five models on MMLU and on BIG-bench Lite by type of task.
+    """Table 3: five models on MMLU and on BIG-bench Lite by task type.
+
+    Args:
+        rows: See `released.read_results`.
+        seed: Seed of the bootstrap.
+        draws: Number of bootstrap samples.
 
     Raises:
-        InputError: The results lack one of its cells.
+        InputError: The results lack an accuracy that the table needs.
     """
     models = list(sets.PAPER_NAMES)
     shown = [*models, *artefacts.CONFLICT_MODELS]
@@ -94,10 +99,10 @@ def table3(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
 
 
 def fig2b(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
-    """Fig. 2b: five sizes of Flan-T5, mean of 13 datasets.
+    """Fig. 2b: five sizes of Flan-T5, mean over 13 datasets; arguments as for `table3`.
 
     Raises:
-        InputError: The results lack one of its cells.
+        InputError: The results lack an accuracy that the figure needs.
     """
     means = compute(_zero_shot(rows, list(_SCALING)), seed=seed, draws=draws)
     large = "Flan-T5-Large"
@@ -125,10 +130,12 @@ def fig2b(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
 
 
 def table4(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
-    """Table 4: distance to the nearest observed instruction beside the difference, Flan-T5-XXL.
+    """Table 4: distance to the nearest observed instruction and accuracy difference, Flan-T5-XXL.
+
+    Arguments as for `table3`.
 
     Raises:
-        InputError: The results lack one of its cells.
+        InputError: The results lack an accuracy that the table needs.
     """
     model = "Flan-T5-XXL"
     means = compute(_zero_shot(rows, [model]), seed=seed, draws=draws)

@@ -1,7 +1,7 @@
-"""The artefacts in the released results [S1], said with the numbers that the file gives.
+"""Means without the three artefacts in the released results [S1], and footnotes that explain them.
 
-Refuses to decide for the reader: tables give the figure with and without them (PAPER, 'Honest
-findings').
+An artefact is a (model, dataset) pair whose degradation comes from the scoring or from the data;
+see `sets.ARTEFACTS`. Tables show each mean with and without them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,21 +12,21 @@ from robustness.evaluation.published.means import Mean, Means, mean
 from robustness.evaluation.published.sets import ARTEFACTS, PAPER_NAMES, VITAMINC, WINOWHY
 
 CONFLICT_MODELS = ("Flan-T5-Large", "Flan-T5-XL", "Flan-T5-XXL")
-"""Sizes of Flan-T5 that the same conflict of labels costs very unequal amounts."""
+"""Sizes of Flan-T5 on which the same label conflict has very different effects."""
 
 
 def pairs(models: Iterable[str], datasets: Sequence[str]) -> list[tuple[str, str]]:
-    """Every (model, dataset) of a comparison."""
+    """All (model, dataset) pairs of a comparison."""
     return [(model, dataset) for model in models for dataset in datasets]
 
 
 def degradation(means: Means, cells: Sequence[tuple[str, str]]) -> Mean:
-    """Mean degradation over (model, dataset) cells."""
+    """Mean degradation over (model, dataset) pairs."""
     return mean([means.degradation(model, dataset) for model, dataset in cells])
 
 
 def without(means: Means, cells: Sequence[tuple[str, str]]) -> Mean:
-    """The same without the artefacts."""
+    """Mean degradation over (model, dataset) pairs, without the artefacts."""
     return degradation(means, [cell for cell in cells if cell not in ARTEFACTS])
 
 
@@ -41,7 +41,7 @@ def _lost(means: Means, model: str, dataset: str) -> str:
 
 
 def vitaminc(rows: pd.DataFrame, means: Means) -> str:
-    """What stands behind Alpaca's loss on multi-class classification."""
+    """Footnote on the cause of Alpaca's loss on multi-class classification."""
     best = _accuracies(rows, "Alpaca-13B", VITAMINC, "unobserved").max()
     usual = _accuracies(rows, "Alpaca-13B", VITAMINC, "observed").mean()
     return (
@@ -59,7 +59,7 @@ def vitaminc(rows: pd.DataFrame, means: Means) -> str:
 
 
 def winowhy(rows: pd.DataFrame, means: Means) -> str:
-    """What stands behind T0++'s loss on binary classification."""
+    """Footnote on the cause of T0++'s loss on binary classification."""
     seen = _accuracies(rows, "T0++", WINOWHY, "observed")
     return (
         f"On {WINOWHY} T0++ loses {_lost(means, 'T0++', WINOWHY)} points, because its accuracy "
@@ -68,7 +68,7 @@ def winowhy(rows: pd.DataFrame, means: Means) -> str:
 
 
 def claims(means: Means, datasets: Sequence[str]) -> str:
-    """The two averages of the paper's text that the released results do not give."""
+    """Footnote on two averages in the paper's text that the released results do not confirm."""
     largest = degradation(means, pairs(["Flan-T5-XXL"], datasets)).value
     average = degradation(means, pairs(PAPER_NAMES, datasets)).value
     return (

@@ -1,7 +1,4 @@
-"""Claims of the paper [S1] held against its own released results.
-
-Refuses to know where the accuracies lie: it takes the lines that `released.read_results` gives.
-"""
+"""Claims of the paper [S1] compared with its own released results."""
 
 import pandas as pd
 
@@ -34,10 +31,15 @@ def _cells(means: Means) -> list[TableRow]:
 
 
 def findings(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
-    """The artefacts and the claims, each from the released results.
+    """The table of artefacts and claims, each recomputed from the released results.
+
+    Args:
+        rows: See `released.read_results`.
+        seed: Seed of the bootstrap.
+        draws: Number of bootstrap samples.
 
     Raises:
-        InputError: The results lack one of the cells.
+        InputError: The results lack an accuracy that the table needs.
     """
     models = list(sets.PAPER_NAMES)
     kept = sets.observed_or_not(
@@ -48,7 +50,7 @@ def findings(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
     lines = _cells(means)
     for group, datasets in (("12 BBL datasets", sets.BBL), ("all 13 datasets", sets.ALL)):
         cells = artefacts.pairs(models, datasets)
-        # 'Over five points on average' has no exact number to print beside it.
+        # The paper's 'over five points on average' gives no exact number to compare with.
         lines.append(
             TableRow(
                 name="five models lose on average", group=group, notes=(1, 2, 4),

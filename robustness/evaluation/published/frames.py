@@ -1,6 +1,6 @@
-"""A recomputed table [S1] with its 'without artefacts' column, a part of it, and it as a frame.
+"""Converts a recomputed table [S1] into a pandas DataFrame, and selects parts of it.
 
-Refuses to know how it is drawn; numbers are not rounded.
+Numbers are not rounded.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,19 +16,19 @@ SETS = (
     "observed", "unobserved", "unobserved_development", "unobserved_test", "newly_collected",
     "with_task_designer",
 )
-"""Columns that are a set of instructions; `_std` behind one belongs to it."""
+"""Columns that stand for a set of instructions; a column with `_std` appended belongs to it."""
 
 _FLAN_ALONE: Mapping[str, str] = {
     "fig3": "accuracy", "fig6": "newly_collected", "table4": "accuracy_difference",
 }
-"""Tables of Flan-T5 alone -> the column that has to be held against the artefacts."""
+"""Tables of Flan-T5 alone -> the column that is repeated without artefacts."""
 
 
 def complete(made: PublishedTable) -> PublishedTable:
-    """The table with the column `without_artefacts`.
+    """The table with a column `without_artefacts`.
 
-    None of the artefacts is a cell of Flan-T5, so its tables say there what they say anyway, and
-    why.
+    None of the artefacts concerns Flan-T5, so in its tables that column repeats the values, with a
+    footnote that says so.
     """
     if made.name not in _FLAN_ALONE or WITHOUT in made.columns:
         return made
@@ -43,7 +43,7 @@ def complete(made: PublishedTable) -> PublishedTable:
         rows=tuple(
             replace(
                 row,
-                # What is printed stands beside the column itself.
+                # The printed number is shown with the original column only.
                 figures={**row.figures, WITHOUT: replace(row.figures[column], printed=None)},
                 notes=(*row.notes, len(made.footnotes) + 1),
             )
@@ -54,7 +54,7 @@ def complete(made: PublishedTable) -> PublishedTable:
 
 
 def sets_of(made: PublishedTable) -> tuple[str, ...]:
-    """The columns that are sets of instructions."""
+    """The columns of a table that stand for sets of instructions."""
     return tuple(c for c in made.columns if c in SETS)
 
 
@@ -65,16 +65,16 @@ def pick(
     groups: Collection[str] = (),
     sets: Collection[str] = (),
 ) -> PublishedTable:
-    """A part of a table; what is empty restricts nothing.
+    """Selects rows and columns of a table; an empty selection keeps everything.
 
     Args:
-        made: The whole table.
-        names: Of the lines to keep: models, kinds of instruction, tasks.
-        groups: What they are about: types of task.
-        sets: Sets of instructions, see `sets_of`; other columns stay.
+        made: The table.
+        names: Names of the rows to keep: models, kinds of instruction, tasks.
+        groups: Groups of the rows to keep: task types or datasets.
+        sets: Sets of instructions to keep, see `sets_of`; columns that are no set are kept.
 
     Raises:
-        InputError: Nothing is left.
+        InputError: No row is left.
     """
     rows = tuple(
         row for row in made.rows
@@ -82,8 +82,8 @@ def pick(
     )
     if not rows:
         raise InputError(
-            f"{made.source} has no line of {', '.join(names)} about {', '.join(groups)}; pick "
-            "other lines or other task types"
+            f"{made.source} has no row of {', '.join(names)} for {', '.join(groups)}; choose "
+            "other rows or other task types"
         )
     dropped = set(sets_of(made)) - set(sets) if sets else set()
     columns = tuple(c for c in made.columns if c.removesuffix("_std") not in dropped)
@@ -107,9 +107,9 @@ def _line(row: TableRow, made: PublishedTable) -> dict[str, object]:
 
 
 def frame(made: PublishedTable) -> pd.DataFrame:
-    """A line a row: `name`, `group`, every column with `_low` and `_high`, `notes` in words."""
+    """The table as a DataFrame: name, group, each column with its interval, and its footnotes."""
     table = pd.DataFrame([_line(row, made) for row in made.rows])
-    # A spread has no interval: its bounds would be two empty columns.
+    # A standard deviation has no interval: its bounds would be two empty columns.
     table = table.dropna(axis="columns", how="all")
     notes = [" ".join(made.footnotes[n - 1] for n in row.notes) for row in made.rows]
     return table.assign(interval=made.interval, notes=notes)

@@ -1,7 +1,4 @@
-"""Fig. 3 and Fig. 6 of the paper [S1]: types of instruction, and one worked example.
-
-Refuses to know where the accuracies lie: it takes the lines that `released.read_results` gives.
-"""
+"""Fig. 3 and Fig. 6 of [S1]: kinds of instruction, and the effect of one worked example."""
 
 from collections.abc import Sequence
 
@@ -19,13 +16,18 @@ INCORRECT, COLLECTED = "incorrect but observed", "newly collected"
 
 
 class Kinds:
-    """Accuracy by type of instruction on the seven tasks of Fig. 3."""
+    """Mean accuracy by kind of instruction on the seven tasks of Fig. 3."""
 
     def __init__(self, rows: pd.DataFrame, *, seed: int, draws: int) -> None:
         """Computes all means.
 
+        Args:
+            rows: See `released.read_results`.
+            seed: Seed of the bootstrap.
+            draws: Number of bootstrap samples.
+
         Raises:
-            InputError: The results have none of its tasks.
+            InputError: The results have none of the tasks.
         """
         self._seed, self._draws = seed, draws
         kept = sets.by_kind(rows)
@@ -33,15 +35,15 @@ class Kinds:
         self.means: Means = compute(kept, seed=seed, draws=draws)
 
     def of(self, kind: str) -> Mean:
-        """Mean accuracy of a type over the tasks."""
+        """Mean accuracy under one kind of instruction, over the tasks."""
         return self.means.over(_MODEL, self.tasks, kind)
 
     def gain(self) -> Mean:
-        """Incorrect but observed minus newly collected, instructions drawn again."""
+        """Incorrect but observed minus newly collected, with instructions resampled."""
         return self.of(INCORRECT) - self.of(COLLECTED)
 
     def gains(self) -> list[float]:
-        """The same task by task."""
+        """The same difference for each task."""
         cells = [
             self.means.over(_MODEL, [t], INCORRECT) - self.means.over(_MODEL, [t], COLLECTED)
             for t in self.tasks
@@ -49,7 +51,7 @@ class Kinds:
         return [cell.value for cell in cells]
 
     def gain_by_tasks(self) -> Figure:
-        """The same, tasks drawn again: what another seven tasks could have given."""
+        """The same difference with tasks resampled: how it could vary with another seven tasks."""
         made = stats.bootstrap(
             (self.gains(),), np.mean, n_resamples=self._draws, confidence_level=COVERAGE,
             method="percentile", rng=np.random.default_rng(self._seed),
@@ -58,10 +60,15 @@ class Kinds:
 
 
 def fig3(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
-    """Fig. 3: six types of instruction, mean of seven tasks, Flan-T5-XXL.
+    """Fig. 3: six kinds of instruction, mean over seven tasks, Flan-T5-XXL.
+
+    Args:
+        rows: See `released.read_results`.
+        seed: Seed of the bootstrap.
+        draws: Number of bootstrap samples.
 
     Raises:
-        InputError: The results lack one of its cells.
+        InputError: The results lack an accuracy that the figure needs.
     """
     kinds = Kinds(rows, seed=seed, draws=draws)
     group = f"{len(kinds.tasks)} tasks"
@@ -88,7 +95,7 @@ def fig3(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
 
 
 def incorrect_note(kinds: Kinds) -> str:
-    """How much stands behind 'incorrect but observed beats correct but unobserved'."""
+    """Footnote on the claim that incorrect observed instructions beat correct unobserved ones."""
     made, gains = kinds.gain_by_tasks(), kinds.gains()
     return (
         f"'Incorrect but observed beats correct but unobserved' is {made.value:+.1f} points with "
@@ -111,8 +118,10 @@ def _pooled(means: Means, shots: int) -> tuple[Mean, int]:
 def fig6(rows: pd.DataFrame, *, seed: int, draws: int) -> PublishedTable:
     """Fig. 6: degradation without and with one worked example, Flan-T5-XXL, 12 BBL datasets.
 
+    Arguments as for `fig3`.
+
     Raises:
-        InputError: The results lack one of its cells.
+        InputError: The results lack an accuracy that the figure needs.
     """
     kept = rows[rows["model"] == _MODEL]
     lines, numbers = [], []

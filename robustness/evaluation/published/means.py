@@ -1,7 +1,8 @@
-"""Mean accuracies of sets of instructions with bootstrap draws that tables combine linearly.
+"""Mean accuracies of sets of instructions, each with bootstrap draws.
 
-Refuses to know which sets a table compares. Instructions are drawn again within their dataset and
-set; datasets are fixed.
+Instructions are resampled within their dataset and set; datasets are fixed. A `Mean` carries its
+draws, and every table entry is a linear combination of means (differences, means over datasets), so
+the draws of an entry are the same combination of the draws of its parts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ _INSTRUCTION = ["collection", "type", "id", "repeat"]
 
 
 class MeanKey(NamedTuple):
-    """A set of instructions on one dataset."""
+    """Identifies one mean: a model with a number of worked examples, on a dataset, for a set."""
 
     model: str
     shots: int
@@ -36,14 +37,18 @@ class Mean:
 
     value: float
     draws: npt.NDArray[np.float64] | None
-    """(draws,) float64; None where a single instruction leaves nothing to draw again."""
+    """(draws,) float64; None for a single instruction, which cannot be resampled."""
 
     def __sub__(self, other: Self) -> "Mean":
-        """The difference, draw by draw."""
+        """The difference of two means and of their draws."""
         return weighted([(1.0, self), (-1.0, other)])
 
     def figure(self, *, printed: float | None = None) -> Figure:
-        """The value with its percentile interval."""
+        """The value with its percentile interval.
+
+        Args:
+            printed: The number in the paper, where there is one.
+        """
         if self.draws is None:
             return Figure(value=self.value, printed=printed)
         tail = (1.0 - COVERAGE) / 2.0
@@ -52,7 +57,7 @@ class Mean:
 
 
 def weighted(terms: Sequence[tuple[float, Mean]]) -> Mean:
-    """The weighted sum of means."""
+    """The weighted sum of means, and of their draws where all have them."""
     value = sum(weight * mean.value for weight, mean in terms)
     known = [(weight, mean.draws) for weight, mean in terms if mean.draws is not None]
     draws = None
@@ -62,7 +67,7 @@ def weighted(terms: Sequence[tuple[float, Mean]]) -> Mean:
 
 
 def mean(means: Sequence[Mean]) -> Mean:
-    """The plain mean of means.
+    """The unweighted mean of means.
 
     Raises:
         InputError: There are none.
@@ -74,7 +79,7 @@ def mean(means: Sequence[Mean]) -> Mean:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """The mean of every cell of a study, its sample standard deviation and its size."""
+    """The means, standard deviations and sizes of all sets of instructions of a study."""
 
     means: Mapping[MeanKey, Mean]
     spreads: Mapping[MeanKey, float]
@@ -82,10 +87,10 @@ class Means:
     sizes: Mapping[MeanKey, int]
 
     def of(self, cell: MeanKey) -> Mean:
-        """One cell's mean.
+        """One mean.
 
         Raises:
-            InputError: The results have no such cell.
+            InputError: The results have no accuracy for it.
         """
         try:
             return self.means[cell]
@@ -96,31 +101,31 @@ class Means:
             ) from None
 
     def over(self, model: str, datasets: Sequence[str], of: str, shots: int = 0) -> Mean:
-        """The mean over datasets of the means within them."""
+        """Mean over datasets of the mean accuracy under a set of instructions."""
         return mean([self.of(MeanKey(model, shots, d, of)) for d in datasets])
 
     def spread(self, model: str, datasets: Sequence[str], of: str, shots: int = 0) -> Figure:
-        """The mean over datasets of the standard deviation within them."""
+        """Mean over datasets of the standard deviation over a set of instructions."""
         cells = [MeanKey(model, shots, d, of) for d in datasets]
         return Figure(value=float(np.mean([self.spreads[cell] for cell in cells])))
 
     def degradation(self, model: str, dataset: str, shots: int = 0) -> Mean:
-        """Observed minus unobserved on one dataset."""
+        """Observed minus unobserved accuracy of a model on one dataset."""
         return self.of(MeanKey(model, shots, dataset, "observed")) - self.of(
             MeanKey(model, shots, dataset, "unobserved")
         )
 
 
 def compute(rows: pd.DataFrame, *, seed: int, draws: int) -> Means:
-    """Means of all cells.
+    """Computes the means of all sets of instructions.
 
     Args:
-        rows: `released.read_results`'s lines with one more column, `set`.
-        seed: Of the draws.
-        draws: Bootstrap samples.
+        rows: The rows of `released.read_results` with an additional column `set`.
+        seed: Seed of the bootstrap.
+        draws: Number of bootstrap samples.
 
-    Models that were asked the same instructions share the draws, so that a mean over models is
-    not more certain than its instructions.
+    Models that were measured with the same instructions share the draws: averaging over models
+    then does not narrow the interval, which is about instructions.
     """
     rng = np.random.default_rng(seed)
     means: dict[MeanKey, Mean] = {}
@@ -130,6 +135,7 @@ def compute(rows: pd.DataFrame, *, seed: int, draws: int) -> Means:
         table = part.pivot(index=_INSTRUCTION, columns=["model", "shots"], values="points")
         asked = [(str(column[0]), int(column[1])) for column in table.columns]
         points = table.to_numpy(dtype=np.float64)
+        # Columns (model, shots) with the same measured instructions form a block.
         blocks: dict[bytes, list[int]] = {}
         for position in range(len(asked)):
             blocks.setdefault(np.isfinite(points[:, position]).tobytes(), []).append(position)
@@ -152,7 +158,7 @@ def compute(rows: pd.DataFrame, *, seed: int, draws: int) -> Means:
 def _drawn(
     values: npt.NDArray[np.float64], rng: np.random.Generator, draws: int
 ) -> npt.NDArray[np.float64] | None:
-    """(draws, M) means over instructions drawn again, from (I, M) accuracies."""
+    """(draws, M) means over resampled instructions, from (I, M) accuracies; None if I < 2."""
     n = len(values)
     if n < 2:
         return None

@@ -1,6 +1,6 @@
-"""Tables 5 and 6 of the paper [S1]: only printed, the released results do not hold their cells.
+"""Tables 5 and 6 of [S1], as printed: the released results do not allow to recompute them.
 
-Refuses to give them an interval.
+They have no intervals.
 """
 
 from robustness.evaluation.published.means import COVERAGE
@@ -15,7 +15,7 @@ def _row(name: str, group: str, notes: tuple[int, ...], **values: float) -> Tabl
 
 
 def table5() -> PublishedTable:
-    """Table 5: what alignment by PT+KL changes."""
+    """Table 5: change of accuracy by alignment with PT+KL."""
     return PublishedTable(
         name="table5", title="Change of accuracy by alignment with PT+KL", source="Table 5",
         decimals=1, interval="none", coverage=COVERAGE, draws=0, seed=0,

@@ -1,6 +1,6 @@
-"""The accuracies that the paper [S1] released: the shipped file, and how it is made again.
+"""Reads the accuracies released with [S1], and converts the released folder into the shipped file.
 
-Refuses to know what they mean. Figures and ids are carried over, no sentence of an instruction.
+Only accuracies and ids are copied, no text of an instruction.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ MODELS = (
     "Alpaca-7B", "Alpaca-13B", "T0-3B", "T0++",
 )
 KEY = ["dataset", "collection", "type", "id", "shots", "repeat"]
-"""`repeat` counts lines that the released files give twice with different accuracy."""
+"""Columns that identify a row; `repeat` numbers rows that were released with two accuracies."""
 
 _RELEASED = ("Model", "Dataset", "Collection", "Type", "ID", "Shots", "Performance", "Metric")
 _PARTS = ("Main", "Scaling", "Shots", "Adversial")
@@ -36,13 +36,13 @@ _SOURCE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """The released figures in the shipped layout, and where they come from."""
+    """The released accuracies in the shipped layout, with their provenance."""
 
     table: pd.DataFrame
-    """`KEY`, then a column a model: the accuracy in [0, 1] as it was released, as text; empty
-    where the model was not measured."""
+    """`KEY`, then one column per model: the accuracy in [0, 1] as released, as text; empty where
+    the model was not measured."""
     note: dict[str, object]
-    """Provenance, ready to be written."""
+    """The provenance, as a JSON document."""
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -56,7 +56,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _lines(name: str, path: Path) -> pd.DataFrame:
-    """One released file, accuracies as text."""
+    """The rows of one released file, accuracies as text."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     missing = [c for c in _RELEASED if c not in table.columns]
     if missing:
@@ -71,14 +71,14 @@ def _lines(name: str, path: Path) -> pd.DataFrame:
 
 
 def collect(folder: Path) -> Released:
-    """The shipped layout from the released folder.
+    """Converts the released folder into the shipped layout.
 
     Args:
-        folder: `result_csv`, or the folder that holds it.
+        folder: `result_csv`, or the folder that contains it.
 
     Raises:
-        NotFoundError: A part is missing.
-        CorruptFileError: A file lacks a column, or two files give a cell different accuracies.
+        NotFoundError: A sub-folder is missing.
+        CorruptFileError: A file lacks a column, or two files disagree about an accuracy.
         InputError: A model or a metric is unknown.
     """
     folder = folder / "result_csv" if (folder / "result_csv").is_dir() else folder
@@ -87,7 +87,7 @@ def collect(folder: Path) -> Released:
     unknown = set(lines["model"]) - set(MODELS)
     if unknown:
         raise InputError(f"the model {min(unknown)!r} is unknown; known: {', '.join(MODELS)}")
-    # The two largest Flan-T5 stand both in Main and in Scaling.
+    # The two largest Flan-T5 models are in both Main and Scaling.
     lines = lines.drop_duplicates(["model", *KEY, "accuracy"])
     twice = lines[lines.duplicated(["model", *KEY])]
     if len(twice):
@@ -120,21 +120,21 @@ def collect(folder: Path) -> Released:
 
 
 def write_results(released: Released, path: Path = SHIPPED) -> None:
-    """Writes the figures, and their provenance beside them, atomically."""
+    """Writes the accuracies and, beside them, their provenance, atomically."""
     with files.atomic_path(path) as temporary:
         released.table.to_csv(temporary, index=False, lineterminator="\n")
     files.write_json(path.with_name(NOTE), released.note)
 
 
 def read_results(path: Path = SHIPPED) -> pd.DataFrame:
-    """The figures, a line for each measured cell.
+    """Reads the shipped accuracies, one row per model and instruction.
 
     Returns:
-        `KEY`, `model`, and `points`: accuracy in points (0 to 100).
+        The columns `KEY`, `model` and `points`: accuracy in points (0 to 100).
 
     Raises:
         NotFoundError: There is no such file.
-        CorruptFileError: A column is missing, a cell stands there twice, or is no accuracy.
+        CorruptFileError: A column is missing, a row is repeated, or a value is no accuracy.
     """
     again = "make it again: python -m robustness published build DIR"
     if not path.is_file():

@@ -1,6 +1,7 @@
-"""Which datasets and instructions the paper [S1] groups, and the cells that are artefacts.
+"""The groups of datasets and the sets of instructions of [S1], and the artefacts in its results.
 
-Refuses to know the accuracies. Filters: PAPER, 'What the paper reports'.
+Observed instructions are those whose type is neither Unobserved nor Default; the task designer's
+own instruction (Default) counts as unobserved.
 """
 
 from collections.abc import Mapping
@@ -25,26 +26,26 @@ PAPER_NAMES: Mapping[str, str] = {
     "Flan-T5-XL": "Flan-T5-3B", "Alpaca-7B": "Alpaca-7B", "T0++": "T0++ 11B",
     "Flan-T5-XXL": "Flan-T5-11B", "Alpaca-13B": "Alpaca-13B",
 }
-"""Models of Table 3, as released -> as the paper calls them, in the paper's order."""
+"""Models of Table 3: name in the released files -> name in the paper, in the paper's order."""
 
 ARTEFACTS = frozenset({("Alpaca-7B", VITAMINC), ("Alpaca-13B", VITAMINC), ("T0++", WINOWHY)})
-"""(model, dataset) cells whose degradation is one of scoring or of the data."""
+"""(model, dataset) pairs whose degradation comes from the scoring or from the data."""
 
 KINDS: Mapping[str, str] = {
     "Correct": "closest", "Incorrect": "incorrect but observed", "Unobserved": "newly collected",
     "Default": "task designer", "Random": "nonsensical", "Negation": "negated",
 }
-"""Types of instruction of Fig. 3, as released -> as they are called."""
+"""Kinds of instruction of Fig. 3: name in the released files -> name that is shown."""
 
 _UNOBSERVED = ("Unobserved", "Default")
 
 
 def observed_or_not(rows: pd.DataFrame, *, designer: bool = True) -> pd.DataFrame:
-    """Lines of the 13 datasets with their set, `observed` or `unobserved`.
+    """The rows of the 13 datasets with a column `set`: `observed` or `unobserved`.
 
     Args:
-        rows: `released.read_results`'s lines.
-        designer: Whether the task designer's own instruction counts as unobserved; else it is
+        rows: The rows of `released.read_results`.
+        designer: Whether the task designer's instruction counts as unobserved; otherwise it is
             left out.
     """
     kept = rows[rows["dataset"].isin(ALL)]
@@ -55,7 +56,7 @@ def observed_or_not(rows: pd.DataFrame, *, designer: bool = True) -> pd.DataFram
 
 
 def by_kind(rows: pd.DataFrame) -> pd.DataFrame:
-    """Lines of the seven tasks of Fig. 3, the set being the type of instruction."""
+    """The rows of the seven tasks of Fig. 3 with a column `set`: the kind of instruction."""
     tasks = rows.loc[rows["type"].isin(["Incorrect", "Negation", "Random"]), "dataset"].unique()
     kept = rows[rows["dataset"].isin(tasks)]
     return kept.assign(set=kept["type"].map(dict(KINDS)))

@@ -1,6 +1,6 @@
-"""A recomputed table as plain text for a terminal.
+"""Formats a recomputed table as plain text for a terminal.
 
-Refuses to compute; numbers are rounded to what the paper gives.
+Numbers are rounded to the paper's number of decimals.
 """
 
 from robustness.evaluation.published.values import Figure, PublishedTable, TableRow
@@ -27,14 +27,14 @@ def _figure(figure: Figure | None, decimals: int) -> str:
 
 
 def cells(row: TableRow, made: PublishedTable) -> list[str]:
-    """One line: name with its marks, group, and every column as the table shows it."""
+    """One row as texts: name with footnote marks, group, and every column."""
     marks = "".join(f"[{number}]" for number in row.notes)
     name = f"{row.name} {marks}".strip()
     return [name, row.group, *(_figure(row.figures.get(c), made.decimals) for c in made.columns)]
 
 
 def table(made: PublishedTable) -> str:
-    """The table with its intervals and footnotes."""
+    """The table as text, with intervals and footnotes."""
     head = ["", "", *(c.replace("_", " ") for c in made.columns)]
     lines = [head, *(cells(row, made) for row in made.rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]

@@ -1,7 +1,4 @@
-"""What a recomputed table of the paper [S1] is made of.
-
-Refuses to know which table it is and how it is shown; everything is in points (0 to 100).
-"""
+"""Dataclasses of a recomputed table of [S1]; values are in points (0 to 100) unless noted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,47 +6,45 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One number of a table."""
+    """One number of a table, with its interval and the number in the paper."""
 
     value: float
     low: float | None = None
     high: float | None = None
-    """Percentile interval; None where nothing can be drawn again (one instruction, a spread, a
-    number that is only printed)."""
+    """Percentile interval; None where nothing can be resampled (a single instruction, a standard
+    deviation, a number that is only printed)."""
     printed: float | None = None
-    """What the paper prints, where that is known and the released results can be held against
-    it."""
+    """The number in the paper, where it is known and can be compared."""
     recomputed: bool = True
-    """False: the released results do not hold what it was made from, the paper's own number
-    stands here."""
+    """False: the released results do not allow to recompute it; `value` is the paper's number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
-    """One line of a table."""
+    """One row of a table."""
 
     name: str
-    """A model, a type of instruction, a claim."""
+    """A model, a kind of instruction, or a claim."""
     group: str
-    """The datasets that it is about."""
+    """The datasets or task type that it is about."""
     figures: Mapping[str, Figure]
     """Column -> number; a column that does not apply is absent."""
     notes: tuple[int, ...] = ()
-    """Numbers of the footnotes, from 1."""
+    """Numbers of its footnotes, starting at 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedTable:
-    """One table or figure of the paper, recomputed."""
+    """A recomputed table or figure of the paper."""
 
     name: str
     title: str
     source: str
-    """Which part of the paper."""
+    """Its name in the paper, e.g. `Table 3`."""
     decimals: int
-    """To which the paper gives it."""
+    """Number of decimals in the paper."""
     interval: str
-    """What the intervals are."""
+    """What was resampled for the intervals, in words."""
     coverage: float
     draws: int
     seed: int

@@ -1,6 +1,8 @@
-"""Tasks x instructions x models: planned, asked, resumed, counted, shown (the evaluation of [S1]).
+"""Evaluates models on tasks under many instructions, as [S1] does, and writes tables and a report.
 
-Refuses to know the command line. Points (0 to 100) in what it gives and writes.
+The steps are: read tasks and instructions (`sources`), plan the prompts (`plan`), run the models
+(`run`), compute statistics (`analysis`, `compared`, `distances`), write them (`sheets`, `report`).
+Accuracies and differences are in points (0 to 100) everywhere.
 """
 
 from robustness.data.tasks.bigbench import FIELD

@@ -1,6 +1,7 @@
-"""Accuracy by what was done to the instruction, mean over tasks (Fig. 3 of [S1]).
+"""Accuracy by kind of altered instruction, mean over tasks (Fig. 3 of [S1]).
 
-Refuses to make alterations: the collection of an altered instruction says what it is.
+The collection of an altered instruction is its kind. Does not make alterations; see
+`perturbations.suites`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ CLOSEST = "closest"
 
 
 def _closest(cells: Cells, near: Nearest) -> BoolArray | None:
-    """Answers under the observed instruction nearest to each unobserved one."""
+    """(U, N) answers under the observed instruction nearest to each of U unobserved ones."""
     places = {i.id: n for n, i in enumerate(cells.instructions)}
     rows = [
         places[near[i.id][1]] for i in cells.instructions
@@ -33,13 +34,13 @@ def rows(
     *,
     seed: int,
 ) -> list[AlterationRow]:
-    """A row a model and kind; every mean is over the tasks that have the kind.
+    """Computes one row per model and kind; each mean is over the tasks that have the kind.
 
     Args:
-        altered: Altered instructions, zero-shot; empty where none was asked.
-        read: The others, of the same models and tasks.
-        near: (model, task) -> distances, see `analysis.nearest_of`.
-        seed: Of the intervals.
+        altered: Zero-shot answers under altered instructions; may be empty.
+        read: Answers under the other instructions, of the same models and tasks.
+        near: (model, task) -> nearest observed instructions, see `analysis.nearest_of`.
+        seed: Seed of the bootstrap.
     """
     made: list[AlterationRow] = []
     for model in dict.fromkeys(c.model for c in altered):

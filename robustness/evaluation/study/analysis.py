@@ -1,7 +1,4 @@
-"""Answers -> one row an instruction and one a set of instructions, with intervals.
-
-Refuses to read a model. Points (0 to 100) in what it gives.
-"""
+"""Computes the statistics of each instruction and of each set of instructions, with intervals."""
 
 from collections.abc import Sequence
 
@@ -16,19 +13,20 @@ from robustness.stats.intervals import BoolArray, Estimate
 from robustness.types import Instruction
 
 DRAWS = 1000
-"""Bootstrap samples of an interval."""
+"""Number of bootstrap samples."""
 Nearest = dict[str, tuple[float, str]]
+"""Instruction id -> distance to the nearest observed instruction, and the id of that one."""
 
 
 def nothing() -> BoolArray:
-    """What a table is compared with where its own mean is wanted: (1, 1), broadcast."""
+    """A (1, 1) table of wrong answers; a difference from it is a table's own mean."""
     return np.zeros((1, 1), dtype=np.bool_)
 
 
 def members(cells: Cells) -> dict[str, list[int]]:
-    """Set -> positions of its instructions: all, observed, unobserved, then collections.
+    """Set -> positions of its instructions: `all`, `observed`, `unobserved`, then each collection.
 
-    A collection that is one of those whole is not named again.
+    A collection that is equal to one of the first three is left out.
     """
     sets: dict[str, list[int]] = {ALL: list(range(len(cells.instructions)))}
     for position, instruction in enumerate(cells.instructions):
@@ -41,12 +39,12 @@ def members(cells: Cells) -> dict[str, list[int]]:
 
 
 def instruction_rows(cells: Cells, near: Nearest, *, seed: int) -> list[InstructionRow]:
-    """A row an instruction.
+    """Computes one row per instruction.
 
     Args:
-        cells: Of one model, task and condition.
+        cells: Answers of one model on one task under one condition.
         near: `distances.nearest` of the same model and task, zero-shot.
-        seed: Of the intervals.
+        seed: Seed of the bootstrap.
     """
     observed = [n for n, i in enumerate(cells.instructions) if i.observed]
     rows = []
@@ -92,11 +90,11 @@ def _conflict(instruction: Instruction, cells: Cells) -> str | None:
 
 
 def set_rows(cells: Cells, *, seed: int) -> list[SetRow]:
-    """A row a set of instructions.
+    """Computes one row per set of instructions.
 
     Args:
-        cells: Of one model, task and condition.
-        seed: Of the intervals.
+        cells: Answers of one model on one task under one condition.
+        seed: Seed of the bootstrap.
     """
     return [_set(cells, name, chosen, seed) for name, chosen in members(cells).items()]
 
@@ -131,7 +129,7 @@ def _set(cells: Cells, name: str, chosen: list[int], seed: int) -> SetRow:
 
 
 def nearest_of(cells: Sequence[Cells]) -> dict[tuple[str, str], Nearest]:
-    """(model, task) -> distances, from the zero-shot cells."""
+    """(model, task) -> nearest observed instructions, computed from the zero-shot answers."""
     return {
         (c.model, c.task.id): distances.nearest(c) for c in cells if not c.condition.shots
     }

@@ -1,6 +1,7 @@
-"""What a run read -> answers, instructions by inputs, complete and the same for every model.
+"""Turns what a run collected into complete tables of answers, the same cells for every model.
 
-Refuses to interpolate: what could not be read is left out everywhere, and listed.
+Prompts that failed are not imputed: an instruction or input that fails is left out for all models,
+and listed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +20,12 @@ from robustness.stats.sensitivity import UNPARSED, Codes
 from robustness.types import Example, FloatArray, Instruction
 
 Lengths = Mapping[str, int]
-"""Label word -> tokens, the end of the text included."""
+"""Label word -> its number of tokens, including the end of text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cells:
-    """One model's answers on one task under one condition."""
+    """One model's answers on one task under one condition: I instructions by N inputs."""
 
     model: str
     task: Task
@@ -33,35 +34,36 @@ class Cells:
     instructions: tuple[Instruction, ...]
     examples: tuple[Example, ...]
     chosen: Codes
-    """(I, N) int64: position of the answer among the input's options."""
+    """(I, N) int64: index of the chosen option among the input's options."""
     correct: BoolArray
-    """(I, N) bool."""
+    """(I, N) bool: whether it is right."""
     scores: tuple[tuple[FloatArray, ...], ...]
-    """I by N, (C,) float32 nats each: the options, in their order."""
+    """I by N arrays (C,) float32, nats: log-probabilities of the options."""
     generated: Codes | None
-    """(I, N) int64: as `chosen`, of generated text; `UNPARSED` where it names no option."""
+    """(I, N) int64: index of the option that the generated text names, `UNPARSED` where it names
+    none; None where no text was generated."""
     texts: tuple[tuple[str, ...], ...] | None
-    """I by N, generated."""
+    """I by N generated texts."""
     vectors: FloatArray | None
-    """(I, D) float32: representations; None where solved examples stand in front."""
+    """(I, D) float32: representations; None where there are solved examples in the prompt."""
     cross: tuple[np.ndarray, np.ndarray] | None
-    """What `sensitivity.posix` takes: (N, I, I) float64 nats and (N, I) int64."""
+    """Arguments of `sensitivity.posix`: (N, I, I) float64 nats and (N, I) int64."""
 
     def rows(self, members: Sequence[int]) -> BoolArray:
-        """(M, N) bool: `correct` of some instructions."""
+        """(M, N) bool: whether the answers of M instructions, given by position, are right."""
         return self.correct[list(members)]
 
     @property
     def generated_correct(self) -> BoolArray | None:
-        """(I, N) bool: an unparsed answer is no right one; None where none was asked."""
+        """(I, N) bool: generated answers that are right (not if unparsed); None without any."""
         return None if self.generated is None else self.generated == _gold(self.examples)
 
     def answers(self, members: Sequence[int]) -> Codes:
-        """(M, N) int64: codes that are equal where the canonical answer is."""
+        """(M, N) int64: answers of M instructions as codes, for `sensitivity.consistency`."""
         return self.chosen[list(members)]
 
     def posix(self, members: Sequence[int]) -> float | None:
-        """POSIX among some instructions; None where it was not asked or there are too few."""
+        """POSIX over some instructions; None if not computed or for fewer than two."""
         if self.cross is None or len(members) < 2:
             return None
         picked = list(members)
@@ -76,15 +78,15 @@ def _gold(examples: Sequence[Example]) -> Codes:
 def complete(
     blocks: Sequence[Block], lengths: Mapping[str, Lengths]
 ) -> tuple[list[Cells], list[Left]]:
-    """Cells of every block, the same inputs and instructions for all models of a part.
+    """Makes complete tables, with the same instructions and inputs for all models of a part.
 
     Args:
-        blocks: Of all models.
-        lengths: Model -> its lengths; empty where POSIX was not asked.
+        blocks: What every model returned.
+        lengths: Model -> token counts of the label words; empty without POSIX.
 
     Returns:
-        The cells, and what was left out: instructions that more than half of the inputs could not
-        be read under, and inputs that could not be read under one of the others.
+        The tables, and what was left out: instructions that failed on more than half of the
+        inputs, then inputs that failed under any of the other instructions.
     """
     made, left = [], []
     parts = list({id(b.part): b.part for b in blocks}.values())
@@ -160,7 +162,7 @@ def _generated(
     instructions: Sequence[Instruction], examples: Sequence[Example],
     read: Sequence[InstructionReadings], inputs: Sequence[int], part: Part,
 ) -> tuple[Codes | None, tuple[tuple[str, ...], ...] | None]:
-    """Codes and texts of generated answers; None where none was asked."""
+    """Codes and texts of generated answers; None where no text was generated."""
     if not read[0].texts:
         return None, None
     codes = np.full((len(instructions), len(examples)), UNPARSED, dtype=np.int64)
@@ -179,7 +181,12 @@ def _cross(
     read: Sequence[InstructionReadings], inputs: Sequence[int], part: Part, chosen: Codes,
     lengths: Lengths,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N, I, I) float64 nats and (N, I) int64: each answer's words under each instruction."""
+    """Log-probability of each instruction's answer under every other: arguments of POSIX.
+
+    Returns:
+        (N, I, I) float64 nats, where [n, i, j] is the label word chosen under instruction j scored
+        under instruction i, and (N, I) int64 token counts of these words.
+    """
     count = len(instructions)
     cross = np.empty((len(examples), count, count))
     tokens = np.empty((len(examples), count), dtype=np.int64)

@@ -1,7 +1,4 @@
-"""Comparisons over tasks: aligned against original, observed against unobserved, distance.
-
-Refuses to read a model. Points (0 to 100) in what it gives.
-"""
+"""Compares over tasks: aligned with original models, observed with unobserved instructions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,14 +26,14 @@ Pair = tuple[BoolArray, BoolArray]
 
 
 def group_of(task: Task) -> str:
-    """The column of Table 3 of [S1] that a task belongs to."""
+    """The group of datasets of Table 3 of [S1] that a task belongs to, or else its task type."""
     if task.id == "mmlu" or task.id.startswith("mmlu_"):
         return "MMLU"
     return f"BBL-{task.task_type}" if task.source.startswith("BIG-bench") else str(task.task_type)
 
 
 def _by_condition(cells: Sequence[Cells], model: str) -> dict[str, dict[str, Cells]]:
-    """Condition -> task -> cells of one model."""
+    """Condition -> task -> answers of one model."""
     made: dict[str, dict[str, Cells]] = {}
     for one in cells:
         if one.model == model:
@@ -47,7 +44,14 @@ def _by_condition(cells: Sequence[Cells], model: str) -> dict[str, dict[str, Cel
 def differences(
     cells: Sequence[Cells], original: str, aligned: Sequence[str], *, seed: int
 ) -> list[DifferenceRow]:
-    """Each aligned model minus the original, by task and set, then over tasks."""
+    """Accuracy of each aligned model minus the original, by task and set, then over all tasks.
+
+    Args:
+        cells: Answers of all models.
+        original: Id of the original model.
+        aligned: Ids of the aligned models.
+        seed: Seed of the bootstrap.
+    """
     rows = []
     base = _by_condition(cells, original)
     for model in aligned:
@@ -78,10 +82,16 @@ def differences(
 def tested(
     rows: Sequence[InstructionRow], cells: Sequence[Cells], original: str, *, seed: int
 ) -> list[InstructionRow]:
-    """The rows with each aligned model's difference, McNemar's test, and Holm over its family.
+    """Adds to each aligned model's rows its difference from the original and its p-values.
 
-    A family is everything that one aligned model is tested on under one condition: all tasks and
-    instructions.
+    The p-value is McNemar's; Holm's correction is over a family: all tasks and instructions that
+    one aligned model is tested on under one condition.
+
+    Args:
+        rows: One row per instruction.
+        cells: Answers of all models.
+        original: Id of the original model.
+        seed: Seed of the bootstrap.
     """
     table = {(c.model, c.task.id, c.condition.label): c for c in cells}
     made = []
@@ -114,7 +124,13 @@ def groups(
     cells: Sequence[Cells], near: Mapping[tuple[str, str], Mapping[str, tuple[float, str]]],
     *, seed: int,
 ) -> list[GroupRow]:
-    """Tables 3 and 4 of [S1]: observed and unobserved by group of tasks, and over all tasks."""
+    """Rows of Tables 3 and 4 of [S1]: accuracy and distance by group of tasks, and over all tasks.
+
+    Args:
+        cells: Answers of all models.
+        near: (model, task) -> nearest observed instructions, see `analysis.nearest_of`.
+        seed: Seed of the bootstrap.
+    """
     rows = []
     for model in dict.fromkeys(c.model for c in cells):
         for condition, by_task in _by_condition(cells, model).items():
@@ -159,7 +175,7 @@ def _group(
 
 
 def mean(tables: Sequence[BoolArray], seed: int) -> Estimate | None:
-    """Mean over tasks in points, instructions and inputs drawn again; None where there is none."""
+    """Mean accuracy over tasks in points, with its bootstrap interval; None for no tables."""
     if not tables:
         return None
     return intervals.paired_bootstrap_mean(
@@ -168,13 +184,13 @@ def mean(tables: Sequence[BoolArray], seed: int) -> Estimate | None:
 
 
 def _std(tables: Sequence[BoolArray]) -> float | None:
-    """Mean over tasks of the sample standard deviation; tasks with one instruction have none."""
+    """Mean over tasks of the sample standard deviation over instructions, in points."""
     each = [100 * float(np.std(t.mean(axis=1), ddof=1)) for t in tables if len(t) > 1]
     return float(np.mean(each)) if each else None
 
 
 def lines(rows: Sequence[InstructionRow]) -> list[LineRow]:
-    """Fig. 5 of [S1]: degradation against distance, over the unobserved instructions."""
+    """Regression lines of degradation on distance over unobserved instructions (Fig. 5 of [S1])."""
     made = []
     for model, condition in dict.fromkeys((r.model, r.condition) for r in rows):
         known = [
@@ -185,7 +201,7 @@ def lines(rows: Sequence[InstructionRow]) -> list[LineRow]:
         try:
             fit = sensitivity.line([x for x, _ in known], [y for _, y in known])
         except InputError:
-            # Too few points for a line: the plot shows them alone.
+            # Too few points for a line; the plot shows only the points.
             continue
         made.append(
             LineRow(

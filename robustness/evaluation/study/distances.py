@@ -1,7 +1,7 @@
-"""How far instructions lie from the observed ones, and where: distances and two-dimensional maps.
+"""Distances between instructions' representations, and two-dimensional maps of them.
 
-Refuses to know accuracies. An instruction's representation on a task is the mean over its inputs
-(PAPER, Words); distances are L2, zero-shot.
+An instruction's representation on a task is the mean over the task's inputs, zero-shot; distances
+are L2.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,14 @@ _PERPLEXITY = 30.0
 
 
 def nearest(cells: Cells) -> dict[str, tuple[float, str]]:
-    """Instruction -> distance to the nearest other observed one, and its id; absent: none."""
+    """Instruction id -> distance to the nearest other observed instruction, and its id.
+
+    Args:
+        cells: Zero-shot answers with representations.
+
+    Returns:
+        Empty where there are no representations or no observed instructions.
+    """
     observed = [n for n, i in enumerate(cells.instructions) if i.observed]
     if cells.vectors is None or not observed:
         return {}
@@ -36,11 +43,14 @@ def nearest(cells: Cells) -> dict[str, tuple[float, str]]:
 
 
 def project(cells: Cells, *, seed: int) -> Map | None:
-    """PCA and t-SNE of a task's instructions; None below three, or where all lie in one place.
+    """Projects a task's instructions to two dimensions by PCA and t-SNE.
 
     Args:
-        cells: Zero-shot.
-        seed: Of t-SNE.
+        cells: Zero-shot answers with representations.
+        seed: Seed of t-SNE.
+
+    Returns:
+        None for fewer than three instructions, or where all representations are equal.
     """
     if cells.vectors is None or len(cells.vectors) < _FEWEST:
         return None

@@ -1,6 +1,6 @@
-"""One call: a plan on an engine -> records, summary, tables and report in a folder.
+"""Carries out a planned evaluation and writes records, summary, tables and report into a folder.
 
-Refuses to plan: `plan.py` says what is asked.
+Does not plan; see `plan`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,14 +29,15 @@ REPORT = "report.html"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an evaluation wrote."""
+    """Summary of an evaluation."""
 
     folder: str
     files: tuple[str, ...]
+    """Names of the files that were written."""
     calls: int
-    """Prompts that were read now."""
+    """Number of prompts that were run now."""
     known: int
-    """Prompts that an earlier run had read."""
+    """Number of prompts whose results an earlier run had kept."""
     study: Study
 
 
@@ -50,21 +51,21 @@ def evaluate(
     on_progress: Report | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Outcome:
-    """Reads what is planned and not known yet, and writes the results.
+    """Runs the prompts of a plan whose results are not kept yet, and writes the results.
 
     Args:
-        engine: Serves the original model first, then what is compared with it.
-        plan: What to ask.
-        out: Folder of the results; with the journal of an earlier run in it, that is gone on with.
-        altered: Altered instructions of the same tasks, zero-shot, read besides for Fig. 3 alone.
-        on_start: Called once, with (models, prompts that are known, prompts in all).
-        on_progress: Called with (what, done, total) prompts.
-        should_stop: Asked between chunks.
+        engine: Serves the original model first, then those that are compared with it.
+        plan: The plan.
+        out: Folder of the results. If it holds the results of an earlier run, that run is resumed.
+        altered: A plan of altered instructions for the same tasks, zero-shot, used for Fig. 3 only.
+        on_start: Called once with (models, prompts with kept results, number of prompts).
+        on_progress: Called with (what, prompts done, number of prompts).
+        should_stop: Called between chunks of prompts; True cancels.
 
     Raises:
-        CancelledError: `should_stop` said so; the same call goes on later.
-        EngineError: The engine cannot answer now; likewise.
-        InputError: The folder is a file, or no prompt at all could be read.
+        CancelledError: `should_stop` returned True; the same call resumes.
+        EngineError: The engine cannot answer at present; the same call resumes.
+        InputError: The folder is a file, or all prompts failed.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder for the results")
@@ -83,7 +84,7 @@ def evaluate(
         changed, lost = cells.complete(more, {})
         left = (*left, *altered.left, *lost)
     if not read:
-        raise InputError(f"no prompt could be read; {left[-1].name}: {left[-1].reason}")
+        raise InputError(f"every prompt failed; {left[-1].name}: {left[-1].reason}")
     found = study(
         read, [m.id for m in run.models], left, plan.recipe.seed, calls=total, altered=changed
     )
@@ -97,15 +98,15 @@ def study(
     read: Sequence[Cells], models: Sequence[str], left: Sequence[Left], seed: int, *, calls: int,
     altered: Sequence[Cells] = (),
 ) -> Study:
-    """Everything that is computed from the answers.
+    """Computes all statistics from the answers.
 
     Args:
-        read: Of all models, tasks and conditions.
-        models: The original first.
-        left: What is not in them.
-        seed: Of intervals and maps.
-        calls: Prompts behind them.
-        altered: Of altered instructions.
+        read: Answers of all models on all tasks under all conditions.
+        models: Model ids, the original first.
+        left: What was left out.
+        seed: Seed of the bootstrap and of the maps.
+        calls: Number of prompts.
+        altered: Answers under altered instructions.
     """
     near = analysis.nearest_of(read)
     rows = [
@@ -131,7 +132,7 @@ def study(
 
 
 def _lengths(engine: Engine, blocks: Sequence[Block]) -> dict[str, Lengths]:
-    """Model -> tokens of every label word, with the end of the text."""
+    """Model -> token counts of all label words, including the end of text."""
     words: dict[str, dict[str, None]] = {}
     for block in blocks:
         known = words.setdefault(block.model, {})
@@ -139,7 +140,7 @@ def _lengths(engine: Engine, blocks: Sequence[Block]) -> dict[str, Lengths]:
             known |= dict.fromkeys(some)
     made: dict[str, Mapping[str, int]] = {}
     for model, known in words.items():
-        # Counted as prompts, so that what every prompt is wrapped in is taken off again.
+        # Words are counted as prompts; the tokens of an empty prompt (chat format) are subtracted.
         counts = engine.count_tokens(model, ["", *known]) if known else [0]
         made[model] = {
             word: max(1, count - counts[0] + 1)
@@ -149,7 +150,7 @@ def _lengths(engine: Engine, blocks: Sequence[Block]) -> dict[str, Lengths]:
 
 
 def records(read: Sequence[Cells]) -> pd.DataFrame:
-    """One line an answer: what was chosen, what was right, and what each option scored."""
+    """One row per answer: the chosen option, the right one, and the score of each option."""
     lines = []
     for one in read:
         for i, instruction in enumerate(one.instructions):

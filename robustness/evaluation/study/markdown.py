@@ -1,7 +1,4 @@
-"""Tables of a study as Markdown files.
-
-Refuses to know what is in them.
-"""
+"""Formats the tables of an evaluation as Markdown."""
 
 from robustness.evaluation.study.sheets import Sheet, sheets
 from robustness.evaluation.study.values import Study
@@ -25,5 +22,5 @@ def text(sheet: Sheet) -> str:
 
 
 def tables(study: Study) -> dict[str, str]:
-    """File name, below the results' folder -> Markdown."""
+    """File name, relative to the folder of the results -> Markdown."""
     return {f"{FOLDER}/{sheet.name}.md": text(sheet) for sheet in sheets(study)}

@@ -1,7 +1,4 @@
-"""Which prompts a study reads: tasks x instructions x conditions x models, counted before any.
-
-Refuses to ask a model.
-"""
+"""Plans an evaluation: which prompts each model gets, and how many, before any model runs."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,18 +20,20 @@ LIMIT = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What is asked of each model."""
+    """Settings of an evaluation."""
 
     shots: tuple[int, ...] = (0,)
-    """Numbers of solved examples; zero-shot is always among them: distances come from it."""
+    """Numbers of solved examples in the prompt; zero-shot is always added, since distances need
+    it."""
     draws: int = 1
-    """How often solved examples, and their order, are drawn."""
+    """How many random choices of solved examples are evaluated."""
     limit: int | None = LIMIT
-    """Labelled test inputs a task at the most, evenly over them; None: all."""
+    """Largest number of labelled test inputs per task, evenly spaced; None: all."""
     free: bool = False
-    """Whether answers are generated and read as well."""
+    """Whether answers are also generated as text and parsed."""
     posix: bool = True
-    """Whether each prompt is scored for the label words of the other instructions too."""
+    """Whether POSIX is computed, which scores the label words of all instructions on each
+    prompt."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -48,7 +47,7 @@ class Recipe:
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """Zero-shot first."""
+        """All conditions, zero-shot first."""
         counts = sorted({0, *self.shots})
         return tuple(
             Condition(shots=n, draw=d) for n in counts for d in range(self.draws if n else 1)
@@ -57,29 +56,28 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One task under one condition: what every model reads."""
+    """The prompts of one task under one condition, the same for every model."""
 
     task: Task
     condition: Condition
     instructions: tuple[Instruction, ...]
     examples: tuple[Example, ...]
     shown: tuple[tuple[Example, ...], ...]
-    """Solved examples of each input."""
+    """The solved examples shown before each input."""
     words_of: Mapping[tuple[str, ...], tuple[str, ...]]
-    """Options -> the label words that any of the instructions has for them; empty where POSIX is
-    not asked."""
+    """Options -> the label words of all instructions for them; empty without POSIX."""
 
     def own_words(self, instruction: Instruction, example: Example) -> tuple[str, ...]:
-        """The label words that the answer is chosen from, in the order of the options."""
+        """The instruction's own label words, in the order of the options."""
         return prompts.label_words(instruction, example.options)
 
     def words(self, instruction: Instruction, example: Example) -> tuple[str, ...]:
-        """The instruction's label words, then those that others' answers can have."""
+        """The instruction's own label words, followed by those of other instructions."""
         own = self.own_words(instruction, example)
         return (*own, *(w for w in self.words_of.get(example.options, ()) if w not in own))
 
     def prompts(self, instruction: Instruction) -> Iterator[Prompt]:
-        """What is read under one instruction, an input each.
+        """The prompts under one instruction, one for each input.
 
         Raises:
             InputError: See `prompts.fill`.
@@ -90,7 +88,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlinedPart:
-    """One task under one condition, in numbers."""
+    """The numbers of instructions and inputs of one task under one condition."""
 
     task: str
     condition: str
@@ -100,7 +98,7 @@ class OutlinedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """A plan in numbers."""
+    """A plan in numbers, for display."""
 
     calls: int
     models: int
@@ -110,19 +108,19 @@ class Outline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a study would ask."""
+    """The prompts of an evaluation."""
 
     recipe: Recipe
     parts: tuple[Part, ...]
     left: tuple[Left, ...]
 
     def calls(self, models: int) -> int:
-        """Prompts that would be read by so many models; generated answers count as well."""
+        """Number of prompts for a number of models; a generated answer counts as another prompt."""
         cells = sum(len(p.instructions) * len(p.examples) for p in self.parts)
         return cells * models * (2 if self.recipe.free else 1)
 
     def summary(self, models: int) -> Outline:
-        """The plan in numbers."""
+        """The plan in numbers, for a number of models."""
         return Outline(
             calls=self.calls(models), models=models, left=self.left,
             parts=tuple(
@@ -136,11 +134,11 @@ class Plan:
 
 
 def inputs(task: Task, limit: int | None) -> tuple[Example, ...]:
-    """The labelled test inputs, evenly spaced where there are more than the limit."""
+    """The labelled test inputs of a task; evenly spaced ones if there are more than the limit."""
     known = task.labelled
     if limit is None or len(known) <= limit:
         return known
-    # Evenly, since benchmarks are often sorted by subject or class.
+    # Evenly spaced, since benchmarks are often sorted by subject or class.
     return tuple(known[int(n)] for n in np.linspace(0, len(known) - 1, limit).round())
 
 
@@ -150,16 +148,16 @@ def plan(
     recipe: Recipe,
     left: Sequence[Left] = (),
 ) -> Plan:
-    """Joins instructions to the tasks that they are phrasings of.
+    """Plans an evaluation: assigns instructions to tasks and chooses inputs and solved examples.
 
     Args:
-        tasks: With labelled inputs.
-        instructions: Of all collections.
-        recipe: What is asked.
-        left: What could not even be read, to be listed with the rest.
+        tasks: Tasks with labelled inputs.
+        instructions: The instructions of all collections.
+        recipe: The settings.
+        left: What was already left out while reading, to be listed with the rest.
 
     Raises:
-        InputError: Nothing remains to be asked; the message has the reasons.
+        InputError: Nothing is left to evaluate; the message gives the reasons.
     """
     parts: list[Part] = []
     out = list(left)
@@ -197,7 +195,7 @@ def plan(
     ]
     if not parts:
         reasons = "; ".join(f"{row.name}: {row.reason}" for row in out[:3])
-        raise InputError(f"nothing remains to evaluate. {reasons or 'Name tasks and instructions'}")
+        raise InputError(f"nothing is left to evaluate. {reasons or 'Name tasks and instructions'}")
     return Plan(recipe=recipe, parts=tuple(parts), left=tuple(out))
 
 
@@ -230,7 +228,7 @@ def _words(
 
 
 def _unfit(instruction: Instruction, task: Task, examples: Sequence[Example]) -> str:
-    """Why an instruction cannot be asked about a task's inputs; empty where it can."""
+    """Why an instruction cannot be used with a task's inputs; empty where it can."""
     if not representations.fits(instruction, task.fields):
         named = ", ".join(representations.fields_of(instruction))
         return f"it names the fields {named}; the inputs have {', '.join(task.fields)}"

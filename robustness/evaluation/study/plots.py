@@ -1,7 +1,7 @@
-"""A study's plots, in the shapes of Figs. 2a, 2b, 4, 5 and 6 of [S1].
+"""Draws the plots of an evaluation, modelled on Figs. 2a, 2b, 3, 4, 5 and 6 of [S1].
 
-Refuses to compute: it draws what the study holds. Observed and unobserved differ in colour and in
-shape, so that either is enough.
+Observed and unobserved instructions differ in colour and in the shape of the marker, so that the
+plots can be read without colour.
 """
 
 import html
@@ -27,7 +27,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """One figure with its words."""
+    """One plot with its title and explanation."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ class Plot:
 
 
 def _hover(text: str, *more: str) -> str:
-    """Text for plotly, which reads tags: an instruction's own are shown as they are."""
+    """Hover text for plotly, wrapped, with HTML of the instruction escaped."""
     lines = [line for part in text.splitlines() for line in textwrap.wrap(part, 70)]
     shown = [*lines[:12], *(["..."] if len(lines) > 12 else []), *more]
     return "<br>".join(html.escape(line) for line in shown)
@@ -55,7 +55,7 @@ def _drawn(
     choices: Sequence[Key], draw: Callable[[Key, Any], None], figure: Any,
     label: Callable[[Key], str],
 ) -> Any:
-    """Draws every choice into one figure; a menu shows one at a time."""
+    """Draws all choices into one figure, with a menu that shows one at a time."""
     owners: list[int] = []
     for number, choice in enumerate(choices):
         draw(choice, figure)
@@ -151,7 +151,7 @@ def _overall(study: Study) -> Plot:
 
 
 def _by_condition(study: Study) -> Plot:
-    """Degradation with and without solved examples; groups hold unobserved minus observed."""
+    """Degradation without and with solved examples (the rows hold unobserved minus observed)."""
     groups = {r.group for r in study.groups}
     wanted = ALL if ALL in groups else min(groups)
     figure = go.Figure()
@@ -336,7 +336,7 @@ def _by_alteration(study: Study) -> Plot:
 
 
 def plots(study: Study) -> list[Plot]:
-    """The figures that the study has something for."""
+    """All plots for which the evaluation has data."""
     made = [_by_collection(study), _overall(study), _against_distance(study)]
     if len({r.condition for r in study.groups if r.difference is not None}) > 1:
         made.append(_by_condition(study))

@@ -1,7 +1,4 @@
-"""One self-contained page: plots, tables, what was left out. No network.
-
-Refuses to compute.
-"""
+"""Renders the report of an evaluation as one HTML page that needs no network."""
 
 from pathlib import Path
 
@@ -17,7 +14,7 @@ _CONFIG = {"responsive": True, "displaylogo": False}
 
 
 def page(study: Study) -> str:
-    """The report as HTML; plotly's script stands in it once."""
+    """The report as HTML, with plots, tables and plotly's script included."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,

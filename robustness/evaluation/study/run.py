@@ -1,6 +1,7 @@
-"""Reads what a plan says, chunk by chunk, and keeps each chunk, so that nothing is asked twice.
+"""Runs the prompts of a plan in chunks and keeps each chunk's results, so that a run can resume.
 
-Refuses to judge answers. A prompt that cannot be read costs no other prompt.
+A prompt that fails does not affect the others. Does not decide whether answers are right; see
+`cells`.
 """
 
 import base64
@@ -21,29 +22,29 @@ from robustness.types import FloatArray, Instruction, Prompt, content_id
 
 JOURNAL = "journal.jsonl"
 CHUNK = 64
-"""Prompts that are lost at the most when a run is interrupted."""
+"""Number of prompts per chunk: the most that are repeated after an interruption."""
 
 Report = Callable[[str, int, int], None]
-"""(what, done, total)."""
+"""Progress callback: (what, done, total)."""
 
 
 @dataclass(slots=True, kw_only=True)
 class InstructionReadings:
-    """What one instruction gave on a part's N inputs."""
+    """Scores, texts and representation of one instruction on a part's N inputs."""
 
     scores: list[FloatArray | None]
-    """N of (W,) float32 nats, in the order of `Part.words`; None: it could not be read."""
+    """N arrays (W,) float32, nats, in the order of `Part.words`; None where the prompt failed."""
     texts: list[str | None]
-    """N generated answers; empty where they were not asked."""
+    """N generated answers; empty where none were generated."""
     vector: FloatArray | None
-    """(D,) float32: mean representation over the inputs that were read, zero-shot only."""
+    """(D,) float32: mean representation over the inputs that did not fail; zero-shot only."""
     faults: dict[int, str] = field(default_factory=dict)
-    """Input -> why it could not be read."""
+    """Index of an input that failed -> why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Block:
-    """A part as one model read it."""
+    """The results of one model on one part of the plan."""
 
     model: str
     part: Part
@@ -52,15 +53,15 @@ class Block:
 
 
 class Run:
-    """A plan on an engine, with its journal."""
+    """A plan on an engine, with the results kept so far."""
 
     def __init__(self, engine: Engine, plan: Plan, folder: Path) -> None:
-        """Takes up the journal in the folder, where there is one.
+        """Opens the kept results in the folder.
 
         Args:
             engine: Serves the original model first.
-            plan: What to read.
-            folder: Of the results.
+            plan: The plan.
+            folder: Folder of the results.
         """
         self._engine = engine
         self._plan = plan
@@ -69,11 +70,11 @@ class Run:
 
     @property
     def total(self) -> int:
-        """Prompts in all."""
+        """Number of prompts in the plan, for all models."""
         return self._plan.calls(len(self.models))
 
     def known(self) -> int:
-        """Prompts whose answers the journal has."""
+        """Number of prompts whose results are kept."""
         return sum(
             len(part)
             for model in self.models
@@ -87,15 +88,15 @@ class Run:
     def read(
         self, *, report: Report | None = None, should_stop: ShouldStop | None = None
     ) -> list[Block]:
-        """Asks what the journal does not know.
+        """Runs the prompts whose results are not kept yet.
 
         Args:
-            report: Called after each chunk.
-            should_stop: Asked before each chunk.
+            report: Called with (what, done, total) after each instruction.
+            should_stop: Called before each chunk of prompts; True cancels.
 
         Raises:
-            CancelledError: `should_stop` said so; the same call goes on later.
-            EngineError: The engine cannot answer now; likewise.
+            CancelledError: `should_stop` returned True; the same call resumes.
+            EngineError: The engine cannot answer at present; the same call resumes.
         """
         blocks, done = [], 0
         for model in self.models:
@@ -104,8 +105,8 @@ class Run:
                 for instruction in part.instructions:
                     if should_stop is not None and should_stop():
                         raise CancelledError(
-                            f"stopped after {done} of {self.total} prompts; the same command goes "
-                            "on from there"
+                            f"stopped after {done} of {self.total} prompts; run the same command "
+                            "to resume"
                         )
                     rows.append(self._row(model, part, instruction, should_stop))
                     done += len(part.examples) * len(self._kinds())
@@ -152,7 +153,7 @@ class Run:
         known = self._journal.get(key)
         if known is None:
             if should_stop is not None and should_stop():
-                raise CancelledError("stopped; the same command goes on from there")
+                raise CancelledError("stopped; run the same command to resume")
             known = (self._write if generated else self._ask)(model.id, chunk)
             self._journal.keep(key, known)
         return dict(known)
@@ -165,7 +166,7 @@ class Run:
             if len(chunk) == 1:
                 readings, faults = [], {"0": str(error)}
             else:
-                # One prompt that does not fit costs the chunk's others a second asking only.
+                # One prompt of the chunk is invalid (too long, for example): run them one by one.
                 readings = []
                 for n, prompt in enumerate(chunk):
                     try:

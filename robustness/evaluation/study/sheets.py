@@ -1,6 +1,6 @@
-"""A study's rows as tables of text, the same for Markdown and the report.
+"""The tables of an evaluation as rows of text, used for both Markdown and the HTML report.
 
-Refuses to compute and to mark up. Accuracies in points, 95% intervals in brackets.
+Accuracies are in points, 95% intervals in brackets.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ NONE = "–"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """One table."""
+    """One table as text."""
 
     name: str
-    """Of its file."""
+    """Name of its file."""
     title: str
     note: str
     """How to read it."""
@@ -26,12 +26,12 @@ class Sheet:
 
 
 def number(value: float | None, digits: int = 1) -> str:
-    """A number, or a dash where it is undefined."""
+    """A number as text, or a dash where it is None."""
     return NONE if value is None else f"{value:.{digits}f}"
 
 
 def interval(made: Estimate | None, *, signed: bool = False) -> str:
-    """A value with its interval."""
+    """A value with its interval as text, or a dash where it is None."""
     if made is None:
         return NONE
     value = f"{made.value:+.1f}" if signed else f"{made.value:.1f}"
@@ -39,7 +39,7 @@ def interval(made: Estimate | None, *, signed: bool = False) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """A p-value, small ones bounded."""
+    """A p-value as text; below 0.001 as `< 0.001`, and a dash where it is None."""
     if p is None:
         return NONE
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
@@ -193,7 +193,7 @@ def _alterations(study: Study) -> Sheet:
 
 
 def sheets(study: Study) -> Sequence[Sheet]:
-    """All tables that have rows, the list of what was left out last."""
+    """All tables that have rows; what was left out comes last."""
     made = [
         _table3(study), _table4(study), _alterations(study), _differences(study), _lines(study),
         _sets(study), _instructions(study), _left(study),

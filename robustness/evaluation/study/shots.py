@@ -1,7 +1,7 @@
-"""Solved examples before a prompt, under the same instruction (section 4.6 of [S1]).
+"""Chooses solved examples (shots) and puts them before a prompt (section 4.6 of [S1]).
 
-Refuses to show a test input its own answer. Examples come from train and dev where they are
-labelled, otherwise from the other test inputs.
+Examples come from the labelled train and dev inputs, or else from other test inputs; an input is
+never shown with its own answer.
 """
 
 import random
@@ -16,17 +16,17 @@ from robustness.types import Example, Instruction, Prompt
 def choose(
     task: Task, examples: Sequence[Example], *, shots: int, draw: int, seed: int
 ) -> list[tuple[Example, ...]]:
-    """The solved examples of each test input: the same ones for all, itself excepted.
+    """Chooses the solved examples for each test input: the same for all, except the input itself.
 
     Args:
-        task: Whose examples they are.
+        task: The task of the examples.
         examples: N test inputs.
-        shots: How many solved examples.
-        draw: Each has examples and an order of its own.
-        seed: Of all draws.
+        shots: Number of solved examples.
+        draw: Number of the random choice; each has its own examples and order.
+        seed: Seed of all choices.
 
     Returns:
-        N tuples of `shots` examples, in the order that they are shown.
+        N tuples of `shots` examples, in the order in which they are shown.
 
     Raises:
         InputError: The task has too few labelled examples.
@@ -57,13 +57,13 @@ def choose(
 def prompt(
     instruction: Instruction, example: Example, shown: Sequence[Example], words: Sequence[str]
 ) -> Prompt:
-    """The prompt with its solved examples in front, an empty line between them.
+    """The prompt of one input after its solved examples, separated by empty lines.
 
     Args:
-        instruction: The phrasing of all of them.
-        example: What is asked.
-        shown: Solved examples, in order.
-        words: What is scored after the prompt.
+        instruction: The instruction, used for the examples as well.
+        example: The input.
+        shown: The solved examples, in order.
+        words: The label words that are scored after the prompt.
 
     Raises:
         InputError: See `prompts.fill`.

@@ -1,6 +1,6 @@
-"""What `--tasks` and `--instructions` name -> tasks and instructions, each fault with its reason.
+"""Reads the tasks and instruction collections of an evaluation by their names.
 
-Refuses to read formats itself: the readers of `tasks/` and `instructions.py` do.
+A task or line that cannot be read is listed with its reason and does not stop the others.
 """
 
 import json
@@ -20,7 +20,7 @@ _IMPORT = "python -m robustness import SOURCE PATH --out FILE writes collection 
 
 
 def names(given: Sequence[str]) -> list[str]:
-    """Splits at commas what is no file or folder as it stands."""
+    """Splits names at commas, except those that are an existing file or folder."""
     found: list[str] = []
     for name in given:
         parts = [name] if Path(name).exists() else name.split(",")
@@ -31,15 +31,16 @@ def names(given: Sequence[str]) -> list[str]:
 def read_tasks(
     given: Sequence[str], *, field: str = bigbench.FIELD
 ) -> tuple[list[Task], list[Left]]:
-    """Reads tasks; what cannot be read is listed.
+    """Reads tasks by name.
 
     Args:
         given: Built-in names, `builtin` for all of them, task files, labelled CSV tables, MMLU
             files or folders, BIG-bench files or folders, folders of task files.
-        field: What BIG-bench's input is called: InstructionEval's templates say `question`.
+        field: Name for the field of BIG-bench inputs; the templates of InstructionEval call it
+            `question`.
 
     Returns:
-        The tasks, and what was left out.
+        The tasks, and what could not be read.
     """
     found: dict[str, Task] = {}
     left: list[Left] = []
@@ -59,13 +60,13 @@ def read_tasks(
 
 
 def read_instructions(given: Sequence[str]) -> tuple[list[Instruction], list[Left]]:
-    """Reads collections; a malformed row costs no other row.
+    """Reads instruction collections by name.
 
     Args:
         given: Names of shipped collections, and collection files (JSON lines).
 
     Returns:
-        The instructions, the first of equal ones, and what was left out.
+        The instructions without repetitions, and the lines that could not be read.
     """
     found: dict[str, Instruction] = {}
     left: list[Left] = []
@@ -93,7 +94,7 @@ def read_instructions(given: Sequence[str]) -> tuple[list[Instruction], list[Lef
 
 
 def _rows(path: Path, left: list[Left]) -> list[tuple[str, object]]:
-    """Each line's document with its place."""
+    """(place, JSON document) of each line; malformed lines are added to `left`."""
     made: list[tuple[str, object]] = []
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     for number, line in enumerate(text.split("\n"), start=1):
@@ -111,10 +112,16 @@ def plan_of(
     task_names: Sequence[str], collections: Sequence[str], *, recipe: Recipe,
     field: str = bigbench.FIELD,
 ) -> Plan:
-    """Reads what is named and plans it.
+    """Reads tasks and collections by name and plans their evaluation.
+
+    Args:
+        task_names: See `read_tasks`.
+        collections: See `read_instructions`.
+        recipe: The settings.
+        field: See `read_tasks`.
 
     Raises:
-        InputError: Nothing remains to be asked; see `plan`.
+        InputError: Nothing is left to evaluate; see `plan.plan`.
     """
     tasks, first = read_tasks(task_names, field=field)
     known, second = read_instructions(collections)

@@ -1,7 +1,6 @@
-"""What a study finds: one row an instruction, a set, a difference, a group.
+"""Dataclasses of an evaluation's results: rows of its tables.
 
-Refuses to know how it is computed or shown. Accuracies, differences and degradations in points
-(0 to 100); intervals 95%.
+Accuracies, differences and degradations are in points (0 to 100); intervals are 95%.
 """
 
 from collections.abc import Mapping
@@ -18,25 +17,25 @@ SETS = (ALL, OBSERVED, UNOBSERVED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """Something that was named but is not in the results."""
+    """Something that the user named but that was left out."""
 
     what: str
     """`task`, `instruction`, `examples` or `input`."""
     name: str
     reason: str
-    """Plain words."""
+    """Why, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """With how many solved examples, and which draw of them."""
+    """The number of solved examples in the prompt, and which random choice of them."""
 
     shots: int
     draw: int = 0
 
     @property
     def label(self) -> str:
-        """`zero-shot`, `1-shot`, `1-shot, draw 2`."""
+        """Its name: `zero-shot`, `1-shot`, `1-shot, draw 2`."""
         if not self.shots:
             return "zero-shot"
         return f"{self.shots}-shot" + (f", draw {self.draw + 1}" if self.draw else "")
@@ -44,7 +43,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstructionRow:
-    """One instruction on one task, under one condition and model."""
+    """Results of one instruction on one task, for one model and condition."""
 
     model: str
     task: str
@@ -55,31 +54,31 @@ class InstructionRow:
     observed: bool
     inputs: int
     accuracy: Estimate
-    """Wilson."""
+    """With Wilson interval."""
     degradation: Estimate | None
-    """Mean of the observed instructions minus this; both drawn again, inputs in pairs. None: no
-    observed instruction was measured on the task."""
+    """Mean accuracy of the observed instructions minus this one, with a paired bootstrap interval.
+    None: the task has no observed instructions."""
     distance: float | None
-    """L2 to the nearest other observed instruction, zero-shot; None: there is none."""
+    """L2 distance to the nearest other observed instruction, zero-shot; None: there is none."""
     nearest: str | None
-    """Id of that one."""
+    """Id of that instruction."""
     conflict: str | None
-    """What it asks for that the scorer does not read; a warning, never a prediction."""
+    """Message of its label conflicts; a warning, not a prediction."""
     free: Estimate | None
-    """Accuracy of the generated answers, an unparsed one being no right one; None: not asked."""
+    """Accuracy of the generated answers, where an unparsed answer is wrong; None: not generated."""
     unparsed: int | None
-    """Generated answers that name no option, or several."""
+    """Number of generated answers that name no option, or several."""
     difference: Estimate | None = None
-    """Aligned minus original on the same inputs; None for the original."""
+    """Aligned minus original accuracy on the same inputs; None for the original model."""
     p: float | None = None
-    """Exact McNemar against the original."""
+    """Exact McNemar test against the original."""
     p_holm: float | None = None
-    """Holm over all instructions and tasks of this model and condition."""
+    """p after Holm's correction over all instructions and tasks of this model and condition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetRow:
-    """A set of instructions on one task, under one condition and model."""
+    """Results of a set of instructions on one task, for one model and condition."""
 
     model: str
     task: str
@@ -89,80 +88,83 @@ class SetRow:
     instructions: int
     inputs: int
     accuracy: Estimate
-    """Mean; instructions and inputs drawn again."""
+    """Mean over instructions and inputs, with bootstrap interval."""
     chance: float
-    """Of a uniform guess among each input's options."""
+    """Accuracy of a uniform guess among each input's options."""
     std: float | None
-    """Sample standard deviation over instructions; None for one, as all that follows."""
+    """Sample standard deviation over instructions; None for a single instruction."""
     spread: float | None
-    """Largest minus smallest."""
+    """Largest minus smallest accuracy; None for a single instruction."""
     cvar10: float
-    """Mean of the worst 10% of instructions."""
+    """Mean accuracy of the worst 10% of instructions."""
     worst: float
-    """The worst single instruction."""
+    """Accuracy of the worst instruction."""
     worst_case: float
-    """Inputs that every instruction gets right."""
+    """Share of inputs that are right under every instruction, in points."""
     consistency: float | None
-    """Share, in [0, 1], of unordered pairs of instructions that answer alike."""
+    """See `sensitivity.consistency`, in [0, 1]; None for a single instruction."""
     pss: float | None
-    """[0, 1]: mean pairwise difference in being right (ProSA)."""
+    """See `sensitivity.pss`, in [0, 1]; None for a single instruction."""
     posix: float | None
-    """Nats a token (POSIX), over the options' words; None: not asked."""
+    """See `sensitivity.posix`, in nats per token, over the label words; None: not computed."""
     free: float | None
-    """Accuracy of the generated answers; None: not asked."""
+    """Accuracy of the generated answers; None: not generated."""
     unparsed: int | None
+    """Number of unparsed generated answers."""
     generated: int | None
-    """Generated answers, the unparsed among them."""
+    """Number of generated answers, including unparsed ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceRow:
-    """An aligned model minus the original, on identical (instruction, input) cells."""
+    """Accuracy of an aligned model minus the original, on the same instructions and inputs."""
 
     model: str
     task: str
-    """Or `all`: the mean over tasks."""
+    """A task, or `all` for the mean over tasks."""
     condition: str
     set: str
     instructions: int
     inputs: int
     difference: Estimate
-    """Instructions and inputs drawn again."""
+    """With paired bootstrap interval over instructions and inputs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRow:
-    """A group of tasks, in the shapes of Tables 3 and 4 of [S1]."""
+    """Results of a group of tasks, as in Tables 3 and 4 of [S1]."""
 
     model: str
     condition: str
     group: str
     tasks: int
     observed: Estimate | None
-    """Mean over tasks of the mean over observed instructions; None: none."""
+    """Mean over tasks of the mean accuracy under observed instructions; None: there are none."""
     observed_std: float | None
     """Mean over tasks of the standard deviation over instructions."""
     unobserved: Estimate | None
     unobserved_std: float | None
     difference: Estimate | None
-    """Unobserved minus observed, over the tasks that have both."""
+    """Unobserved minus observed accuracy, over the tasks that have both."""
     distance: float | None
-    """Mean over unobserved instructions, then tasks, of the distance to the nearest observed."""
+    """Distance to the nearest observed instruction, mean over unobserved ones, then over tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineRow:
-    """Degradation against distance over all unobserved instructions of one model (Fig. 5)."""
+    """Regression of degradation on distance over one model's unobserved instructions (Fig. 5)."""
 
     model: str
     condition: str
     n: int
     slope: float
-    """Points a unit of distance."""
+    """In points per unit of distance."""
     intercept: float
     r: float
+    """Pearson's correlation."""
     p: float
-    """Points taken as independent, though those of one task are not."""
+    """p-value of no correlation. It takes the instructions as independent, which those of one task
+    are not."""
     x: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -171,49 +173,49 @@ class LineRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapPoint:
-    """An instruction's representation in two dimensions."""
+    """The representation of one instruction, projected to two dimensions."""
 
     instruction_id: str
     observed: bool
     pca: tuple[float, float]
     tsne: tuple[float, float] | None
-    """None below five instructions."""
+    """None for fewer than five instructions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Map:
-    """One task's instructions as one model represents them (Fig. 4)."""
+    """A two-dimensional map of one task's instructions in one model (Fig. 4)."""
 
     model: str
     task: str
     explained: float
-    """Share of the variance that the two principal components hold, in [0, 1]."""
+    """Share of the variance explained by the two principal components, in [0, 1]."""
     points: tuple[MapPoint, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlterationRow:
-    """One model under one kind of instruction, zero-shot, mean over tasks."""
+    """Accuracy of one model under one kind of instruction, zero-shot, mean over tasks."""
 
     model: str
     kind: str
-    """`observed`, `unobserved`, `closest`, or what was done to observed instructions."""
+    """`observed`, `unobserved`, `closest`, or the kind of alteration of observed instructions."""
     tasks: int
     instructions: int
     accuracy: Estimate
-    """Instructions and inputs drawn again."""
+    """With bootstrap interval over instructions and inputs."""
     guess: float | None
-    """A random guess on these tasks."""
+    """Accuracy of a random guess on these tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """Everything that was found."""
+    """All results of an evaluation."""
 
     models: tuple[str, ...]
-    """The original first."""
+    """Model ids, the original first."""
     tasks: Mapping[str, str]
-    """Task -> title."""
+    """Task id -> title."""
     conditions: tuple[str, ...]
     instructions: tuple[InstructionRow, ...]
     sets: tuple[SetRow, ...]
@@ -222,9 +224,9 @@ class Study:
     lines: tuple[LineRow, ...]
     maps: tuple[Map, ...]
     alterations: tuple[AlterationRow, ...]
-    """Empty where none was asked."""
+    """Empty where no altered instructions were evaluated."""
     left: tuple[Left, ...]
     calls: int
-    """Prompts that were read for it, in this run and interrupted ones."""
+    """Number of prompts, of this run and of interrupted ones before."""
     seed: int
     made: Provenance

@@ -1,4 +1,4 @@
-"""The ablation of alignment: methods and seeds trained on the same data and measured alike."""
+"""The ablation of alignment (Table 5 of [S1]): several methods and seeds on the same data."""
 
 from robustness.training.ablation.plan import Ablation, Subject
 from robustness.training.ablation.run import HELD_OUT_FILE, run

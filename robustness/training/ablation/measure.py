@@ -1,7 +1,4 @@
-"""What a model answers under each set of instructions, and where it puts them.
-
-Refuses to know how the model was aligned.
-"""
+"""Measures a model's answers and representations under each set of instructions."""
 
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -23,19 +20,19 @@ from robustness.types import Example, FloatArray, Instruction
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Part:
-    """One task under one set of instructions."""
+    """Answers and representations of one task under one set of I instructions."""
 
     correct: BoolArray
-    """(I, N)."""
+    """(I, N) bool: whether the chosen option is right."""
     means: FloatArray
-    """(I, D) float32: representations, mean over the inputs."""
+    """(I, D) float32: representations, mean over the N inputs."""
     free: BoolArray
-    """(I, M): whether the model's own words give the gold answer, on the first M <= N inputs."""
+    """(I, M) bool: whether the generated answer is right, on the first M <= N inputs."""
 
 
 _ARRAYS = tuple(f.name for f in fields(Part))
 Measured = Mapping[str, Part]
-"""Task -> what came out."""
+"""Task -> its answers and representations."""
 
 
 def measure(
@@ -48,16 +45,16 @@ def measure(
     *,
     on_progress: Progress | None = None,
 ) -> Measured:
-    """Reads every instruction of a task on the same labelled inputs.
+    """Runs all instructions of a set on the labelled inputs of their tasks.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id.
-        instructions: One set; those of other tasks are left out.
-        tasks: With labelled inputs.
-        inputs: How many of a task's, at the most.
-        free: How many of them are answered in the model's own words as well.
-        on_progress: Called with (done, total) tasks.
+        engine: Runs the model.
+        model: Id of a model that the engine serves.
+        instructions: One set of instructions; those of other tasks are ignored.
+        tasks: Tasks with labelled inputs.
+        inputs: Largest number of inputs per task.
+        free: Number of these inputs for which answers are also generated.
+        on_progress: Called with (tasks done, number of tasks).
 
     Raises:
         InputError: No task has an instruction and labelled inputs.
@@ -93,7 +90,7 @@ def _said(
 
 
 def save(measured: Measured, path: Path) -> None:
-    """Writes it atomically."""
+    """Writes measurements as a compressed numpy file, atomically."""
     arrays = {
         f"{array}/{name}": getattr(part, array)
         for array in _ARRAYS for name, part in measured.items()
@@ -103,10 +100,10 @@ def save(measured: Measured, path: Path) -> None:
 
 
 def load(path: Path) -> Measured:
-    """Reads what `save` wrote.
+    """Reads a file that `save` wrote.
 
     Raises:
-        CorruptFileError: It cannot be read.
+        CorruptFileError: The file is malformed.
     """
     try:
         with np.load(path) as saved:
@@ -122,7 +119,7 @@ def load(path: Path) -> Measured:
 
 
 def distance(unobserved: Measured, observed: Measured) -> float:
-    """L2 to the nearest observed instruction, mean over instructions and then over tasks.
+    """L2 distance to the nearest observed instruction, mean over instructions, then over tasks.
 
     Raises:
         InputError: A task has no observed instruction.

@@ -1,7 +1,4 @@
-"""What an ablation trains and measures.
-
-Refuses to train and to measure.
-"""
+"""The settings of an ablation, and the backbone and data that it is about."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,22 +17,23 @@ from robustness.types import Example, Instruction, content_id
 SETS = (instructions.OBSERVED, instructions.UNOBSERVED_DEVELOPMENT)
 HELD_OUT = instructions.UNOBSERVED_TEST
 _OWN = ("out", "method", "seed", "steps", "eval_every", "learning_rate")
-"""Fields of a run's recipe that follow from the plan."""
+"""Fields of a run's recipe that the plan sets itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A backbone with what it is aligned and measured on."""
+    """A backbone, and the data that it is aligned and measured on."""
 
     model: str
     """A folder or hub name."""
     tasks: Sequence[Task]
-    """Their labelled inputs are measured on; those without observed instructions are left out."""
+    """Tasks whose labelled inputs are measured on; those without observed instructions are left
+    out."""
     examples: Sequence[Example]
-    """What is trained on; the inputs that are measured on are not among them."""
+    """Training inputs, none of which are measured on."""
     instructions: Sequence[Instruction]
-    """Observed, paraphrases, unobserved-development and, where it may be asked, unobserved-test:
-    told apart by their collection."""
+    """Observed instructions, paraphrases, unobserved-development and, where it is evaluated,
+    unobserved-test, identified by their collection."""
     prompt_format: str = PromptFormat.NONE
 
     def of(self, collection: str) -> list[Instruction]:
@@ -43,7 +41,7 @@ class Subject:
         return [i for i in self.instructions if i.collection == collection]
 
     def collections(self) -> Collections:
-        """What training sees: never unobserved-test."""
+        """The collections for training, without unobserved-test."""
         return Collections(
             observed=self.of(instructions.OBSERVED),
             paraphrases=self.of(instructions.PARAPHRASES),
@@ -52,19 +50,20 @@ class Subject:
 
 
 def sizes_of(given: Sequence[str]) -> tuple[tuple[str, Any], ...]:
-    """`Ablation.sizes` from `key=value` each.
+    """Parses `Ablation.sizes` from texts `key=value`.
 
     Raises:
-        InputError: A key is none of a recipe's, or the plan's own; or a value is not of its type.
+        InputError: A key is not a field of `AlignRecipe` or is set by the plan, or a value does not
+            have the field's type.
     """
     return tuple(settings.values(AlignRecipe, given, fixed=_OWN).items())
 
 
 def rates_of(given: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """`Ablation.rates` from `method=value` each.
+    """Parses `Ablation.rates` from texts `method=value`.
 
     Raises:
-        InputError: A value is no number.
+        InputError: A value is not a number.
     """
     made = []
     for text in given:
@@ -78,28 +77,28 @@ def rates_of(given: Sequence[str]) -> tuple[tuple[str, float], ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ablation:
-    """Methods, seeds and sizes."""
+    """The settings of an ablation."""
 
     out: Path
-    """Folder of the summary; each run has a folder in it."""
+    """Folder of the summary, with a sub-folder for each run."""
     methods: Sequence[str] = METHODS
     seeds: Sequence[int] = (1, 2, 3)
     steps: int = 1000
-    """Updates of each run at the most."""
+    """Largest number of updates of each run."""
     eval_every: int = 100
     """Updates between evaluations on unobserved-development, which select the update."""
     inputs: int = 64
-    """Labelled inputs of a task that are measured on, at the most."""
+    """Largest number of labelled inputs per task that are measured on."""
     free: int = 0
-    """Of these inputs, how many are answered in the model's own words as well, at the most."""
+    """Number of these inputs for which answers are also generated."""
     held_out: bool = False
-    """Whether unobserved-test is asked; that it was is recorded."""
+    """Whether unobserved-test is evaluated, which is recorded in the folder."""
     keep_weights: bool = False
-    """Whether the weights of `ft` and `ft+kl` stay; an adapter always does."""
+    """Whether the weights of `ft` and `ft+kl` are kept; adapters always are."""
     rates: Sequence[tuple[str, float]] = ()
-    """(method without +kl, peak learning rate) where it is not the recipe's."""
+    """(method without +kl, peak learning rate), where it differs from the default."""
     sizes: Sequence[tuple[str, Any]] = ()
-    """Other fields of `AlignRecipe`, such as `virtual_tokens`, for every run."""
+    """Other fields of `AlignRecipe`, e.g. `virtual_tokens`, for every run."""
 
     def __post_init__(self) -> None:
         if not self.methods or not self.seeds:
@@ -116,7 +115,7 @@ class Ablation:
                 raise InputError(f"a rate is for {', '.join(KINDS)}; found {name!r}")
 
     def recipe(self, method: str, seed: int) -> AlignRecipe:
-        """One run's."""
+        """The alignment settings of one run."""
         base = AlignRecipe(
             out=self.out / f"{method.replace('+', '-')}-{seed}", method=method, seed=seed,
             steps=self.steps, eval_every=self.eval_every,
@@ -125,7 +124,7 @@ class Ablation:
         return replace(base, **dict[str, Any](self.sizes))
 
     def identity(self, subject: Subject, revision: str) -> dict[str, Any]:
-        """What every run of a folder has in common."""
+        """What all runs in a folder must have in common, as a JSON document."""
         return {
             "revision": revision, "steps": self.steps, "eval_every": self.eval_every,
             "inputs": self.inputs, "free": self.free, "rates": files.plain(dict(self.rates)),

@@ -1,6 +1,6 @@
-"""The summary of an ablation: accuracy, paired differences, spread and distances, in points.
+"""Summarises an ablation: accuracy, paired differences, spread and distances.
 
-Refuses to read and to train: it computes from what was measured.
+Accuracies and differences are in points (0 to 100).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,19 +22,20 @@ DEVELOPMENT = instructions.UNOBSERVED_DEVELOPMENT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """One method with one seed."""
+    """The measurements of one method with one seed."""
 
     method: str
     seed: int
     seconds: float
-    """Of training."""
+    """Duration of training."""
     best_step: int
-    """The update that unobserved-development selected."""
+    """The update that was selected on unobserved-development."""
     sets: Mapping[str, Measured]
+    """Set of instructions -> measurements."""
 
 
 def _standing(sets: Mapping[str, Measured], name: str) -> dict[str, float | None]:
-    """Accuracy, standard deviation over instructions, worst tenth (points) and distance."""
+    """Accuracy, standard deviation over instructions, worst tenth, distance, and free answers."""
     tables = [100.0 * part.correct.mean(axis=1) for part in sets[name].values()]
     deviations = [float(np.std(t, ddof=1)) for t in tables if len(t) > 1]
     return {
@@ -112,11 +113,11 @@ def _best_input(methods: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 def summarise(
     original: Mapping[str, Measured], runs: Sequence[RunResult]
 ) -> dict[str, Any]:
-    """Every method beside the original.
+    """Compares every method with the original model.
 
     Args:
-        original: Set of instructions -> what the backbone itself gives.
-        runs: On the same cells.
+        original: Set of instructions -> measurements of the backbone itself.
+        runs: Measurements of all runs, on the same instructions and inputs.
     """
     by_method: dict[str, list[RunResult]] = {}
     for run in runs:
@@ -138,7 +139,7 @@ COLUMNS = [
 
 
 def rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The summary as a table: a row a method, seed (or all of them) and set of instructions."""
+    """The summary as table rows: one per method, seed (or `all`) and set of instructions."""
     made = []
     for method in summary["methods"]:
         everything = {"seed": "all", "best_step": ""} | method

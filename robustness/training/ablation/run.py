@@ -1,7 +1,4 @@
-"""Trains and measures every method and seed, one folder each, and goes on where it stopped.
-
-Refuses to choose: methods, seeds and data are the caller's.
-"""
+"""Trains and measures every method and seed of an ablation, each in its own folder; resumable."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -23,27 +20,31 @@ from robustness.training.backbone import ablation as table
 
 SCHEMA = table.SCHEMA
 HELD_OUT_FILE = "held-out.json"
-"""Each time that unobserved-test was asked."""
+"""File that records each evaluation on unobserved-test."""
 Report = Callable[[str, int, int], None]
-"""(what, done, total)."""
+"""Progress callback: (what, done, total)."""
 _ADAPTER = "aligned"
 
 
 class _Runner:
-    """One ablation on its way."""
+    """Carries out one ablation."""
 
     def __init__(self, plan: Ablation, subject: Subject, loading: Loading, tell: Report) -> None:
         self._plan = plan
         self._subject = subject
         self._loading = loading
         self._tell = tell
-        # Without observed instructions there is nothing to be near to, and no observed accuracy.
+        # A task without observed instructions has no distances and no accuracy to compare with.
         known = {i.task for i in subject.of(instructions.OBSERVED)}
         self._tasks = [task for task in subject.tasks if task.id in known]
         self._sets = [*SETS, HELD_OUT] if plan.held_out else list(SETS)
 
     def original(self) -> tuple[dict[str, Measured], str, str]:
-        """What the backbone gives, its id and its revision; refuses another ablation's folder."""
+        """Measurements of the backbone itself, its id and its revision.
+
+        Raises:
+            MismatchError: The folder holds another ablation.
+        """
         engine = self._engine(None)
         info = engine.models()[0]
         self._claim(info.spec.revision)
@@ -65,7 +66,7 @@ class _Runner:
             files.write_json(path, {"schema": SCHEMA, "identity": identity})
 
     def one(self, recipe: AlignRecipe) -> RunResult:
-        """One method with one seed, as far as it is not there yet."""
+        """Trains and measures one method with one seed, where that is not done yet."""
         folder, what = recipe.out, f"{recipe.method} seed {recipe.seed}"
 
         def engine() -> TransformersEngine:
@@ -109,9 +110,9 @@ class _Runner:
     def _measured(
         self, folder: Path, made: Callable[[], TransformersEngine], number: int, what: str
     ) -> dict[str, Measured]:
-        """Every set, read from the folder or from the model; the model is made where it is needed.
+        """Measurements under every set, from the folder where they exist, else from the model.
 
-        A set that was asked once is not asked again.
+        The model is trained and loaded only if a measurement is missing.
         """
         engine: TransformersEngine | None = None
         found: dict[str, Measured] = {}
@@ -135,7 +136,7 @@ class _Runner:
 
 
 def _record_asking(plan: Ablation, subject: Subject) -> None:
-    """Writes down that unobserved-test is asked, before it is."""
+    """Records an evaluation on unobserved-test, before it is made."""
     path = plan.out / HELD_OUT_FILE
     before = files.read_json(path, schema=SCHEMA)["asked"] if path.is_file() else []
     entry = {
@@ -153,19 +154,19 @@ def run(
     loading: Loading = PLAIN,
     on_progress: Report | None = None,
 ) -> Mapping[str, Any]:
-    """Trains what is not trained yet, measures it, and writes the summary.
+    """Trains and measures all runs that are not done yet, and writes the summary.
 
     Args:
-        plan: Methods, seeds and sizes.
+        plan: The settings.
         subject: The backbone and its data.
         loading: How the backbone is loaded.
-        on_progress: Told what is done.
+        on_progress: Called with (what, done, total).
 
     Returns:
-        The summary; in `plan.out` as `summary.json`, `summary.md` and `summary.csv`.
+        The summary, which is also written to `plan.out` as `summary.json`, `.md` and `.csv`.
 
     Raises:
-        InputError: A set of instructions is missing, or a method does not suit the model.
+        InputError: A set of instructions is missing, or a method does not work with the model.
         MismatchError: The folder holds another ablation.
         NotFoundError, CorruptFileError, EngineError: See `alignment.train` and `Engine.read`.
     """

@@ -1,7 +1,4 @@
-"""The backbone and data of an ablation, from files or from what ships.
-
-Refuses to know methods and seeds.
-"""
+"""Gathers the backbone and data of an ablation, from the user's files or from shipped ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +16,7 @@ _SHIPPED = (
     instructions.UNOBSERVED_TEST,
 )
 _EXAMPLES_SEED = 1
-"""One draw of generated inputs for all runs, so that seeds differ in the training alone."""
+"""Seed of the generated inputs, the same for all runs, so that seeds vary only the training."""
 
 
 def gather(
@@ -30,16 +27,15 @@ def gather(
     nltk_data: Path | None = None,
     prompt_format: str = PromptFormat.NONE,
 ) -> Subject:
-    """Loads a subject.
+    """Gathers the data of an ablation.
 
     Args:
-        model: A folder or hub name.
-        chosen: Tasks whose inputs of split `train` are trained on and whose labelled test
-            inputs are measured on; None: the built-in tasks and the embedded backbone's training
-            examples.
-        sets: What a shipped collection is replaced by, by its name.
-        nltk_data: Folder with NLTK's `corpora`, for the embedded backbone's training examples.
-        prompt_format: What stands around prompts that are measured: see `formats.choose`.
+        model: The backbone's folder or its name on the hub.
+        chosen: Tasks whose train and dev inputs are trained on and whose labelled test inputs are
+            measured on; None: the built-in tasks and the embedded backbone's training inputs.
+        sets: Name of a shipped collection -> instructions that replace it.
+        nltk_data: Folder with NLTK's `corpora`, for the embedded backbone's training inputs.
+        prompt_format: Chat format of the prompts: see `chat_formats.choose`.
 
     Raises:
         NotFoundError: A collection or corpus is missing.

@@ -1,1 +1,1 @@
-"""Alignment: paraphrases of observed instructions, soft prefixes, the PT+KL loss, training."""
+"""Alignment (section 5 of [S1]): trains a soft prefix, LoRA or all weights with the PT+KL loss."""

@@ -1,7 +1,4 @@
-"""The card of an alignment: how it was made and what it gave, from recorded values only.
-
-Refuses to measure anything.
-"""
+"""Writes the model card of an aligned model from the record of its training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +17,11 @@ _LOSSES = {
 
 
 def markdown(record: Mapping[str, Any]) -> str:
-    """The card of a `training.json`, which `train` writes."""
+    """The model card as Markdown.
+
+    Args:
+        record: The content of `training.json`, which `train` writes.
+    """
     recipe, made = record["recipe"], record["provenance"]
     method = recipe["method"]
     trained, plus, _ = method.partition("+")

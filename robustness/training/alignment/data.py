@@ -1,6 +1,7 @@
-"""What an alignment is trained and developed on.
+"""Gathers the training and development data of an alignment.
 
-Refuses to know tensors and losses. Unobserved-test never comes here.
+Instructions of the unobserved-test collection are refused, so that nothing is trained on or
+selected by them. Does not handle tasks that the user brings; see `user_tasks`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,33 +25,38 @@ _RESERVE = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collections:
-    """Sets of instructions; None: the shipped one."""
+    """The instruction collections of an alignment; None: the shipped one."""
 
     observed: Sequence[Instruction] | None = None
     paraphrases: Sequence[Instruction] | None = None
     development: Sequence[Instruction] = ()
-    """Unobserved-development, where the caller selects by it."""
+    """Unobserved-development instructions, where the best update is selected by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """Groups to train on, cells to evaluate, and what they were made from."""
+    """The data of an alignment: groups to train on, and prompts to evaluate on."""
 
     pool: Pool
     cells: Mapping[str, Sequence[EvaluationPrompt]]
-    """`observed`, `held_out`, and `development` where given; none is empty."""
+    """Evaluation set -> its prompts: `observed`, `held_out` (paraphrases that are not trained on)
+    and `development` where given; empty sets are absent."""
     digest: str
     """Hash of all instructions and inputs."""
     counts: Mapping[str, int]
+    """Numbers of instructions, paraphrases and inputs."""
 
     @property
     def selects(self) -> str:
-        """The set that early stopping looks at."""
+        """The evaluation set by which the best update is selected."""
         return next(n for n in ("development", "held_out", "observed") if n in self.cells)
 
 
 def _developed_on(task: str, examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    """Inputs to train on and to evaluate; the latter from the shipped task where none is marked."""
+    """(training, evaluation) inputs of a task.
+
+    Evaluation inputs are those of split dev, else of the shipped task, else taken off training.
+    """
     training = [e for e in examples if e.split == "train"]
     marked = [e for e in examples if e.split == "dev"]
     if not marked and task in tasks.builtin_names():
@@ -72,20 +78,20 @@ def gather(
     nltk_data: Path | None,
     prompt_format: Format | None = None,
 ) -> Material:
-    """Loads and splits everything.
+    """Loads the data and divides it into training and evaluation sets.
 
     Args:
         recipe: Seed, shares and sizes.
-        checkpoint: Gives the tokenizer.
-        examples: Labelled inputs; None: the backbone's training examples.
-        collections: Sets of instructions.
-        nltk_data: Folder with NLTK's `corpora`, for the backbone's training examples.
-        prompt_format: What stands around prompts; None: nothing.
+        checkpoint: The backbone, for its tokenizer and context.
+        examples: Labelled inputs; None: the embedded backbone's training inputs.
+        collections: The instruction collections.
+        nltk_data: Folder with NLTK's `corpora`, for the embedded backbone's training inputs.
+        prompt_format: Chat format that wraps prompts; None: none.
 
     Raises:
         NotFoundError: A shipped collection or corpus is missing.
-        InputError: No task has inputs, an observed instruction and a paraphrase, or one of the
-            instructions belongs to unobserved-test.
+        InputError: No task has inputs, an observed instruction and a paraphrase, or an instruction
+            belongs to unobserved-test.
     """
     observed, paraphrases = collections.observed, collections.paraphrases
     if observed is None:

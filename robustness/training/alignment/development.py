@@ -1,6 +1,7 @@
-"""How well a prefix in the making does: accuracy by options on sampled (instruction, input) pairs.
+"""Evaluates a model during its alignment, on a sample of (instruction, input) pairs.
 
-Refuses to know training; a finished prefix is measured with `evaluation.py`.
+The options' log-probabilities are compared, as in the final evaluation. Does not evaluate finished
+models; see `evaluator`.
 """
 
 import random
@@ -20,21 +21,24 @@ from robustness.types import Example, Instruction
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPrompt:
-    """One prompt with every option."""
+    """One prompt with each of its options as a continuation."""
 
     instances: tuple[Instance, ...]
+    """The prompt with each option in turn."""
     gold: int
+    """Index of the right option."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What an evaluation gave."""
+    """The result of an evaluation."""
 
     accuracy: float
-    """In [0, 1], options compared."""
+    """Accuracy by comparing options, in [0, 1]."""
     cross_entropy: float
-    """Of the gold option among the options, nats."""
+    """Cross-entropy of the right option among the options, mean over prompts, nats."""
     cells: int
+    """Number of prompts."""
 
 
 def draw(
@@ -44,14 +48,14 @@ def draw(
     count: int,
     seed: int,
 ) -> list[EvaluationPrompt]:
-    """Pairs drawn evenly over instructions.
+    """Draws (instruction, input) pairs at random, evenly over the instructions.
 
     Args:
-        pool: Gives token ids.
-        instructions: What is evaluated; those without inputs are left out.
+        pool: Provides the tokenizer and the context.
+        instructions: The instructions; those whose task has no inputs are left out.
         examples: Task -> labelled inputs.
-        count: How many pairs.
-        seed: Of the draw.
+        count: Number of pairs; those that do not fit in the context are dropped.
+        seed: Seed of the choice.
     """
     usable = [i for i in instructions if i.task in examples]
     rng = random.Random(f"cells-{seed}")
@@ -76,10 +80,16 @@ def draw(
 def score(
     forward: Forward, cells: Sequence[EvaluationPrompt], prefix: Front | None, rows_per_pass: int
 ) -> Score:
-    """Accuracy and cross-entropy over cells.
+    """Accuracy and cross-entropy over some prompts.
+
+    Args:
+        forward: The backbone.
+        cells: The prompts.
+        prefix: The prefix in front of them, or None.
+        rows_per_pass: Prompts per training pass; twice as many are evaluated at once.
 
     Raises:
-        InputError: There are no cells.
+        InputError: There are no prompts.
     """
     if not cells:
         raise InputError("no instruction of the evaluation set has labelled inputs")
@@ -108,13 +118,16 @@ def score(
 def rank(
     scores: Mapping[str, Score], selects: str, before: Mapping[str, Any] | None, cost: float
 ) -> tuple[float, ...]:
-    """What the best update has the most of: observed accuracy that is kept, then what selects.
+    """The sort key by which the best update is selected; larger is better.
+
+    Updates that keep the accuracy under observed instructions come first; among them, the accuracy
+    on the selecting set decides, then its cross-entropy.
 
     Args:
-        scores: Evaluation set -> what an update reaches.
-        selects: The set whose accuracy selects, then its cross-entropy.
-        before: What the backbone itself reaches under observed instructions, where it was asked.
-        cost: Points of it that may be lost.
+        scores: Evaluation set -> score of the update.
+        selects: The evaluation set that selects.
+        before: Score of the backbone itself under observed instructions, where there is one.
+        cost: Points of accuracy under observed instructions that may be lost.
     """
     kept = before is None or 100 * (before["accuracy"] - scores["observed"].accuracy) <= cost
     return (kept, scores[selects].accuracy, -scores[selects].cross_entropy)

@@ -1,6 +1,7 @@
-"""Logits at the answer's positions, teacher-forced, with or without a prefix.
+"""Computes logits at the positions of the answer by teacher forcing, with or without a prefix.
 
-Refuses to know losses, groups and instructions.
+Teacher forcing: the model reads the prompt followed by the gold answer, and its output at each
+position predicts the next token of the answer.
 """
 
 from collections.abc import Sequence
@@ -20,22 +21,23 @@ def _no_dropout(model: Any) -> None:
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-        # Attention keeps its rate as a number, by a name that depends on the family.
+        # Attention modules store their dropout rate as a number; its name depends on the model.
         for name in ("attention_dropout", "dropout"):
             if isinstance(getattr(module, name, None), float):
                 setattr(module, name, 0.0)
 
 
 class Forward:
-    """One backbone, read at the positions where answers are predicted."""
+    """A backbone that returns logits at the positions that predict the answer."""
 
     def __init__(self, checkpoint: Checkpoint, *, gradient_checkpointing: bool = False) -> None:
         """Prepares the backbone.
 
         Args:
-            checkpoint: The backbone; its dropout is off, so that the reference's distribution is
-                the model's.
-            gradient_checkpointing: Whether activations are computed again in the backward pass.
+            checkpoint: The backbone. Its dropout is switched off, so that the distribution under
+                the reference instruction is the model's own.
+            gradient_checkpointing: Whether activations are recomputed in the backward pass, which
+                saves memory.
         """
         self.checkpoint = checkpoint
         self.model = checkpoint.model
@@ -43,7 +45,7 @@ class Forward:
         if gradient_checkpointing:
             # transformers recomputes in training mode only.
             _no_dropout(self.model.train())
-            # The second is its name in earlier releases of transformers 5.
+            # Earlier releases of transformers 5 call it gradient_checkpointing_enable.
             enable = getattr(
                 self.model, "activation_checkpointing_enable", None
             ) or self.model.gradient_checkpointing_enable
@@ -52,7 +54,10 @@ class Forward:
 
     @torch.no_grad()
     def _bare_head(self) -> Any:
-        """The output head, where applying it to hidden states gives the model's logits."""
+        """The output head, if applying it to the hidden states gives the model's logits; else None.
+
+        With the head apart, logits are computed only at the answer's positions, not at all T.
+        """
         head = self.model.get_output_embeddings()
         if head is None:
             return None
@@ -76,14 +81,23 @@ class Forward:
     def targets(
         self, instances: Sequence[Instance], width: int = 0
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Answer tokens (R, K) int64 and their mask (R, K) bool, K at least `width`."""
+        """Tokens (R, K) int64 of the answers and their mask (R, K) bool, K at least `width`."""
         ids, mask = self._padded([i.answer for i in instances], width)
         return ids, mask.bool()
 
     def logits(
         self, instances: Sequence[Instance], prefix: Front | None, width: int = 0
     ) -> torch.Tensor:
-        """Logits (R, K, V) at the positions that predict `targets(instances, width)`."""
+        """Logits (R, K, V) at the positions that predict `targets(instances, width)`.
+
+        Args:
+            instances: R prompts with their answers.
+            prefix: An input prefix (n, D), a deep prefix (keys and values), or None.
+            width: Least K.
+
+        Raises:
+            InputError: A deep prefix is given to an encoder-decoder model.
+        """
         if self.checkpoint.encoder_decoder:
             if isinstance(prefix, KeysValues):
                 raise InputError("an encoder-decoder model takes no deep prefix")
@@ -100,7 +114,9 @@ class Forward:
         starts = torch.tensor([virtual + len(i.prompt) - 1 for i in instances], device=self.device)
         at = starts[:, None] + torch.arange(count, device=self.device)
         at = at.clamp(max=embeds.shape[1] - 1)
-        # Padding stands on the right: no token of a causal model looks at it, so no mask is needed.
+        # Position p predicts token p + 1: the answer's first token is predicted at the prompt's
+        # last position. Padding is on the right, where no token of a causal model attends to it,
+        # so no attention mask is needed.
         rows = torch.arange(len(instances), device=self.device)[:, None]
         arguments = {"inputs_embeds": embeds, "position_ids": positions, "use_cache": False}
         if self._head is not None:

@@ -1,6 +1,6 @@
-"""Groups of one input under a reference instruction and its paraphrases, as token ids.
+"""Draws the groups of a training step: one input under a reference instruction and paraphrases.
 
-Refuses to know the model. Step k of a seed is always the same batch: a resumed run repeats none.
+Step k of a seed always gives the same groups, so a resumed run continues with new ones.
 """
 
 import random
@@ -18,16 +18,16 @@ _DRAWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One prompt with its gold answer."""
+    """A prompt and its gold answer as token ids."""
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
-    """Tokens of the label word, and the end of text."""
+    """The tokens of the label word, then the end of text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One input under several phrasings with equal gold answers."""
+    """One input under a reference instruction and its paraphrases, all with the same answer."""
 
     task: str
     reference: Instance
@@ -35,10 +35,10 @@ class Group:
 
 
 def answer_of(instruction: Instruction, example: Example) -> str:
-    """The label word of the gold answer under a phrasing.
+    """The label word of an input's right answer under an instruction.
 
     Raises:
-        InputError: The example has no answer.
+        InputError: The input has no label.
     """
     if example.answer not in example.options:
         raise InputError(
@@ -52,17 +52,17 @@ def instance_of(
     tokenizer: Any, end: int, instruction: Instruction, example: Example,
     wrap: Callable[[str], str] = str,
 ) -> Instance:
-    """A labelled input under a phrasing as token ids.
+    """A labelled input under an instruction, as token ids.
 
     Args:
-        tokenizer: The backbone's.
+        tokenizer: The backbone's tokenizer.
         end: Id of its end-of-text token.
-        instruction: The phrasing.
-        example: The input.
-        wrap: Puts around a prompt what stands there when the model is served: see `formats.py`.
+        instruction: The instruction.
+        example: The labelled input.
+        wrap: Wraps a prompt in the chat format of serving; see `chat_formats`.
 
     Raises:
-        InputError: The example has no answer, or does not fit the phrasing.
+        InputError: The input has no label, or does not fit the instruction's template.
     """
     prompt = tokenizer(wrap(prompts.fill(instruction, example).text))["input_ids"]
     answer = tokenizer(answer_of(instruction, example), add_special_tokens=False)["input_ids"]
@@ -71,13 +71,13 @@ def instance_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """What groups are drawn from."""
+    """The data from which groups are drawn."""
 
     tokenizer: Any
     end: int
     """Id of the end-of-text token."""
     context: int
-    """Tokens that fit beside the prefix."""
+    """Number of tokens that fit beside the prefix."""
     examples: Mapping[str, Sequence[Example]]
     """Task -> training inputs."""
     observed: Mapping[str, Sequence[Instruction]]
@@ -86,29 +86,29 @@ class Pool:
     """Task -> paraphrases to train on."""
     seed: int
     wrap: Callable[[str], str] = str
-    """Puts around a prompt what stands there when the model is served: see `formats.py`."""
+    """Wraps a prompt in the chat format of serving; see `chat_formats`."""
 
     def ids(self, prompt: str) -> tuple[int, ...]:
-        """Tokens of a prompt as the model is to read it."""
+        """Token ids of a prompt in the chat format."""
         return tuple(self.tokenizer(self.wrap(prompt))["input_ids"])
 
     def tasks(self) -> list[str]:
-        """Tasks that have inputs, observed instructions and paraphrases, in order."""
+        """Tasks with inputs, observed instructions and paraphrases, sorted."""
         return sorted(set(self.examples) & set(self.observed) & set(self.paraphrases))
 
     def instance(self, instruction: Instruction, example: Example) -> Instance | None:
-        """One instance, or None where it does not fit."""
+        """An input under an instruction as token ids; None where it exceeds the context."""
         made = instance_of(self.tokenizer, self.end, instruction, example, self.wrap)
         return made if len(made.prompt) + len(made.answer) <= self.context else None
 
     def group(self, rng: random.Random, paraphrases: int) -> Group:
-        """One group of at most `paraphrases` paraphrases, at least one.
+        """Draws one group with 1 to `paraphrases` paraphrases.
 
-        A paraphrase with another label word has another gold answer: its distribution cannot be
-        compared with the reference's position by position, so it waits for another reference.
+        Only paraphrases with the same label word for the answer as the reference are used: the loss
+        compares distributions position by position over the answer's tokens.
 
         Raises:
-            InputError: No reference and paraphrase share an answer.
+            InputError: No reference and paraphrase with the same answer were found.
         """
         names = self.tasks()
         for _ in range(_DRAWS):
@@ -129,13 +129,13 @@ class Pool:
         )
 
     def step(self, number: int, instances: int, paraphrases: int) -> list[Group]:
-        """The groups of step `number`."""
+        """The groups of training step `number`: `instances` of them."""
         rng = random.Random(f"{self.seed}-{number}")
         return [self.group(rng, paraphrases) for _ in range(instances)]
 
 
 def by_task(instructions: Sequence[Instruction]) -> dict[str, list[Instruction]]:
-    """Instructions that name a task, grouped by it."""
+    """Task -> its instructions; instructions without a task are left out."""
     found: dict[str, list[Instruction]] = defaultdict(list)
     for instruction in instructions:
         if instruction.task:
@@ -146,7 +146,7 @@ def by_task(instructions: Sequence[Instruction]) -> dict[str, list[Instruction]]
 def hold_out(
     paraphrases: Mapping[str, Sequence[Instruction]], share: float, seed: int
 ) -> tuple[dict[str, list[Instruction]], list[Instruction]]:
-    """Splits every task's paraphrases at random into those to train on and those held out."""
+    """Divides each task's paraphrases at random into those to train on and a held-out share."""
     kept: dict[str, list[Instruction]] = {}
     held: list[Instruction] = []
     for task in sorted(paraphrases):

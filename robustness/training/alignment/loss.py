@@ -1,10 +1,16 @@
-"""The PT+KL loss of [S1]: cross-entropy, and divergence from the reference instruction.
+"""The PT+KL loss of [S1] (section 5): cross-entropy plus divergence from the reference instruction.
 
-Refuses to know models and prompts: it reads log-probabilities at the positions of gold answers.
+A group is one input under N instructions: a reference r (observed) and N - 1 paraphrases. With
+y_i^(j) the model's distribution over the vocabulary at position j of the gold answer under
+instruction i, by teacher forcing,
 
     L = (1 - lambda) L_CE + lambda L_KL
     L_CE = 1/N sum over instances i, positions j, of -log y_i^(j)[gold_j]
     L_KL = 1/(N-1) sum over paraphrases i != r, positions j, of KL(y_i^(j) || y_r^(j))
+
+The KL term pulls the distribution under each paraphrase towards that under the reference. No
+gradient flows through y_r, so that the reference is not pulled towards the paraphrases. All
+instances of a group have the same answer tokens, so position j means the same token in each.
 """
 
 from dataclasses import dataclass
@@ -16,7 +22,7 @@ from robustness.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Instances of one or more groups, each group with one reference and its paraphrases."""
+    """R instances of one or more groups: one row per prompt with its answer."""
 
     group: torch.Tensor
     """(R,) int64: the group of each row."""
@@ -25,12 +31,12 @@ class Rows:
     size: torch.Tensor
     """(R,) int64: N, the number of instances of the row's group."""
     targets: torch.Tensor
-    """(R, K) int64: gold answer tokens and the end of text, padded on the right."""
+    """(R, K) int64: tokens of the gold answer and the end of text, padded on the right."""
     mask: torch.Tensor
-    """(R, K) bool: which targets are there."""
+    """(R, K) bool: False at padding."""
 
     def part(self, start: int, end: int) -> "Rows":
-        """Some rows of it."""
+        """The rows from `start` to `end`."""
         return Rows(
             self.group[start:end], self.reference[start:end], self.size[start:end],
             self.targets[start:end], self.mask[start:end],
@@ -39,10 +45,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The parts of a loss, scalars in nats."""
+    """The loss and its two terms, scalars in nats."""
 
     total: torch.Tensor
-    """With gradient."""
+    """The loss, with gradient; the terms carry none."""
     cross_entropy: torch.Tensor
     divergence: torch.Tensor
 
@@ -50,15 +56,17 @@ class Loss:
 def pt_kl(
     logits: torch.Tensor, rows: Rows, references: torch.Tensor, *, lambda_: float, groups: int
 ) -> Loss:
-    """The loss of some rows, averaged over groups; sums over parts of a batch give the whole.
+    """The share of some rows in the loss of a batch, which is the mean over its groups.
+
+    Summed over parts of a batch, the results give the loss of the batch, so that gradients can be
+    accumulated over several passes.
 
     Args:
         logits: (R, K, V) at the positions that predict `rows.targets`.
-        rows: What the logits belong to.
-        references: (G, K', V) log-probabilities of each group's reference, K' >= K; no gradient
-            flows through them.
-        lambda_: Weight of the divergence, in [0, 1].
-        groups: Number of groups in the whole batch.
+        rows: The instances of these logits.
+        references: (G, K', V) log-probabilities under each group's reference, K' >= K.
+        lambda_: Weight of the KL term, in [0, 1].
+        groups: Number G of groups in the whole batch.
 
     Raises:
         InputError: `lambda_` is out of range, or a group has no paraphrase though the divergence
@@ -70,12 +78,16 @@ def pt_kl(
         raise InputError("a group has no paraphrase to compare with its reference")
     scores = logits.double() if logits.dtype == torch.float64 else logits.float()
     logprobs = scores.log_softmax(-1)
+    # Cross-entropy: (R, K) log-probabilities of the gold tokens, summed over the positions that are
+    # not padding, divided by the size N of the row's group.
     gold = logprobs.gather(2, rows.targets.unsqueeze(2)).squeeze(2)
     surprise = -(gold * rows.mask).sum(1)
     cross_entropy = (surprise / rows.size).sum() / groups
     if lambda_ == 0:
         zero = cross_entropy.new_zeros(())
         return Loss(cross_entropy, cross_entropy.detach(), zero)
+    # Divergence, for the paraphrases only: KL(p || q) = sum over the vocabulary of p (log p - log
+    # q), with p under the paraphrase (Q, K, V) and q under its group's reference.
     chosen = ~rows.reference
     own = logprobs[chosen]
     other = references.detach()[rows.group[chosen], : own.shape[1]].to(own.dtype)
@@ -89,13 +101,13 @@ def pt_kl(
 def keep_references(
     logits: torch.Tensor, rows: Rows, references: torch.Tensor | None, groups: int
 ) -> torch.Tensor:
-    """Log-probabilities (G, K, V) of the references among the rows, without gradient.
+    """Log-probabilities (G, K, V) under the references, without gradient.
 
     Args:
-        logits: (R, K, V).
-        rows: What the logits belong to.
-        references: What earlier parts of the batch gave, or None.
-        groups: Number of groups in the whole batch.
+        logits: (R, K, V) of a part of the batch.
+        rows: The instances of these logits; references among them are copied.
+        references: The result for earlier parts of the batch, which is filled in place; None: none.
+        groups: Number G of groups in the whole batch.
     """
     if references is None:
         references = logits.new_zeros((groups, *logits.shape[1:]), dtype=torch.float32)

@@ -1,6 +1,8 @@
-"""A soft prefix as a PEFT adapter: made by an MLP, put in front of embeddings, saved.
+"""A soft prompt (input prefix) as a PEFT adapter: created with its MLP, applied, and saved.
 
-Refuses to know the loss and the data. `checkpoint.load_prefix` reads what `save` writes.
+The prefix is n virtual tokens in front of the input embeddings. During training it is the output of
+an MLP on n trained embeddings (reparameterisation, PEFT's P-tuning encoder); saved is the result.
+Does not load adapters for serving; see `adapters`.
 """
 
 import shutil
@@ -16,15 +18,15 @@ from robustness.errors import InputError
 from robustness.models.checkpoint import Checkpoint
 
 _FIRST_SCALE = 0.01
-"""Of the MLP's last weights: rows begin alike, but not so alike that they stay so."""
+"""Scale of the MLP's last weights: virtual tokens start similar, but not identical."""
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "README.md")
 
 
 def check_room(checkpoint: Checkpoint, virtual_tokens: int) -> None:
-    """Looks that a prefix leaves at least half of the context to prompts.
+    """Checks that a prefix leaves at least half of the context for prompts.
 
     Raises:
-        InputError: It does not.
+        InputError: The prefix is too long, or empty.
     """
     if not 0 < virtual_tokens < checkpoint.context // 2:
         raise InputError(
@@ -34,19 +36,19 @@ def check_room(checkpoint: Checkpoint, virtual_tokens: int) -> None:
 
 
 def create(checkpoint: Checkpoint, *, virtual_tokens: int, hidden: int | None, seed: int) -> Any:
-    """Wraps the backbone, whose weights are frozen, in a new prefix.
+    """Adds a new prefix to the backbone, whose weights are frozen.
 
     Args:
         checkpoint: The backbone.
-        virtual_tokens: Rows of the prefix.
-        hidden: Width inside the MLP; None: the backbone's.
-        seed: Of the first values.
+        virtual_tokens: Number of virtual tokens.
+        hidden: Hidden width of the MLP; None: the width of the backbone.
+        seed: Seed of the initial values.
 
     Returns:
-        PEFT's model; `table` reads its prefix, `save` writes it.
+        PEFT's model; `table` gives its prefix, `save` writes it.
 
     Raises:
-        InputError: The prefix leaves no room for a prompt.
+        InputError: The prefix leaves too little room for a prompt.
     """
     check_room(checkpoint, virtual_tokens)
     width = int(checkpoint.model.get_input_embeddings().weight.shape[1])
@@ -71,10 +73,10 @@ def create(checkpoint: Checkpoint, *, virtual_tokens: int, hidden: int | None, s
 
 @torch.no_grad()
 def _begin_harmless(peft: Any, checkpoint: Checkpoint) -> None:
-    """Lets every row begin near the embedding of the token that begins a text.
+    """Initialises every virtual token near the embedding of the beginning-of-text token.
 
-    PEFT's random rows cost the backbone what the training then spends its time on winning back;
-    ARCHITECTURE.md says how much.
+    PEFT's random initialisation lowers the backbone's accuracy at first, which training then has to
+    recover; ARCHITECTURE.md gives the numbers.
     """
     first = checkpoint.tokenizer.bos_token_id
     last = peft.prompt_encoder["default"].mlp_head[-1]
@@ -84,12 +86,12 @@ def _begin_harmless(peft: Any, checkpoint: Checkpoint) -> None:
 
 
 def parameters(peft: Any) -> list[torch.nn.Parameter]:
-    """What is trained: the virtual tokens and their MLP."""
+    """The trained parameters: embeddings of the virtual tokens, and the MLP."""
     return list(peft.prompt_encoder["default"].parameters())
 
 
 def table(peft: Any) -> torch.Tensor:
-    """The prefix, (n, D), with its gradient; a deep one as PEFT packs it."""
+    """The prefix (n, D) with gradient; a deep prefix in PEFT's packed form."""
     tokens = peft.prompt_tokens["default"].to(parameters(peft)[0].device)
     rows: torch.Tensor = peft.prompt_encoder["default"](tokens.unsqueeze(0))[0]
     return rows
@@ -101,13 +103,13 @@ def apply(
     """Puts a prefix in front of embedded prompts.
 
     Args:
-        embeds: (B, T, D), padded on either side.
-        mask: (B, T) int64, 1 where there is a token.
+        embeds: (B, T, D) embeddings, padded on either side.
+        mask: (B, T) int64: 1 at tokens, 0 at padding.
         prefix: (n, D), or None.
 
     Returns:
-        Embeddings (B, n + T, D), mask (B, n + T) int64 and positions (B, n + T) int64, which count
-        tokens and not pads.
+        Embeddings (B, n + T, D), mask (B, n + T) int64, and positions (B, n + T) int64 that count
+        tokens but not padding.
     """
     if prefix is not None:
         rows = prefix.to(embeds.dtype).expand(len(embeds), -1, -1)
@@ -117,13 +119,13 @@ def apply(
 
 
 def save(peft: Any, folder: Path, card: str) -> Path:
-    """Writes the adapter in PEFT's format, with its card.
+    """Writes an adapter in PEFT's format, with its model card.
 
     Args:
-        peft: PEFT's model with a prefix or with LoRA.
-        folder: Gets `adapter_config.json`, `adapter_model.safetensors` and `README.md`; other files
-            there stay.
-        card: Markdown.
+        peft: PEFT's model, with a prefix or LoRA.
+        folder: Receives `adapter_config.json`, `adapter_model.safetensors` and `README.md`; other
+            files in it are kept.
+        card: The model card as Markdown.
 
     Returns:
         The folder.
@@ -131,7 +133,7 @@ def save(peft: Any, folder: Path, card: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".adapter.") as name:
         made = Path(name)
-        # By default PEFT asks the hub whether the backbone's vocabulary has grown.
+        # By default PEFT queries the hub for whether the backbone's vocabulary was changed.
         peft.save_pretrained(made, save_embedding_layers=False)
         (made / "README.md").write_text(card, encoding="utf-8")
         for file in ADAPTER_FILES:

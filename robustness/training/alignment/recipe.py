@@ -1,7 +1,4 @@
-"""The whole recipe of an alignment in one configuration.
-
-Refuses to know how it is carried out.
-"""
+"""The settings of an alignment: method, data mixture and optimiser."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,59 +10,61 @@ from robustness.models.adapters import Kind
 KINDS: dict[str, Kind | None] = {
     "pt": Kind.INPUT, "deep": Kind.DEEP, "lora": Kind.LORA, "ft": None
 }
-"""What each method trains; None: all weights."""
+"""Method without `+kl` -> the kind of adapter that it trains; None: all weights."""
 METHODS = tuple(f"{trained}{loss}" for trained in KINDS for loss in ("+kl", ""))
 _RATES = {"pt": 1e-3, "deep": 1e-3, "lora": 1e-3, "ft": 3e-4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignRecipe:
-    """Method, data mixture and optimiser of one alignment."""
+    """The settings of one alignment."""
 
     out: Path
-    """Folder of the result; `out/checkpoint.pt` is there while it runs."""
+    """Folder of the result; it holds `checkpoint.pt` during training."""
     method: str = "pt+kl"
-    """What is trained, with the paper's loss: `pt+kl` an input prefix, `deep+kl` a deep one (keys
-    and values in every layer), `lora+kl` low-rank matrices, `ft+kl` all weights. Without `+kl`:
-    with cross-entropy alone."""
+    """What is trained, with the loss of the paper: `pt+kl` an input prefix, `deep+kl` a deep prefix
+    (keys and values in every layer), `lora+kl` low-rank matrices, `ft+kl` all weights. Without
+    `+kl`: with cross-entropy alone."""
     virtual_tokens: int = 20
-    """Rows of a prefix."""
+    """Number of virtual tokens of a prefix."""
     rank: int = 8
-    """Rank of LoRA's matrices; their share is scaled by 2."""
+    """Rank of LoRA's matrices; alpha is twice the rank."""
     encoder_hidden: int | None = None
-    """Width inside the prefix's MLP; None: the backbone's."""
+    """Hidden width of the prefix's MLP; None: the width of the backbone."""
     lambda_: float = 0.8
-    """Weight of the divergence from the reference instruction; used by the methods with `+kl`."""
+    """Weight of the KL term in the methods with `+kl`."""
     steps: int = 1000
-    """Updates at the most; early stopping may end it sooner."""
+    """Largest number of updates; early stopping may end training sooner."""
     instances: int = 4
-    """Groups (inputs) an update."""
+    """Groups (inputs) per update."""
     paraphrases: int = 4
-    """Paraphrases a group, beside its reference instruction."""
+    """Paraphrases per group, beside the reference instruction."""
     rows_per_pass: int = 32
-    """Prompts in one forward and backward pass; an update accumulates over its passes."""
+    """Prompts per forward and backward pass; gradients are accumulated over the passes of an
+    update."""
     learning_rate: float | None = None
-    """Peak; None: 1e-3 for an adapter, 3e-4 for all weights."""
+    """Peak learning rate; None: 1e-3 for an adapter, 3e-4 for all weights."""
     weight_decay: float = 0.0
-    """AdamW's."""
+    """Weight decay of AdamW."""
     warmup: int = 20
-    """Updates of linear warm-up; cosine decay to a tenth afterwards."""
+    """Updates of linear warm-up; afterwards cosine decay to a tenth of the peak."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     gradient_checkpointing: bool = False
-    """Computes activations again in the backward pass: slower, for models that barely fit."""
+    """Recomputes activations in the backward pass: slower, but saves memory."""
     held_out: float = 0.15
-    """Share of each task's paraphrases that are kept for the development set."""
+    """Share of each task's paraphrases that is held out for evaluation."""
     eval_every: int = 100
-    """Updates between evaluations, each of which writes a checkpoint."""
+    """Updates between evaluations; each evaluation also writes a checkpoint."""
     eval_cells: int = 768
     """(instruction, input) pairs in each evaluation set."""
     observed_cost: float = 0.5
-    """Points of observed accuracy that the selected update may cost, where one keeps within it."""
+    """Points of accuracy under observed instructions that the selected update may lose, if some
+    update loses no more."""
     patience: int = 8
-    """Evaluations without a better score after which the training stops."""
+    """Evaluations without improvement after which training stops."""
     seed: int = 1
-    """Of the prefix's first values, the groups, and the evaluation sets."""
+    """Seed of the initial values, the groups and the evaluation sets."""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -86,21 +85,21 @@ class AlignRecipe:
 
     @property
     def kind(self) -> Kind | None:
-        """The adapter that is trained; None: all weights."""
+        """The kind of adapter that is trained; None: all weights."""
         return KINDS[self.method.removesuffix("+kl")]
 
     @property
     def virtual(self) -> int:
-        """Positions that a trained prefix takes in front of a prompt."""
+        """Number of positions that a prefix takes in front of a prompt; 0 without one."""
         return self.virtual_tokens if self.kind in (Kind.INPUT, Kind.DEEP) else 0
 
     @property
     def weight(self) -> float:
-        """The lambda of the loss: 0 for the methods without divergence."""
+        """The lambda of the loss; 0 for the methods without `+kl`."""
         return self.lambda_ if self.method.endswith("+kl") else 0.0
 
     def record(self) -> dict[str, Any]:
-        """The recipe as it is saved; where it was carried out is no part of it."""
+        """The settings as they are saved, without the folder."""
         values = asdict(replace(self, out=Path()))
         del values["out"]
         return values

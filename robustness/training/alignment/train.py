@@ -1,6 +1,6 @@
-"""Trains an adapter or all weights with the loss of PT+KL: seeded, resumable, stopped early.
+"""Trains an adapter or all weights with the PT+KL loss; seeded, resumable, with early stopping.
 
-Refuses to know the server and unobserved-test. `python -m robustness align` calls it.
+`python -m robustness align` calls it.
 """
 
 import time
@@ -34,7 +34,7 @@ _COLUMNS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignProgress:
-    """What an alignment reports at each evaluation."""
+    """Progress of an alignment, reported at each evaluation."""
 
     step: int
     steps: int
@@ -49,7 +49,7 @@ class AlignProgress:
 
 @dataclass(slots=True)
 class _State:
-    """What a checkpoint keeps beside weights and optimizer."""
+    """State of a training besides weights and optimiser, saved in the checkpoint."""
 
     step: int = 0
     seconds: float = 0.0
@@ -160,29 +160,30 @@ def train(
     loading: Loading | None = None,
     prompt_format: str = chat_formats.NONE,
 ) -> Path:
-    """Aligns a backbone, or goes on where a killed alignment stopped.
+    """Aligns a backbone, or resumes an interrupted alignment.
 
     Args:
-        recipe: What to train, and where to.
-        model: The backbone's folder (or hub name); it is never changed.
+        recipe: The settings and the folder of the result.
+        model: The backbone's folder or its name on the hub; it is not changed.
         on_progress: Called at each evaluation.
-        examples: Labelled inputs; None: the embedded backbone's training examples.
-        collections: Sets of instructions; None: the shipped observed ones and paraphrases. Early
-            stopping looks at `development` where given, else at held-out paraphrases.
+        examples: Labelled inputs; None: the embedded backbone's training inputs.
+        collections: Instruction collections; None: the shipped observed ones and paraphrases. The
+            best update is selected by `development` where given, else by held-out paraphrases.
         nltk_data: Folder with NLTK's `corpora`.
-        device: Short for a `loading` that says nothing else.
-        loading: Revision, device, number type, and what the model may run. All weights are trained
-            in float32 unless it says otherwise: small updates are lost in fewer bits.
-        prompt_format: What stands around prompts, as when the prefix is served: see
+        device: The device, where `loading` is not given.
+        loading: Revision, device, number type, and whether the model's own code may run. All
+            weights are trained in float32 unless it says otherwise, since small updates are lost
+            in half precision.
+        prompt_format: Name of the chat format with which the model will be served: see
             `chat_formats.choose`.
 
     Returns:
-        `recipe.out`, with a PEFT adapter (or, for `ft` and `ft+kl`, the whole model), its card
-        `README.md`, `training.json` and `loss.csv`.
+        `recipe.out`, which holds a PEFT adapter (or, for `ft` and `ft+kl`, the whole model), its
+        model card `README.md`, `training.json` and `loss.csv`.
 
     Raises:
         NotFoundError: The model, a collection or a corpus is missing.
-        InputError: Nothing can be trained on, or the prefix leaves no room for prompts.
+        InputError: There is no training data, or the prefix leaves too little room for prompts.
         MismatchError: The checkpoint in `recipe.out` belongs to another recipe, backbone or data.
     """
     asked = loading or Loading(device=device)

@@ -1,7 +1,4 @@
-"""A backbone with what is trained in it: an input prefix, a deep one, LoRA, or all weights.
-
-Refuses to know losses, data and steps.
-"""
+"""The backbone together with the parameters that are trained: a prefix, LoRA, or all weights."""
 
 import warnings
 from pathlib import Path
@@ -57,26 +54,28 @@ def _deep(recipe: AlignRecipe, loaded: Checkpoint) -> Any:
 def _lora(recipe: AlignRecipe, loaded: Checkpoint) -> Any:
     config = LoraConfig(
         task_type=_task_type(loaded), r=recipe.rank, lora_alpha=2 * recipe.rank,
-        # Every projection of attention and MLP, whatever the family calls them; not the head.
+        # All linear layers of attention and MLP, whatever their names; not the output head.
         target_modules="all-linear",
-        # The GPT-2 family keeps its weights the other way round.
+        # GPT-2 stores its weight matrices transposed (Conv1D).
         fan_in_fan_out=any(isinstance(m, Conv1D) for m in loaded.model.modules()),
     )
     return _wrapped(loaded, config, recipe.seed)
 
 
 class Trainee:
-    """The backbone with what is trained in it."""
+    """A backbone with an adapter in training, or with all weights in training."""
 
     def __init__(self, recipe: AlignRecipe, loaded: Checkpoint) -> None:
-        """Makes it, with first values by the recipe's seed.
+        """Adds the adapter, with initial values from the recipe's seed.
 
         Args:
             recipe: The method and its sizes.
-            loaded: The backbone; LoRA puts its matrices beside its layers, and `ft` changes them.
+            loaded: The backbone, which is modified: LoRA is inserted into its layers, and `ft`
+                trains its weights.
 
         Raises:
-            InputError: The method does not suit the model, or leaves no room for a prompt.
+            InputError: The method does not work with the model, or the prefix leaves too little
+                room for a prompt.
         """
         self.loaded = loaded
         self.peft: Any = None
@@ -98,7 +97,7 @@ class Trainee:
         self.parameters = {n: p for n, p in source.named_parameters() if p.requires_grad}
 
     def front(self) -> Front | None:
-        """What stands in front of a prompt, with its gradient; None for LoRA and all weights."""
+        """The prefix with its gradient; None for LoRA and all weights."""
         if self._kind is Kind.INPUT:
             return prefixes.table(self.peft)
         if self._kind is not Kind.DEEP:
@@ -110,17 +109,22 @@ class Trainee:
         )
 
     def state(self) -> dict[str, torch.Tensor]:
-        """A copy of what is trained."""
+        """A copy of the trained parameters, on the CPU."""
         return {name: p.detach().cpu().clone() for name, p in self.parameters.items()}
 
     @torch.no_grad()
     def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """Puts a copy back."""
+        """Sets the trained parameters from such a copy."""
         for name, parameter in self.parameters.items():
             parameter.copy_(state[name])
 
     def save(self, folder: Path, text: str) -> None:
-        """Writes an adapter, or the whole model."""
+        """Writes the adapter, or the whole model where all weights are trained.
+
+        Args:
+            folder: Folder of the result.
+            text: The model card as Markdown.
+        """
         if self.peft is not None:
             prefixes.save(self.peft, folder, text)
             return

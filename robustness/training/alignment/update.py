@@ -1,7 +1,4 @@
-"""One update: the gradient of some groups' loss, clipped, at the rate of its step.
-
-Refuses to know which groups come when, and when to stop.
-"""
+"""One optimiser update: accumulates the gradient of some groups, clips it, and takes a step."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +17,7 @@ from robustness.training.learning_rate import schedule
 
 @dataclass(frozen=True, slots=True)
 class StepLoss:
-    """Losses of one update, nats, and the tokens that it read."""
+    """Losses of one update in nats, and the number of tokens that were read."""
 
     total: float
     cross_entropy: float
@@ -36,16 +33,16 @@ def accumulate(
     lambda_: float,
     rows_per_pass: int,
 ) -> StepLoss:
-    """Adds the gradient of the loss of some groups to what is trained, in passes of some rows.
+    """Accumulates the gradient of the loss of some groups, in passes of a few prompts each.
 
-    The references come first: their distributions, kept without gradient, serve every pass.
+    The references come first: their distributions are kept without gradient for all passes.
 
     Args:
         forward: The backbone.
-        groups: One update.
-        prefix: Gives the prefix with its graph, once a pass.
-        lambda_: Weight of the divergence.
-        rows_per_pass: Prompts computed together.
+        groups: The groups of one update.
+        prefix: Returns the prefix with a new graph; called once per pass.
+        lambda_: Weight of the KL term.
+        rows_per_pass: Prompts per forward and backward pass.
     """
     instances = [g.reference for g in groups]
     owners = list(range(len(groups)))
@@ -80,7 +77,7 @@ def rate(step: int, recipe: AlignRecipe) -> float:
 
 
 def optimizer_of(recipe: AlignRecipe, trainee: Trainee) -> torch.optim.Optimizer:
-    """AdamW over what is trained."""
+    """AdamW over the trained parameters."""
     return torch.optim.AdamW(list(trainee.parameters.values()), weight_decay=recipe.weight_decay)
 
 
@@ -88,7 +85,7 @@ def update(
     recipe: AlignRecipe, forward: Forward, groups: Sequence[Group], trainee: Trainee,
     optimizer: torch.optim.Optimizer, step: int,
 ) -> StepLoss:
-    """Carries out update number `step` (from 0) on some groups."""
+    """Carries out update number `step` (counted from 0) on some groups."""
     made = accumulate(
         forward, groups, trainee.front, lambda_=recipe.weight, rows_per_pass=recipe.rows_per_pass
     )

@@ -1,6 +1,6 @@
-"""What an alignment on tasks that somebody brings is trained on: their inputs and phrasings.
+"""Gathers the data of an alignment on tasks that the user brings.
 
-Refuses to touch the inputs that a task is measured on.
+Test inputs are never used, so that the aligned model can be evaluated on them.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,16 @@ from robustness.training.alignment.data import Collections
 from robustness.types import Example, Instruction
 
 _EVALUATED = 4
-"""One of so many inputs is kept to evaluate on, where the task marks none."""
+"""One in so many dev inputs is kept for evaluation, where the task has no train inputs."""
 
 
 def inputs(task: Task) -> list[Example]:
-    """Labelled inputs: of the split `train` where there is one, else of the development half.
+    """The labelled inputs of a task for training and development.
+
+    Without inputs of split train, three quarters of the dev inputs are trained on.
 
     Raises:
-        InputError: There are too few.
+        InputError: There are no inputs to train on.
     """
     labelled = [e for e in task.examples if e.answer is not None]
     training = [e for e in labelled if e.split == "train"]
@@ -41,7 +43,7 @@ def inputs(task: Task) -> list[Example]:
 
 
 def _phrasings(task: Task, known: Sequence[Instruction]) -> list[Instruction]:
-    """The instructions that are for a task, each naming it."""
+    """The instructions for a task, with its id filled in."""
     return [
         i if i.task else replace(i, task=task.id, id="")
         for i in instructions.for_task(known, task.id, task.task_type)
@@ -56,14 +58,17 @@ def gather(
     paraphrases: Sequence[Instruction] | None,
     seed: int,
 ) -> tuple[list[Example], Collections]:
-    """Inputs and instructions of some tasks.
+    """Gathers inputs, reference instructions and paraphrases of some tasks.
 
     Args:
-        tasks: With labelled inputs.
-        observed: Reference instructions; those for no task are for every task of their type. None:
-            the shipped ones.
-        paraphrases: None: made of the observed ones.
-        seed: Of the paraphrases that are made.
+        tasks: Tasks with labelled inputs.
+        observed: Reference instructions; those without a task are for every task of their type.
+            None: the shipped ones.
+        paraphrases: Paraphrases of the reference instructions; None: made by rules.
+        seed: Seed of the rule-based paraphrases.
+
+    Returns:
+        The inputs, and the collections to train on.
 
     Raises:
         InputError: A task has too few inputs, or no observed instruction.

@@ -1,1 +1,1 @@
-"""How the embedded backbone is made: its data, recipe, training and card."""
+"""The embedded backbone: its data, settings, training and model card."""

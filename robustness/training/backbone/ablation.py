@@ -1,7 +1,4 @@
-"""An ablation's summary as text: the table that its folder and the backbone's card show.
-
-Refuses to compute: every figure is the summary's.
-"""
+"""Formats the summary of an ablation as Markdown, for its folder and for the backbone's card."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -56,10 +53,10 @@ def _rows(summary: Mapping[str, Any], name: str) -> list[str]:
 
 
 def lines(summary: Mapping[str, Any]) -> list[str]:
-    """The table and how to read it, in Markdown, without a heading.
+    """The table with an explanation, as Markdown without a heading.
 
     Args:
-        summary: `summary.json` of an ablation.
+        summary: The content of an ablation's `summary.json`.
     """
     original = summary["original"]
     stands = ", ".join(f"{_NAMES[name]} {row['accuracy']:.1f}" for name, row in original.items())
@@ -89,6 +86,6 @@ def lines(summary: Mapping[str, Any]) -> list[str]:
 
 
 def markdown(summary: Mapping[str, Any]) -> str:
-    """The table with a heading."""
+    """The table with an explanation and a heading, as Markdown."""
     heading = f"# Alignment of {summary['model']}, method by method"
     return "\n".join([heading, "", *lines(summary), ""])

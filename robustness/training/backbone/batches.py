@@ -1,7 +1,6 @@
-"""The mixture of one training step: sequences of prompt and answer tokens.
+"""Draws the training sequences of a step: generated stories, short texts, and running text.
 
-Refuses to know the model. Step k of a seed is always the same batch, so a resumed run repeats
-nothing.
+Step k of a seed always gives the same batch, so a resumed run continues with new ones.
 """
 
 import random
@@ -24,18 +23,18 @@ RUNNING_TOKENS = 96
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSequence:
-    """One training sequence."""
+    """A training sequence: token ids and the labels of the loss."""
 
     task: str
-    """What its accuracy is reported under: a task, `bound`, or a part of the curriculum."""
+    """Name under which its accuracy is reported: a task, `bound`, or a part of the curriculum."""
     ids: tuple[int, ...]
     labels: tuple[int, ...]
-    """Equal to `ids` where an answer is to be predicted, `IGNORED` elsewhere."""
+    """Equal to `ids` where a token is to be predicted, `IGNORED` elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
-    """What batches are drawn from."""
+    """The data from which batches are drawn."""
 
     recipe: Recipe
     tokenizer: PreTrainedTokenizerFast
@@ -44,16 +43,16 @@ class Mixture:
     real: Mapping[str, Sequence[Example]]
     """Real-text task -> its training examples."""
     running_text: Sequence[str]
-    """Sentences in order, for the language-model loss; may be empty where the recipe asks none."""
+    """Sentences in order, for the language-model loss; empty where the recipe uses none."""
     held_out: frozenset[str]
-    """Texts of the shipped inputs, never trained on."""
+    """Texts of the shipped inputs, which are not trained on."""
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
     def sequence(self, instruction: Instruction, example: Example) -> TrainingSequence:
-        """Prompt and answer of one example under one instruction."""
+        """The sequence of one example under one instruction; the loss is on the answer only."""
         prompt = prompts.fill(instruction, example)
         answer = prompt.options[example.options.index(str(example.answer))]
         start = [self.tokenizer.bos_token_id, *self._ids(prompt.text)]
@@ -84,7 +83,7 @@ class Mixture:
         return self.sequence(instruction, example)
 
     def stories(self, rng: random.Random) -> list[TrainingSequence]:
-        """The QA part of a step."""
+        """The QA sequences of a step."""
         tasks = [t for t in worlds.STORY_TASKS if t not in UNSEEN_TASKS]
         made: list[TrainingSequence] = []
         while len(made) < self.recipe.batch_stories:
@@ -102,7 +101,7 @@ class Mixture:
         return made
 
     def texts(self, rng: random.Random) -> list[TrainingSequence]:
-        """The MC and BC part of a step."""
+        """The MC and BC sequences of a step."""
         tasks = [t for t in worlds.SCENE_TASKS if t not in UNSEEN_TASKS]
         names = list(self.real)
         weights = [len(self.real[name]) ** self.recipe.real_exponent for name in names]
@@ -126,7 +125,7 @@ class Mixture:
         return made
 
     def running(self, rng: random.Random) -> list[TrainingSequence]:
-        """The running text of a step: every token is to be predicted."""
+        """The sequences of running text of a step, in which every token is predicted."""
         made = []
         for _ in range(self.recipe.batch_running):
             start = rng.randrange(len(self.running_text))
@@ -136,7 +135,7 @@ class Mixture:
         return made
 
     def step(self, number: int) -> tuple[list[TrainingSequence], ...]:
-        """The parts of step `number`, each with a loss of its own: stories, texts, running text."""
+        """The parts of step `number`, each with its own loss: stories, texts, running text."""
         rng = random.Random(f"{self.recipe.seed}-{number}")
         parts = self.stories(rng), self.texts(rng), self.running(rng)
         return tuple(part for part in parts if part)

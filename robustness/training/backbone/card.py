@@ -1,6 +1,7 @@
-"""The card of a backbone: what it was trained on and how accurate it is, from files alone.
+"""Measures the contents of a backbone's model card: accuracies, gains of alignment, baselines.
 
-Refuses to type in a figure: every number is measured here or read from what training wrote.
+Every number is measured here or read from a file that a command wrote. Does not format the card;
+see `card_markdown`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +27,9 @@ from robustness.types import Example, TaskType
 SCHEMA = 3
 SETS = (instructions.OBSERVED, instructions.UNOBSERVED_DEVELOPMENT, instructions.UNOBSERVED_TEST)
 INPUTS = 128
-"""Inputs of each task that the card measures on."""
+"""Number of inputs of each task that are measured on."""
 REAL_INPUTS = 400
-"""Inputs of each corpus and split, where there are so many."""
+"""Largest number of inputs of each corpus and split."""
 REAL_SPLITS = ("train", "dev", "test")
 PARTS = ("data", "unseen", "free", "followed", "decomposition", "seeds", "ablation", "asked")
 
@@ -44,32 +45,32 @@ class TaskAccuracy:
     inputs: int
     accuracy: float
     low: float
-    """Wilson, 95%, over all (instruction, input) answers."""
+    """Wilson interval, 95%, over all (instruction, input) pairs."""
     high: float
     std: float | None
     """Sample standard deviation over instructions; None for one instruction."""
     worst: float
-    """Accuracy under the worst single instruction."""
+    """Accuracy under the worst instruction."""
     chance: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """Aligned minus original accuracy on identical cells, mean over tasks, in points."""
+    """Aligned minus original accuracy on the same instructions and inputs, in points."""
 
     model: str
     collection: str
     task_type: str
-    """Or `all`."""
+    """A task type, or `all`."""
     tasks: int
     value: float
     low: float
-    """95%, resampling each task's instructions and inputs."""
+    """Paired bootstrap interval over each task's instructions and inputs, 95%."""
     high: float
 
 
 Tables = Mapping[tuple[str, str], BoolArray]
-"""(task, collection) -> (instructions, inputs) bool: answered rightly."""
+"""(task, collection) -> (I, N) bool: whether the answer is right, instructions by inputs."""
 
 
 def _cell(
@@ -100,14 +101,14 @@ def measure(
     limit: int | None = INPUTS,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Tables:
-    """Answers by task and set of instructions on the shipped test halves.
+    """Evaluates a model on the test inputs of the built-in tasks, by set of instructions.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id.
-        sets: Shipped collections to measure under.
-        limit: Inputs a task at the most.
-        on_progress: Called with (done, total) tasks.
+        engine: Runs the model.
+        model: Id of a model that the engine serves.
+        sets: Names of shipped collections.
+        limit: Largest number of inputs per task; None: all.
+        on_progress: Called with (tasks done, number of tasks).
 
     Raises:
         NotFoundError, EngineError: See `Engine.read`.
@@ -126,7 +127,12 @@ def measure(
 
 
 def cells(tables: Tables, limit: int | None = INPUTS) -> list[TaskAccuracy]:
-    """Accuracies of one model's tables."""
+    """The accuracies of one model, one per task and set.
+
+    Args:
+        tables: See `measure`.
+        limit: The limit that was given to `measure`.
+    """
     return [
         _cell(builtin(name), collection, correct, builtin(name).split("test")[:limit])
         for (name, collection), correct in tables.items()
@@ -134,7 +140,14 @@ def cells(tables: Tables, limit: int | None = INPUTS) -> list[TaskAccuracy]:
 
 
 def gains(model: str, original: Tables, aligned: Tables, *, seed: int = 0) -> list[Gain]:
-    """What an aligned model gains over the original, by set and type of task."""
+    """The gains of an aligned model over the original, by set of instructions and task type.
+
+    Args:
+        model: Id of the aligned model.
+        original: Answers of the original model, see `measure`.
+        aligned: Answers of the aligned model on the same instructions and inputs.
+        seed: Seed of the bootstrap.
+    """
     made = []
     for collection in dict.fromkeys(c for _, c in original):
         for kind in ("all", *(str(t) for t in TaskType)):
@@ -158,13 +171,13 @@ def gains(model: str, original: Tables, aligned: Tables, *, seed: int = 0) -> li
 
 
 def mean(cells: Sequence[TaskAccuracy], **wanted: str) -> float | None:
-    """Mean accuracy over the tasks of some cells, in points; None where there are none."""
+    """Mean of the accuracies whose fields have the wanted values, in points; None for none."""
     kept = [c.accuracy for c in cells if all(getattr(c, k) == v for k, v in wanted.items())]
     return float(np.mean(kept)) if kept else None
 
 
 def sizes(nltk_data: Path | None) -> list[dict[str, Any]]:
-    """How many examples each corpus gives to each split: a row a task.
+    """Number of examples of each corpus by split, one row per real-text task.
 
     Raises:
         NotFoundError: A corpus is missing.
@@ -178,19 +191,20 @@ def sizes(nltk_data: Path | None) -> list[dict[str, Any]]:
 
 
 def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[str, Any]]:
-    """Accuracy on the corpora's own splits beside TF-IDF and logistic regression.
+    """Compares the backbone with TF-IDF and logistic regression on the real-text tasks, by split.
 
-    `train`, what both were fitted to, tells what was not learned from what was learned by heart.
+    Accuracy on `train`, which both were fitted to, separates what was not learned from what was
+    memorised.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id.
+        engine: Runs the model.
+        model: Id of a model that the engine serves.
         nltk_data: Folder with NLTK's `corpora`.
 
     Returns:
-        A row a task and split: `task`, `split`, `backbone` (mean over the observed instructions),
-        `baseline`, `difference` with `low` and `high` (95%, instructions and inputs drawn again),
-        all in points, `inputs`, `train`.
+        One row per task and split: `task`, `split`, `backbone` (mean over the observed
+        instructions), `baseline`, `difference` with its 95% interval `low` and `high`, all in
+        points, and the numbers of `inputs` and `train` inputs.
 
     Raises:
         NotFoundError: A corpus is missing.
@@ -204,7 +218,7 @@ def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[s
         chosen = [i for i in observed if i.task == name]
         for split in REAL_SPLITS:
             held = [e for e in examples if e.split == split]
-            # Evenly spaced, so that every class and document of the split is there.
+            # Evenly spaced, so that every class and document of the split is represented.
             spaced = np.linspace(0, len(held) - 1, min(REAL_INPUTS, len(held)))
             inputs = [held[round(n)] for n in spaced]
             guessed = baseline.predict([e.fields["text"] for e in inputs])
@@ -237,14 +251,14 @@ def document(
     folder: Path,
     **parts: Any,
 ) -> dict[str, Any]:
-    """The card as one JSON document.
+    """The card as a JSON document.
 
     Args:
         measured: See `cells`.
         gained: See `gains`.
-        real: See `real_text`; empty where the corpora are not there.
-        folder: The backbone, with `training.json`.
-        parts: What else was measured, by its name in `PARTS`; see `quality.describe`.
+        real: See `real_text`; empty where the corpora are missing.
+        folder: The backbone's folder, with `training.json`.
+        parts: The other measurements by their names in `PARTS`; see `quality.describe`.
     """
     weights = files.file_hash(folder / "model.safetensors")
     hashes = {name: files.file_hash(paths.INSTRUCTIONS / f"{name}.jsonl") for name in SETS}

@@ -1,7 +1,4 @@
-"""The card of a backbone for people: every figure from the document, none typed in.
-
-Refuses to measure.
-"""
+"""Formats a backbone's model card as Markdown, from the JSON document of its measurements."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -197,7 +194,7 @@ def _gains(card: Card) -> list[str]:
 
 
 def compared(card: Card) -> list[str]:
-    """The comparison of methods of alignment, where there is one and it is of these weights."""
+    """The section that compares alignment methods, if there is an ablation of these weights."""
     found = card["ablation"]
     lines = ["## Methods of alignment compared", ""]
     if found is None:
@@ -305,10 +302,10 @@ def _data(card: Card) -> list[str]:
 
 
 def markdown(card: Card) -> str:
-    """The card as Markdown.
+    """The model card as Markdown.
 
     Args:
-        card: See `card.document`, as it is read from its file.
+        card: The document of `card.document`, as read from its file.
     """
     training = card["training"]
     lines = [
@@ -351,7 +348,7 @@ def markdown(card: Card) -> str:
 
 
 def write(folder: Path, card: Card) -> None:
-    """Writes `card.json` and `CARD.md` beside the weights."""
+    """Writes `card.json` and `CARD.md` into the backbone's folder."""
     files.write_json(folder / "card.json", card)
     with files.atomic_path(folder / "CARD.md") as temporary:
         temporary.write_text(markdown(files.plain(card)), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Real text for training, through NLTK's corpus readers: six labelled tasks and running text.
+"""Reads the real text of the training data with NLTK: six labelled tasks, and running text.
 
-Refuses to know the model. Nothing of it ships; it is read from `$STEADFAST_DATA/nltk_data` or from
-where `nltk.download` puts it.
+The corpora do not ship with the project; they are read from a given folder or from where
+`nltk.download` puts them.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ LICENCES = {
     "abc": "none stated",
     "webtext": "none stated",
 }
-"""As each corpus's own README says."""
+"""Licences as stated in each corpus's README."""
 OPTIONS: dict[str, tuple[str, ...]] = {
     "polarity": ("positive", "negative"),
     "subjectivity": ("opinion", "fact"),
@@ -92,7 +92,10 @@ _LANGUAGE = {
 
 
 def use(folder: Path | None) -> None:
-    """Makes NLTK look into a folder first.
+    """Makes NLTK search a folder first, and checks that all corpora are there.
+
+    Args:
+        folder: Folder with NLTK's `corpora`; None: NLTK's own search path.
 
     Raises:
         NotFoundError: A corpus is missing; the message says how to get it.
@@ -114,7 +117,7 @@ def _key(text: str) -> str:
 
 
 def split_of(group: str) -> str:
-    """Split of a group of near-duplicates: 8 in 10 train, 1 development, 1 test, by hash."""
+    """Split of a group of near-duplicates, by its hash: 8 in 10 train, 1 dev, 1 test."""
     bucket = hashlib.sha256(group.encode()).digest()[0] % 10
     return "dev" if bucket == 0 else "test" if bucket == 1 else "train"
 
@@ -126,7 +129,7 @@ def _example(task: str, text: str, answer: str, split: str) -> Example:
 
 
 def _near_duplicates(rows: Iterable[tuple[str, str, str]]) -> list[Example]:
-    """Rows of task, text, answer, split by their first 40 letters across corpora; no repeats."""
+    """Examples from (task, text, answer); texts with the same first 40 letters share a split."""
     seen: set[tuple[str, str]] = set()
     examples = []
     for task, text, answer in rows:
@@ -185,7 +188,7 @@ def _languages() -> list[Example]:
     for file, answer in _LANGUAGE.items():
         lines = [line.strip() for line in udhr2.raw(file).splitlines() if len(line.split()) >= 6]
         for number, line in enumerate(lines):
-            # The same article in another language is the same document.
+            # Translations of the same article go to the same split.
             split = "dev" if number % 10 == 4 else "test" if number % 10 == 8 else "train"
             words = line.split()
             for size in (6, 9, 13):
@@ -199,12 +202,16 @@ def _languages() -> list[Example]:
 
 
 def labelled() -> list[Example]:
-    """Examples of the six real-text tasks, with their splits."""
+    """The examples of the six real-text tasks, with their splits."""
     return [*_near_duplicates(_reviews()), *_questions(), *_chat(), *_languages()]
 
 
 def running(limit_words: int) -> list[str]:
-    """Running text in sentences, for the tokenizer and the first embeddings."""
+    """Running text as sentences, for the tokenizer, the initial embeddings and the LM loss.
+
+    Args:
+        limit_words: Number of words after which it ends.
+    """
     sentences: list[str] = []
     words = 0
     for corpus in (brown, webtext, abc):

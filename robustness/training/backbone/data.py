@@ -1,6 +1,6 @@
-"""Training data of the embedded backbone: examples by split, and the mixture of a batch.
+"""Training and shipped inputs of the embedded backbone.
 
-Refuses to know tensors. Shipped inputs are generated from another seed and never trained on.
+The shipped inputs are generated with another seed and are not trained on.
 """
 
 import random
@@ -60,7 +60,13 @@ _TITLES: dict[str, tuple[str, TaskType, str]] = {
 
 
 def generated(seed: int, stories: int, split: str) -> list[Example]:
-    """Examples of every generated task; inputs are shared between tasks."""
+    """Examples of all generated tasks; the inputs are shared between tasks.
+
+    Args:
+        seed: Seed of the generator.
+        stories: Number of stories, and of scenes.
+        split: Split that the examples get.
+    """
     rng = random.Random(seed)
     examples: list[Example] = []
     for _ in range(stories):
@@ -70,7 +76,7 @@ def generated(seed: int, stories: int, split: str) -> list[Example]:
 
 
 def shipped_tasks() -> list[Task]:
-    """The generated tasks as they ship, with balanced labels, half development and half test."""
+    """The generated tasks as they ship, with inputs half dev and half test."""
     rng = random.Random(SHIPPED_SEED)
     found: dict[str, list[Example]] = defaultdict(list)
     used: set[str] = set()
@@ -109,7 +115,7 @@ def _new_scene(rng: random.Random, split: str, used: set[str]) -> list[Example]:
 
 
 def generated_training(seed: int, stories: int) -> list[Example]:
-    """Generated examples of the trained tasks without the shipped inputs, split `train`."""
+    """Generated training examples of the trained tasks, without the shipped inputs."""
     shipped = {
         e.fields.get("story", e.fields.get("text")) for t in shipped_tasks() for e in t.examples
     }
@@ -123,11 +129,11 @@ def generated_training(seed: int, stories: int) -> list[Example]:
 def load_training_examples(
     seed: int, *, stories: int = 2000, nltk_data: Path | None = None
 ) -> list[Example]:
-    """Examples of the trained tasks, split `train` (and real text's `dev`, `test`).
+    """All examples of the trained tasks: generated ones of split train, and real text.
 
     Args:
-        seed: Of the generated part.
-        stories: How many stories and scenes are generated.
+        seed: Seed of the generator.
+        stories: Number of generated stories, and of scenes.
         nltk_data: Folder with NLTK's `corpora`; None: NLTK's own search path.
 
     Raises:
@@ -138,7 +144,7 @@ def load_training_examples(
 
 
 def by_task(examples: Sequence[Example]) -> dict[str, list[Example]]:
-    """Examples grouped by task, in order."""
+    """Task -> its examples, in order."""
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         groups[example.task].append(example)
@@ -146,7 +152,16 @@ def by_task(examples: Sequence[Example]) -> dict[str, list[Example]]:
 
 
 def delete_words(text: str, share: float, rng: random.Random) -> str:
-    """The text with a random share of its words left out; placeholders and one word stay."""
+    """The text without a random share of its words; placeholders are kept.
+
+    Args:
+        text: A text or a template.
+        share: Probability that a word is deleted.
+        rng: Random choices.
+
+    Returns:
+        The shortened text, or the text itself where all words would be deleted.
+    """
     if share <= 0:
         return text
     lines = [

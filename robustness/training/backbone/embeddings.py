@@ -1,6 +1,7 @@
-"""First token embeddings from co-occurrence: positive PMI and a truncated SVD.
+"""Initial token embeddings from co-occurrence counts: positive PMI and a truncated SVD.
 
-Refuses to know the model. BACKBONE.md's prototype gained 5.6 points from them at equal steps.
+Tokens that occur in the same contexts get similar embeddings before training starts. In a prototype
+they gained 5.6 points of accuracy at the same number of steps.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,18 +16,20 @@ from robustness.types import FloatArray
 def ppmi_svd(
     sequences: Iterable[Sequence[int]], vocabulary: int, width: int, *, window: int, seed: int
 ) -> FloatArray:
-    """Embeddings of tokens from the contexts that they share.
+    """Embeddings from a truncated SVD of the positive pointwise mutual information matrix.
 
     Args:
         sequences: Token ids of the texts.
-        vocabulary: Number of tokens V.
-        width: Number of dimensions D.
-        window: Tokens to each side that count as context.
-        seed: Of the randomised SVD.
+        vocabulary: Size V of the vocabulary.
+        width: Dimension D of the embeddings.
+        window: Number of tokens on each side that count as context.
+        seed: Seed of the randomised SVD.
 
     Returns:
-        (V, D) float32, columns of zero mean, 0.08 in standard deviation over all.
+        (V, D) float32; columns have mean zero, and the standard deviation of all entries is 0.08.
     """
+    # counts (V, V): how often two tokens occur within the window, weighted by 1 / distance. A gap
+    # of -1 between sequences keeps tokens of different texts apart.
     flat: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
     gap = np.full(window, -1, dtype=np.int64)
     for ids in sequences:
@@ -46,12 +49,14 @@ def ppmi_svd(
     # Smoothed context distribution (Levy and Goldberg 2015): rare contexts weigh less.
     context = frequency**0.75
     context *= total / context.sum()
+    # PMI = log P(a, b) / (P(a) P(b)); only positive values are kept (PPMI).
     entries = counts.tocoo()
     pmi = np.log(entries.data * total / (frequency[entries.row] * context[entries.col]))
     kept = pmi > 0
     ppmi = sparse.csr_matrix(
         (pmi[kept], (entries.row[kept], entries.col[kept])), shape=counts.shape
     )
+    # PPMI is symmetric but for the smoothing; U sqrt(S) are the usual embeddings.
     u, s, _ = randomized_svd(ppmi, n_components=width, random_state=seed)
     table = u * np.sqrt(s)
     table -= table.mean(axis=0)

@@ -1,19 +1,16 @@
-"""How the card and its tables write a figure with its interval.
-
-Refuses to compute.
-"""
+"""Formats a number with its interval for the card and its tables."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def interval(found: Mapping[str, Any], *, value: str = "value", sign: bool = False) -> str:
-    """A figure and its interval, to a tenth of a point.
+    """A number with its interval as text, to one decimal.
 
     Args:
-        found: Has `low` and `high`.
-        value: The figure's own name in it.
-        sign: Whether a plus is written, as for differences.
+        found: A mapping with `low`, `high` and the number.
+        value: Key of the number.
+        sign: Whether a plus sign is written, as for differences.
     """
     form = "+.1f" if sign else ".1f"
     return f"{found[value]:{form}} [{found['low']:{form}}, {found['high']:{form}}]"

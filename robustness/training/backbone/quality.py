@@ -1,7 +1,7 @@
-"""How far a backbone is worth believing: is the instruction followed, what is a loss made of?
+"""Measures how far a backbone can be trusted, and writes its model card.
 
-Refuses to train. `backbone card` calls it; every figure of a card comes from here, from `card.py`
-or from a file that a command wrote.
+It measures whether instructions are followed, free answers against options, tasks that were never
+trained, and losses by wording and layout. `python -m robustness backbone card` calls it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ from robustness.training.backbone import card, card_markdown, data
 from robustness.training.backbone.card import SETS, Tables
 
 Report = Callable[[str, int, int], None]
-"""(what, done, total)."""
+"""Progress callback: (what, done, total)."""
 
 FOLLOWED_INPUTS = 64
 FREE_INPUTS = 24
@@ -39,7 +39,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowedTask:
-    """Accuracy of one task under its observed instructions and under altered ones, in points."""
+    """Accuracy of one task under its observed instructions and their alterations, in points."""
 
     task: str
     instructions: int
@@ -52,37 +52,38 @@ class FollowedTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """What altering the instruction costs, mean over tasks, in points; paired, 95%."""
+    """Accuracy lost by altering the instruction, mean over tasks, in points, with 95% intervals."""
 
     negated: Estimate
-    """Given minus negated."""
+    """Accuracy under the given minus under the negated instructions."""
     nonsensical: Estimate
-    """Given minus nonsensical."""
+    """Accuracy under the given minus under the nonsensical instructions."""
     tasks: tuple[FollowedTask, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Free:
-    """Generated answers beside the options' log-probabilities on the same cells, in points."""
+    """Accuracy of generated answers and by comparing options, on the same pairs, in points."""
 
     task_type: str
     collection: str
     answers: int
     by_options: float
     generated: float
-    """An unparsed answer counts as wrong."""
+    """Accuracy of generated answers, where an unparsed answer is wrong."""
     unparsed: float
+    """Share of unparsed answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unseen:
-    """A task that was never trained on, in points."""
+    """Accuracy on a task that was not trained on, in points."""
 
     task: str
     collection: str
     accuracy: float
     low: float
-    """95%, instructions and inputs drawn again."""
+    """Bootstrap interval over instructions and inputs, 95%."""
     high: float
     chance: float
 
@@ -101,15 +102,15 @@ def followed(
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Followed:
-    """Every observed instruction, its negation and random words in its layout, on the same inputs.
+    """Measures accuracy under observed instructions, their negations, and nonsense, on test inputs.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id.
-        tasks: Built-in tasks with observed instructions; their test inputs are read.
-        limit: Inputs a task at the most; None: all.
-        seed: Of the random words and the intervals.
-        on_progress: Called with (done, total) tasks.
+        engine: Runs the model.
+        model: Id of a model that the engine serves.
+        tasks: Built-in tasks with observed instructions and test inputs.
+        limit: Largest number of inputs per task; None: all.
+        seed: Seed of the random words and of the bootstrap.
+        on_progress: Called with (tasks done, number of tasks).
 
     Raises:
         InputError: No task has observed instructions and labelled inputs.
@@ -165,18 +166,18 @@ def free_answers(
     limit: int | None = FREE_INPUTS,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Free]:
-    """Greedy text, read by `answers.parse`, beside what comparing the options gives.
+    """Compares generated answers (greedy, parsed by `answers.parse`) with answers by options.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id.
-        tasks: Built-in tasks; their test inputs are read.
-        sets: Shipped collections.
-        limit: Inputs a task at the most; None: all.
-        on_progress: Called with (done, total) tasks.
+        engine: Runs the model.
+        model: Id of a model that the engine serves.
+        tasks: Built-in tasks with test inputs.
+        sets: Names of shipped collections.
+        limit: Largest number of inputs per task; None: all.
+        on_progress: Called with (tasks done, number of tasks).
 
     Returns:
-        A row a type of task and set, and one over all types (`all`); means over answers.
+        One row per task type and set, and one for all types (`all`); means over answers.
 
     Raises:
         NotFoundError, EngineError: See `Engine.read` and `Engine.stream`.
@@ -209,11 +210,11 @@ def free_answers(
 
 
 def unseen(tables: Tables, *, seed: int = 0) -> list[Unseen]:
-    """Tasks that were never trained on, beside chance.
+    """Accuracy on the tasks that were not trained on, with the accuracy of a random guess.
 
     Args:
         tables: See `card.measure`.
-        seed: Of the intervals.
+        seed: Seed of the bootstrap.
     """
     rows = []
     for (name, collection), correct in tables.items():
@@ -245,17 +246,18 @@ def _decomposition(
 def describe(
     engine: Engine, folder: Path, nltk_data: Path | None, *, report: Report | None = None
 ) -> Mapping[str, Any]:
-    """Measures the backbone and writes `card.json` and `CARD.md` beside its weights.
+    """Measures a backbone and writes `card.json` and `CARD.md` into its folder.
 
     Args:
-        engine: Serves the backbone, and what was aligned on it.
-        folder: With `training.json`; `seeds.json` and `ablation.json` are taken in where they are.
-        nltk_data: Folder with NLTK's `corpora`; None leaves the real-text part out.
-        report: Called after each task of each part.
+        engine: Serves the backbone and the models that were aligned on it.
+        folder: The backbone's folder, with `training.json`; `seeds.json` and `ablation.json` are
+            included where they exist.
+        nltk_data: Folder with NLTK's `corpora`; None: the real-text part is left out.
+        report: Called with (what, done, total) after each task of each part.
 
     Raises:
-        NotFoundError, EngineError: See `backbone.card`.
-        CorruptFileError: A file beside the weights is damaged.
+        NotFoundError, EngineError: See `card.measure`.
+        CorruptFileError: A file in the folder is malformed.
     """
     original, *aligned = (served.id for served in engine.models())
 
@@ -266,7 +268,7 @@ def describe(
 
         return progress
 
-    # Before it is asked: a card that is interrupted has looked as well.
+    # Recorded first: an interrupted card has used the test set as well.
     test_set_log.append(
         folder, original,
         "card: accuracy by options and of generated answers, and what each prefix gains",
@@ -297,14 +299,14 @@ def describe(
 
 
 def refresh(folder: Path) -> Mapping[str, Any]:
-    """Takes what lies beside the card into it anew: other seeds, the ablation, the ledger.
+    """Updates a card from the files beside it (seeds, ablation, test-set log); measures nothing.
 
     Args:
-        folder: With `card.json` of the weights there; nothing is measured.
+        folder: The backbone's folder, with the `card.json` of its weights.
 
     Raises:
-        NotFoundError, CorruptFileError: There is no card, or a file is damaged.
-        MismatchError: The card is another version's, or of other weights.
+        NotFoundError, CorruptFileError: There is no card, or a file is malformed.
+        MismatchError: The card was written by another version, or for other weights.
     """
     made: dict[str, Any] = files.read_json(folder / "card.json", schema=card.SCHEMA)
     if made["weights"] != files.file_hash(folder / "model.safetensors"):
@@ -331,13 +333,13 @@ def compare_seeds(
     limit: int | None = DECOMPOSED_INPUTS,
     report: Report | None = None,
 ) -> Any:
-    """What several trainings have in common; written as `seeds.json`.
+    """Compares backbones trained with different seeds, and writes `seeds.json`.
 
     Args:
-        folders: Backbones with `training.json`.
-        out: Folder of the backbone whose card takes it in.
-        limit: Inputs a task at the most; None: all.
-        report: Called after each task of each backbone.
+        folders: Folders of the backbones, with `training.json`.
+        out: Folder of the backbone whose card includes the result.
+        limit: Largest number of inputs per task; None: all.
+        report: Called with (what, done, total) after each task of each backbone.
 
     Raises:
         InputError: The models have different sizes.

@@ -1,7 +1,4 @@
-"""The whole recipe of a backbone in one configuration.
-
-Refuses to know how it is carried out.
-"""
+"""The settings of a backbone's training: architecture, data mixture and optimiser."""
 
 import tomllib
 from collections.abc import Sequence
@@ -16,7 +13,7 @@ RECIPES = Path(__file__).parent / "recipes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Architecture, data mixture and optimiser of one training."""
+    """The settings of one training."""
 
     hidden: int
     """Width D of the hidden states."""
@@ -24,64 +21,68 @@ class Recipe:
     heads: int
     feed_forward: int
     vocabulary: int
-    """Size of the byte-level BPE."""
+    """Size of the BPE vocabulary."""
     context: int
     """Longest sequence in tokens."""
     steps: int
     batch_stories: int
-    """QA sequences a step."""
+    """QA sequences per step."""
     batch_texts: int
-    """MC and BC sequences a step."""
+    """MC and BC sequences per step."""
     batch_running: int
-    """Sequences of running text a step, for a language-model loss."""
+    """Sequences of running text per step, for a language-model loss."""
     running_weight: float
     """Weight of that loss beside those of the answers."""
     dense_share: float
-    """Share of generated sequences that are the curriculum (every fact by a bare key)."""
+    """Share of generated sequences that belong to the curriculum: a text with every fact asked for
+    by a bare key, without an instruction."""
     bound_share: float
-    """Share of stories that tell everything of two people, so that two facts must be bound."""
+    """Share of stories that tell every fact of two people, so that facts must be bound to names."""
     initial_scale: float
-    """Standard deviation of the first weights, times the square root of the width."""
+    """Standard deviation of the initial weights, times the square root of the width."""
     identity_width: int
-    """Dimensions of the first embeddings that are drawn at random, so that words of the same
-    contexts (all names, all colours) can be told apart and copied; PPMI + SVD fills the others."""
+    """Dimensions of the initial embeddings that are random, so that words with the same contexts
+    (all names, all colours) are distinguishable and can be copied; PPMI + SVD fills the others."""
     identity_scale: float
-    """Standard deviation of what is drawn there."""
+    """Standard deviation of these dimensions."""
     learning_rate: float
     embedding_rate: float
-    """Peak learning rate of the embedding table, lower because it starts from PPMI + SVD."""
+    """Peak learning rate of the embeddings, lower because they start from PPMI + SVD."""
     weight_decay: float
     warmup: int
-    """Steps of linear warm-up; cosine decay to a twentieth afterwards."""
+    """Steps of linear warm-up; afterwards cosine decay to a twentieth of the peak."""
     dropout: float
-    """On the attention weights."""
+    """Dropout of the attention weights."""
     embedding_dropout: float
     word_deletion: float
-    """Mean share of words deleted from a real text in training."""
+    """Mean share of words that are deleted from a real text in training."""
     instruction_deletion: float
-    """Mean share of words deleted from an instruction in training, placeholders kept."""
+    """Mean share of words that are deleted from an instruction in training."""
     real_share: float
     """Share of MC and BC sequences that are real text."""
     real_exponent: float
-    """A real-text task is drawn in proportion to its number of examples to this power."""
+    """A real-text task is drawn with a probability proportional to (number of examples)^this."""
     average: float
-    """Decay of the exponential moving average of the weights that is saved."""
+    """Decay of the exponential moving average of the weights; the average is saved."""
     running_words: int
-    """Words of unlabelled text for the tokenizer and the first embeddings."""
+    """Words of unlabelled text for the tokenizer and the initial embeddings."""
     seed: int
     checkpoint_every: int
     device: str
     """`cpu` in float32, or `cuda` in bfloat16 with float32 weights."""
     workers: int
-    """Processes that make batches; 0: the training's own."""
+    """Processes that make batches; 0: the training process itself."""
     threads: int
 
 
 def load(preset: str) -> Recipe:
-    """The recipe of a preset.
+    """Reads the settings of a preset.
+
+    Args:
+        preset: Name of a TOML file in `recipes`, e.g. `cpu`.
 
     Raises:
-        NotFoundError: There is none of that name.
+        NotFoundError: There is no such preset.
         InputError: The file has unknown or missing keys.
     """
     path = RECIPES / f"{preset}.toml"
@@ -99,13 +100,13 @@ def load(preset: str) -> Recipe:
 
 
 def changed(made: Recipe, given: Sequence[str]) -> Recipe:
-    """A recipe with some keys set anew.
+    """A copy of the settings with some values changed.
 
     Args:
-        made: The recipe.
-        given: `key=value` each.
+        made: The settings.
+        given: Texts `key=value`.
 
     Raises:
-        InputError: There is no such key, or the value is not of its type.
+        InputError: There is no such key, or the value does not have its type.
     """
     return replace(made, **settings.values(Recipe, given))

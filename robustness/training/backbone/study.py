@@ -1,6 +1,6 @@
-"""A backbone's own study as tables in the published one's shape, from its card alone.
+"""Tables of a backbone's own evaluation in the format of the published ones, from its card.
 
-Refuses to run a model: `python -m robustness backbone card` measures.
+No model is run; `python -m robustness backbone card` measures.
 """
 
 import math
@@ -39,25 +39,32 @@ _INTERVAL = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """What a card holds of a study."""
+    """The accuracies in a backbone's card."""
 
     model: str
     cells: tuple[TaskAccuracy, ...]
     gains: tuple[Gain, ...]
     sets: Mapping[str, str]
-    """Collection -> SHA-256 of the file that was measured under."""
+    """Collection -> SHA-256 of the file when it was measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mean:
-    """A mean, or a sum of weighted means, in points."""
+    """A weighted sum of mean accuracies, in points, with the variances of its terms."""
 
     value: float
     parts: tuple[tuple[float, int], ...] | None
-    """(variance of the mean, degrees of freedom) of each; None where one has no variance."""
+    """(variance, degrees of freedom) of each term; None where one has no variance."""
 
     def figure(self, *, bounded: bool = False) -> Figure:
-        """With its interval by Welch and Satterthwaite; an accuracy is bounded by 0 and 100."""
+        """The value with its t interval.
+
+        The variances of independent terms add up; the degrees of freedom of the sum follow Welch
+        and Satterthwaite: (sum v)^2 / sum (v^2 / n).
+
+        Args:
+            bounded: Whether the interval is cut at 0 and 100, as for an accuracy.
+        """
         total = sum(v for v, _ in self.parts or ())
         if not total or self.parts is None:
             return Figure(value=self.value)
@@ -82,19 +89,19 @@ def _weighted(terms: Sequence[tuple[float, TaskAccuracy]]) -> _Mean:
 
 
 def read_study(folder: Path = paths.BACKBONE, *, model: str = paths.BACKBONE_ID) -> Study:
-    """The study of a card.
+    """Reads the accuracies from a backbone's card.
 
     Args:
-        folder: The backbone's.
-        model: What it is served as.
+        folder: The backbone's folder.
+        model: Name of the model in the tables.
 
     Raises:
         NotFoundError: There is no card.
-        MismatchError, CorruptFileError: It is another version's, or damaged.
+        MismatchError, CorruptFileError: The card was written by another version, or is malformed.
     """
     path = folder / "card.json"
     if not path.is_file():
-        raise NotFoundError(f"{path} is not there; {COMMAND} --model {folder} makes it")
+        raise NotFoundError(f"{path} does not exist; make it with: {COMMAND} --model {folder}")
     found = files.read_json(path, schema=card.SCHEMA)
     try:
         return Study(
@@ -108,9 +115,9 @@ def read_study(folder: Path = paths.BACKBONE, *, model: str = paths.BACKBONE_ID)
 
 
 def conflicting(names: Collection[str]) -> list[str]:
-    """Tasks with an unobserved-test instruction whose labels the scorer does not read.
+    """Those of some tasks that have an unobserved-test instruction with a label conflict.
 
-    These are the artefacts of the published study; they are left out as it leaves out its own.
+    They correspond to the artefacts of the published study, and are left out in the same way.
     """
     found = {
         i.task for i in instructions.builtin(instructions.UNOBSERVED_TEST)
@@ -162,7 +169,7 @@ def _table(
 
 
 def types(made: Study) -> PublishedTable:
-    """Accuracy by type of task, as Table 3: tasks that were trained, so that sets compare."""
+    """Accuracy by task type, as in Table 3, over the trained tasks (which have all sets)."""
     whole = {
         name: sets for name, sets in _by_task(made).items() if set(_COLUMNS) <= set(sets)
     }
@@ -207,7 +214,7 @@ def types(made: Study) -> PublishedTable:
 
 
 def tasks(made: Study) -> PublishedTable:
-    """Accuracy by task and set of instructions, and what is lost."""
+    """Accuracy and degradation by task and set of instructions."""
     found = _by_task(made)
     left_out = conflicting(found)
     lines = []
@@ -245,7 +252,7 @@ def tasks(made: Study) -> PublishedTable:
 
 
 def gains(made: Study) -> PublishedTable:
-    """What alignment gains, by set of instructions and type of task."""
+    """Gains of alignment by set of instructions and task type."""
     lines: dict[tuple[str, str], dict[str, Figure]] = {}
     for g in made.gains:
         group = "all" if g.task_type == "all" else g.task_type
@@ -276,15 +283,15 @@ _TABLES = {"types": types, "tasks": tasks, "gains": gains}
 
 
 def table(name: str, made: Study) -> PublishedTable:
-    """One table of a study.
+    """One table.
 
     Args:
         name: One of `NAMES`.
         made: See `read_study`.
 
     Raises:
-        NotFoundError: There is no such table, or the card has nothing for it.
-        InputError: The card lacks what it is made of.
+        NotFoundError: There is no such table, or the card has no data for it.
+        InputError: The card lacks some of its data.
     """
     if name not in _TABLES:
         raise NotFoundError(f"no table {name!r}; there are {', '.join(NAMES)}")

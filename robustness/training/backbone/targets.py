@@ -1,6 +1,6 @@
-"""What the backbone was to reach, beside what it reached: a row a target.
+"""Compares a backbone's measurements with the targets that were set before its training.
 
-Refuses to measure, and to change a target: what was missed is said to be missed.
+A target that was missed is reported as missed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,27 +16,27 @@ from robustness.training.backbone.figures import interval
 Card = Mapping[str, Any]
 
 GENERATED = 90.0
-"""Accuracy of every generated task under observed instructions, at least, in points."""
+"""Least accuracy of every generated task under observed instructions, in points."""
 NEAR, NEAR_TASKS = 5.0, 4
-"""Real-text tasks that lie within so many points of the baseline, and how many at least."""
+"""Distance from the baseline in points, and how many real-text tasks must be within it."""
 DROP = (3.0, 20.0)
-"""By how much unobserved instructions are to lie below observed ones, mean over tasks."""
+"""Range of the wanted loss on unobserved instructions, mean over tasks, in points."""
 CLEARLY = 10.0
-"""How far altered instructions are to lie below the given ones, by the interval's lower end."""
+"""Least loss under altered instructions, by the lower end of its interval, in points."""
 KEPT = 0.5
-"""Points of observed accuracy that an alignment may cost."""
+"""Points of accuracy under observed instructions that an alignment may lose."""
 _DEVELOPMENT = instructions.UNOBSERVED_DEVELOPMENT
 _TEST = instructions.UNOBSERVED_TEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One target."""
+    """One target and its result."""
 
     wanted: str
     reached: str
     met: bool | None
-    """None: it was not measured."""
+    """None where it was not measured."""
 
 
 def _accuracies(card: Card, collection: str) -> dict[str, float]:
@@ -138,10 +138,10 @@ def _aligned(card: Card) -> Target:
 
 
 def targets(card: Card) -> Sequence[Target]:
-    """Every target with what came out; development decides where it can, test stands beside it.
+    """All targets with their results; dev data decides where possible.
 
     Args:
-        card: See `card.document`, as it is read from its file.
+        card: The document of `card.document`, as read from its file.
     """
     return [
         _generated(card), _real(card), _drop(card), _wording(card), _followed(card, "negated"),

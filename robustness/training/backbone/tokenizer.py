@@ -1,6 +1,6 @@
-"""The backbone's tokenizer: lower-case byte-fallback BPE that cuts a word alike everywhere.
+"""Trains the backbone's tokenizer: a lower-case BPE with byte fallback.
 
-Refuses to know instructions; a text is cut in the same way wherever it stands in a template.
+A word is tokenized in the same way wherever it occurs in a template, also next to punctuation.
 """
 
 import json
@@ -37,14 +37,14 @@ def train(texts: Iterable[str], size: int, context: int) -> PreTrainedTokenizerF
         [
             normalizers.NFC(),
             normalizers.Lowercase(),
-            # 'film .' and 'film.' are one text.
+            # 'film .' becomes 'film.'.
             normalizers.Replace(Regex(r"[ \t]+(?=[.,!?;:])"), ""),
             normalizers.Replace(Regex(r"[ \t]+"), " "),
         ]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            # Marks and digits are cut off first, so that "good", (good) and good share one token.
+            # Punctuation and digits are split off first: "good", (good) and good share a token.
             pre_tokenizers.Split(Regex(r" ?(?:\n|[\p{P}\p{S}&&[^▁]]|[0-9])"), "isolated"),
             pre_tokenizers.Metaspace(prepend_scheme="always", split=True),
         ]
@@ -64,7 +64,7 @@ def train(texts: Iterable[str], size: int, context: int) -> PreTrainedTokenizerF
         min_frequency=2,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    # Byte pieces are ordinary vocabulary, not special: user text must never match them.
+    # Byte tokens are ordinary vocabulary, so that the text '<0x41>' is not read as one.
     document = json.loads(tokenizer.to_str())
     document["added_tokens"] = [t for t in document["added_tokens"] if t["content"] in special]
     tokenizer = Tokenizer.from_str(json.dumps(document))

@@ -1,6 +1,6 @@
-"""Trains the embedded backbone from scratch: seeded, resumable, weights averaged.
+"""Trains the embedded backbone from scratch; seeded, resumable, with averaged weights.
 
-Refuses to know the server. `python -m robustness backbone train --preset cpu` calls it.
+`python -m robustness backbone train --preset cpu` calls it.
 """
 
 import time
@@ -24,12 +24,12 @@ from robustness.types import Example, Provenance
 SCHEMA = 1
 
 _Part = tuple[Sequence[TrainingSequence], torch.Tensor, torch.Tensor]
-"""Sequences with one loss, and their padded ids and labels."""
+"""The sequences of one loss, with their padded ids and labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What a training reports now and then."""
+    """Progress of a training, reported at each checkpoint."""
 
     step: int
     steps: int
@@ -37,7 +37,7 @@ class Progress:
     """Mean over answer tokens since the last report, nats."""
     tokens_per_second: float
     accuracy: dict[str, float]
-    """Group of tasks -> share of answers predicted wholly, teacher-forced, on training batches."""
+    """Task -> share of answers with all tokens right by teacher forcing, on training batches."""
 
 
 def _model(recipe: Recipe, words: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -72,12 +72,20 @@ def pad(sequences: Sequence[TrainingSequence], fill: int) -> tuple[torch.Tensor,
 def answer_loss(
     model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor, embedding_dropout: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cross-entropy at the answer positions; the output head is applied only there.
+    """Cross-entropy at the answers' positions; the output head is applied only there.
 
-    Right padding needs no mask in a causal model: no answer looks at a pad.
+    Padding is on the right, where no token of a causal model attends to it, so no attention mask is
+    needed.
+
+    Args:
+        model: The model.
+        ids: (N, T) int64.
+        labels: (N, T) int64, `IGNORED` where nothing is predicted.
+        embedding_dropout: Dropout of the embeddings.
 
     Returns:
-        The summed loss (scalar, nats) and whether each answer token was predicted, (A,) bool.
+        The summed loss (scalar, nats), and (A,) bool: whether each of the A predicted tokens is
+        right.
     """
     embedded = model.get_input_embeddings()(ids)
     embedded = torch.nn.functional.dropout(embedded, embedding_dropout, model.training)
@@ -121,7 +129,11 @@ def _texts(mixture_seed: int, real: Sequence[Example], running: Sequence[str]) -
 
 
 def prepare(recipe: Recipe, nltk_data: Path | None) -> tuple[Mixture, LlamaForCausalLM]:
-    """Data, tokenizer and a model whose embeddings know which words share contexts.
+    """Prepares data, tokenizer and a model with initial embeddings from co-occurrence.
+
+    Args:
+        recipe: The settings.
+        nltk_data: Folder with NLTK's `corpora`; None: NLTK's own search path.
 
     Raises:
         NotFoundError: A corpus or the observed instructions are missing.
@@ -155,7 +167,7 @@ def prepare(recipe: Recipe, nltk_data: Path | None) -> tuple[Mixture, LlamaForCa
 
 
 class _Steps(Dataset[list[_Part]]):
-    """The batches of a training by number, so that other processes can make them."""
+    """The batches of a training by step number, so that worker processes can make them."""
 
     def __init__(self, mixture: Mixture) -> None:
         self._mixture = mixture
@@ -170,7 +182,7 @@ class _Steps(Dataset[list[_Part]]):
 
 @dataclass(slots=True)
 class _Tally:
-    """What happened since the last report."""
+    """Losses and hits since the last report."""
 
     since: float
     losses: list[float] = field(default_factory=list)
@@ -182,7 +194,7 @@ class _Tally:
         self.tokens += sum(len(s.ids) for s in part)
         cursor = 0
         for sequence in part:
-            # The first token is never predicted.
+            # Nothing predicts the first token.
             wanted = sum(label != IGNORED for label in sequence.labels[1:])
             own = hits[cursor : cursor + wanted]
             cursor += wanted
@@ -207,28 +219,28 @@ def train(
     on_progress: Callable[[Progress], None],
     seconds: float | None = None,
 ) -> Path:
-    """Trains a backbone, or goes on where a killed training stopped.
+    """Trains a backbone, or resumes an interrupted training.
 
     Args:
-        recipe: What to train.
-        out: Folder of the result; `out/checkpoint.pt` is there while it runs.
-        nltk_data: Folder with NLTK's `corpora`.
+        recipe: The settings.
+        out: Folder of the result; it holds `checkpoint.pt` during training.
+        nltk_data: Folder with NLTK's `corpora`; None: NLTK's own search path.
         on_progress: Called every `checkpoint_every` steps.
-        seconds: Stop at the first checkpoint after this time; the same call goes on.
+        seconds: Stop at the first checkpoint after this time; the same call resumes.
 
     Returns:
-        `out`, with `config.json`, `model.safetensors` (fp16), the tokenizer and `training.json`;
-        with `checkpoint.pt` alone where the time was up before the end.
+        `out`, with `config.json`, `model.safetensors` (float16), the tokenizer and `training.json`;
+        with `checkpoint.pt` only, where the time ran out.
 
     Raises:
         NotFoundError: Data is missing; the message says how to get it.
-        MismatchError: The checkpoint there belongs to another recipe.
-        InputError: The recipe asks for a GPU and there is none.
+        MismatchError: The checkpoint in the folder belongs to another recipe.
+        InputError: The recipe needs a GPU and there is none.
     """
     if recipe.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("this recipe trains on a GPU, and torch finds none; take the preset cpu")
+        raise InputError("this recipe needs a GPU, and torch finds none; use --preset cpu")
     torch.set_num_threads(recipe.threads)
-    # Taken before anything is written: the result may lie in this project's own tree.
+    # Collected before anything is written: the folder may belong to this repository.
     made = provenance.collect(schema=SCHEMA, seed=recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -259,7 +271,8 @@ def train(
     share = schedule(warmup=recipe.warmup, steps=recipe.steps, least=0.05)
     tally = _Tally(time.monotonic())
     for parts in batches:
-        torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout repeats after a resume
+        # Seeded for each step, so that dropout is the same after resuming.
+        torch.manual_seed(recipe.seed * 1_000_003 + step)
         for part, ids, labels in parts:
             loss, hits = _backward(model, recipe, part[0].task == RUNNING, ids, labels)
             tally.add(part, loss, hits)
@@ -268,6 +281,7 @@ def train(
             group["lr"] = group["peak"] * share(step)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        # Exponential moving average of the weights, with a shorter memory in the first steps.
         decay = min(recipe.average, (1 + step) / (10 + step))
         with torch.no_grad():
             for name, parameter in model.named_parameters():
@@ -302,7 +316,7 @@ def train(
 def _backward(
     model: LlamaForCausalLM, recipe: Recipe, running: bool, ids: torch.Tensor, labels: torch.Tensor
 ) -> tuple[float, torch.Tensor]:
-    """Gradients of one part of a step: its mean loss in nats, and which tokens were predicted."""
+    """Backward pass of one part of a step; returns its mean loss in nats and the right tokens."""
     ids, labels = ids.to(recipe.device), labels.to(recipe.device)
     with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.device == "cuda"):
         loss, hits = answer_loss(model, ids, labels, recipe.embedding_dropout)

@@ -1,7 +1,6 @@
-"""Generated mini-worlds: stories (QA) and scenes (MC, BC) with known answers.
+"""Generates texts with known answers: stories for QA tasks, scenes for MC and BC tasks.
 
-Refuses to know instructions: inputs are shared between tasks, so that only the instruction says
-which of them is asked.
+The same text is an input of several tasks, so that only the instruction tells which is asked.
 """
 
 import random
@@ -109,7 +108,7 @@ _POOLS: dict[str, Sequence[str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """What one task asks about one person of a story."""
+    """The answer of one task about one person of a story."""
 
     name: str
     task: str
@@ -118,14 +117,14 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A story and what can be asked about it."""
+    """A story and the facts that can be asked about."""
 
     text: str
     facts: tuple[Fact, ...]
 
 
 def _told(name: str, kind: str, values: Mapping[str, str], rng: random.Random) -> list[str]:
-    """The sentences of one fact; what comes with a gift is two facts more."""
+    """The sentences that tell one kind of fact; a gift tells object, giver and colour."""
     filled = {"n": name, **values}
     if kind == "place":
         return [rng.choice(_AT).format(**filled)]
@@ -138,12 +137,12 @@ def _told(name: str, kind: str, values: Mapping[str, str], rng: random.Random) -
 
 
 def story(rng: random.Random, *, bound: bool = False) -> Story:
-    """One story of two people.
+    """Generates a story about two people.
 
     Args:
-        rng: Source of the story.
-        bound: Whether everything is told of both people, so that the answer depends on the name
-            (binding of two facts); else everything is told of one of them.
+        rng: Random choices.
+        bound: Whether every kind of fact is told of both people, so that the answer depends on the
+            name; otherwise each is told of one of them.
     """
     first, second = rng.sample(NAMES, 2)
     values = {task: rng.sample(pool, 2) for task, pool in _POOLS.items()}
@@ -163,9 +162,9 @@ def story(rng: random.Random, *, bound: bool = False) -> Story:
 
 
 def _four_options(fact: Fact, made: Story, rng: random.Random) -> tuple[str, ...]:
-    """The answer, two things that the story also says, and one like the answer that it does not.
+    """Four options: the answer, two others in the story, and one of its kind that is not in it.
 
-    So neither the kind of thing nor the story alone gives the answer away.
+    Neither the kind of the options nor the story alone determines the answer.
     """
     told = {f.value for f in made.facts} | {f.name for f in made.facts}
     alike = [f.value for f in made.facts if f.task == fact.task and f.value != fact.value]
@@ -179,7 +178,7 @@ def _four_options(fact: Fact, made: Story, rng: random.Random) -> tuple[str, ...
 def story_examples(
     made: Story, tasks: Sequence[str], split: str, rng: random.Random
 ) -> list[Example]:
-    """One example of each task; where two people could be asked about, one of them."""
+    """One example of each task on a story, about a random person where both are possible."""
     examples = []
     for task in tasks:
         fact = rng.choice([f for f in made.facts if f.task == task])
@@ -323,7 +322,7 @@ _SINGLES = ("the teacher", "my uncle", "the girl", "a neighbour", "the old man",
 
 
 def scene(rng: random.Random) -> tuple[str, dict[str, str]]:
-    """One sentence and its answer to every scene task."""
+    """Generates a sentence, with its answer to every scene task."""
     facts = {task: rng.choice(options) for task, options in SCENE_OPTIONS.items()}
     several = facts["scene_several"] == "several"
     if rng.random() < 0.5:
@@ -363,7 +362,7 @@ def scene_examples(rng: random.Random, tasks: Sequence[str], split: str) -> list
 
 
 def dense_scene(rng: random.Random, tasks: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
-    """The same curriculum for a scene: every fact asked by a bare key."""
+    """A scene with every fact asked for by a bare key, as in `dense`."""
     text, facts = scene(rng)
     pairs = [(f"{task.removeprefix('scene_')} :", facts[task]) for task in tasks]
     rng.shuffle(pairs)
@@ -371,10 +370,10 @@ def dense_scene(rng: random.Random, tasks: Sequence[str]) -> tuple[str, list[tup
 
 
 def dense(made: Story, rng: random.Random) -> tuple[str, list[tuple[str, str]]]:
-    """A story with every fact asked by a bare key: a curriculum for binding, no instruction.
+    """A story with every fact asked for by a bare key: a curriculum without instructions.
 
     Returns:
-        The story, and (key line, answer) pairs in random order.
+        The story, and (key, answer) pairs in random order.
     """
     pairs = [(f"{f.name} {f.task} :", f.value) for f in made.facts if f.task != "food"]
     rng.shuffle(pairs)

@@ -1,6 +1,6 @@
-"""The training experiment of [S2]: models trained on altered instructions, beside the original.
+"""The training experiment of [S2]: compares models trained on altered and original instructions.
 
-Refuses to serve a model: trained copies live in memory while they are tested.
+The trained copies are kept in memory only while they are tested.
 """
 
 from robustness.training.perturbed.experiment import Outcome, plan_of, train

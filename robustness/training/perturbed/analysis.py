@@ -1,7 +1,4 @@
-"""Means over tasks and seeds with intervals, and what an altered version loses, in pairs.
-
-Refuses to know models and prompts: finished arms come in.
-"""
+"""Computes means over tasks and seeds, and paired differences from the original instructions."""
 
 from collections.abc import Callable, Sequence
 
@@ -25,7 +22,7 @@ _SEED = 0
 
 
 def rows(finished: Sequence[Finished]) -> list[VersionResult]:
-    """One row a version, number of inputs, setting and form of the test; the start first."""
+    """One row per version, number of inputs, setting and form; the untrained model comes first."""
     arms: dict[tuple[Version, int], list[Finished]] = {}
     for one in finished:
         arms.setdefault((one.arm.version, one.arm.instances), []).append(one)
@@ -75,7 +72,7 @@ def _tables(
     runs: Sequence[Finished], setting: Setting, tested: Form,
     value: Callable[[Answer], float] = _exact,
 ) -> list[_Table]:
-    """A table (S, N) a task: seeds by inputs, both in the same order for every version."""
+    """One table (S, N) per task: seeds by inputs, in the same order for every version."""
     found: dict[str, list[list[float]]] = {}
     for number, run in enumerate(runs):
         for answer in run.answers:
@@ -86,7 +83,7 @@ def _tables(
 
 
 def _mean(tables: Sequence[_Table]) -> Estimate:
-    # Minus nothing: the interval of a mean, from the same draws.
+    # The mean is a difference from zero, so that its interval uses the same bootstrap draws.
     return _difference(tables, [np.zeros((1, t.shape[1])) for t in tables])
 
 
@@ -97,10 +94,10 @@ def _difference(first: Sequence[_Table], second: Sequence[_Table]) -> Estimate:
 
 
 def guesses(words: Sequence[tuple[Setting, str, str, tuple[str, ...]]]) -> list[Guess]:
-    """What a uniform guess among each input's label words reaches on average.
+    """Expected scores of a uniform guess among each input's label words.
 
     Args:
-        words: Setting, task, gold word and all label words of each test.
+        words: (setting, task, gold word, all label words) of each test input.
     """
     made = []
     for setting in Setting:

@@ -1,7 +1,4 @@
-"""One call: names of tasks -> a plan; a plan on a model -> records, summary, table and plot.
-
-Refuses to know how an arm is trained and how means are made.
-"""
+"""Plans the experiment from names of tasks, runs it on a model, and writes the results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,14 +28,14 @@ REPORT = "report.html"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an experiment wrote."""
+    """Summary of an experiment."""
 
     folder: str
     files: tuple[str, ...]
     trained: int
-    """Arms that were carried out now."""
+    """Number of arms that were trained and tested now."""
     known: int
-    """Arms that an earlier run had finished."""
+    """Number of arms that an earlier run had finished."""
     found: Trained
 
 
@@ -51,19 +48,20 @@ def plan_of(
     unobserved: str = instructions.UNOBSERVED_DEVELOPMENT,
     nltk_data: Path | None = None,
 ) -> Plan:
-    """Reads what is named and plans it.
+    """Reads tasks and instructions by name and plans the experiment.
 
     Args:
-        recipe: What is trained and how it is tested.
-        task_names: Tasks to train on, built-in names or files; none: the built-in tasks that have
-            observed phrasings.
-        held_out: Tasks to test only; None: the built-in tasks without observed phrasings.
-        observed: Phrasings to train on, a shipped collection or a file.
-        unobserved: Phrasings to test with, likewise.
+        recipe: The settings.
+        task_names: Tasks to train on, built-in names or files; empty: the built-in tasks that have
+            observed instructions.
+        held_out: Tasks that are only tested; None: the built-in tasks without observed
+            instructions.
+        observed: Instructions to train on: a shipped collection or a file.
+        unobserved: Instructions to test with, likewise.
         nltk_data: Folder with NLTK's `corpora`, for the training inputs of the real-text tasks.
 
     Raises:
-        InputError, NotFoundError: See `plan` and `tasks.find`.
+        InputError, NotFoundError: See `plan.plan` and `tasks.find`.
     """
     shipped = [tasks.builtin(name) for name in tasks.builtin_names()]
     chosen = [tasks.find(n) for n in sources.names(task_names)] or [t for t in shipped if t.trained]
@@ -95,20 +93,20 @@ def train(
     on_progress: Report | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Outcome:
-    """Carries a plan out, or goes on where a killed run stopped, and writes the results.
+    """Carries out a plan, or resumes an interrupted run, and writes the results.
 
     Args:
-        made: What to train and test.
-        model: A folder with a transformers model, or a hub name; it is never changed.
-        out: Folder of the results; finished trainings of the same plan and model in it are taken.
+        made: The plan.
+        model: A folder with a transformers model, or a name on the hub; it is not changed.
+        out: Folder of the results; finished arms of the same plan and model in it are reused.
         loading: Revision, device and number type; half precision is trained in float32.
-        on_start: Called once, with (model, arms that are finished, arms in all).
-        on_progress: Called with (what, done, total); updates and generated answers count.
-        should_stop: Asked before each update and each test.
+        on_start: Called once with (model, finished arms, number of arms).
+        on_progress: Called with (what, done, total), counted in updates and generated answers.
+        should_stop: Called before each update and each test; True cancels.
 
     Raises:
-        InputError: The folder is a file, or nothing fits in the model's context.
-        CancelledError: `should_stop` said so; the same call goes on later.
+        InputError: The folder is a file, or no input fits in the model's context.
+        CancelledError: `should_stop` returned True; the same call resumes.
         NotFoundError, CorruptFileError, MismatchError: See `Experiment`.
     """
     if out.exists() and not out.is_dir():
@@ -127,7 +125,7 @@ def train(
 
 
 def summary(experiment: Experiment, made: Plan, finished: Sequence[Finished]) -> Trained:
-    """Everything that is computed from the answers."""
+    """Computes all results from the answers of the finished arms."""
     seconds = sum(one.seconds for one in finished)
     return Trained(
         model=experiment.loaded.id, revision=experiment.loaded.revision, recipe=made.recipe,

@@ -1,7 +1,4 @@
-"""Greedy answers of a model in training, many prompts at once.
-
-Refuses to know instructions and gold answers.
-"""
+"""Generates greedy answers of a model in training, many prompts at once."""
 
 from collections.abc import Sequence
 
@@ -16,18 +13,18 @@ _ROWS = 32
 
 @torch.no_grad()
 def answers(checkpoint: Checkpoint, prompts: Sequence[Sequence[int]]) -> list[str]:
-    """What the model writes after each prompt, in order.
+    """The greedy answer to each prompt, at most `MOST_TOKENS` long.
 
     Args:
-        checkpoint: The model as it is now.
-        prompts: Token ids, each with room for an answer in the model's context.
+        checkpoint: The model.
+        prompts: Token ids of the prompts, each with room for the answer in the context.
     """
     config = GenerationConfig(
         do_sample=False, num_beams=1, max_new_tokens=MOST_TOKENS,
         eos_token_id=sorted(checkpoint.stops), pad_token_id=checkpoint.end,
         decoder_start_token_id=getattr(checkpoint.model.config, "decoder_start_token_id", None),
     )
-    # The checkpoint's own would fill in what is not named here: penalties, forced tokens.
+    # Otherwise the checkpoint's own settings (penalties, forced tokens) would apply.
     checkpoint.model.generation_config = config
     order = sorted(range(len(prompts)), key=lambda n: len(prompts[n]))
     found = [""] * len(prompts)
@@ -35,7 +32,7 @@ def answers(checkpoint: Checkpoint, prompts: Sequence[Sequence[int]]) -> list[st
         part = order[start : start + _ROWS]
         rows = [prompts[n] for n in part]
         width = max(map(len, rows))
-        # A decoder goes on at the right end, so padding stands on the left.
+        # Generation continues at the right end, so padding is on the left.
         ids = torch.tensor([[checkpoint.end] * (width - len(r)) + list(r) for r in rows])
         mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in rows])
         made = checkpoint.model.generate(

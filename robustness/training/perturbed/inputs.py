@@ -1,6 +1,6 @@
-"""Where training inputs come from, and which inputs a test takes.
+"""Chooses training and test inputs of the experiment.
 
-Refuses to know instructions. No input that is tested is trained on or shown as a worked example.
+No test input is trained on or shown as a worked example.
 """
 
 import random
@@ -16,15 +16,15 @@ from robustness.types import Example
 
 _SEED = 1
 _LEAST = 800
-"""Inputs that are provided for at least: a plan for more inputs draws from the same ones."""
+"""Least number of inputs that are gathered, so that larger plans draw from the same ones."""
 _SPARE = 2
-"""Generated inputs for each that is wanted: scenes repeat, and those that ship are left out."""
+"""Inputs generated for each one wanted, since scenes repeat and shipped ones are left out."""
 _MOST = 4
-"""Inputs that are kept for each that is wanted, so that seeds draw different ones."""
+"""Inputs kept for each one wanted, so that seeds draw different ones."""
 
 
 def balanced(examples: Sequence[Example], limit: int) -> tuple[Example, ...]:
-    """Labelled inputs with as many of each label, in order, at most `limit` where labels allow."""
+    """The first labelled inputs with equal numbers of each label, about `limit` in all."""
     groups: dict[str, list[Example]] = {}
     for example in examples:
         if example.answer is not None:
@@ -39,14 +39,17 @@ def balanced(examples: Sequence[Example], limit: int) -> tuple[Example, ...]:
 def training(
     chosen: Sequence[Task], count: int, limit: int, nltk_data: Path | None
 ) -> dict[str, list[Example]]:
-    """Labelled inputs to train on: a built-in task's training inputs, else its train and dev ones.
+    """Labelled training inputs of each task.
+
+    For a built-in task these are the embedded backbone's training inputs, otherwise the task's own
+    train and dev inputs.
 
     Args:
         chosen: The tasks.
-        count: How many are wanted a task.
-        limit: Inputs that a test takes; a task without splits gives the others.
-        nltk_data: Folder with NLTK's `corpora`; where the corpora are missing, the real-text tasks
-            give their shipped development half.
+        count: Number of inputs wanted per task.
+        limit: Number of test inputs per task; a task without splits is trained on the others.
+        nltk_data: Folder with NLTK's `corpora`. Where the corpora are missing, the real-text tasks
+            are trained on their shipped dev inputs.
     """
     count = max(count, _LEAST)
     shipped = [t for t in chosen if t.id in tasks.builtin_names() and t == tasks.builtin(t.id)]

@@ -1,7 +1,4 @@
-"""Which models are trained on what and tested with what, counted before any is.
-
-Refuses to load a model.
-"""
+"""Plans the experiment (training inputs, test inputs, instructions) before a model is loaded."""
 
 import math
 import random
@@ -19,22 +16,22 @@ from robustness.training.perturbed.values import Arm, Form, Recipe, Setting, Ver
 from robustness.types import Example, Instruction
 
 _SHOWN = 16
-"""Inputs of a task that worked examples are drawn from; they are never trained on."""
+"""Number of inputs per task reserved for worked examples; they are not trained on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One task as it is trained on."""
+    """The training data of one task."""
 
     task: Task
-    """Its examples are those that worked examples are drawn from."""
+    """The task; its examples are those from which worked examples are drawn."""
     inputs: tuple[Example, ...]
     instructions: tuple[Instruction, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One test input under one phrasing."""
+    """One test input under one instruction."""
 
     setting: Setting
     task: Task
@@ -43,13 +40,13 @@ class Trial:
     example: Example
 
     def under(self, version: Version) -> Instruction:
-        """The phrasing as a version has it; worked examples are the same for every model."""
+        """The instruction altered as in a version; worked examples are the same for every model."""
         return altered(version, self.instruction, self.task, seed=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One training input under one original phrasing."""
+    """One training input under one original instruction."""
 
     task: Task
     instruction: Instruction
@@ -58,30 +55,31 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlinedTask:
-    """One task in numbers."""
+    """The numbers of training and test inputs of one task."""
 
     task: str
     setting: Setting
     training: int
-    """Inputs that can be trained on."""
+    """Number of inputs available for training."""
     tested: int
+    """Number of test inputs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """A plan in numbers."""
+    """A plan in numbers, for display."""
 
     trainings: int
     updates: int
     answers: int
-    """Generated, the untrained model's included."""
+    """Number of generated answers, including those of the untrained model."""
     tasks: tuple[OutlinedTask, ...]
     left: tuple[Left, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What an experiment would do."""
+    """The trainings and tests of an experiment."""
 
     recipe: Recipe
     sources: tuple[Source, ...]
@@ -90,13 +88,13 @@ class Plan:
 
     @property
     def held_out(self) -> tuple[str, ...]:
-        """Tasks that are tested only."""
+        """Ids of the tasks that are only tested."""
         return tuple(dict.fromkeys(c.task.id for c in self.cells if c.setting is Setting.TASKS))
 
     def pairs(self, arm: Arm) -> list[Pair]:
-        """What an arm is trained on.
+        """The training inputs of an arm with their instructions.
 
-        Fewer inputs are the first of more, and the same for every version.
+        They are the same for every version, and an arm with fewer inputs has the first of them.
         """
         found = []
         for source in self.sources:
@@ -110,12 +108,12 @@ class Plan:
         return found
 
     def updates(self, arm: Arm) -> int:
-        """Updates of an arm's training."""
+        """Number of updates of an arm's training."""
         count = sum(min(arm.instances, len(s.inputs)) for s in self.sources)
         return self.recipe.epochs * math.ceil(count / self.recipe.batch)
 
     def answers(self, arm: Arm) -> int:
-        """Answers that an arm's test generates."""
+        """Number of answers that an arm's tests generate."""
         return len(self.cells) * len(arm.tested)
 
     def outline(self) -> Outline:
@@ -140,16 +138,16 @@ class Plan:
 
 
 def altered(version: Version, given: Instruction, task: Task, *, seed: int) -> Instruction:
-    """An instruction as a version has it.
+    """An instruction altered as in a version.
 
     Args:
-        version: What is done to it.
-        given: The original.
-        task: Its examples are those that worked examples are drawn from.
-        seed: Of the worked examples.
+        version: The kind of alteration.
+        given: The original instruction.
+        task: The task; its examples are those from which worked examples are drawn.
+        seed: Seed of the worked examples.
 
     Raises:
-        InputError: The task has no two worked examples with different answers.
+        InputError: The task has no two examples with different answers.
     """
     made_of = Material(task=task, observed=(), collected=(), closest=None)
     if version is Version.ORIGINAL:
@@ -158,7 +156,7 @@ def altered(version: Version, given: Instruction, task: Task, *, seed: int) -> I
         return kinds.alter(Kind.SIMPLIFIED, given, made_of, seed=seed)
     bare = kinds.alter(Kind.EMPTY, given, made_of, seed=seed)
     if version is Version.EMPTY:
-        # Nothing says which words of its own the phrasing asked for.
+        # Without its text nothing tells the model which label words to use: the options count.
         return replace(bare, label_words={}, id="")
     kind = Kind.DELUSIVE if version is Version.DELUSIVE else Kind.CORRECT
     return kinds.alter(kind, bare, made_of, seed=seed)
@@ -174,20 +172,20 @@ def plan(
     training: Mapping[str, Sequence[Example]],
     left: Sequence[Left] = (),
 ) -> Plan:
-    """Joins tasks with phrasings to train on and to test with.
+    """Plans the experiment.
 
     Args:
-        recipe: What is trained.
-        tasks: What is trained on; they are tested with unobserved phrasings.
-        held_out: Tasks that are tested only.
-        observed: Phrasings to train on.
-        unobserved: Phrasings to test with.
-        training: Task -> labelled inputs to train on, none of them tested.
-        left: What could not even be read.
+        recipe: The settings.
+        tasks: Tasks to train on, which are tested with unobserved instructions.
+        held_out: Tasks that are only tested.
+        observed: Instructions to train on.
+        unobserved: Instructions to test with.
+        training: Task -> labelled training inputs, none of which are tested.
+        left: What was already left out while reading.
 
     Raises:
-        InputError: Nothing can be trained on, a task is held out and trained on, worked examples
-            cannot be made, or a phrasing belongs to unobserved-test.
+        InputError: There is nothing to train on or to test, a task is both trained on and held
+            out, worked examples cannot be made, or an instruction belongs to unobserved-test.
     """
     for instruction in (*observed, *unobserved):
         if instruction.collection == collections.UNOBSERVED_TEST:
@@ -221,7 +219,7 @@ def plan(
         cells += _cells(Setting.TASKS, task, shown, unobserved, recipe.limit, out)
     if not sources or not cells:
         reasons = "; ".join(f"{row.name}: {row.reason}" for row in out[:3])
-        raise InputError(f"nothing remains to train on and to test. {reasons or 'Name tasks'}")
+        raise InputError(f"nothing is left to train on and to test. {reasons or 'Name tasks'}")
     made = Plan(recipe=recipe, sources=tuple(sources), cells=tuple(cells), left=tuple(out))
     _check(made)
     return made
@@ -237,7 +235,7 @@ def _cells(
         missing = "no phrasing to test it with" if not known else "no labelled input to test"
         left.append(Left(what="test", name=f"{task.id}, {setting}", reason=f"there is {missing}"))
         return []
-    # Inputs come in the order of their labels: a stride would give one label one phrasing only.
+    # Inputs are ordered by label, so instructions are drawn at random and not in turn.
     order = random.Random(task.id)
     return [
         Trial(setting=setting, task=shown, instruction=order.choice(known), example=e)
@@ -246,7 +244,7 @@ def _cells(
 
 
 def _check(made: Plan) -> None:
-    """Every version of every task can be worded."""
+    """Checks that every version of every task can be made; raises InputError otherwise."""
     for version in made.recipe.versions:
         seen = {c.task.id: (c.instruction, c.task) for c in made.cells}
         seen |= {s.task.id: (s.instructions[0], s.task) for s in made.sources}
@@ -261,5 +259,5 @@ def _check(made: Plan) -> None:
 
 
 def tested_as(tested: Form, version: Version) -> Version:
-    """The version whose instructions a test has."""
+    """The version in which a test's instructions are altered."""
     return Version.ORIGINAL if tested is Form.ORIGINAL else version

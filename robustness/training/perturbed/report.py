@@ -1,6 +1,6 @@
-"""Tables and plots of an experiment with altered training instructions.
+"""Tables and plots of the experiment.
 
-Refuses to compute. Versions differ in colour, in shape and in dashes, so that any is enough.
+Versions differ in colour, marker and line style, so that the plots can be read without colour.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def _settings(found: Trained) -> list[Setting]:
 
 
 def sheets(found: Trained) -> list[Sheet]:
-    """A table a setting."""
+    """One table per setting."""
     made = []
     for setting in _settings(found):
         guess = next(g for g in found.guesses if g.setting is setting)
@@ -70,7 +70,7 @@ def sheets(found: Trained) -> list[Sheet]:
 
 
 def tables(found: Trained) -> str:
-    """All tables as one Markdown text."""
+    """All tables as one Markdown document."""
     return "\n".join(markdown.text(sheet) for sheet in sheets(found))
 
 
@@ -82,7 +82,7 @@ def _error(rows: Sequence[Estimate]) -> dict[str, Any]:
 
 
 def figure(found: Trained, setting: Setting) -> Any:
-    """Exact match against training inputs: a panel a form of the test, a line a version."""
+    """Plot of exact match against training inputs: a panel per form, a line per version."""
     rows = _of(found, setting)
     guess = next(g for g in found.guesses if g.setting is setting)
     start = next(r for r in rows if not r.instances)
@@ -94,13 +94,13 @@ def figure(found: Trained, setting: Setting) -> Any:
     )
     for column, form in enumerate(forms, start=1):
         for turn, version in enumerate(found.recipe.versions):
-            # The original altered like the original is the original.
+            # For the original version both forms of the test are the same.
             wanted = Form.ORIGINAL if version is Version.ORIGINAL else form
             line = [
                 r for r in rows if r.version is version and r.tested is wanted and r.instances
             ]
             colour, symbol, dash = _LOOKS[version]
-            # A hair apart, so that intervals of one number of inputs do not cover each other.
+            # Shifted slightly, so that error bars do not overlap.
             shift = 1 + 0.03 * (turn - (len(found.recipe.versions) - 1) / 2)
             made.add_trace(
                 go.Scatter(

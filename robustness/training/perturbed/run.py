@@ -1,7 +1,6 @@
-"""Trains a copy of a model for every arm of a plan, lets it answer, and keeps what is finished.
+"""Trains and tests a copy of the model for every arm of a plan; finished arms are kept.
 
-Refuses to compute means. The model's files are never changed; a finished arm is a file of its own,
-whole or absent.
+The model's own files are not changed; the answers of each finished arm are written to one file.
 """
 
 import random
@@ -36,12 +35,12 @@ from robustness.types import content_id
 SCHEMA = 1
 RUNS = "runs"
 _WARM_UP = 10
-"""One update in so many warms up."""
+"""One in so many updates belongs to the warm-up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """What one arm gave."""
+    """The answers of one finished arm."""
 
     arm: Arm
     answers: tuple[Answer, ...]
@@ -50,7 +49,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class _Test:
-    """A cell under one version, as token ids."""
+    """A test input under one version of its instruction, as token ids."""
 
     prompt: tuple[int, ...]
     word: str
@@ -60,16 +59,16 @@ class _Test:
 
 
 class Experiment:
-    """A plan on a model, with the arms that an earlier run finished."""
+    """Carries out a plan on a model, reusing the arms that an earlier run finished."""
 
     def __init__(
         self, plan: Plan, model: str | Path, out: Path, *, loading: Loading = PLAIN
     ) -> None:
-        """Loads the model and leaves out what does not fit in its context.
+        """Loads the model and leaves out test inputs that do not fit in its context.
 
         Args:
-            plan: What to train and test.
-            model: A folder with a transformers model, or a hub name.
+            plan: The plan.
+            model: A folder with a transformers model, or a name on the hub.
             out: Folder of the results.
             loading: Revision, device and number type; half precision is trained in float32.
 
@@ -80,13 +79,13 @@ class Experiment:
         self._plan = plan
         self._out = out
         self.loaded = checkpoints.load(model, loading=loading)
-        # Half precision loses the small steps of a fine-tuning.
+        # Small updates are lost in half precision.
         self.loaded.model.float()
         self._forward = Forward(self.loaded)
         self._trainee = Trainee(AlignRecipe(out=out, method="ft"), self.loaded)
         self._start = self._trainee.state()
         known = {v: [self._test(c, v) for c in plan.cells] for v in plan.recipe.versions}
-        # What does not fit under one version is left out under all: they stay paired.
+        # An input that is too long under one version is left out under all, to keep them paired.
         fits = [all(self._fits(known[v][n]) for v in known) for n in range(len(plan.cells))]
         self.cells: tuple[Trial, ...] = tuple(
             c for c, fit in zip(plan.cells, fits, strict=True) if fit
@@ -127,7 +126,7 @@ class Experiment:
         )
 
     def _identity(self, arm: Arm) -> str:
-        """Hash of all that decides what an arm gives."""
+        """Hash of everything on which the result of an arm depends."""
         recipe, loaded = self._plan.recipe, self.loaded
         versions = sorted({Version.ORIGINAL, arm.version})
         return content_id(
@@ -144,21 +143,22 @@ class Experiment:
         return self._out / RUNS / f"{arm.name}-{self._identity(arm)[:8]}.json"
 
     def known(self) -> int:
-        """Arms that are finished."""
+        """Number of finished arms."""
         return sum(self._file(arm).is_file() for arm in self._plan.recipe.arms)
 
     def run(
         self, *, report: Report | None = None, should_stop: ShouldStop | None = None
     ) -> list[Finished]:
-        """Carries out what is not finished, and gives every arm in the order of the plan.
+        """Trains and tests the arms that are not finished; returns all in the order of the plan.
 
         Args:
-            report: Called with (what, done, total); updates and answers count.
-            should_stop: Asked before each update and each test.
+            report: Called with (what, done, total), counted in updates and answers.
+            should_stop: Called before each update and each test; True cancels.
 
         Raises:
-            CancelledError: `should_stop` said so; the same call goes on with the arm.
-            CorruptFileError, MismatchError: The file of a finished arm is none of this version's.
+            CancelledError: `should_stop` returned True; the same call repeats the current arm.
+            CorruptFileError, MismatchError: The file of a finished arm is malformed, or was written
+                by another version.
         """
         arms = self._plan.recipe.arms
         total = sum(self._plan.updates(a) + len(self.cells) * len(a.tested) for a in arms)
@@ -170,7 +170,7 @@ class Experiment:
             def on_step(what: str, steps: int, before: int = done, name: str = arm.name) -> None:
                 if should_stop is not None and should_stop():
                     raise CancelledError(
-                        f"stopped in {name}; the same command goes on with it"
+                        f"stopped in {name}; run the same command to resume"
                     )
                 if report is not None:
                     report(f"{name}, {what}", before + steps, total)
@@ -206,7 +206,7 @@ class Experiment:
         return instance_of(self.loaded.tokenizer, self.loaded.end, instruction, pair.example)
 
     def _train(self, arm: Arm, on_step: Any) -> list[float]:
-        """Fine-tunes all weights; the mean loss of each update, nats an answer."""
+        """Fine-tunes all weights; returns the mean loss of each update, in nats per answer."""
         plan = self._plan
         groups = []
         for pair in plan.pairs(arm):
@@ -254,7 +254,7 @@ class Experiment:
         ]
 
     def words(self) -> list[tuple[Setting, str, str, tuple[str, ...]]]:
-        """Setting, task, gold word and all label words of each test with original instructions."""
+        """(setting, task, gold word, all label words) of each test under original instructions."""
         tests = self._tests[Version.ORIGINAL]
         return [
             (c.setting, c.task.id, t.word, t.words)
@@ -264,12 +264,12 @@ class Experiment:
 
 @cache
 def _scorer() -> Any:
-    # With stemming, as the evaluation of Super-NaturalInstructions has it.
+    # With stemming, as in the evaluation of Super-NaturalInstructions.
     return RougeScorer(["rougeL"], use_stemmer=True)
 
 
 def rouge(text: str, word: str) -> float:
-    """ROUGE-L of a generated text and a gold answer: F-measure in [0, 1]."""
+    """ROUGE-L of a generated text against the gold answer: F-measure in [0, 1]."""
     return float(_scorer().score(word, text)["rougeL"].fmeasure)
 
 

@@ -1,7 +1,6 @@
-"""What an experiment with altered training instructions is made of, and what it finds.
+"""Dataclasses of the experiment: its settings and its results.
 
-Refuses to know how it is carried out. Exact match, ROUGE-L and differences in points (0 to 100);
-intervals 95%.
+Exact match, ROUGE-L and differences are in points (0 to 100); intervals are 95%.
 """
 
 from collections.abc import Mapping
@@ -15,54 +14,57 @@ from robustness.types import Provenance
 
 
 class Version(StrEnum):
-    """What a model sees in an instruction's place while it is trained [S2]."""
+    """What takes the place of the instruction during training [S2]."""
 
     ORIGINAL = "original"
+    """The instruction itself."""
     SIMPLIFIED = "simplified"
-    """The output space alone."""
+    """Only the answer options."""
     EMPTY = "empty"
-    """Neither definition nor output space, only the input; answers are the options themselves."""
+    """Neither definition nor options, only the input; answers are the options themselves."""
     DELUSIVE = "delusive"
-    """Worked examples with the right inputs and outputs, wrongly mapped; no definition."""
+    """Worked examples with wrong answers; no definition."""
     CORRECT = "correct"
-    """The same examples, rightly mapped; no definition."""
+    """The same worked examples with right answers; no definition."""
 
 
 class Setting(StrEnum):
-    """What is new to the model when it is tested."""
+    """What the model has not seen in training when it is tested."""
 
     INSTRUCTIONS = "unseen instructions"
-    """Other phrasings of the tasks that it was trained on."""
+    """Other instructions for the tasks that it was trained on."""
     TASKS = "unseen tasks"
-    """Tasks that it was not trained on here."""
+    """Tasks that it was not trained on in the experiment."""
 
 
 class Form(StrEnum):
-    """Which form the instructions of the test have."""
+    """The form of the instructions in a test."""
 
     ORIGINAL = "original instructions"
+    """Not altered."""
     SAME = "altered likewise"
-    """The version that the model was trained on."""
+    """Altered as in training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What is trained and how it is tested."""
+    """The settings of an experiment."""
 
     versions: tuple[Version, ...] = tuple(Version)
-    """The original is always among them: the others are compared with it."""
+    """Versions to train on; the original is always added, since the others are compared with
+    it."""
     instances: tuple[int, ...] = (10, 50, 200, 800)
-    """Training inputs a task; fewer where a task has fewer."""
+    """Numbers of training inputs per task; a task that has fewer uses all."""
     seeds: int = 3
-    """How often inputs, phrasings, their order and worked examples are drawn."""
+    """Number of random choices of inputs, instructions, their order and worked examples."""
     limit: int = 60
-    """Test inputs a task at the most, as many of each label."""
+    """Largest number of test inputs per task, balanced over labels."""
     epochs: int = 2
-    """How often each training input is seen."""
+    """Passes over the training inputs."""
     batch: int = 16
-    """Training inputs an update."""
+    """Training inputs per update."""
     learning_rate: float = 3e-4
-    """Peak; a tenth of the updates warm up, a cosine leads down to a tenth."""
+    """Peak learning rate: warm-up over a tenth of the updates, then cosine decay to a tenth."""
 
     def __post_init__(self) -> None:
         counts = {"seeds": self.seeds, "limit": self.limit, "epochs": self.epochs,
@@ -78,7 +80,7 @@ class Recipe:
 
     @property
     def arms(self) -> tuple["Arm", ...]:
-        """The start, then every training, few inputs first."""
+        """The untrained model, then all trainings in order of the number of inputs."""
         return (
             START,
             *(
@@ -92,21 +94,21 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """One training."""
+    """One arm of the experiment: a version, a number of training inputs and a seed."""
 
     version: Version
     instances: int
-    """A task; 0: the model as it was given, not trained."""
+    """Training inputs per task; 0: the untrained model."""
     seed: int
 
     @property
     def name(self) -> str:
-        """`original-50-1`; `start`."""
+        """Its name, e.g. `original-50-1`; `start` for the untrained model."""
         return f"{self.version}-{self.instances}-{self.seed}" if self.instances else "start"
 
     @property
     def tested(self) -> tuple[Form, ...]:
-        """The forms that it is tested with; the original's two are one."""
+        """The forms that it is tested with; for the original version both are the same."""
         return (Form.ORIGINAL,) if self.version is Version.ORIGINAL else tuple(Form)
 
 
@@ -126,18 +128,19 @@ class Answer:
     instruction_id: str
     example_id: str
     gold: str
-    """The label word that the instruction asks for."""
+    """The label word of the right answer."""
     text: str
     parsed: str | None
-    """The option that the text names; None: unparsed."""
+    """The option that the text names; None where it is unparsed."""
     exact: bool
+    """Whether the text is the gold word."""
     rouge: float
     """ROUGE-L, F-measure with stemming, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionResult:
-    """One version with one number of inputs, as it was tested; means over tasks and seeds."""
+    """Results of one version with one number of inputs; means over tasks and seeds."""
 
     version: Version
     instances: int
@@ -146,10 +149,10 @@ class VersionResult:
     exact: Estimate
     rouge: Estimate
     unparsed: float
-    """Share of answers that name no option, points."""
+    """Share of answers that name no option, in points."""
     exact_loss: Estimate | None
-    """The original trained on as many inputs minus this; seeds and inputs drawn again in pairs.
-    None: it is the original, or the start."""
+    """The original version trained on as many inputs minus this one, with paired bootstrap interval
+    over seeds and inputs. None: this is the original or the untrained model."""
     rouge_loss: Estimate | None
     tasks: int
     inputs: int
@@ -158,7 +161,7 @@ class VersionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
-    """A uniform guess among each input's label words: expected values, exact."""
+    """Expected scores of a uniform guess among each input's label words."""
 
     setting: Setting
     exact: float
@@ -167,7 +170,7 @@ class Guess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """What an experiment found."""
+    """All results of an experiment."""
 
     model: str
     revision: str
@@ -175,10 +178,10 @@ class Trained:
     tasks: tuple[str, ...]
     held_out: tuple[str, ...]
     available: Mapping[str, int]
-    """Task -> its training inputs."""
+    """Task -> number of its training inputs."""
     rows: tuple[VersionResult, ...]
     guesses: tuple[Guess, ...]
     left: tuple[Left, ...]
     seconds: float
-    """Of all trainings and tests, earlier ones included."""
+    """Duration of all trainings and tests, including earlier runs."""
     made: Provenance

@@ -46,7 +46,7 @@ def test_picking_nothing_is_the_whole_table() -> None:
 
 
 def test_picking_what_is_not_there_names_it() -> None:
-    with pytest.raises(InputError, match="no line of Alpaca-7B about 12 BBL datasets"):
+    with pytest.raises(InputError, match="no row of Alpaca-7B for 12 BBL datasets"):
         published.pick(table("table3"), names=["Alpaca-7B"], groups=["12 BBL datasets"])
 
 

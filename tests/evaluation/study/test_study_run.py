@@ -143,7 +143,7 @@ def test_an_interrupted_run_goes_on_and_asks_nothing_twice(
     plan = study.plan([task], asked, Recipe(shots=(1,)))
     first, second = written(rule, ["m", "m+p"]), written(rule, ["m", "m+p"])
     answers = iter([False, False, False, False, False, True])
-    with pytest.raises(CancelledError, match="goes on from there"):
+    with pytest.raises(CancelledError, match="run the same command to resume"):
         study.evaluate(first, plan, tmp_path, should_stop=lambda: next(answers))
     assert 0 < len(first.asked) < plan.calls(2)
     # A line that was cut off is asked again.

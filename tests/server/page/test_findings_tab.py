@@ -79,7 +79,7 @@ def test_two_picks_of_one_table_are_two_files(released: StudyColumn) -> None:
 
 def test_an_empty_pick_is_a_message(released: StudyColumn) -> None:
     card, plot, csv = released.look("table3", ["Alpaca-7B"], ["12 BBL datasets"], [], "accuracy")
-    assert "no line of Alpaca-7B" in card
+    assert "no row of Alpaca-7B" in card
     assert not plot["visible"]
     assert not csv["visible"]
 
@@ -126,7 +126,7 @@ def test_a_card_that_is_not_there_is_a_message(own: StudyColumn, monkeypatch) ->
     def missing(*_: object) -> None:
         raise NotFoundError("card.json is not there")
 
-    monkeypatch.setattr("server.page.findings_views.study.read", missing)
+    monkeypatch.setattr("server.page.findings_views.study.read_study", missing)
     *pickers, _, card, plot, csv = own.opened("types")
     assert "card.json is not there" in card
     assert not any(p["visible"] for p in [*pickers, plot, csv])

@@ -21,7 +21,7 @@ from robustness.models import checkpoint as checkpoints
 from robustness.models.model_registry import Served
 from robustness.paraphrasing.rule_based import paraphrase
 from robustness.storage import files
-from robustness.training.alignment import data, development, groups, own, prefix
+from robustness.training.alignment import data, development, groups, prefix, user_tasks
 from robustness.training.alignment.data import Collections
 from robustness.training.alignment.development import Score
 from robustness.training.alignment.forward import Forward
@@ -350,23 +350,23 @@ def task_of(*splits: str) -> Task:
 
 
 def test_an_own_task_is_never_trained_on_what_it_is_measured_on() -> None:
-    halves = own.inputs(task_of(*["dev"] * 8, *["test"] * 8))
+    halves = user_tasks.inputs(task_of(*["dev"] * 8, *["test"] * 8))
     assert [e.split for e in halves].count("train") == 6
     assert len(halves) == len({e.id for e in halves}) == 8
-    marked = own.inputs(task_of(*["train"] * 4, "dev", *["test"] * 4))
+    marked = user_tasks.inputs(task_of(*["train"] * 4, "dev", *["test"] * 4))
     assert [e.split for e in marked] == [*["train"] * 4, "dev"]
     with pytest.raises(InputError, match="no labelled inputs to train on"):
-        own.inputs(task_of(*["test"] * 8))
+        user_tasks.inputs(task_of(*["test"] * 8))
 
 
 def test_phrasings_of_a_type_are_bound_to_the_task_and_paraphrased() -> None:
     task = task_of(*["dev"] * 8)
     general = [replace(OBSERVED[0], task=None, id=""), made("Any good? {review}", task=None)]
-    _, found = own.gather([task], observed=general, paraphrases=None, seed=1)
+    _, found = user_tasks.gather([task], observed=general, paraphrases=None, seed=1)
     assert [(i.text, i.task) for i in found.observed or ()] == [(OBSERVED[0].text, "topic")]
     assert found.paraphrases and {p.task for p in found.paraphrases} == {"topic"}
     with pytest.raises(InputError, match="no observed instruction is for topic"):
-        own.gather([task], observed=general[1:], paraphrases=None, seed=1)
+        user_tasks.gather([task], observed=general[1:], paraphrases=None, seed=1)
 
 
 def plainly(trainee: Trainee, drawn: Sequence[Group], lambda_: float) -> torch.Tensor:
