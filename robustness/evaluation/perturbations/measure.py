@@ -79,7 +79,7 @@ class Probes:
 
 
 def random_guess(examples: Sequence[Example]) -> float:
-    """Expected accuracy of a uniform guess among each input's options, in [0, 1] [S2].
+    """Expected accuracy of a uniform guess among each input's options, in [0, 1], as in [S2].
 
     Raises:
         InputError: There are no inputs.
