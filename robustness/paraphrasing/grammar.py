@@ -111,6 +111,9 @@ def noun_phrase(words: list[str]) -> int:
     end = 1
     while end < len(words) - 1 and words[end].lower() in lexicon.MODIFIERS:
         end += 1
+    if 1 < end < len(words) and words[end].lower() in lexicon.DETERMINERS:
+        # `the following | a plain report`: what looked like a modifier was the noun.
+        return end
     end = min(end + 1, len(words))
     if words[end - 1].endswith((",", ":")):
         return 0

@@ -5,6 +5,7 @@ A template is parsed (`template_parser`), its request is put into another gramma
 Candidates are then filtered (`candidate_filter`).
 """
 
+import importlib
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +32,9 @@ _ORDER = re.compile(
     re.I,
 )
 _LONGEST_FIRST = sorted(lexicon.SYNONYMS, key=len, reverse=True)
-_KEYS = re.compile(r"\b(" + "|".join(map(re.escape, _LONGEST_FIRST)) + r")\b", re.I)
+_ARTICLE = r"(?:(?<![\w{'])([Aa]n?)( +))?"
+"""An article that the next word may need otherwise once it is replaced."""
+_KEYS = re.compile(rf"{_ARTICLE}\b({'|'.join(map(re.escape, _LONGEST_FIRST))})\b", re.I)
 _HIDDEN = re.compile(r"\ue000(\d+)\ue001")
 _LETTER = re.compile(r"\bletters?\b", re.I)
 _ONE_WORD = re.compile(r"\b(?:one|single) word\b", re.I)
@@ -50,24 +53,30 @@ def _hide(text: str, words: Sequence[str]) -> tuple[str, list[str]]:
     return re.sub("|".join(parts), mark, text, flags=re.I), kept
 
 
+def _behind(article: str | None, space: str, new: str) -> str:
+    """A new word behind the article that it takes, if there was one."""
+    if article is None:
+        return new
+    articles = importlib.import_module("robustness.paraphrasing.articles")
+    return f"{articles.before(new, article)}{space}{new}"
+
+
 def reword(text: str, words: Sequence[str], share: float, rng: random.Random) -> str:
     """Replaces about a share of the words that have synonyms; label words are left as they are."""
     hidden, kept = _hide(text, words)
     memory: dict[str, str] = {}
 
     def swap(match: re.Match[str]) -> str:
-        found = match.group(0)
+        article, space, found = match.groups()
         key = found.lower()
         if key not in memory:
             memory[key] = rng.choice(lexicon.SYNONYMS[key]) if rng.random() < share else ""
         new = memory[key]
         if not new:
-            return found
-        return grammar.upper_first(new) if found[0].isupper() else new
+            return match.group(0)
+        return _behind(article, space, grammar.upper_first(new) if found[0].isupper() else new)
 
     changed = _KEYS.sub(swap, hidden)
-    changed = re.sub(r"\b([Aa])n? (?=[aeio])", r"\1n ", changed)
-    changed = re.sub(r"\b([Aa])n (?=[b-df-hj-np-tv-z])", r"\1 ", changed)
     return _HIDDEN.sub(lambda m: kept[int(m.group(1))], changed)
 
 
@@ -162,6 +171,12 @@ def _format(source: Instruction, rng: random.Random) -> str:
     return rng.choice(names if rng.random() < 0.3 and not _ONE_WORD.search(source.text) else plain)
 
 
+def _renamed(text: str, old: str, new: str) -> str:
+    """The text with a label word in place of another."""
+    pattern = rf"{_ARTICLE}(?<![\w{{]){re.escape(old)}(?![\w}}])"
+    return re.sub(pattern, lambda m: _behind(m[1], m[2], new), text, flags=re.I)
+
+
 def candidate(
     source: Instruction, options: Sequence[str], seed: int, rng: random.Random
 ) -> Instruction:
@@ -176,9 +191,7 @@ def candidate(
         labels = dict(source.label_words)
     asks, close = _prose(found, () if letters else words_of(source, options), letters, rng)
     for old, new in replaced.items():
-        pattern = rf"(?<![\w{{]){re.escape(old)}(?![\w}}])"
-        asks = re.sub(pattern, new, asks, flags=re.I)
-        close = re.sub(pattern, new, close, flags=re.I)
+        asks, close = (_renamed(part, old, new) for part in (asks, close))
     text = template_parser.assemble(found, asks, open_end=close, letters=letters, rng=rng)
     return Instruction(
         text=text, collection=PARAPHRASES, task_type=source.task_type, task=source.task,

@@ -1,6 +1,9 @@
 """The offline paraphraser, on templates that it has not seen."""
 
+import random
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from robustness.data.prompts import OPTION_FORMATS, fill, placeholders
 from robustness.errors import NotFoundError
 from robustness.paraphrasing import grammar, template_parser
 from robustness.paraphrasing.candidate_filter import fault, readable
-from robustness.paraphrasing.rule_based import paraphrase
+from robustness.paraphrasing.rule_based import candidate, paraphrase, reword
 from robustness.stats.near_duplicates import NEAR, jaccard, shingles
 from robustness.training.backbone import corpora, worlds
 from robustness.types import Example, Instruction, TaskType
@@ -190,4 +193,64 @@ def test_the_shipped_paraphrases_are_what_the_shipped_seed_gives(tmp_path: Path)
     again = paraphrase(instructions.builtin(instructions.OBSERVED), seed, answer_spaces=spaces)
     instructions.write_collection(tmp_path / "again.jsonl", again)
     path = paths.INSTRUCTIONS / "paraphrases.jsonl"
-    assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()
+    before, after = (file.read_text().splitlines() for file in (path, tmp_path / "again.jsonl"))
+    # Data stays as it was measured; articles that it has wrong are right in what is made anew.
+    wrong = re.compile(r"\ban is\b|\ba advantage\b")
+    faults = [number for number, line in enumerate(before) if wrong.search(line)]
+    assert len(faults) == 12 and not any(wrong.search(line) for line in after)
+    for number, (one, other) in enumerate(zip(before, after, strict=True)):
+        assert (one == other) == (number not in faults)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Give a one-hour answer.", {"Give a one-hour reply."}),
+        ("Give a one-word answer.", {"Give a one-term reply."}),
+        ("Is it a user, an hour or an honest answer?",
+         {"Is it a user, an hour or an honest reply?"}),
+        ("Choose an option.", {
+            f"{verb} {noun}."
+            for verb in ("Pick", "Select", "Go for")
+            for noun in ("a choice", "an alternative", "a candidate")
+        }),
+        ("A view of {an opinion}.", {"An opinion of {an opinion}.", "A stance of {an opinion}."}),
+        ("Is option a or option b a fact?", {
+            f"Is {one} a or {one} b {other}?"
+            for one in ("choice", "alternative", "candidate")
+            for other in ("a plain statement", "a factual statement")
+        }),
+    ],
+)
+def test_an_article_follows_the_sound_of_a_new_word_and_changes_before_no_other(
+    text: str, wanted: set[str]
+) -> None:
+    made = {reword(text, ("{an opinion}",), 1.0, random.Random(seed)) for seed in range(60)}
+    assert made == wanted
+
+
+def test_an_article_before_a_renamed_label_follows_its_sound() -> None:
+    source = Instruction(
+        text="Is this remark a pro or a con? {text}", collection="c", task_type=TaskType.BC,
+        task="remarks", label_words={"pro": "pro", "con": "con"},
+    )
+    texts = [
+        candidate(source, ("pro", "con"), seed, random.Random(seed)).text for seed in range(300)
+    ]
+    assert any("an advantage" in text for text in texts)
+    wrong = re.compile(r"\ba advantage|\ban (?:disadvantage|praise|complaint)")
+    assert not any(wrong.search(text) for text in texts)
+
+
+def test_articles_are_looked_up_only_where_a_word_behind_one_was_replaced() -> None:
+    code = (
+        "import random, sys\n"
+        "from robustness.paraphrasing.rule_based import reword\n"
+        "for text in ('Read the answer.', 'Give an answer.'):\n"
+        "    reword(text, (), 1.0, random.Random(0))\n"
+        "    print('inflect' in sys.modules)"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert made.stdout.split() == ["False", "True"]

@@ -53,6 +53,7 @@ _PREPOSITIONS = frozenset(
     ("about", "at", "by", "for", "from", "in", "of", "on", "to", "under", "with")
 )
 _ADVERBS = frozenset(("here", "above", "below", "there"))
+_ARTICLES = frozenset(("a", "an", "the"))
 _PRONOUN = frozenset(("it", "he", "she", "they", "this", "that"))
 
 
@@ -67,7 +68,7 @@ def _subject(rest: list[str], auxiliary: str) -> int:
         return 1
     last = rest[length - 1].lower()
     if length > 1 and last in lexicon.DETERMINERS | _PREPOSITIONS:
-        # `the following a`, `this written in`: the last word does not belong to the subject.
+        # `this an`, `this written in`: what looked like the noun was none.
         return 1 if alone and last in _PREPOSITIONS else length - 1
     if length < len(rest) - 1 and "{" in rest[length] and "{" not in rest[length - 1]:
         # `the thing {name} carries`.
@@ -97,6 +98,9 @@ def _question(sentence: str) -> str | None:
         head = sentence[: found.end()]
         rest = sentence[found.end() :].rstrip(" ?").split()
         length = _subject(rest, found[0])
+        if length and rest[length - 1].lower() in _ARTICLES:
+            # An article without its noun is no subject.
+            continue
         if length and length == len(rest) and not _short(rest):
             words = head.split()
             if words[0].lower() == "how":

@@ -19,6 +19,7 @@ from robustness.evaluation.perturbations.negation import TAKEN_BACK
         ("Please choose the topic.\n{text}", "Please do not choose the topic.\n{text}"),
         ("Your task is to name the topic.\n{text}", "Your task is not to name the topic.\n{text}"),
         ("Is the following an opinion or a fact?", "Is the following not an opinion or a fact?"),
+        ("Is this an opinion?", "Is this not an opinion?"),
         (
             "Is this remark about a product a pro or a con?",
             "Is this remark about a product not a pro or a con?",
@@ -106,3 +107,10 @@ def test_every_shipped_instruction_is_changed_and_keeps_its_placeholders() -> No
             assert made != instruction.text
             assert sorted(placeholders(made)) == sorted(placeholders(instruction.text))
             assert re.search(r"\bnot\b", made)
+
+
+@pytest.mark.parametrize(
+    "text", ["Does an {text}?", "Why does an opinion?", "Do the facts? Does an opinion here?"]
+)
+def test_not_never_parts_an_article_from_its_noun(text: str) -> None:
+    assert not re.search(r"\b(?:an?|the) not\b", negate(text))
