@@ -32,6 +32,18 @@ from server.page.try_tab import TryTab  # noqa: E402
 from server.settings import Settings, settings_from  # noqa: E402
 
 
+def slower(workbench: Workbench) -> str:
+    """What the footer says of models that are not scored in the fastest way, grouped by reason."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for info in workbench.engine.models():
+        if info.slower is not None:
+            told.setdefault((str(info.scorer), info.slower), []).append(info.id)
+    return "".join(
+        f" Scored more slowly ({scorer}): {', '.join(ids)} ({reason})."
+        for (scorer, reason), ids in told.items()
+    )
+
+
 def build_page(
     workbench: Workbench, jobs: Jobs, reason: str, paraphraser: LlmParaphraser | None = None,
     withheld: Sequence[Withheld] = (),
@@ -53,7 +65,8 @@ def build_page(
         gr.Markdown(
             f"Engine: {workbench.engine.name} ({reason}). Models: "
             f"{', '.join([workbench.original, *workbench.aligned])}."
-            + "".join(f" Not on this engine: {left.id} ({left.reason})." for left in withheld),
+            + "".join(f" Not on this engine: {left.id} ({left.reason})." for left in withheld)
+            + slower(workbench),
             elem_id="footer",
         )
         trying.on_load(page)

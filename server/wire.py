@@ -467,6 +467,11 @@ class ModelState(BaseModel):
     """Whether one model can be predicted for."""
 
     id: str
+    scorer: str | None = None
+    """How its options are scored where this process does it: `packed` is the fastest for a
+    decoder-only model, `encoder-decoder` for the others."""
+    scorer_reason: str | None = None
+    """Why it is not the fastest, where it is not."""
     indexed: bool
     calibrated: bool
     reason: str | None = None

@@ -1,6 +1,6 @@
-"""Prompts as token ids, grouped and padded, for one pass through a model.
+"""Groups prompts of similar length within a budget of tokens, and pads them for one pass.
 
-Refuses to know models: ids and embeddings in, batches out.
+Token ids and embeddings in, batches out; does not call a model, see `scorers/`.
 """
 
 from collections.abc import Callable, Iterator, Sequence

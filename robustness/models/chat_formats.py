@@ -1,6 +1,6 @@
-"""The words that a model was trained to see around a prompt.
+"""Prompt formats: what a model was trained to see around a prompt, and what ends an answer.
 
-Refuses to know models: a name, a tokenizer and texts in, texts out.
+A model's name, its tokenizer and texts in, texts and token ids out; does not load models.
 """
 
 import hashlib
@@ -70,6 +70,46 @@ def from_messages(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
     return text
 
 
+_ANSWER = "Xanadu"
+"""Stands for an assistant's text when a template is asked what it puts behind one."""
+
+
+def template_end(tokenizer: Any) -> tuple[int, ...]:
+    """Ids of the tokens that the chat template puts behind an assistant's text; () where nothing.
+
+    They are cut behind the first special one: what follows it (often a line break) separates turns,
+    and a model stops before it. A template without a special token there ends an answer with text.
+    """
+    if not tokenizer.chat_template:
+        return ()
+    messages = [
+        {"role": "user", "content": "Is it red?"}, {"role": "assistant", "content": _ANSWER}
+    ]
+    try:
+        text = str(tokenizer.apply_chat_template(messages, tokenize=False))
+    except (TemplateError, TypeError, ValueError):
+        # It takes no such conversation, so it cannot say.
+        return ()
+    _, found, behind = text.rpartition(_ANSWER)
+    if not found:
+        return ()
+    ids: list[int] = tokenizer(behind, add_special_tokens=False).input_ids
+    special = _special(tokenizer)
+    cut = next((n for n, token in enumerate(ids, 1) if token in special), len(ids))
+    return tuple(ids[:cut])
+
+
+def _special(tokenizer: Any) -> set[int]:
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    return set(tokenizer.all_special_ids) | {n for n, token in added.items() if token.special}
+
+
+def stop_ids(tokenizer: Any) -> tuple[int, ...]:
+    """The special token that ends an assistant's text in the chat template, where there is one."""
+    special = _special(tokenizer)
+    return tuple(token for token in template_end(tokenizer)[-1:] if token in special)
+
+
 def _by_name(model: str) -> str:
     name = re.split(r"[\\/]", model.rstrip("\\/"))[-1].lower()
     return next((chosen for pattern, chosen in _NAMED if pattern.search(name)), NONE)
@@ -80,9 +120,12 @@ class Format:
     """A chosen format."""
 
     name: str
-    """`none`, `alpaca`, `vicuna`, `wizardlm`, or `chat@` and the template's hash: it is part of
-    what identifies a representation."""
+    """`none`, `alpaca`, `vicuna`, `wizardlm`, or `chat@` and the template's hash, and `+` and what
+    ends an answer where that is not the tokenizer's end of text: it is part of what identifies a
+    representation and the scores beside it."""
     tokenizer: Any
+    end: tuple[int, ...]
+    """Ids of the tokens that end an answer, scored with each option."""
 
     def wrap(self, prompt: str) -> str:
         """The prompt as the model was trained to see one."""
@@ -119,11 +162,15 @@ def choose(asked: str, model: str, tokenizer: Any) -> Format:
         raise InputError(
             f"no prompt format {asked!r}; choose one of {', '.join(PromptFormat)}"
         )
+    plain = (tokenizer.eos_token_id,)
     if asked != PromptFormat.AUTO:
-        return Format(str(asked), tokenizer)
+        return Format(str(asked), tokenizer, plain)
     template = tokenizer.chat_template
     if not template:
-        return Format(_by_name(model), tokenizer)
+        return Format(_by_name(model), tokenizer, plain)
     digest = hashlib.sha256(str(template).encode()).hexdigest()[:8]
-    chat = Format(f"chat@{digest}", tokenizer)
-    return Format(NONE, tokenizer) if chat.wrap("Is it red?") == "Is it red?" else chat
+    end = template_end(tokenizer) or plain
+    ending = "" if end == plain else "+" + "".join(tokenizer.convert_ids_to_tokens(list(end)))
+    chat = Format(f"chat@{digest}{ending}", tokenizer, end)
+    unchanged = chat.wrap("Is it red?") == "Is it red?"
+    return Format(NONE, tokenizer, plain) if unchanged else chat

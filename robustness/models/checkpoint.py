@@ -1,6 +1,6 @@
-"""A language model with its tokenizer and soft prefixes, loaded and checked.
+"""Loads a language model with its tokenizer, and checks that it can be used.
 
-Refuses to know prompts, batches and options: `transformers_engine.py` reads with it.
+Does not compute with it; see `transformers_engine.py` and `scorers/`.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ from transformers.utils import logging as transformers_logging
 
 from robustness import paths
 from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
+from robustness.models import chat_formats
 from robustness.models.load_options import AUTO, PLAIN, Loading, pick_device, pick_dtype, pinned
 from robustness.storage import files
 
@@ -66,11 +67,13 @@ class Checkpoint:
     """Tokens that fit in one input, virtual ones included."""
     encoder_decoder: bool
     end: int
-    """Id of the end-of-text token."""
+    """Id of the tokenizer's end-of-text token; what ends an answer is the prompt format's `end`."""
     stops: frozenset[int]
     """Ids that end a generation."""
     layers: int
     """Hidden layers, also where they are not loaded."""
+    decoder_start: int
+    """Id that an encoder-decoder model's answer begins behind; no other model has one."""
 
 
 def model_id(model: str | Path) -> str:
@@ -106,13 +109,44 @@ def weights_digest(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+_POSITIONS = (
+    "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length",
+    "max_seq_length", "max_sequence_length", "context_length", "max_context_length",
+    "model_max_length",
+)
+"""What configurations call the tokens that fit a decoder; Bloom has seq_length, MPT max_seq_len."""
+_ENCODER_POSITIONS = ("max_encoder_position_embeddings", "max_source_positions", *_POSITIONS)
+"""The same of an encoder, which reads the prompt; LED has a length for each of its halves."""
+
+
+def _text_config(config: Any) -> Any:
+    """The part of a configuration that describes what reads the prompt."""
+    if config.is_encoder_decoder:
+        return getattr(config, "encoder", None) or config
+    return config.get_text_config(decoder=True)
+
+
 def _context(config: Any, tokenizer: Any) -> int:
-    for name in ("max_position_embeddings", "n_positions"):
-        value = getattr(config, name, None)
-        if isinstance(value, int) and value > 0:
-            return value
+    part = _text_config(config)
+    parts = [part, getattr(part, "text_config", None) or part, config]
+    for name in _ENCODER_POSITIONS if config.is_encoder_decoder else _POSITIONS:
+        for one in parts:
+            value = getattr(one, name, None)
+            if isinstance(value, int) and value > 0:
+                return value
     limit = int(getattr(tokenizer, "model_max_length", 0) or 0)
     return limit if 0 < limit < _UNLIMITED else 512
+
+
+def _decoder_start(config: Any, generation: Any) -> int:
+    """The token that an encoder-decoder model's answer begins behind, as in `generate`."""
+    decoder = getattr(config, "decoder", None)
+    for part in (generation, config, decoder):
+        for name in ("decoder_start_token_id", "bos_token_id"):
+            value = getattr(part, name, None)
+            if isinstance(value, int):
+                return value
+    return 0
 
 
 def _ids(value: int | Iterable[int] | None) -> set[int]:
@@ -239,8 +273,12 @@ def load(
         context=_context(config, tokenizer),
         encoder_decoder=bool(config.is_encoder_decoder),
         end=int(end),
-        stops=frozenset({int(end)} | _ids(loaded.generation_config.eos_token_id)),
-        layers=int(getattr(config, "num_hidden_layers", 0)),
+        stops=frozenset(
+            {int(end)} | _ids(loaded.generation_config.eos_token_id)
+            | set(chat_formats.stop_ids(tokenizer))
+        ),
+        layers=int(getattr(_text_config(config), "num_hidden_layers", 0)),
+        decoder_start=_decoder_start(config, loaded.generation_config),
     )
 
 

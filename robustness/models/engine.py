@@ -26,6 +26,10 @@ class ModelInfo:
     spec: RepresentationSpec
     context: int
     """Tokens that fit, virtual ones included."""
+    scorer: str | None = None
+    """How options are scored where a model of this process does it: see `scorers`."""
+    slower: str | None = None
+    """Why that is not the fastest scorer, in plain words; None: it is, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
-"""What an engine serves: a checkpoint under several model ids, one with each adapter.
+"""The models that an engine serves: a checkpoint under several ids, one with each adapter.
 
-Refuses to compute: it knows names, tokens, lengths and chat templates.
+Turns prompts into token ids in each model's format and checks their length; does not compute with
+a model, see `transformers_engine.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -55,6 +56,11 @@ class Served:
             else:
                 adapter = loader.load(name, folder)
                 self._adapters[served] = self._in_its_format(adapter, folder)
+
+    @property
+    def adapters(self) -> list[Adapter]:
+        """Those that are served."""
+        return [adapter for adapter in self._adapters.values() if adapter is not None]
 
     def withheld(self) -> list[Withheld]:
         """Models that were asked for and that the engine cannot serve."""
@@ -121,7 +127,7 @@ class Served:
         if not ids:
             raise InputError("the prompt is empty; write an instruction")
         scored = [
-            [*tokenizer(option, add_special_tokens=False).input_ids, self.checkpoint.end]
+            [*tokenizer(option, add_special_tokens=False).input_ids, *self._format.end]
             for option in options
         ]
         virtual = 0 if adapter is None else adapter.virtual

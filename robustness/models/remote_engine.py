@@ -58,7 +58,10 @@ class RemoteEngine:
         try:
             self.name = f"remote ({document['name']})"
             self._models = [
-                ModelInfo(id=m["id"], spec=RepresentationSpec(**m["spec"]), context=m["context"])
+                ModelInfo(
+                    id=m["id"], spec=RepresentationSpec(**m["spec"]), context=m["context"],
+                    scorer=m.get("scorer"), slower=m.get("slower"),
+                )
                 for m in document["models"]
             ]
         except (KeyError, TypeError) as error:

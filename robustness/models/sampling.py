@@ -147,7 +147,7 @@ class Decoding:
         model = self._checkpoint.model
         if cache is None:
             self._encoded = model.get_encoder()(inputs_embeds=self._embeds()).last_hidden_state
-        last = self._ids[-1] if self._ids else int(model.config.decoder_start_token_id)
+        last = self._ids[-1] if self._ids else self._checkpoint.decoder_start
         return cached_forward(
             model, cache, encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),
             decoder_input_ids=torch.tensor([[last]], device=self._checkpoint.device),

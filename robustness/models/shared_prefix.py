@@ -1,6 +1,13 @@
-"""Which prompts share a start that is worth computing once.
+"""Groups prompts by first tokens that they share and that are worth computing once.
 
-Refuses to know models: token ids in, groups out.
+Token ids in, groups out; does not compute anything with a model, see `scorers/packed.py`.
+
+Prompts sorted by their tokens form a trie in which each inner node is a range of neighbours with
+`depth` common tokens. Computing that start once saves depth * (n - 1) tokens for its n prompts and
+costs one more pass. Groups may not overlap, so nested ranges compete: nodes are closed from the
+leaves to the root, and each one keeps the better of the groups found inside it and itself with what
+those leave over. That is one pass over the sorted prompts, with a stack that holds the path from
+the root to the current prompt.
 """
 
 from collections.abc import Sequence
@@ -64,8 +71,10 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 def _chosen(ordered: Sequence[Item], overhead: float) -> list[_Group]:
     """Closes the inner nodes of the sorted prompts' trie, children before parents."""
+    # Depths grow from the bottom of the stack to its top; the root has depth 0 and stays.
     nodes = [_Node(0, 0)]
     for right in range(1, len(ordered) + 1):
+        # `depth` tokens are common to the prompts on both sides of `right`; deeper nodes end here.
         inside = right < len(ordered)
         depth = _common(ordered[right - 1].ids, ordered[right].ids) if inside else 0
         fresh = _Node(depth, right - 1)
@@ -73,6 +82,7 @@ def _chosen(ordered: Sequence[Item], overhead: float) -> list[_Group]:
             closed = nodes.pop()
             closed.close(right, overhead)
             fresh.left = closed.left
+            # The parent is the node below on the stack, or one that begins where the child began.
             into = nodes[-1] if nodes[-1].depth >= depth else fresh
             into.groups += closed.groups
         if nodes[-1].depth < depth:

@@ -1,6 +1,6 @@
-"""What can stand in front of every prompt: virtual tokens, or keys and values in every layer.
+"""Soft prompts: virtual tokens as embeddings, or as keys and values in every layer.
 
-Refuses to know models and files.
+Does not read files; see `adapters.py`.
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,15 @@
-"""The engine in this process: transformers models, with soft prompts or LoRA.
+"""Runs transformers models in this process, with their adapters: the default engine.
 
-Refuses to know instructions and tasks: prompts come in, readings and text go out.
+Prompts come in, option log-probabilities, representations and text go out. How options are scored
+is the business of `scorers/`.
 """
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +25,11 @@ from robustness.models.engine import ModelInfo, Withheld
 from robustness.models.load_options import AUTO, Loading
 from robustness.models.model_registry import Served
 from robustness.models.sampling import Decoding
-from robustness.models.scorers import reader_of
+from robustness.models.scorers import scorer_of
 from robustness.models.turns import Turns
 from robustness.types import CompletionChunk, FloatArray, GenerationSettings, Prompt, Reading
+
+_log = logging.getLogger(__name__)
 
 
 class TransformersEngine:
@@ -64,15 +69,20 @@ class TransformersEngine:
         """
         self._checkpoint = checkpoints.load(model, loading=loading, device=device, name=name)
         on_cpu = self._checkpoint.device.type == "cpu"
-        # Made before the adapters, whose weights are none of the model's.
-        self._reader = reader_of(
-            self._checkpoint, layer=layer, share_starts=share_starts,
-            batch_tokens=batch_tokens or (1024 if on_cpu else 16384),
-        )
         self._served = Served(
             self._checkpoint, prefixes, layer=layer, model=str(model), prompt_format=prompt_format
         )
         self._turns = Turns()
+        fronts = [a.front for a in self._served.adapters if a.front is not None]
+        self._chosen = scorer_of(
+            self._checkpoint, layer=layer, share_starts=share_starts, fronts=fronts,
+            batch_tokens=batch_tokens or (1024 if on_cpu else 16384),
+        )
+        if self._chosen.reason is not None:
+            _log.warning(
+                "%s: options are scored by the %s scorer, which is slower (%s)",
+                self._checkpoint.id, self._chosen.scorer.name, self._chosen.reason,
+            )
         self.name = f"transformers on {self._checkpoint.device}"
 
     @property
@@ -82,7 +92,8 @@ class TransformersEngine:
 
     def models(self) -> list[ModelInfo]:
         """The served models, the original first."""
-        return self._served.models()
+        scorer, slower = self._chosen.scorer.name, self._chosen.reason
+        return [replace(m, scorer=scorer, slower=slower) for m in self._served.models()]
 
     def withheld(self) -> list[Withheld]:
         """Adapters that were named and that this model cannot take."""
@@ -162,7 +173,7 @@ class TransformersEngine:
             self._checkpoint.model.to("meta")
 
     def _steps(self, items: Sequence[Item], adapter: Adapter | None) -> Iterator[Read]:
-        steps = self._reader.read(items, None if adapter is None else adapter.front)
+        steps = self._chosen.scorer.read(items, None if adapter is None else adapter.front)
         lora = None if adapter is None else adapter.lora
         while True:
             with self._turns.taken(lora):

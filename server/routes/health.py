@@ -10,21 +10,23 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from robustness.errors import EngineError, RobustnessError
-from robustness.models.engine import Withheld
+from robustness.models.engine import ModelInfo, Withheld
 from robustness.workbench import Workbench
 from server import errors, wire
 from server.jobs import Jobs
 from server.metrics import Metrics
 
 
-def _state(workbench: Workbench, model: str) -> wire.ModelState:
+def _state(workbench: Workbench, model: ModelInfo) -> wire.ModelState:
+    told = wire.ModelState(
+        id=model.id, scorer=model.scorer, scorer_reason=model.slower, indexed=True,
+        calibrated=False,
+    )
     try:
-        calibrated = workbench.calibration(model) is not None
+        calibrated = workbench.calibration(model.id) is not None
     except RobustnessError as error:
-        return wire.ModelState(
-            id=model, indexed=False, calibrated=False, reason=errors.shown(error)
-        )
-    return wire.ModelState(id=model, indexed=True, calibrated=calibrated)
+        return told.model_copy(update={"indexed": False, "reason": errors.shown(error)})
+    return told.model_copy(update={"calibrated": calibrated})
 
 
 def routes(
@@ -65,7 +67,9 @@ def routes(
             return JSONResponse(
                 away.model_dump(), 503, {"Retry-After": str(errors.RETRY_SECONDS)}
             )
-        models = [_state(workbench, m) for m in (workbench.original, *workbench.aligned)]
+        served = {info.id: info for info in engine.models()}
+        shown = (workbench.original, *workbench.aligned)
+        models = [_state(workbench, served[model]) for model in shown]
         return wire.Ready(
             engine=engine.name, reason=reason, models=models, withheld=list(withheld),
             jobs=jobs.problem,

@@ -44,7 +44,7 @@ PROMPTS = [
 
 @pytest.fixture(scope="module", params=["llama", "gpt2"])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random decoder-only models, one read as a matrix and one padded."""
+    """Random decoder-only models, one with rotary positions and one with learned ones."""
     folder = tmp_path_factory.mktemp("adapted") / request.param
     torch.manual_seed(0)
     size = make_tokenizer(folder, encoder_decoder=False)

@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,95 @@ def test_auto_takes_the_chat_template_without_doubling_the_first_token(tokenizer
     made = chat_formats.choose("auto", "vicuna-7b", tokenizer)
     assert made.name.startswith("chat@")
     assert tokenizer(made.wrap("Is it red?")).input_ids == ids("[user]Is it red?[assistant]")
+
+
+TURNS = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}"
+LAST = "{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
+
+
+def with_token(tokenizer: Any, text: str) -> int:
+    """Adds a special token, as the end of a turn in Gemma's vocabulary."""
+    tokenizer.add_special_tokens({"additional_special_tokens": [text]})
+    return int(tokenizer.convert_tokens_to_ids(text))
+
+
+def test_an_answer_ends_as_the_chat_template_ends_one(tokenizer: Any) -> None:
+    end = with_token(tokenizer, "<end_of_turn>")
+    # The line break behind it separates turns, and no answer has one.
+    tokenizer.chat_template = TURNS + "<end_of_turn>\n" + LAST
+    made = chat_formats.choose("auto", "gemma", tokenizer)
+    assert made.end == (end,)
+    assert chat_formats.stop_ids(tokenizer) == (end,)
+    assert made.name.startswith("chat@") and made.name.endswith("+<end_of_turn>")
+
+
+def test_a_template_that_ends_an_answer_as_the_tokenizer_does_keeps_its_name(
+    tokenizer: Any,
+) -> None:
+    tokenizer.chat_template = TURNS + "</s>" + LAST
+    made = chat_formats.choose("auto", "m", tokenizer)
+    assert made.end == (tokenizer.eos_token_id,)
+    assert "+" not in made.name
+
+
+def test_a_template_may_end_an_answer_with_text(tokenizer: Any) -> None:
+    tokenizer.chat_template = TURNS + "]]" + LAST
+    made = chat_formats.choose("auto", "m", tokenizer)
+    assert made.end == tuple(ids("]]")[1:])
+    assert chat_formats.stop_ids(tokenizer) == ()
+    assert made.name.endswith("+]]")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        TURNS + LAST,
+        TURNS + "{% if m['role'] == 'assistant' %}{{ raise_exception('no') }}{% endif %}" + LAST,
+        "{% for m in messages %}[{{ m['content'] | upper }}]{% endfor %}",
+    ],
+)
+def test_a_template_that_says_nothing_leaves_the_tokenizers_end(
+    template: str, tokenizer: Any
+) -> None:
+    tokenizer.chat_template = template
+    assert chat_formats.template_end(tokenizer) == ()
+    assert chat_formats.choose("auto", "m", tokenizer).end == (tokenizer.eos_token_id,)
+
+
+def test_other_formats_end_an_answer_with_the_tokenizers_end(tokenizer: Any) -> None:
+    with_token(tokenizer, "<end_of_turn>")
+    tokenizer.chat_template = TURNS + "<end_of_turn>\n" + LAST
+    for name in EXPECTED:
+        assert chat_formats.choose(name, "m", tokenizer).end == (tokenizer.eos_token_id,)
+
+
+def test_options_are_scored_with_the_templates_end_and_generations_stop_at_it(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    """Whatever `eos_token` says, a model's options end as its template ends an answer."""
+    template = (
+        "{% for m in messages %}<s>{{ m['content'] }}</s>\n{% endfor %}"
+        "{% if add_generation_prompt %}<s>{% endif %}"
+    )
+    engines = {}
+    for eos in ("</s>", "<pad>"):
+        folder = tmp_path / eos.strip("</>") / "chatty"
+        shutil.copytree(tiny_llama, folder)
+        (folder / "chat_template.jinja").write_text(template)
+        settings = json.loads((folder / "tokenizer_config.json").read_text())
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"eos_token": eos}))
+        generation = {"eos_token_id": 0} if eos == "<pad>" else {"eos_token_id": 2}
+        (folder / "generation_config.json").write_text(json.dumps(generation))
+        engines[eos] = TransformersEngine(folder, device="cpu", prompt_format="auto")
+    asked = [
+        Prompt(instruction_id="i", example_id="e", text="Is it red?", options=("yes", "no"))
+    ]
+    right, other = (e.read("chatty", asked)[0] for e in engines.values())
+    np.testing.assert_array_equal(right.option_logprobs, other.option_logprobs)
+    assert {e.checkpoint.end for e in engines.values()} == {0, 2}
+    assert 2 in engines["<pad>"].checkpoint.stops
+    first, second = (e.models()[0].spec for e in engines.values())
+    assert second.prompt_format == f"{first.prompt_format}+</s>"
 
 
 def test_a_chat_template_that_changes_nothing_is_no_format(tokenizer: Any) -> None:

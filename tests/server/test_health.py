@@ -12,7 +12,9 @@ def test_a_ready_server_says_what_answers_and_what_is_calibrated(http) -> None:
     (left,) = ready["withheld"]
     assert left == {"id": "tiny-llama+lora", "reason": "not on this engine"}
     original, aligned = ready["models"]
-    assert original == {"id": "tiny-llama", "indexed": True, "calibrated": True}
+    assert original == {
+        "id": "tiny-llama", "scorer": "packed", "indexed": True, "calibrated": True,
+    }
     assert not aligned["indexed"]
     assert "index" in aligned["reason"]
 

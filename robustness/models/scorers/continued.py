@@ -1,6 +1,10 @@
-"""Decoder-only models of any kind: padded prompts first, then each option behind its prompt.
+"""Scores options of decoder-only models: padded prompts first, then each option behind its prompt.
 
-Refuses to know engines. Slower than `matrix.py`, but asks nothing of positions and masks.
+Prompts (B, T) are padded on the right and computed in one pass, which leaves their keys and values.
+An option's tokens are then computed behind a copy of its prompt's: they stand in slot T and the
+following ones, with padding between prompt and option, so they are given the positions that they
+would have without padding, and a mask that hides the padding. Right for models that take both as
+they are given. Slower than `packed.py`, as the options need a pass of their own.
 """
 
 import inspect
@@ -8,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.cache_utils import DynamicCache
 
 from robustness.models.batching import Batch, Item, Read, embedded, grouped, padded
 from robustness.models.cached_forward import cache_of, cached_forward
@@ -16,8 +20,10 @@ from robustness.models.checkpoint import Checkpoint
 from robustness.models.soft_prompts import Front, KeysValues
 
 
-class ContinuedReader:
-    """Implements `Reader`."""
+class ContinuedScorer:
+    """Implements `Scorer` for decoder-only models."""
+
+    name = "continued"
 
     def __init__(self, checkpoint: Checkpoint, *, layer: int, batch_tokens: int) -> None:
         """Prepares without computing.
@@ -33,7 +39,7 @@ class ContinuedReader:
         self._forward_keys = set(inspect.signature(checkpoint.model.forward).parameters)
 
     def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
-        """Every item once, the longest first: see `Reader.read`."""
+        """Every item once, the longest first: see `Scorer.read`."""
         virtual = 0 if before is None else len(before)
         deep = before if isinstance(before, KeysValues) else None
         lookup = self._checkpoint.model.get_input_embeddings()
@@ -65,17 +71,11 @@ class ContinuedReader:
         cache = cache_of(out)
         logprobs: list[list[float]] = [[] for _ in batch]
         pairs = [(row, option) for row, item in enumerate(batch) for option in item.options]
-        shared = isinstance(cache, DynamicCache) and all(
-            type(layer) is DynamicLayer for layer in cache.layers
-        )
         width = prompts.embeds.shape[1]
         step = max(1, 2 * self._batch_tokens // width)
         for start in range(0, len(pairs), step):
             part = pairs[start : start + step]
-            if shared:
-                sums = self._continue_cached(part, prompts, cache, first)
-            else:
-                sums = self._continue_whole(part, prompts)
+            sums = self._continued(part, prompts, cache, first)
             for (row, _), value in zip(part, sums.tolist(), strict=True):
                 logprobs[row].append(value)
         return Read(batch, logprobs, vectors.float().cpu().numpy())
@@ -88,7 +88,7 @@ class ContinuedReader:
         known = self._known(optional)
         return {"inputs_embeds": prompts.embeds, "attention_mask": prompts.mask} | known
 
-    def _continue_cached(
+    def _continued(
         self,
         pairs: Sequence[tuple[int, list[int]]],
         prompts: Batch,
@@ -116,32 +116,3 @@ class ContinuedReader:
         rest = out.logits.float().log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2)
         summed: torch.Tensor = total + (rest * mask[:, 1:]).sum(dim=1)
         return summed
-
-    def _continue_whole(
-        self, pairs: Sequence[tuple[int, list[int]]], prompts: Batch
-    ) -> torch.Tensor:
-        """The same sums for models whose cache cannot be copied: prompt and option in one row."""
-        lookup = self._checkpoint.model.get_input_embeddings()
-        rows = [
-            torch.cat(
-                [
-                    prompts.embeds[row, : int(prompts.lengths[row])],
-                    lookup(torch.tensor(option, device=self._checkpoint.device)),
-                ]
-            )
-            for row, option in pairs
-        ]
-        embeds = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-        lengths = torch.tensor([len(row) for row in rows], device=embeds.device)
-        mask = (torch.arange(embeds.shape[1], device=embeds.device) < lengths[:, None]).long()
-        out = self._checkpoint.model(
-            inputs_embeds=embeds, attention_mask=mask, use_cache=False,
-            **self._known({"position_ids": (mask.cumsum(-1) - 1).clamp(0)}),
-        )
-        sums = []
-        for number, (row, option) in enumerate(pairs):
-            start = int(prompts.lengths[row]) - 1
-            scores = out.logits[number, start : start + len(option)].float().log_softmax(-1)
-            targets = torch.tensor(option, device=scores.device)
-            sums.append(scores.gather(1, targets[:, None]).sum())
-        return torch.stack(sums)

@@ -1,6 +1,8 @@
-"""Encoder-decoder models: padded prompts through the encoder, options through the decoder.
+"""Scores options of encoder-decoder models: padded prompts, encoded once, and options decoded.
 
-Refuses to know engines. An encoder sees a prompt both ways, so no start can be computed alone.
+The encoder reads a batch of prompts (B, T); each option is a row of the decoder beside the encoded
+prompt, shifted by one behind the decoder's start token. An encoder sees a prompt in both
+directions, so no shared start can be computed apart from the rest.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,8 +15,10 @@ from robustness.models.checkpoint import Checkpoint
 from robustness.models.soft_prompts import Front
 
 
-class EncoderDecoderReader:
-    """Implements `Reader`."""
+class EncoderDecoderScorer:
+    """Implements `Scorer` for encoder-decoder models."""
+
+    name = "encoder-decoder"
 
     def __init__(self, checkpoint: Checkpoint, *, layer: int, batch_tokens: int) -> None:
         """Prepares without computing.
@@ -29,7 +33,7 @@ class EncoderDecoderReader:
         self._batch_tokens = batch_tokens
 
     def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
-        """Every item once, the longest first: see `Reader.read`."""
+        """Every item once, the longest first: see `Scorer.read`."""
         virtual = 0 if before is None else len(before)
         lookup = self._checkpoint.model.get_input_embeddings()
         for batch in grouped(items, virtual, self._batch_tokens):
@@ -40,7 +44,7 @@ class EncoderDecoderReader:
         encoded = model.get_encoder()(
             inputs_embeds=prompts.embeds, attention_mask=prompts.mask
         ).last_hidden_state
-        begin = int(model.config.decoder_start_token_id)
+        begin = self._checkpoint.decoder_start
         first = model(
             encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
             attention_mask=prompts.mask,

@@ -116,7 +116,8 @@ def gather(
             evaluation[task] = marked
     kept, held = groups.hold_out(groups.by_task(paraphrases), recipe.held_out, recipe.seed)
     pool = Pool(
-        tokenizer=checkpoint.tokenizer, end=checkpoint.end,
+        tokenizer=checkpoint.tokenizer,
+        end=(checkpoint.end,) if prompt_format is None else prompt_format.end,
         context=checkpoint.context - recipe.virtual,
         examples=training, observed=groups.by_task(observed), paraphrases=kept, seed=recipe.seed,
         wrap=str if prompt_format is None else prompt_format.wrap,

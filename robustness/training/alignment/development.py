@@ -67,7 +67,7 @@ def draw(
         text = prompts.fill(instruction, example)
         ids = pool.ids(text.text)
         ends = [
-            (*pool.tokenizer(o, add_special_tokens=False)["input_ids"], pool.end)
+            (*pool.tokenizer(o, add_special_tokens=False)["input_ids"], *pool.end)
             for o in text.options
         ]
         if len(ids) + max(map(len, ends)) <= pool.context:

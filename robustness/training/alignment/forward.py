@@ -133,7 +133,7 @@ class Forward:
         embeds = self.model.get_input_embeddings()(ids)
         embeds, mask, _ = prefixes.apply(embeds, mask, prefix)
         answers, _ = self._padded([i.answer for i in instances], width)
-        begin = int(self.model.config.decoder_start_token_id)
+        begin = self.checkpoint.decoder_start
         shifted = torch.cat([answers.new_full((len(answers), 1), begin), answers[:, :-1]], dim=1)
         out = self.model(
             inputs_embeds=embeds, attention_mask=mask, decoder_input_ids=shifted, use_cache=False

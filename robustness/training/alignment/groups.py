@@ -22,7 +22,7 @@ class Instance:
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
-    """The tokens of the label word, then the end of text."""
+    """The tokens of the label word, then those that end an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ def answer_of(instruction: Instruction, example: Example) -> str:
 
 
 def instance_of(
-    tokenizer: Any, end: int, instruction: Instruction, example: Example,
+    tokenizer: Any, end: Sequence[int], instruction: Instruction, example: Example,
     wrap: Callable[[str], str] = str,
 ) -> Instance:
     """A labelled input under an instruction, as token ids.
 
     Args:
         tokenizer: The backbone's tokenizer.
-        end: Id of its end-of-text token.
+        end: Ids of the tokens that end an answer.
         instruction: The instruction.
         example: The labelled input.
         wrap: Wraps a prompt in the chat format of serving; see `chat_formats`.
@@ -66,7 +66,7 @@ def instance_of(
     """
     prompt = tokenizer(wrap(prompts.fill(instruction, example).text))["input_ids"]
     answer = tokenizer(answer_of(instruction, example), add_special_tokens=False)["input_ids"]
-    return Instance(tuple(prompt), (*answer, end))
+    return Instance(tuple(prompt), (*answer, *end))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +74,8 @@ class Pool:
     """The data from which groups are drawn."""
 
     tokenizer: Any
-    end: int
-    """Id of the end-of-text token."""
+    end: tuple[int, ...]
+    """Ids of the tokens that end an answer, as when the model is served."""
     context: int
     """Number of tokens that fit beside the prefix."""
     examples: Mapping[str, Sequence[Example]]

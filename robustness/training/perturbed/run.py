@@ -102,7 +102,7 @@ class Experiment:
 
     def _test(self, cell: Trial, version: Version) -> _Test:
         instruction = cell.under(version)
-        made = instance_of(self.loaded.tokenizer, self.loaded.end, instruction, cell.example)
+        made = instance_of(self.loaded.tokenizer, (self.loaded.end,), instruction, cell.example)
         return _Test(
             made.prompt, answer_of(instruction, cell.example),
             prompts.label_words(instruction, cell.example.options),
@@ -203,7 +203,7 @@ class Experiment:
 
     def _instance(self, pair: Pair, version: Version, seed: int) -> Instance:
         instruction = altered(version, pair.instruction, pair.task, seed=seed)
-        return instance_of(self.loaded.tokenizer, self.loaded.end, instruction, pair.example)
+        return instance_of(self.loaded.tokenizer, (self.loaded.end,), instruction, pair.example)
 
     def _train(self, arm: Arm, on_step: Any) -> list[float]:
         """Fine-tunes all weights; returns the mean loss of each update, in nats per answer."""

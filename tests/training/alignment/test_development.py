@@ -41,7 +41,7 @@ def loaded(tiny_llama: Path) -> Checkpoint:
 @pytest.fixture
 def pool(loaded: Checkpoint) -> Pool:
     return Pool(
-        tokenizer=loaded.tokenizer, end=loaded.end, context=loaded.context, examples={},
+        tokenizer=loaded.tokenizer, end=(loaded.end,), context=loaded.context, examples={},
         observed={}, paraphrases={}, seed=1,
     )
 
@@ -65,7 +65,7 @@ def test_a_cell_has_an_instance_an_option_and_the_gold_among_them(pool: Pool) ->
         assert len({i.prompt for i in cell.instances}) == 1
         words = [pool.tokenizer.decode(i.answer[:-1]) for i in cell.instances]
         assert words == (["yes", "no", "true"] if "Is it" in prompt(pool, cell) else [*OPTIONS])
-        assert all(i.answer[-1] == pool.end for i in cell.instances)
+        assert all(i.answer[-1:] == pool.end for i in cell.instances)
         (example,) = (e for text, e in known.items() if text in prompt(pool, cell))
         assert OPTIONS[cell.gold] == example.answer
 

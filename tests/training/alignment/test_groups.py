@@ -33,7 +33,7 @@ LETTERS = replace(made("Choose.\n{options}\n{text}"), option_format="letters_dot
 @pytest.fixture
 def pool(tiny_llama: Path) -> Pool:
     return Pool(
-        tokenizer=AutoTokenizer.from_pretrained(tiny_llama), end=2, context=200,
+        tokenizer=AutoTokenizer.from_pretrained(tiny_llama), end=(2,), context=200,
         examples={"topic": INPUTS}, observed={"topic": [PLAIN]}, paraphrases={"topic": [AGAIN]},
         seed=3,
     )

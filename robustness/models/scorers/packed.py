@@ -1,16 +1,35 @@
-"""Decoder-only models, a matrix of prompts at a time: the shared start once, options in one pass.
+"""Scores all options of a prompt in one pass, and computes a start that prompts share once.
 
-Refuses to know engines. A row is [own tokens | option 1 | option 2 ...] behind the start's keys
-and values; a mask keeps the options from seeing each other, so that each is read as if alone.
+Prompts that share their first tokens (an instruction on many inputs, or a soft prefix) are one
+group. Its start is computed once, batch size 1, and leaves keys and values (1, H, front, d) in each
+layer; every prompt of the group then stands behind them as one row of a batch:
+
+    keys and values of the start | padding | own tokens | option 1 | option 2 | padding
+            front columns                 own columns
+
+Rows are filled on the left up to the last own token, so that this token, which predicts each
+option's first one and whose hidden state is the representation, stands in the same column in every
+row: one slice gives both for the whole batch.
+
+Why the values are those of plain forward calls, one option at a time: in a decoder whose attention
+reaches back over everything, a token's hidden state depends on the tokens that it sees and on its
+position, and on nothing else. So
+- the start's keys and values are the same whatever follows, and can be reused;
+- own tokens and options are told their positions as if there were no padding and no other option
+  (each option begins right behind the prompt);
+- a mask (B, 1, Q, front + Q) lets a token see the start, the prompt's own tokens and its own option
+  up to itself, neither padding nor other options.
+An option's last token is predicted and never read, so an option of one token adds no column.
+
+Does not decide whether a model may be scored so; see `conditions.py` and `self_check.py`.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.cache_utils import DynamicCache
 
 from robustness.models.batching import Item, Read, grouped
 from robustness.models.cached_forward import cache_of, cached_forward
@@ -28,38 +47,17 @@ _OPTION_TOKENS = 256
 """Option tokens in a row; a longer list of options is read in parts that share the prompt."""
 _LOGITS_WEIGHT = 4
 """What a position with logits weighs in the budget: its scores are as wide as the vocabulary."""
-_NEEDED = {"inputs_embeds", "attention_mask", "position_ids", "logits_to_keep"}
 
 
-def fits(checkpoint: Checkpoint) -> bool:
-    """Whether the model takes positions and a mask as they are given.
-
-    So it is where positions are rotary, every layer attends to everything before it, and the
-    attention takes a mask. Rotations that change with the length of the input are left out: a
-    start computed alone would not be the same as in a long prompt.
-    """
-    config = checkpoint.model.config
-    arguments = set(inspect.signature(checkpoint.model.forward).parameters)
-    if checkpoint.encoder_decoder or not arguments >= _NEEDED:
-        return False
-    rotary = str(getattr(config, "rope_parameters", None) or "")
-    return (
-        bool(rotary)
-        and not any(word in rotary for word in ("longrope", "dynamic"))
-        and not getattr(config, "alibi", False)
-        and config._attn_implementation in ("sdpa", "eager")
-        and all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
-    )
-
-
-def pass_tokens(checkpoint: Checkpoint) -> float:
+def cost_of_a_pass(checkpoint: Checkpoint) -> float:
     """Tokens that one more pass through the model costs as much as."""
     if checkpoint.device.type != "cpu":
         return _PASS_TOKENS_ELSEWHERE
     model = checkpoint.model
     words = model.get_input_embeddings().weight.numel()
-    weights = int(model.num_parameters() - words) / int(model.config.num_hidden_layers)
-    return _PASS_TOKENS + _PASS_LAYER_WEIGHTS / weights
+    # Matrices of LoRA adapters may lie beside the model's own.
+    own = sum(p.numel() for name, p in model.named_parameters() if ".lora_" not in name)
+    return _PASS_TOKENS + _PASS_LAYER_WEIGHTS * max(1, checkpoint.layers) / int(own - words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,10 @@ class Rows:
         """(B, 1, Q, front + Q), added to attention scores: 0 where a token sees, else very low."""
         batch, width = self.segments.shape
         seen, seeing = self.segments[:, None, :], self.segments[:, :, None]
+        # (B, Q, Q). Padding has segment -1: others do not see it, and it sees itself, since a row
+        # of scores that are all very low would be a uniform average, or not a number.
         visible = ((seen == 0) | (seen == seeing)).tril()
+        # The first `front` columns stay 0: every token sees the whole start.
         added = torch.zeros((batch, width, front + width), dtype=dtype, device=self.ids.device)
         added[:, :, front:].masked_fill_(~visible, torch.finfo(dtype).min)
         return added[:, None]
@@ -95,6 +96,7 @@ def lay_out(items: Sequence[Item], start: int, front: int, device: torch.device)
         device: Where the rows go.
     """
     own = max(len(item.ids) for item in items) - start
+    # A row: token ids, positions, segments; (3, columns).
     rows: list[list[list[int]]] = []
     for item in items:
         mine = item.ids[start:]
@@ -104,6 +106,7 @@ def lay_out(items: Sequence[Item], start: int, front: int, device: torch.device)
         segments = [-1] * gap + [0] * len(mine)
         for number, option in enumerate(item.options, 1):
             inner = len(option) - 1  # The last token is predicted, never read.
+            # Every option's positions go on from the prompt's end, not from the option before it.
             ids += option[:inner]
             positions += range(front + len(mine), front + len(mine) + inner)
             segments += [number] * inner
@@ -124,6 +127,9 @@ def option_sums(items: Sequence[Item], logits: torch.Tensor) -> list[list[float]
         items: B prompts.
         logits: (B, 1 + P, V): after the prompt's last token, and after each packed option token.
     """
+    # One entry for each option token of the batch: where its logits are, which token it is, and
+    # which option it belongs to. Column 0 predicts the first token of every option of a row; the
+    # K - 1 packed tokens of an option predict the K - 1 others, in order.
     rows, columns, tokens, owners = [], [], [], []
     owner = 0
     for row, item in enumerate(items):
@@ -166,28 +172,33 @@ def _width(start: int, front: int) -> Callable[[Item], int]:
     return width
 
 
-class MatrixReader:
-    """Implements `Reader`."""
+class PackedScorer:
+    """Implements `Scorer` for decoder-only models."""
+
+    name = "packed"
 
     def __init__(
-        self, checkpoint: Checkpoint, *, layer: int, batch_tokens: int, share: bool = True
+        self, checkpoint: Checkpoint, *, layer: int, batch_tokens: int, share: bool = True,
+        pass_tokens: float | None = None,
     ) -> None:
         """Prepares without computing.
 
         Args:
-            checkpoint: A model that `fits`.
+            checkpoint: A decoder-only model.
             layer: Index into `hidden_states`.
             batch_tokens: Tokens that are computed together, those of the start counted a row.
             share: Whether common starts of texts are looked for; a soft prefix always is one.
+            pass_tokens: Tokens that a start must save to be computed apart; None: what one more
+                pass through this model costs.
         """
         self._checkpoint = checkpoint
         self._layer = layer
         self._batch_tokens = batch_tokens
         self._share = share
-        self._pass_tokens = pass_tokens(checkpoint)
+        self._pass_tokens = cost_of_a_pass(checkpoint) if pass_tokens is None else pass_tokens
 
     def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
-        """Every item once, group by group: see `Reader.read`."""
+        """Every item once, group by group: see `Scorer.read`."""
         parts = [part for item in items for part in in_parts(item)]
         virtual = 0 if before is None else len(before)
         # Keys and values are there already; embeddings are computed again with each start.
@@ -201,7 +212,11 @@ class MatrixReader:
                 yield self._read(batch, group.start, front, cache)
 
     def _start(self, group: Shared, before: Front | None) -> DynamicCache:
-        """Keys and values (1, H, front, d) of every layer for the virtual tokens and the start."""
+        """Keys and values (1, H, front, d) of every layer for the virtual tokens and the start.
+
+        A deep prefix has them already and stands in front of the start's; an input prefix is
+        embeddings, computed together with the start's.
+        """
         model = self._checkpoint.model
         deep = before.cache(1) if isinstance(before, KeysValues) else None
         if deep is not None and not group.start:
@@ -223,6 +238,9 @@ class MatrixReader:
         model = self._checkpoint.model
         rows = lay_out(batch, start, front, self._checkpoint.device)
         embeds = model.get_input_embeddings()(rows.ids)
+        # From the last own token on: nothing before it predicts an option's token. Indices rather
+        # than a number, since a slice of a batch makes the output layer slow.
+        kept = torch.arange(rows.own - 1, rows.ids.shape[1], device=embeds.device)
         out = cached_forward(
             model,
             None if cache is None else repeated(cache, len(batch)),
@@ -230,8 +248,7 @@ class MatrixReader:
             attention_mask=rows.mask(front, embeds.dtype),
             position_ids=rows.positions,
             use_cache=cache is not None,
-            # Indices rather than a number: a slice of a batch makes the output layer slow.
-            logits_to_keep=torch.arange(rows.own - 1, rows.ids.shape[1], device=embeds.device),
+            logits_to_keep=kept,
             output_hidden_states=True,
         )
         vectors = out.hidden_states[self._layer][:, rows.own - 1]
@@ -239,6 +256,10 @@ class MatrixReader:
 
 
 def repeated(cache: DynamicCache, rows: int) -> DynamicCache:
-    """A cache of the same keys and values for each of `rows` rows; nothing is copied yet."""
+    """A cache of the same keys and values for each of `rows` rows; nothing is copied yet.
+
+    The batch dimension is expanded with stride 0. A layer appends its own keys and values to it by
+    making a new tensor, so the start's are never written to and serve the next batch.
+    """
     keys, values = zip(*((layer.keys, layer.values) for layer in cache.layers), strict=True)
     return as_cache(keys, values, rows)

@@ -16,15 +16,13 @@ from transformers import (
 
 from robustness.models.batching import Item
 from robustness.models.checkpoint import load
-from robustness.models.scorers import matrix, reader_of
-from robustness.models.scorers.continued import ContinuedReader
-from robustness.models.scorers.matrix import MatrixReader
+from robustness.models.scorers import packed
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.types import Prompt
 from tests.conftest import make_tokenizer
 from tests.models.test_transformers_engine import alone, make_prefix
 
-REAL_PASS_TOKENS = matrix.pass_tokens
+REAL_COST = packed.cost_of_a_pass
 RULE = "Read the story and say where the person is; answer with one of the options. Story: "
 STORIES = ["Anna is in the kitchen.", "Ben gave Anna a lamp. " * 9, "x", "", "The lamp is red."]
 OPTIONS = ("the kitchen", "A", "in the house")
@@ -71,13 +69,13 @@ def save(family: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save("llama", tmp_path_factory.mktemp("matrix") / "llama")
+    return save("llama", tmp_path_factory.mktemp("packed") / "llama")
 
 
 @pytest.fixture(autouse=True)
 def cheap_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else so small a model would share next to nothing."""
-    monkeypatch.setattr(matrix, "pass_tokens", lambda checkpoint: 8.0)
+    monkeypatch.setattr(packed, "cost_of_a_pass", lambda checkpoint: 8.0)
 
 
 @pytest.mark.parametrize("prefixed", [False, True])
@@ -139,18 +137,6 @@ def test_every_family_reads_as_one_row_without_padding(
         np.testing.assert_allclose(reading.representation, vector, rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize(
-    ("family", "kind"),
-    [("llama", MatrixReader), ("gpt2", ContinuedReader), ("mistral", ContinuedReader)],
-)
-def test_only_models_that_take_positions_and_masks_as_given_are_read_as_matrices(
-    family: str, kind: type, tmp_path: Path
-) -> None:
-    checkpoint = load(save(family, tmp_path / family), device="cpu")
-    made = reader_of(checkpoint, layer=-2, batch_tokens=64, share_starts=True)
-    assert type(made) is kind
-
-
 def test_a_shared_start_is_computed_once(llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = TransformersEngine(llama, device="cpu", batch_tokens=200)
     tokens, forward = 0, engine.checkpoint.model.forward
@@ -181,8 +167,8 @@ def test_more_options_than_fit_a_row_are_read_in_parts(
     ]
     engine = TransformersEngine(llama, device="cpu")
     whole = engine.read("llama", asked)
-    monkeypatch.setattr(matrix, "_OPTION_TOKENS", 20)
-    assert len(list(matrix.in_parts(Item(0, [1], [[3, 4, 5]] * 30)))) == 3
+    monkeypatch.setattr(packed, "_OPTION_TOKENS", 20)
+    assert len(list(packed.in_parts(Item(0, [1], [[3, 4, 5]] * 30)))) == 3
     for one, other in zip(whole, engine.read("llama", asked), strict=True):
         np.testing.assert_allclose(
             one.option_logprobs, other.option_logprobs, rtol=0, atol=1e-5
@@ -190,5 +176,5 @@ def test_more_options_than_fit_a_row_are_read_in_parts(
 
 
 def test_a_pass_weighs_more_on_a_thin_model(llama: Path, backbone: Path) -> None:
-    thin, wider = (REAL_PASS_TOKENS(load(m, device="cpu")) for m in (llama, backbone))
+    thin, wider = (REAL_COST(load(m, device="cpu")) for m in (llama, backbone))
     assert thin > wider > 20

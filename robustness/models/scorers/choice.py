@@ -1,0 +1,81 @@
+"""Chooses the scorer of a model: the fastest whose values are those of plain forward calls."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from robustness.models.checkpoint import Checkpoint
+from robustness.models.scorers import conditions
+from robustness.models.scorers.continued import ContinuedScorer
+from robustness.models.scorers.encoder_decoder import EncoderDecoderScorer
+from robustness.models.scorers.packed import PackedScorer
+from robustness.models.scorers.padded import PaddedScorer
+from robustness.models.scorers.scorer import Scorer
+from robustness.models.scorers.self_check import SelfCheck
+from robustness.models.scorers.unpadded import UnpaddedScorer
+from robustness.models.soft_prompts import Front
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A model's scorer."""
+
+    scorer: Scorer
+    reason: str | None
+    """Why it is not the fastest there is for models of its family, in plain words; None: it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """A scorer that a model may get."""
+
+    scorer: Scorer
+    tried: Scorer
+    """The same as it is compared: it shares starts however short."""
+    obstacle: Callable[[Checkpoint], str | None]
+    """What stands against it that a few tokens cannot show."""
+
+
+def _candidates(
+    checkpoint: Checkpoint, layer: int, batch_tokens: int, share_starts: bool
+) -> Iterator[_Candidate]:
+    """From the fastest on; each is made when it is asked for."""
+    if checkpoint.encoder_decoder:
+        batches = EncoderDecoderScorer(checkpoint, layer=layer, batch_tokens=batch_tokens)
+        yield _Candidate(scorer=batches, tried=batches, obstacle=conditions.capacity)
+        return
+
+    def packed(pass_tokens: float | None) -> PackedScorer:
+        return PackedScorer(
+            checkpoint, layer=layer, batch_tokens=batch_tokens, pass_tokens=pass_tokens,
+            share=share_starts,
+        )
+
+    yield _Candidate(scorer=packed(None), tried=packed(0.0), obstacle=conditions.apart)
+    continued = ContinuedScorer(checkpoint, layer=layer, batch_tokens=batch_tokens)
+    yield _Candidate(scorer=continued, tried=continued, obstacle=conditions.apart)
+    rows = PaddedScorer(checkpoint, layer=layer, batch_tokens=batch_tokens)
+    yield _Candidate(scorer=rows, tried=rows, obstacle=conditions.capacity)
+
+
+def scorer_of(
+    checkpoint: Checkpoint, *, layer: int, batch_tokens: int, share_starts: bool = True,
+    fronts: Sequence[Front] = (),
+) -> Chosen:
+    """The fastest scorer that gives the model's own values, tried on a few tokens.
+
+    Args:
+        checkpoint: The model.
+        layer: Index into the hidden states that representations are taken from.
+        batch_tokens: Tokens that are computed together.
+        share_starts: Whether the common start of prompts is computed once, where that can be.
+        fronts: What the adapters that are served put in front of prompts.
+    """
+    plain = UnpaddedScorer(checkpoint, layer=layer)
+    check = SelfCheck(checkpoint, plain, fronts)
+    against: list[str] = []
+    for candidate in _candidates(checkpoint, layer, batch_tokens, share_starts):
+        fault = candidate.obstacle(checkpoint) or check.fault(candidate.tried)
+        if fault is None:
+            return Chosen(scorer=candidate.scorer, reason="; ".join(against) or None)
+        against.append(f"not {candidate.scorer.name}: {fault}")
+    return Chosen(scorer=plain, reason="; ".join(against))
