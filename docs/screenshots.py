@@ -43,8 +43,10 @@ def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
 
 def the_try_tab(page: Page) -> None:
     """An instruction, its prediction and both models' answers."""
-    page.locator("#instruction textarea").first.fill(INSTRUCTION)
-    page.wait_for_timeout(3000)
+    field = page.locator("#instruction textarea").first
+    field.fill("")
+    field.press_sequentially(INSTRUCTION)  # Typed key by key, as the page expects.
+    page.wait_for_timeout(5000)
     page.click("#run")
     page.locator("#bars-original", has_text="%").wait_for()
     page.wait_for_timeout(1000)
