@@ -25,7 +25,6 @@ from robustness.cli.options import (
 from robustness.data import tasks, user_instruction
 from robustness.errors import InputError
 from robustness.paraphrasing import entailment, llm_paraphraser, pipeline
-from robustness.paraphrasing.chat_endpoint import Endpoint
 from robustness.paraphrasing.entailment import Entailment
 from robustness.paraphrasing.rule_based import PER_INSTRUCTION
 from robustness.paraphrasing.token_cost import Prices
@@ -101,7 +100,7 @@ def paraphrase(
     )
     if paraphraser_url is not None:
         kept = Journal(cache or out.with_suffix(".replies.jsonl"), resume=True)
-        endpoint = Endpoint(
+        endpoint = llm_paraphraser.connect(
             url=paraphraser_url, model=paraphraser_model, key=paraphraser_key,
             temperature=temperature, journal=kept,
         )

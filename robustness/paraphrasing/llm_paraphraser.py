@@ -4,14 +4,19 @@ The user names address and model; nothing but the instruction is sent. The promp
 of [S1].
 """
 
+import importlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from robustness.data.instructions import PARAPHRASES
 from robustness.paraphrasing.candidate_filter import CandidateFilter
-from robustness.paraphrasing.chat_endpoint import Endpoint
+from robustness.storage.result_cache import Journal
 from robustness.types import Instruction
+
+if TYPE_CHECKING:
+    from robustness.paraphrasing.chat_endpoint import Endpoint
 
 PROMPTS = (
     "Reword the instruction below. Keep its meaning.",
@@ -67,13 +72,29 @@ class LlmParaphraser:
             InputError: The address is malformed, or no model is named.
             EngineError: The server does not answer, refuses, or answers in another format.
         """
-        endpoint = Endpoint(
+        endpoint = connect(
             url=self.url, model=self.model, key=self.key, temperature=self.temperature,
             attempts=_PATIENCE,
         )
         made = proposals(endpoint, instruction, candidates=1, count=count)
         passed = CandidateFilter([instruction]).through(instruction, made, options=options)
         return [p.text for p in passed]
+
+
+def connect(
+    *, url: str, model: str, key: str, temperature: float, journal: Journal | None = None,
+    attempts: int = 6,
+) -> "Endpoint":
+    """An endpoint: see `chat_endpoint.Endpoint`.
+
+    The module is loaded only now: the `openai` package takes longer to import than most commands
+    take to run.
+    """
+    module = importlib.import_module("robustness.paraphrasing.chat_endpoint")
+    made: Endpoint = module.Endpoint(
+        url=url, model=model, key=key, temperature=temperature, journal=journal, attempts=attempts
+    )
+    return made
 
 
 def requests(
@@ -95,7 +116,7 @@ def requests(
 
 
 def proposals(
-    endpoint: Endpoint, source: Instruction, *, candidates: int = CANDIDATES, count: int = 1
+    endpoint: "Endpoint", source: Instruction, *, candidates: int = CANDIDATES, count: int = 1
 ) -> Iterator[Instruction]:
     """Candidate paraphrases of an instruction, not yet filtered; requests are sent as needed.
 

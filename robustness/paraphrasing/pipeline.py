@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from robustness import __version__
 from robustness.data import instructions
@@ -15,10 +16,12 @@ from robustness.data.instructions import UNOBSERVED_DEVELOPMENT, UNOBSERVED_TEST
 from robustness.errors import InputError
 from robustness.paraphrasing import llm_paraphraser, rule_based
 from robustness.paraphrasing.candidate_filter import CandidateFilter, Entails, Ground, Refusal
-from robustness.paraphrasing.chat_endpoint import Endpoint
 from robustness.paraphrasing.token_cost import Bill, Prices, bill
 from robustness.storage import files
 from robustness.types import Instruction
+
+if TYPE_CHECKING:
+    from robustness.paraphrasing.chat_endpoint import Endpoint
 
 SCHEMA = 1
 
@@ -47,7 +50,7 @@ class RuleBased:
 class ModelBased:
     """Paraphrases made by a chat model behind an address."""
 
-    endpoint: Endpoint
+    endpoint: "Endpoint"
     candidates: int = llm_paraphraser.CANDIDATES
     """Replies to each prompt."""
     most: int | None = None

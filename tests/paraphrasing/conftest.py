@@ -20,15 +20,18 @@ class Stub(BaseHTTPRequestHandler):
     statuses: list[int] = []  # noqa: RUF012
     status = 200
     retry_after = ""
+    location = ""
     usage: dict[str, int] | None = None
     url = ""
     asked: list[dict] = []  # noqa: RUF012
     keys: list[str | None] = []  # noqa: RUF012
+    headers_sent: list[dict[str, str]] = []  # noqa: RUF012
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.asked.append(body)
         self.keys.append(self.headers["Authorization"])
+        self.headers_sent.append(dict(self.headers))
         reply = type(self).__dict__.get("reply", "")
         if callable(reply):
             reply = reply(body["messages"][0]["content"], len(self.asked))
@@ -39,6 +42,8 @@ class Stub(BaseHTTPRequestHandler):
         self.send_response(self.statuses.pop(0) if self.statuses else self.status)
         if self.retry_after:
             self.send_header("Retry-After", self.retry_after)
+        if self.location:
+            self.send_header("Location", self.location)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
@@ -48,7 +53,8 @@ class Stub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def stub() -> Iterator[type[Stub]]:
-    handler = type("Handler", (Stub,), {"asked": [], "keys": [], "statuses": []})
+    lists: dict[str, list] = {n: [] for n in ("asked", "keys", "statuses", "headers_sent")}
+    handler = type("Handler", (Stub,), lists)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     handler.url = f"http://127.0.0.1:{server.server_port}/v1"
