@@ -91,6 +91,7 @@ pipeline.write(
 """
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     collection = tmp_path / "unseen.jsonl"
     instructions.write_collection(collection, UNSEEN)

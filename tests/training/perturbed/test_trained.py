@@ -24,6 +24,8 @@ from robustness.training.perturbed.run import Experiment, Finished, rouge
 from robustness.training.perturbed.values import START, Answer, Arm, Form, Setting, Version
 from robustness.types import Instruction, TaskType
 
+pytestmark = pytest.mark.slow
+
 CPU = Loading(device="cpu")
 SMALL = perturbed.Recipe(instances=(2, 4), seeds=1, limit=4, epochs=1, batch=4)
 
