@@ -1,1 +1,1 @@
-"""Loads a language model and reads it: option log-probabilities, representations, text."""
+"""Loads and runs language models: option log-probabilities, representations, generated text."""

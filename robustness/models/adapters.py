@@ -1,7 +1,7 @@
-"""Adapters in PEFT's format, read and checked: input prefixes, deep prefixes, LoRA.
+"""Loads adapters in PEFT's format: input prefixes (soft prompts), deep prefixes, and LoRA.
 
-Each engine says itself which kinds it can serve. PEFT loads LoRA (see `peft_lora.py`); soft prompts
-are read here, as they are put in front of prompts by this project's own batching.
+Prefixes are read here, because this project's own batching puts them in front of prompts. PEFT
+itself loads LoRA; see `peft_lora`.
 """
 
 import importlib
@@ -26,17 +26,17 @@ from robustness.storage import files
 _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
 _OWN_LAYOUT = ("bloom", "gpt_bigcode")
-"""Families whose keys and values PEFT lays out in a way of their own."""
+"""Model families for which PEFT arranges keys and values differently."""
 _TRAIN = "train it again with: python -m robustness align"
 
 
 class Kind(StrEnum):
-    """What an adapter does to a model."""
+    """The kinds of adapters, by what they add to a model."""
 
     INPUT = "input prefix"
-    """Virtual tokens in front of the embeddings."""
+    """Virtual tokens in front of the input embeddings (prompt tuning, P-tuning)."""
     DEEP = "deep prefix"
-    """Keys and values in front of every layer's."""
+    """Keys and values in front of those of every layer (prefix tuning)."""
     LORA = "LoRA"
     """Low-rank matrices beside the linear layers."""
 
@@ -49,31 +49,31 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Adapter:
-    """What is put on a backbone, on its device."""
+    """A loaded adapter, on the device of its backbone."""
 
     name: str
     kind: Kind
     digest: str
     """First 16 hexadecimal digits of the SHA-256 of the weights."""
     prompt_format: str | None
-    """What stood around the prompts that it was trained on; None: nobody wrote it down."""
+    """Chat format of the prompts that it was trained on; None: not recorded."""
     front: Front | None = None
-    """What stands in front of a prompt; None for LoRA."""
+    """The prefix in front of a prompt; None for LoRA."""
     lora: Switch | None = None
-    """Switches LoRA on and off in the model; None for the others."""
+    """Switches LoRA on and off in the model; None for prefixes."""
 
     @property
     def virtual(self) -> int:
-        """Positions that it takes in front of a prompt."""
+        """Number of positions that it takes in front of a prompt; 0 for LoRA."""
         return 0 if self.front is None else len(self.front)
 
 
 def kind_of(folder: Path) -> Kind:
-    """What kind of adapter a folder holds.
+    """The kind of the adapter in a folder.
 
     Raises:
-        NotFoundError, CorruptFileError: It has no configuration that can be read.
-        MismatchError: Another kind than these.
+        NotFoundError, CorruptFileError: The folder has no readable configuration.
+        MismatchError: The adapter is of a kind that is not supported.
     """
     found = files.read_json(folder / _CONFIG).get("peft_type", "P_TUNING")
     if found not in _KINDS:
@@ -84,9 +84,9 @@ def kind_of(folder: Path) -> Kind:
 
 
 def shipped(model: str | Path) -> dict[str, Path]:
-    """Name -> folder of the adapters that ship for a model; none for any but the embedded one.
+    """Name -> folder of the adapters that ship for a model; empty except for the embedded backbone.
 
-    Input prefixes come first, as every engine can serve them: the first is the default.
+    Input prefixes come first, since every engine can serve them; the first is the default.
     """
     if checkpoints.model_id(model) != paths.BACKBONE_ID:
         return {}
@@ -96,7 +96,7 @@ def shipped(model: str | Path) -> dict[str, Path]:
 
 
 def obstacle(kind: Kind, checkpoint: Checkpoint) -> str | None:
-    """Why a model in this process cannot take an adapter of a kind; None: it can."""
+    """Why a transformers model cannot have an adapter of a kind; None where it can."""
     if kind is not Kind.DEEP:
         return None
     if checkpoint.encoder_decoder:
@@ -112,25 +112,25 @@ class Loader:
     """Loads adapters for one model."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        """Loads none yet.
+        """Loads no adapter yet.
 
         Args:
-            checkpoint: The backbone that they belong to; LoRA adapters change its layers in place.
+            checkpoint: The backbone of the adapters; LoRA changes its layers in place.
         """
         self._checkpoint = checkpoint
         self._lora: Any = None
 
     def load(self, name: str, folder: Path) -> Adapter:
-        """Reads an adapter of any kind; PEFT is imported with the first LoRA adapter.
+        """Loads an adapter of any kind; PEFT is imported with the first LoRA adapter.
 
         Args:
-            name: What it is called in the model id.
-            folder: Holds `adapter_config.json` and `adapter_model.safetensors`.
+            name: Its name in the model id.
+            folder: Folder with `adapter_config.json` and `adapter_model.safetensors`.
 
         Raises:
             NotFoundError: A file is missing.
-            CorruptFileError: A file cannot be read, or holds values that are not numbers.
-            MismatchError: It is of another kind or shape than the model takes.
+            CorruptFileError: A file is malformed, or holds values that are not finite.
+            MismatchError: The adapter's kind or shape does not fit the model.
         """
         kind, checkpoint = kind_of(folder), self._checkpoint
         if kind is Kind.INPUT:
@@ -169,7 +169,7 @@ def _tensors(weights: Path) -> dict[str, torch.Tensor]:
 
 
 def key_shape(config: Any) -> tuple[int, int, int]:
-    """Layers, heads of keys and values, and the width of one, in a decoder-only model."""
+    """(layers, key-value heads, dimension of a head) of a decoder-only model's configuration."""
     heads = int(config.num_attention_heads)
     width = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
     shared = getattr(config, "num_key_value_heads", None)

@@ -1,7 +1,7 @@
-"""Calls a model with a key-value cache and takes the cache out of what it returns.
+"""Calls a model with a KV cache, and gets the cache from its output.
 
-transformers 5.24 renamed the argument and the field `past_key_values` to `cache`; this is the one
-place that knows both names.
+transformers 5.24 renamed the argument and the field `past_key_values` to `cache`; only this module
+handles both names.
 """
 
 import inspect
@@ -11,21 +11,21 @@ _NEW, _OLD = "cache", "past_key_values"
 
 
 def cached_forward(model: Any, cache: Any, **arguments: Any) -> Any:
-    """One forward call behind a cache.
+    """One forward call that continues from a KV cache.
 
     Args:
         model: A transformers model.
-        cache: Keys and values of what stands in front, in transformers' form; None: nothing does.
-        **arguments: What else the call is given.
+        cache: Cache of the tokens in front, in transformers' form; None: there are none.
+        **arguments: Other arguments of the call.
 
     Returns:
-        The model's output, as transformers gives it.
+        The model's output object.
     """
     name = _NEW if _NEW in inspect.signature(model.forward).parameters else _OLD
     return model(**{name: cache}, **arguments)
 
 
 def cache_of(output: Any) -> Any:
-    """The key-value cache in a model's output; None where the call made none."""
-    # Asked in this order, since a version that knows the new name warns of the old one.
+    """The KV cache in a model's output; None where the call made none."""
+    # In this order, since a version with the new name warns when the old one is used.
     return next((output[name] for name in (_NEW, _OLD) if name in output), None)

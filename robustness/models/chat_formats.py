@@ -1,6 +1,7 @@
-"""Prompt formats: what a model was trained to see around a prompt, and what ends an answer.
+"""Chat formats: the text that a model was trained with around a prompt, and what ends an answer.
 
-A model's name, its tokenizer and texts in, texts and token ids out; does not load models.
+The format is the tokenizer's chat template, or one of the formats of models that are older than
+chat templates.
 """
 
 import hashlib
@@ -36,11 +37,11 @@ _NAMED = (
     (re.compile(r"vicuna"), "vicuna"),
     (re.compile(r"alpaca"), "alpaca"),
 )
-"""Names of models that came before chat templates, the first match counts."""
+"""Name patterns of models older than chat templates -> format; the first match counts."""
 
 
 class PromptFormat(StrEnum):
-    """What `--prompt-format` takes."""
+    """Values of the option `--prompt-format`."""
 
     AUTO = "auto"
     NONE = "none"
@@ -50,10 +51,14 @@ class PromptFormat(StrEnum):
 
 
 def from_messages(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
-    """A conversation in the tokenizer's chat template.
+    """The text of a conversation by the tokenizer's chat template.
+
+    Args:
+        tokenizer: The model's tokenizer, with a chat template.
+        messages: Dicts with `role` and `content`.
 
     Raises:
-        InputError: The template refuses the conversation.
+        InputError: The template does not accept the conversation.
     """
     try:
         text = str(
@@ -62,8 +67,10 @@ def from_messages(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
             )
         )
     except TemplateError as error:
-        raise InputError(f"messages: the model's chat template refuses them: {error}") from error
-    # Many templates write the first token that the tokenizer puts there by itself.
+        raise InputError(
+            f"messages: the model's chat template does not accept them: {error}"
+        ) from error
+    # Many templates write the beginning-of-text token, which the tokenizer adds as well.
     first = tokenizer.bos_token
     if first and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]:
         text = text.removeprefix(first)
@@ -117,27 +124,27 @@ def _by_name(model: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A chosen format."""
+    """A chat format of a model."""
 
     name: str
-    """`none`, `alpaca`, `vicuna`, `wizardlm`, or `chat@` and the template's hash, and `+` and what
-    ends an answer where that is not the tokenizer's end of text: it is part of what identifies a
-    representation and the scores beside it."""
+    """`none`, `alpaca`, `vicuna`, `wizardlm`, or `chat@` and the template's hash; then `+` and the
+    token that ends an answer where that is not the tokenizer's end-of-text token. The name is part
+    of the identity of a representation and of the scores stored with it."""
     tokenizer: Any
     end: tuple[int, ...]
     """Ids of the tokens that end an answer, scored with each option."""
 
     def wrap(self, prompt: str) -> str:
-        """The prompt as the model was trained to see one."""
+        """A prompt in the chat format."""
         if self.name in _TEXTS:
             return _TEXTS[self.name].replace("{prompt}", prompt)
         return from_messages(self.tokenizer, [{"role": "user", "content": prompt}])
 
     def conversation(self, messages: Sequence[dict[str, str]]) -> str:
-        """A conversation; without a chat template, the messages' texts, one a line, as one prompt.
+        """A conversation in the chat format; without a template, its texts joined to one prompt.
 
         Raises:
-            InputError: The tokenizer's chat template refuses it.
+            InputError: The tokenizer's chat template does not accept it.
         """
         if self.tokenizer.chat_template and (self.name == NONE or self.name not in _TEXTS):
             return from_messages(self.tokenizer, messages)
@@ -145,15 +152,15 @@ class Format:
 
 
 def choose(asked: str, model: str, tokenizer: Any) -> Format:
-    """The format that is used.
+    """Chooses the chat format of a model.
 
-    `auto` is the tokenizer's chat template, else what the model's name says, else none. A template
-    that leaves a prompt as it is counts as none, so that representations keep their identity.
+    `auto` is the tokenizer's chat template, else the format by the model's name, else none. A
+    template that does not change a prompt counts as none.
 
     Args:
         asked: One of `PromptFormat`.
-        model: Folder or hub name.
-        tokenizer: The model's.
+        model: The model's folder or its name on the hub.
+        tokenizer: The model's tokenizer.
 
     Raises:
         InputError: There is no such format.

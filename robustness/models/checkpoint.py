@@ -1,6 +1,6 @@
-"""Loads a language model with its tokenizer, and checks that it can be used.
+"""Loads a transformers model with its tokenizer, and checks that it can be used.
 
-Does not compute with it; see `transformers_engine.py` and `scorers/`.
+Does not run the model; see `transformers_engine.py` and `scorers/`.
 """
 
 import contextlib
@@ -41,43 +41,43 @@ _UNLIMITED = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoftPrefix:
-    """Virtual tokens that stand in front of the input's embeddings."""
+    """A soft prompt: virtual tokens in front of the input embeddings."""
 
     name: str
     digest: str
     """First 16 hexadecimal digits of the SHA-256 of the adapter's weights."""
     table: torch.Tensor
-    """(n, D), in the model's dtype and on its device."""
+    """(n, D) embeddings, in the model's number type and on its device."""
     prompt_format: str | None
-    """What stood around the prompts that it was trained on; None: nobody wrote it down."""
+    """Chat format of the prompts that it was trained on; None: not recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A loaded model."""
+    """A loaded model with its tokenizer."""
 
     id: str
     revision: str
-    """Hash of the weights (first 16 digits), or the hub's commit."""
+    """Hash of the weights (first 16 digits), or the commit on the hub."""
     model: Any
-    """In transformers' form; only its two ends where `load` was asked for them."""
+    """The transformers model; without its layers where `load` was called with `ends_only`."""
     tokenizer: Any
     device: torch.device
     context: int
-    """Tokens that fit in one input, virtual ones included."""
+    """Number of tokens that fit in one input, including virtual ones."""
     encoder_decoder: bool
     end: int
     """Id of the tokenizer's end-of-text token; what ends an answer is the prompt format's `end`."""
     stops: frozenset[int]
-    """Ids that end a generation."""
+    """Ids of the tokens that end generation."""
     layers: int
-    """Hidden layers, also where they are not loaded."""
+    """Number of hidden layers of the model, also where they are not loaded."""
     decoder_start: int
-    """Id that an encoder-decoder model's answer begins behind; no other model has one."""
+    """Id of the token that an encoder-decoder model's decoder starts from; unused otherwise."""
 
 
 def model_id(model: str | Path) -> str:
-    """The served name: `steadfast-mini` for the embedded backbone, else the folder's or hub's."""
+    """The id of a model: `steadfast-mini` for the embedded backbone, else the end of its name."""
     path = Path(model)
     if path.is_dir():
         resolved = path.resolve()
@@ -86,7 +86,7 @@ def model_id(model: str | Path) -> str:
 
 
 def is_encoder_decoder(model: str | Path, loading: Loading | None = None) -> bool:
-    """Whether a model is of that family; False where its configuration cannot be read."""
+    """Whether a model is an encoder-decoder; False where its configuration cannot be read."""
     options = (loading or PLAIN).options()
     try:
         return bool(AutoConfig.from_pretrained(str(model), **options).is_encoder_decoder)
@@ -95,7 +95,7 @@ def is_encoder_decoder(model: str | Path, loading: Loading | None = None) -> boo
 
 
 def weights_digest(folder: Path) -> str:
-    """SHA-256 over the weight files of a local model, 16 hexadecimal digits.
+    """First 16 hexadecimal digits of the SHA-256 over a model's weight files.
 
     Raises:
         NotFoundError: The folder holds no weights.
@@ -161,7 +161,7 @@ def _first_finite_fault(parameters: Iterable[tuple[str, torch.Tensor]]) -> str |
 
 @contextlib.contextmanager
 def _without_warnings(quiet: bool) -> Iterator[None]:
-    """Keeps transformers from listing each layer that was left out on purpose."""
+    """Silences transformers' warnings about layers that are left out on purpose."""
     before = transformers_logging.get_verbosity()
     if quiet:
         transformers_logging.set_verbosity_error()
@@ -172,7 +172,7 @@ def _without_warnings(quiet: bool) -> Iterator[None]:
 
 
 def _without_layers(config: Any) -> Any:
-    """The same model with nothing between its embedding table and its final norm."""
+    """The configuration without layers between the embedding table and the final norm."""
     bare = copy.deepcopy(config)
     bare.num_hidden_layers = 0
     if getattr(bare, "layer_types", None):
@@ -181,7 +181,7 @@ def _without_layers(config: Any) -> Any:
 
 
 def _weights_allowed(model: str | Path, allow_pickle: bool) -> None:
-    """Raises InputError where a folder has pickled weights alone and they were not asked for."""
+    """Raises InputError where a folder has only pickled weights and they are not allowed."""
     folder = Path(model)
     if allow_pickle or not folder.is_dir() or any(folder.glob(_SAFE)):
         return
@@ -191,11 +191,11 @@ def _weights_allowed(model: str | Path, allow_pickle: bool) -> None:
 
 
 def _refused(model: str | Path, error: Exception) -> Exception:
-    """Why transformers did not load a model, in the family's words."""
+    """The error of this project for an error of transformers while loading a model."""
     if "trust_remote_code" in str(error):
         return InputError(
-            f"the model {model} brings Python code of its own, which would run on this machine; "
-            "read that code, then insist with --trust-remote-code (and --revision, so that it "
+            f"the model {model} needs Python code from its repository, which would run here; "
+            "read that code, then allow it with --trust-remote-code (and --revision, so that it "
             "stays the code you have read)"
         )
     if isinstance(error, OSError) and "use_safetensors" in str(error):
@@ -217,25 +217,25 @@ def load(
     """Loads a decoder-only or encoder-decoder model in evaluation mode.
 
     Args:
-        model: A folder in transformers' format, or a hub name.
-        loading: Revision, device, number type, and what it may run.
-        device: Short for a `loading` that says nothing else.
-        name: The served id; by default `model_id(model)`.
-        ends_only: Loads a decoder-only model's embedding table, final norm and output head alone,
-            for an engine that leaves the layers between them to somebody else.
+        model: A folder in transformers' format, or a name on the hub.
+        loading: Revision, device, number type, and which code may run.
+        device: The device, where `loading` is not given.
+        name: The model's id; by default `model_id(model)`.
+        ends_only: Loads only the embedding table, the final norm and the output head of a
+            decoder-only model, for an engine (vLLM) that runs the layers elsewhere.
 
     Raises:
-        NotFoundError: Neither a folder nor a hub name that can be reached.
-        CorruptFileError: The files cannot be read, or weights are not finite.
-        InputError: The tokenizer has no end-of-text token, an encoder-decoder model has no ends,
-            the device is not there, or the model would run pickled or remote code that was not
-            asked for.
+        NotFoundError: There is no such folder, and no such name on the hub.
+        CorruptFileError: A file is malformed, or weights are not finite.
+        InputError: The tokenizer has no end-of-text token, `ends_only` was given for an
+            encoder-decoder model, there is no such device, or the model needs pickled weights or
+            remote code that is not allowed.
     """
     asked = loading or Loading(device=device)
     where = pick_device(asked.device)
     dtype = pick_dtype(asked.dtype, where)
     transformers_logging.disable_progress_bar()
-    # Otherwise transformers asks a hub's service to convert pickled weights, unasked.
+    # Otherwise transformers asks a service of the hub to convert pickled weights.
     os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "true"
     _weights_allowed(model, asked.allow_pickle)
     try:
@@ -283,23 +283,23 @@ def load(
 
 
 def trained_in(folder: Path) -> str | None:
-    """The prompt format in the record of an alignment; `none` in older records."""
+    """The chat format in the record of an alignment; `none` in older records, None without one."""
     record = folder / "training.json"
     return files.read_json(record).get("prompt_format", "none") if record.is_file() else None
 
 
 def load_prefix(name: str, folder: Path, checkpoint: Checkpoint) -> SoftPrefix:
-    """Reads a prefix in PEFT's adapter format.
+    """Reads a soft prompt in PEFT's adapter format.
 
     Args:
-        name: What it is called in the model id.
-        folder: Holds `adapter_config.json` and `adapter_model.safetensors`.
-        checkpoint: The backbone that it is put in front of.
+        name: Its name in the model id.
+        folder: Folder with `adapter_config.json` and `adapter_model.safetensors`.
+        checkpoint: The backbone that it is for.
 
     Raises:
         NotFoundError: A file is missing.
-        CorruptFileError: A file cannot be read, or holds values that are not numbers.
-        MismatchError: It is no soft prefix, or is one for another width.
+        CorruptFileError: A file is malformed, or holds values that are not finite.
+        MismatchError: The adapter is not a soft prompt, or does not have the model's width.
     """
     config = files.read_json(folder / "adapter_config.json")
     weights = folder / "adapter_model.safetensors"
@@ -323,7 +323,7 @@ def load_prefix(name: str, folder: Path, checkpoint: Checkpoint) -> SoftPrefix:
         )
     if not bool(torch.isfinite(table).all()):
         raise CorruptFileError(f"{weights} holds values that are not numbers")
-    # PEFT stores one table for the encoder and one for the decoder; the second is never trained.
+    # PEFT stores a second table for the decoder of an encoder-decoder, which is never trained.
     rows = int(config.get("num_virtual_tokens") or table.shape[0])
     return SoftPrefix(
         name=name,

@@ -1,7 +1,7 @@
-"""Turns tokens into pieces of text as they are generated: whole characters, up to a stop string.
+"""Detokenizer: turns generated tokens into text, in whole characters and up to a stop string.
 
-Decoding all tokens again after each one would take quadratic time; `DecodeStream` of tokenizers
-decodes the last few, and so does this module for tokenizers without that library's backend.
+Decoding all tokens again after each one would take quadratic time. `DecodeStream` of the tokenizers
+library decodes only the last few; for tokenizers without that library this module does the same.
 """
 
 from typing import Any
@@ -11,11 +11,11 @@ from tokenizers.decoders import DecodeStream
 from robustness.types import CompletionChunk, GenerationSettings, TokenLogprob
 
 _PARTIAL = "\N{REPLACEMENT CHARACTER}"
-"""What the first bytes of a character are decoded to."""
+"""What an incomplete character is decoded to."""
 
 
 def held_back(text: str, stops: tuple[str, ...]) -> int:
-    """Number of final characters that may be the beginning of a stop string."""
+    """Number of characters at the end of a text that may be the beginning of a stop string."""
     longest = 0
     for stop in stops:
         for size in range(min(len(stop) - 1, len(text)), longest, -1):
@@ -33,7 +33,7 @@ def _decoded(tokenizer: Any, ids: list[int]) -> str:
 
 
 class _FastStream:
-    """Text of one token after another, by the tokenizers library."""
+    """Decodes token by token with the tokenizers library."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -51,14 +51,14 @@ class _FastStream:
 
 
 class _SlowStream:
-    """The same by `decode`, over the tokens since the last whole character and those before it."""
+    """Decodes token by token with the tokenizer's `decode`, over the last few tokens."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._window: list[int] = []
         self._known = 0
-        """How many tokens of the window have given their text; they are context, which says whether
-        the next one begins with a space."""
+        """Number of tokens in the window whose text was returned. They stay as context, on which it
+        depends whether the next token begins with a space."""
 
     def step(self, token: int) -> str:
         """What the token adds; nothing yet where it ends inside a character."""
@@ -72,20 +72,20 @@ class _SlowStream:
 
 
 class Transcript:
-    """The text of one generation so far."""
+    """The text of one generation, built token by token."""
 
     def __init__(self, tokenizer: Any, prompt_tokens: int, settings: GenerationSettings) -> None:
-        """Begins with nothing.
+        """Starts with no tokens.
 
         Args:
-            tokenizer: Decodes the tokens.
-            prompt_tokens: Tokens of the prompt's text alone.
-            settings: Its stop strings end the text.
+            tokenizer: The model's tokenizer.
+            prompt_tokens: Number of tokens of the prompt, without virtual ones.
+            settings: The settings, with the stop strings.
         """
         self.ids: list[int] = []
-        """Tokens so far, without the one that ended the generation."""
+        """Ids of the tokens so far, without the one that ended generation."""
         self.stopped = False
-        """Whether a stop string was met; the piece that said so was the last."""
+        """Whether a stop string occurred; the piece before was the last one."""
         self._tokenizer = tokenizer
         backend = getattr(tokenizer, "backend_tokenizer", None)
         self._stream = _SlowStream(tokenizer) if backend is None else _FastStream(backend)
@@ -93,11 +93,11 @@ class Transcript:
         self._stops = tuple(stop for stop in settings.stop if stop)
         self._sent: list[str] = []
         self._held = ""
-        """Decoded and not sent yet; a stop string cannot begin before it."""
+        """Text that is decoded but not returned yet; no stop string begins before it."""
         self._waiting: list[TokenLogprob] = []
 
     def add(self, token: int, logprob: TokenLogprob | None = None) -> CompletionChunk | None:
-        """The piece that is ready after one more token, None where none is yet."""
+        """Adds a token; returns the text that is ready, or None where none is."""
         self.ids.append(token)
         if logprob is not None:
             self._waiting.append(logprob)
@@ -108,8 +108,8 @@ class Transcript:
         return self._piece(ready, None) if ready > 0 else None
 
     def end(self, finish: str) -> CompletionChunk:
-        """The last piece, with the reason for the end."""
-        # What is inside a character at the end comes out as it is.
+        """The last piece of text, with the finish reason."""
+        # An incomplete character at the end is returned as it is decoded.
         whole = _decoded(self._tokenizer, self.ids)
         known = "".join([*self._sent, self._held])
         if whole.startswith(known):
@@ -117,7 +117,7 @@ class Transcript:
         return self._piece(len(self._held), "stop" if self._cut() else finish)
 
     def _cut(self) -> bool:
-        """Cuts the text at the first stop string, if one is there."""
+        """Cuts the text at the first stop string; returns whether there was one."""
         cut = min((self._held.find(s) for s in self._stops if s in self._held), default=-1)
         if cut >= 0:
             self._held, self.stopped = self._held[:cut], True

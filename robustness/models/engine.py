@@ -1,6 +1,7 @@
-"""The Protocol that every engine fulfils: readings and text from prompts.
+"""The `Engine` protocol: what runs a model and returns scores, representations and text.
 
-Refuses to know how: in process with transformers, through vLLM, or over HTTP (`client.py`).
+Implemented by `TransformersEngine` in this process, by the server's vLLM engine, and by
+`RemoteEngine` over HTTP.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -19,81 +20,85 @@ from robustness.types import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """One model id that an engine serves."""
+    """A model that an engine serves."""
 
     id: str
-    """`<backbone>` or `<backbone>+<prefix>`."""
+    """`<backbone>`, or `<backbone>+<adapter>`."""
     spec: RepresentationSpec
     context: int
-    """Tokens that fit, virtual ones included."""
+    """Number of tokens that fit in one input, including virtual ones."""
     scorer: str | None = None
-    """How options are scored where a model of this process does it: see `scorers`."""
+    """Name of the scorer that scores options, for a model in this process; see `scorers`."""
     slower: str | None = None
-    """Why that is not the fastest scorer, in plain words; None: it is, or nobody knows."""
+    """Why this is not the fastest scorer, in plain words; None if it is, or if it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withheld:
-    """A model that was asked for and that an engine cannot serve."""
+    """A model that was requested but that the engine cannot serve, with the reason."""
 
     id: str
     reason: str
 
 
 class Engine(Protocol):
-    """What the library asks of a model. Methods may be called from several threads."""
+    """Runs one backbone with its adapters. Methods may be called from several threads."""
 
     name: str
-    """`transformers`, `vllm` or `remote`, with the device, for the footer."""
+    """`transformers`, `vllm` or `remote`, with the device, for display."""
 
     def models(self) -> list[ModelInfo]:
         """The served models, the original first."""
         ...
 
     def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
-        """Option log-probabilities and representations, in the order of the prompts.
+        """Scores the options of prompts and returns representations, in the order of the prompts.
+
+        Args:
+            model: Id of a served model.
+            prompts: The prompts with their options.
 
         Raises:
-            ModelNotFoundError: No such model.
-            InputError: A prompt does not fit the context; the message gives both lengths.
-            EngineError: The engine cannot answer now.
+            ModelNotFoundError: There is no such model.
+            InputError: A prompt exceeds the context; the message gives both lengths.
+            EngineError: The engine cannot answer at present.
         """
         ...
 
     def stream(
         self, model: str, prompt: str, settings: GenerationSettings
     ) -> AsyncIterator[CompletionChunk]:
-        """Generates text, piece by piece; closing the iterator stops the generation.
+        """Generates text and yields it in pieces; closing the iterator stops generation.
 
         Raises: As `read`.
         """
         ...
 
     def represent(self, model: str, texts: Sequence[str]) -> list[FloatArray]:
-        """Representations (D,) float32 of bare texts, in order.
+        """Representations of texts, (D,) float32 each, in order.
 
         Raises: As `read`.
         """
         ...
 
     def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
-        """The text that the model reads for a conversation of `role` and `content`.
+        """The prompt of a conversation (dicts with `role` and `content`) in the chat format.
 
         Raises:
-            ModelNotFoundError: No such model.
-            InputError: The tokenizer's chat template refuses the conversation.
+            ModelNotFoundError: There is no such model.
+            InputError: The tokenizer's chat template does not accept the conversation.
         """
         ...
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text as a prompt, without virtual ones.
+        """Number of tokens of each text as a prompt, without virtual ones.
 
         Raises:
-            ModelNotFoundError: No such model.
-            EngineError: The engine cannot answer now.
+            ModelNotFoundError: There is no such model.
+            EngineError: The engine cannot answer at present.
         """
         ...
 
     def close(self) -> None:
-        """Frees the model."""
+        """Frees the model; the engine cannot be used afterwards."""
         ...

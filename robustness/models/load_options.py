@@ -1,7 +1,4 @@
-"""How a model is loaded, beside its name: revision, device, number type, what it may run.
-
-Refuses to load anything.
-"""
+"""Options for loading a model: revision, device, number type, and which code may run."""
 
 import re
 from dataclasses import dataclass, replace
@@ -19,7 +16,7 @@ _COMMIT = re.compile(r"snapshots/([0-9a-f]{40})/")
 
 
 class Dtype(StrEnum):
-    """What `--dtype` takes."""
+    """Values of the option `--dtype`."""
 
     AUTO = "auto"
     FLOAT32 = "float32"
@@ -29,59 +26,59 @@ class Dtype(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loading:
-    """What a user says about loading a model."""
+    """The user's options for loading a model."""
 
     revision: str | None = None
-    """The hub's branch, tag or commit; None: its main branch. A folder has none."""
+    """Branch, tag or commit on the hub; None: the main branch. A folder has none."""
     device: str = AUTO
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`..."""
     dtype: str = Dtype.AUTO
     """One of `Dtype`."""
     allow_pickle: bool = False
-    """Whether weights may come from pickled files, which can run code when they are read."""
+    """Whether weights may be read from pickled files, which can run code."""
     trust_remote_code: bool = False
-    """Whether Python code that lies beside the weights may run."""
+    """Whether Python code from the model's repository may run."""
 
     def options(self) -> dict[str, Any]:
-        """What every `from_pretrained` is told."""
-        # Left out, transformers asks on the terminal whether remote code may run.
+        """Keyword arguments for every `from_pretrained`."""
+        # Without it, transformers asks on the terminal whether remote code may run.
         told: dict[str, Any] = {"trust_remote_code": self.trust_remote_code}
         return told | ({"revision": self.revision} if self.revision else {})
 
 
 PLAIN = Loading()
-"""Nothing was asked for."""
+"""The default options."""
 
 
 def pinned(model: str | Path, loading: Loading) -> Loading:
-    """The same with the hub's commit as its revision, so that all files come from one.
+    """The options with the commit on the hub as revision, so that all files are of one commit.
 
     Args:
-        model: A folder or hub name; a folder stays without revision.
-        loading: What was asked for.
+        model: A folder (which has no revision) or a name on the hub.
+        loading: The options.
 
     Raises:
-        InputError: A revision of a folder was asked for.
+        InputError: A revision was given for a folder.
         OSError: The hub cannot be reached, or has no such model.
     """
     if Path(model).is_dir():
         if loading.revision:
             raise InputError(
-                f"--revision {loading.revision}: {model} is a folder, and only models of a hub "
+                f"--revision {loading.revision}: {model} is a folder, and only models on the hub "
                 "have revisions; leave it out"
             )
         return loading
-    # transformers' configurations no longer say which commit they came from; the cache's paths do.
+    # Configurations of transformers 5 do not hold the commit; the path in the cache does.
     found = cached_file(str(model), "config.json", revision=loading.revision)
     commit = _COMMIT.search(Path(found or "").as_posix())
     return replace(loading, revision=commit[1]) if commit else loading
 
 
 def pick_device(device: str) -> torch.device:
-    """`auto` is an NVIDIA GPU where there is one, else Apple's, else the CPU.
+    """The device of a name; `auto` is an NVIDIA GPU if there is one, else Apple's, else the CPU.
 
     Raises:
-        InputError: It is no device, or is not there.
+        InputError: The name is not a device, or this machine does not have it.
     """
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == AUTO:
@@ -90,20 +87,20 @@ def pick_device(device: str) -> torch.device:
         picked = torch.device(device)
     except RuntimeError as error:
         raise InputError(
-            f"--device {device!r} is no device; take auto, cpu, cuda or mps"
+            f"--device {device!r} is not a device; use auto, cpu, cuda or mps"
         ) from error
     if not present.get(picked.type, True):
-        raise InputError(f"--device {device}: there is none here; take auto or cpu")
+        raise InputError(f"--device {device}: this machine has none; use auto or cpu")
     return picked
 
 
 def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """`auto` is bfloat16 on an NVIDIA GPU that computes in it, else float32.
+    """The number type of a name; `auto` is bfloat16 on an NVIDIA GPU with support, else float32.
 
-    Products in bfloat16 reach 1% of float32's rate on a CPU; T5 overflows in float16.
+    On a CPU, matrix products in bfloat16 reach 1% of the speed of float32; T5 overflows in float16.
 
     Raises:
-        InputError: It is none of `Dtype`.
+        InputError: The name is not one of `Dtype`.
     """
     if dtype not in list(Dtype):
         raise InputError(f"--dtype {dtype!r} is unknown; choose {', '.join(Dtype)}")

@@ -1,7 +1,7 @@
-"""The models that an engine serves: a checkpoint under several ids, one with each adapter.
+"""The models that an engine serves: a checkpoint, and the checkpoint with each adapter.
 
-Turns prompts into token ids in each model's format and checks their length; does not compute with
-a model, see `transformers_engine.py`.
+It resolves model ids, applies the chat format, tokenizes prompts and checks their length. Does not
+run a model; see `transformers_engine.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from robustness.types import Prompt, RepresentationSpec
 
 
 class Served:
-    """A checkpoint and its adapters."""
+    """A backbone and its adapters, by model id."""
 
     def __init__(
         self,
@@ -33,15 +33,15 @@ class Served:
 
         Args:
             checkpoint: The backbone.
-            prefixes: Name -> PEFT adapter folder; each is served as `<model>+<name>`.
-            layer: Index into `hidden_states` that representations are taken from.
-            model: The name that the checkpoint was asked for by, for the format.
-            prompt_format: What stands around prompts that are read: see `chat_formats.choose`.
-            obstacle: Why the engine cannot serve adapters of a kind; those are withheld.
+            prefixes: Name -> folder of a PEFT adapter; each is served as `<model>+<name>`.
+            layer: Index into `hidden_states` of the representations.
+            model: Name under which the model was loaded, from which the chat format may follow.
+            prompt_format: Chat format of the prompts: see `chat_formats.choose`.
+            obstacle: Says why the engine cannot serve adapters of a kind, which are then withheld.
 
         Raises:
             NotFoundError, CorruptFileError, MismatchError, InputError: See `adapters.Loader` and
-                `chat_formats.choose`; an adapter was trained on prompts in another format.
+                `chat_formats.choose`; or an adapter was trained with another chat format.
         """
         self.checkpoint = checkpoint
         self.layer = layer
@@ -59,11 +59,11 @@ class Served:
 
     @property
     def adapters(self) -> list[Adapter]:
-        """Those that are served."""
+        """The adapters of the served models."""
         return [adapter for adapter in self._adapters.values() if adapter is not None]
 
     def withheld(self) -> list[Withheld]:
-        """Models that were asked for and that the engine cannot serve."""
+        """The models that were requested but that the engine cannot serve."""
         return list(self._withheld)
 
     def _in_its_format(self, adapter: Adapter, folder: Path) -> Adapter:
@@ -95,7 +95,7 @@ class Served:
         ]
 
     def adapter(self, model: str) -> Adapter | None:
-        """What a served model has beside the backbone, None for the original.
+        """The adapter of a served model; None for the original.
 
         Raises:
             ModelNotFoundError: No such model.
@@ -107,7 +107,7 @@ class Served:
         raise ModelNotFoundError(f"no model {model!r}{reason}; there are {known}")
 
     def reading(self, position: int, prompt: Prompt, adapter: Adapter | None) -> Item:
-        """One prompt to be read, in the served format.
+        """A prompt in the chat format as token ids, with its options, to be scored.
 
         Raises: As `item`.
         """
@@ -117,10 +117,16 @@ class Served:
     def item(
         self, position: int, text: str, options: Sequence[str], adapter: Adapter | None
     ) -> Item:
-        """One prompt as token ids.
+        """A text as token ids, with its options.
+
+        Args:
+            position: Position of the prompt in the request.
+            text: The prompt's text, in its chat format.
+            options: The options to score after it.
+            adapter: The adapter, whose virtual tokens count towards the context.
 
         Raises:
-            InputError: It is empty or does not fit the context.
+            InputError: The text is empty or exceeds the context.
         """
         tokenizer = self.checkpoint.tokenizer
         ids: list[int] = tokenizer(text, verbose=False).input_ids
@@ -131,32 +137,31 @@ class Served:
             for option in options
         ]
         virtual = 0 if adapter is None else adapter.virtual
-        # An encoder-decoder model reads the options in its decoder.
+        # In an encoder-decoder model the options are in the decoder and take no space here.
         own = 0 if self.checkpoint.encoder_decoder else max(map(len, scored), default=0)
         total = virtual + len(ids) + own
         if total > self.checkpoint.context:
             raise InputError(
                 f"the prompt has {total} tokens ({len(ids)} of text, {virtual} virtual, {own} of "
-                f"the longest option), the model {self.checkpoint.id} reads at the most "
+                f"the longest option), the model {self.checkpoint.id} takes at most "
                 f"{self.checkpoint.context}; shorten the input"
             )
         return Item(position, ids, scored)
 
     def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
-        """The text that the model reads for a conversation: see `Engine.chat_prompt`.
+        """The prompt of a conversation: see `Engine.chat_prompt`.
 
-        A tokenizer without a chat template gets the messages' texts, one a line, in the served
-        format.
+        Without a chat template it is the messages' texts, one per line, in the chat format.
         """
         self.adapter(model)
         return self._format.conversation(messages)
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text as a prompt: see `Engine.count_tokens`."""
+        """Number of tokens of each text: see `Engine.count_tokens`."""
         self.adapter(model)
         tokenizer = self.checkpoint.tokenizer
         return [len(tokenizer(text, verbose=False).input_ids) for text in texts]
 
     def clear(self) -> None:
-        """Serves nothing any more."""
+        """Removes all models."""
         self._adapters.clear()

@@ -1,10 +1,9 @@
-"""Puts LoRA adapters on a loaded model with PEFT and switches between them and the original.
+"""Adds LoRA adapters to a loaded model with PEFT, and switches between them and the original.
 
-The only module outside of `training` that imports PEFT, which takes seconds; `adapters.Loader`
-imports it by name when it meets the first LoRA adapter. PEFT replaces the layers that an adapter
-changes by layers that hold the original one and the matrices of every adapter. Nothing is merged:
-while the adapters are off, the same operations run on the same weights as in the model alone, so
-that the original's numbers stay bit for bit.
+Importing PEFT takes seconds, so `adapters.Loader` imports this module by name with the first LoRA
+adapter. PEFT replaces each adapted layer by one that holds the original layer and the matrices of
+every adapter. Nothing is merged: while the adapters are off, the same operations run on the same
+weights as in the model alone, so that the original's results are equal bit for bit.
 """
 
 import dataclasses
@@ -22,7 +21,7 @@ from robustness.models.checkpoint import Checkpoint
 
 _STEM = "base_model.model."
 _HARMLESS_STARTS = (True, False, "gaussian", "eva", "orthogonal", "mica")
-"""Values of `init_lora_weights` that leave the model's own weights as they are."""
+"""Values of `init_lora_weights` that do not change the model's own weights."""
 _NOT_SERVED = {
     "alora_invocation_tokens": "it starts in the middle of a prompt",
     "arrow_config": "it mixes other adapters",
@@ -38,28 +37,28 @@ class PeftLora:
     """The LoRA adapters of one model."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        """Changes nothing yet.
+        """Adds no adapter yet.
 
         Args:
-            checkpoint: Its model gets the adapters.
+            checkpoint: The model that receives the adapters.
         """
         self._checkpoint = checkpoint
         self._peft: Any = None
         self._count = 0
 
     def add(self, name: str, folder: Path, tensors: Mapping[str, torch.Tensor]) -> "Switch":
-        """Puts one more adapter on the model, switched off.
+        """Adds an adapter to the model, switched off.
 
         Args:
-            name: What it is called in errors.
-            folder: Holds `adapter_config.json`.
+            name: Its name, for error messages.
+            folder: Folder with `adapter_config.json`.
             tensors: Its weights, by PEFT's names.
 
         Raises:
-            MismatchError: It does not fit the model, or uses what cannot be served.
+            MismatchError: It does not fit the model, or uses a feature that is not supported.
         """
         _check(name, folder)
-        # PEFT's names of parameters contain the adapter's, so that a user's name will not do.
+        # PEFT's parameter names contain the adapter's name, so it must be a plain identifier.
         inner = f"adapter{self._count:04d}"
         try:
             self._load(name, inner, folder, tensors)
@@ -77,7 +76,7 @@ class PeftLora:
         config.inference_mode = True
         model = self._checkpoint.model
         lookup = model.get_input_embeddings()
-        # PEFT draws first values, which the adapter's then replace, from the global generator.
+        # PEFT draws initial values, which are then replaced, from the global random generator.
         with torch.random.fork_rng(), warnings.catch_warnings():
             # PEFT 0.21 asks transformers 5 for a property under its old name.
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
@@ -91,7 +90,7 @@ class PeftLora:
                 f"model, which is not served; {_MERGE}"
             )
         result = set_peft_model_state_dict(self._peft, self._own(name, tensors), inner)
-        # What PEFT ties to another weight, such as tokens of a tied head, is in no file.
+        # Weights that PEFT ties to others (trained tokens of a tied head) are not in the file.
         missing = [key for key in result.missing_keys if ".lora_" in key and inner in key]
         if wrong := [*missing, *result.unexpected_keys]:
             what = "lacks" if missing else "has no place for"
@@ -99,9 +98,9 @@ class PeftLora:
         self._peft.eval().requires_grad_(False)
 
     def _own(self, name: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The adapter's weights without copies of the model's, which PEFT saves with embeddings.
+        """The adapter's weights, without the copies of the model's own that PEFT may save.
 
-        A copy that differs from the model's weight would change the original.
+        A copy that differs from the model's weight would change the original model and is refused.
         """
         weights = dict(self._checkpoint.model.named_parameters())
         own: dict[str, torch.Tensor] = {}
@@ -125,30 +124,30 @@ class PeftLora:
 
 
 class Switch:
-    """Implements `robustness.models.turns.Switch` for one adapter."""
+    """Switches one LoRA adapter on and off; implements `turns.Switch`."""
 
     def __init__(self, peft: Any, name: str) -> None:
-        """Switches nothing yet.
+        """Leaves the adapter as it is.
 
         Args:
             peft: PEFT's model with all adapters.
-            name: PEFT's name of this one.
+            name: PEFT's name of this adapter.
         """
         self._peft = peft
         self._name = name
 
     def on(self) -> None:
-        """The model with this adapter and no other."""
+        """Activates this adapter and no other."""
         self._peft.base_model.enable_adapter_layers()
         self._peft.set_adapter(self._name, inference_mode=True)
 
     def off(self) -> None:
-        """The model without any."""
+        """Deactivates all adapters."""
         self._peft.base_model.disable_adapter_layers()
 
 
 def _check(name: str, folder: Path) -> None:
-    """Raises MismatchError, with the key's name, where an adapter uses what cannot be served."""
+    """Raises MismatchError where an adapter uses a feature that is not supported."""
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     known = {field.name for field in dataclasses.fields(LoraConfig)}
     reasons = {key: why for key, why in _NOT_SERVED.items() if config.get(key)}

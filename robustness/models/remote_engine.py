@@ -1,7 +1,4 @@
-"""The engine's Protocol over HTTP: another Steadfast server does the work.
-
-Refuses to know models and weights.
-"""
+"""An engine that forwards every call over HTTP to another Steadfast server."""
 
 import json
 from collections.abc import AsyncGenerator, Sequence
@@ -30,27 +27,27 @@ from robustness.types import (
 
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 _BATCH = 64
-"""Prompts a request: so that a slow server answers each before the time is over."""
+"""Prompts per request, so that a slow server answers each before the timeout."""
 
 _ROOT = "/robustness/v1"
 
 
 class RemoteEngine:
-    """Implements `robustness.models.engine.Engine` on a Steadfast server."""
+    """Implements `Engine` by requests to a Steadfast server."""
 
     def __init__(self, url: str) -> None:
-        """Looks which models are served there.
+        """Connects and asks which models are served.
 
         Args:
             url: The server's address, e.g. `http://127.0.0.1:7860`.
 
         Raises:
-            EngineError: It does not answer, or is no Steadfast server.
+            EngineError: The server does not answer, or is not a Steadfast server.
             InputError: The address is malformed.
         """
         self._url = url.rstrip("/")
         try:
-            # Proxies of the environment are not for a server that was named by its address.
+            # Proxies of the environment are ignored: the server was named by its address.
             self._http = httpx.Client(base_url=self._url, timeout=_TIMEOUT, trust_env=False)
         except httpx.InvalidURL as error:
             raise InputError(f"{url!r} is not an address: {error}") from error
@@ -72,7 +69,7 @@ class RemoteEngine:
         return list(self._models)
 
     def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
-        """Option log-probabilities and representations: see `Engine.read`."""
+        """Scores options and returns representations: see `Engine.read`."""
         readings = []
         for start in range(0, len(prompts), _BATCH):
             part = prompts[start : start + _BATCH]
@@ -89,24 +86,24 @@ class RemoteEngine:
         return readings
 
     def represent(self, model: str, texts: Sequence[str]) -> list[FloatArray]:
-        """Representations of bare texts: see `Engine.represent`."""
+        """Representations of texts: see `Engine.represent`."""
         prompts = [Prompt(instruction_id="", example_id="", text=t, options=()) for t in texts]
         return [r.representation for r in self.read(model, prompts)]
 
     def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
-        """The text that the model reads for a conversation: see `Engine.chat_prompt`."""
+        """The prompt of a conversation: see `Engine.chat_prompt`."""
         body = {"model": model, "messages": list(messages)}
         return str(self._ask("POST", f"{_ROOT}/chat_prompt", body)["prompt"])
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text as a prompt: see `Engine.count_tokens`."""
+        """Number of tokens of each text: see `Engine.count_tokens`."""
         body = {"model": model, "texts": list(texts)}
         return [int(n) for n in self._ask("POST", f"{_ROOT}/count_tokens", body)["tokens"]]
 
     async def stream(
         self, model: str, prompt: str, settings: GenerationSettings
     ) -> AsyncGenerator[CompletionChunk]:
-        """Generates text, piece by piece: see `Engine.stream`."""
+        """Generates text and yields it in pieces: see `Engine.stream`."""
         body = {
             "model": model,
             "prompt": prompt,
@@ -173,7 +170,7 @@ class RemoteEngine:
 
 
 def _error(reply: httpx.Response) -> RobustnessError:
-    """The library's error for a reply in OpenAI's error format."""
+    """The exception of this project for a reply in OpenAI's error format."""
     try:
         problem = reply.json()["error"]
         message, code = str(problem["message"]), problem.get("code")

@@ -1,6 +1,6 @@
-"""Tokens from a model, one by one: sampling and log-probabilities.
+"""Generates text from a transformers model token by token, with sampling and log-probabilities.
 
-Refuses to know who listens; `transformers_engine.py` runs it in a worker thread.
+`transformers_engine` runs it in a worker thread.
 """
 
 from collections.abc import Iterator
@@ -23,18 +23,18 @@ from robustness.types import CompletionChunk, GenerationSettings, TokenLogprob
 def sample(
     logits: torch.Tensor, settings: GenerationSettings, generator: torch.Generator
 ) -> int:
-    """One token id.
+    """Draws the next token by temperature and top-p; returns its id.
 
     Args:
         logits: (V,) float32 on the CPU.
-        settings: Temperature 0 takes the most probable token.
-        generator: Where chance comes from.
+        settings: The settings; temperature 0 gives the most probable token.
+        generator: Random numbers.
     """
     if settings.temperature <= 0:
         return int(logits.argmax())
     probabilities = (logits / settings.temperature).softmax(-1)
     ordered, ids = probabilities.sort(descending=True)
-    # The first token whose predecessors already hold top_p is out; the first of all stays.
+    # Top-p: keep the most probable tokens until their sum reaches top_p, at least one.
     ordered[(ordered.cumsum(-1) - ordered) >= settings.top_p] = 0.0
     if float(ordered.sum()) == 0.0:
         return int(ids[0])
@@ -42,7 +42,7 @@ def sample(
 
 
 class Decoding:
-    """One generation."""
+    """The generation of one text."""
 
     def __init__(
         self,
@@ -52,14 +52,14 @@ class Decoding:
         turns: Turns,
         adapter: Adapter | None = None,
     ) -> None:
-        """Prepares without computing.
+        """Prepares the generation; runs nothing yet.
 
         Args:
             checkpoint: The model.
             item: The prompt.
-            settings: How to sample.
-            turns: One is taken for each step, so that several generations take turns.
-            adapter: What the model has on it.
+            settings: The sampling settings.
+            turns: The model's lock, taken for each token, so that generations alternate.
+            adapter: The adapter in use; None: the original model.
         """
         self._checkpoint = checkpoint
         self._item = item
@@ -75,10 +75,10 @@ class Decoding:
         self._ids: list[int] = []
 
     def chunks(self) -> Iterator[CompletionChunk]:
-        """The pieces; the last one carries the finish reason.
+        """Yields the text in pieces; the last one carries the finish reason.
 
         Raises:
-            EngineError: The model gave values that are not numbers.
+            EngineError: The model returned values that are not finite.
         """
         taken = len(self._item.ids) + (0 if self._front is None else len(self._front))
         room = self._checkpoint.context - taken
@@ -115,7 +115,7 @@ class Decoding:
         )
 
     def _steps(self) -> Iterator[torch.Tensor]:
-        """Next-token logits (V,) float32 on the CPU, each after the ids sampled so far."""
+        """Yields the logits of the next token, (V,) float32 on the CPU, after the tokens so far."""
         step = self._encoder_decoder_step if self._checkpoint.encoder_decoder else self._step
         cache: Any = None
         while True:
@@ -130,7 +130,7 @@ class Decoding:
             yield logits
 
     def _embeds(self) -> torch.Tensor:
-        """(1, T, D), the prompt's embeddings, behind those of an input prefix."""
+        """(1, T, D) embeddings of the prompt, after those of an input prefix."""
         lookup = self._checkpoint.model.get_input_embeddings()
         return embedded([self._item], lookup, self._front, self._checkpoint.device).embeds
 

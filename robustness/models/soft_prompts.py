@@ -1,4 +1,4 @@
-"""Soft prompts: virtual tokens as embeddings, or as keys and values in every layer.
+"""Soft prompts in memory: embeddings of virtual tokens, or their keys and values in every layer.
 
 Does not read files; see `adapters.py`.
 """
@@ -12,12 +12,12 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 def as_cache(
     keys: tuple[torch.Tensor, ...], values: tuple[torch.Tensor, ...], rows: int
 ) -> DynamicCache:
-    """A cache of the same keys and values for each of `rows` rows; nothing is copied yet.
+    """A KV cache with the same keys and values for each row of a batch, without copying them.
 
     Args:
-        keys: One a layer, (H, n, d) or (1, H, n, d).
-        values: The same of the values.
-        rows: Prompts behind it.
+        keys: One tensor per layer, (H, n, d) or (1, H, n, d).
+        values: Likewise.
+        rows: Number of prompts in the batch.
     """
     cache = DynamicCache()
     for key, value in zip(keys, values, strict=True):
@@ -31,28 +31,28 @@ def as_cache(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeysValues:
-    """A deep prefix: n virtual tokens as each layer's attention sees them (prefix tuning)."""
+    """A deep prefix (prefix tuning): keys and values of n virtual tokens in every layer."""
 
     keys: tuple[torch.Tensor, ...]
-    """One a layer, (H, n, d)."""
+    """One tensor per layer, (H, n, d)."""
     values: tuple[torch.Tensor, ...]
 
     def __len__(self) -> int:
-        """Virtual tokens."""
+        """Number n of virtual tokens."""
         return int(self.keys[0].shape[1])
 
     def cache(self, rows: int) -> DynamicCache:
-        """The cache that a model takes for a batch of `rows`."""
+        """The prefix as a KV cache for a batch of `rows` prompts."""
         return as_cache(self.keys, self.values, rows)
 
     @classmethod
     def unpacked(cls, flat: torch.Tensor, *, layers: int, heads: int) -> "KeysValues":
-        """From PEFT's order of them.
+        """Unpacks a deep prefix from PEFT's format.
 
         Args:
-            flat: (n, layers x 2 x H x d): a layer's keys, then its values.
-            layers: Of the model.
-            heads: H, heads of keys and values.
+            flat: (n, layers x 2 x H x d): for each layer its keys, then its values.
+            layers: Number of layers of the model.
+            heads: Number H of key-value heads.
         """
         parts = flat.view(len(flat), layers * 2, heads, -1).permute(1, 2, 0, 3)
         return cls(tuple(parts[0::2]), tuple(parts[1::2]))

@@ -1,7 +1,7 @@
-"""Runs transformers models in this process, with their adapters: the default engine.
+"""The default engine: it runs transformers models in this process, with soft prompts or LoRA.
 
-Prompts come in, option log-probabilities, representations and text go out. How options are scored
-is the business of `scorers/`.
+It takes prompts and returns the options' log-probabilities, representations and generated text.
+Does not choose how options are scored; see `scorers/`.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class TransformersEngine:
-    """Implements `robustness.models.engine.Engine` for decoder-only and encoder-decoder models."""
+    """Implements `Engine` for decoder-only and encoder-decoder transformers models."""
 
     def __init__(
         self,
@@ -48,20 +48,20 @@ class TransformersEngine:
         share_starts: bool = True,
         prompt_format: str = chat_formats.NONE,
     ) -> None:
-        """Loads the model and its prefixes.
+        """Loads the model and its adapters.
 
         Args:
-            model: A folder in transformers' format, or a hub name.
-            prefixes: Name -> PEFT adapter folder (input or deep prefix, or LoRA); each is served
-                as `<model>+<name>`.
-            loading: Revision, device, number type, and what the model may run.
-            device: Short for a `loading` that says nothing else.
-            batch_tokens: Padded tokens that are computed together; by default 1024 on a CPU, where
-                more is slower, and 16384 on a GPU.
-            layer: Index into `hidden_states` that representations are taken from.
-            name: The served id; by default the folder's or the hub's name.
-            share_starts: Whether the common start of prompts is computed once.
-            prompt_format: What stands around prompts that are read: see `chat_formats.choose`.
+            model: A folder in transformers' format, or a name on the hub.
+            prefixes: Name -> folder of a PEFT adapter (input prefix, deep prefix or LoRA); each is
+                served as `<model>+<name>`.
+            loading: Revision, device, number type, and which code may run.
+            device: The device, where `loading` is not given.
+            batch_tokens: Padded tokens per forward pass; by default 1024 on a CPU, where more is
+                slower, and 16384 on a GPU.
+            layer: Index into `hidden_states` of the representations.
+            name: The model's id; by default the name of the folder or on the hub.
+            share_starts: Whether the shared prefix of prompts is computed once.
+            prompt_format: Chat format of the prompts: see `chat_formats.choose`.
 
         Raises:
             NotFoundError, CorruptFileError, MismatchError, InputError: See `checkpoint.load` and
@@ -96,11 +96,11 @@ class TransformersEngine:
         return [replace(m, scorer=scorer, slower=slower) for m in self._served.models()]
 
     def withheld(self) -> list[Withheld]:
-        """Adapters that were named and that this model cannot take."""
+        """The adapters that were requested but that this model cannot have."""
         return self._served.withheld()
 
     def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
-        """Option log-probabilities and representations: see `Engine.read`."""
+        """Scores options and returns representations: see `Engine.read`."""
         adapter = self._served.adapter(model)
         items = [self._served.reading(n, p, adapter) for n, p in enumerate(prompts)]
         scores = [np.empty(len(p.options), dtype=np.float32) for p in prompts]
@@ -117,7 +117,7 @@ class TransformersEngine:
         ]
 
     def represent(self, model: str, texts: Sequence[str]) -> list[FloatArray]:
-        """Representations (D,) float32 of bare texts: see `Engine.represent`."""
+        """Representations of texts: see `Engine.represent`."""
         prompts = [
             Prompt(instruction_id="", example_id="", text=text, options=()) for text in texts
         ]
@@ -126,7 +126,7 @@ class TransformersEngine:
     async def stream(
         self, model: str, prompt: str, settings: GenerationSettings
     ) -> AsyncIterator[CompletionChunk]:
-        """Generates text, piece by piece: see `Engine.stream`."""
+        """Generates text and yields it in pieces: see `Engine.stream`."""
         adapter = self._served.adapter(model)
         item = self._served.item(0, prompt, (), adapter)
         decoding = Decoding(self._checkpoint, item, settings, self._turns, adapter)
@@ -141,10 +141,10 @@ class TransformersEngine:
                     if stopped.is_set():
                         return
                     loop.call_soon_threadsafe(queue.put_nowait, chunk)
-            except Exception as error:  # whatever it is, the consumer raises it
+            except Exception as error:  # raised again where the text is consumed
                 last = error
             finally:
-                # The loop may be closed already when nobody waits for the end.
+                # The loop may be closed already if the consumer is gone.
                 with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(queue.put_nowait, last)
 
@@ -159,15 +159,15 @@ class TransformersEngine:
             stopped.set()
 
     def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
-        """The text that the model reads for a conversation: see `Served.chat_prompt`."""
+        """The prompt of a conversation: see `Served.chat_prompt`."""
         return self._served.chat_prompt(model, messages)
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text as a prompt: see `Engine.count_tokens`."""
+        """Number of tokens of each text: see `Engine.count_tokens`."""
         return self._served.count_tokens(model, texts)
 
     def close(self) -> None:
-        """Frees the model; nothing can be asked afterwards."""
+        """Frees the model; the engine cannot be used afterwards."""
         with self._turns.taken(None):
             self._served.clear()
             self._checkpoint.model.to("meta")

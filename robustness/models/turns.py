@@ -1,6 +1,6 @@
-"""Turns on a model that several callers share, each with its own LoRA adapter or with none.
+"""A lock on a model that several callers share, which also switches LoRA adapters.
 
-Does not load adapters; see `adapters.py` and `peft_lora.py`.
+Does not load adapters; see `adapters` and `peft_lora`.
 """
 
 import threading
@@ -15,29 +15,29 @@ class Switch(Protocol):
     """Switches one LoRA adapter of a model on and off."""
 
     def on(self) -> None:
-        """The model with this adapter and no other."""
+        """Activates this adapter and no other."""
         ...
 
     def off(self) -> None:
-        """The model without any."""
+        """Deactivates all adapters."""
         ...
 
 
 class Turns:
-    """The lock of a model, and the adapter that is switched on in it.
+    """The lock of a model, and the adapter that is active in it.
 
-    An adapter stays on after its turn until somebody else takes one, since consecutive turns are
-    mostly the same caller's and switching passes over all layers.
+    An adapter stays active after its turn until a caller needs another, since consecutive turns
+    mostly belong to the same caller and switching visits all layers.
     """
 
     def __init__(self) -> None:
-        """A model on which every adapter is off."""
+        """Starts with all adapters off."""
         self._lock = threading.Lock()
         self._active: Switch | None = None
 
     @contextmanager
     def taken(self, lora: Switch | None) -> Iterator[None]:
-        """One turn, with an adapter or with none, during which nobody else computes."""
+        """Holds the lock with an adapter active, or with none; nothing else runs meanwhile."""
         with self._lock, torch.inference_mode():
             if lora is not self._active:
                 if lora is not None:

@@ -1,1 +1,1 @@
-"""Predicts how much accuracy an instruction loses, with an interval."""
+"""Predicts how much accuracy a model loses under an instruction, with an interval."""

@@ -1,7 +1,4 @@
-"""Indexes and calibrations of every model that an engine serves, built and described.
-
-Refuses to predict: `workbench.py` asks what is kept here.
-"""
+"""Builds, updates, calibrates and describes the indexes of all models that an engine serves."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,24 +15,24 @@ from robustness.prediction.degradation.calibration import measure
 from robustness.types import Instruction, RepresentationSpec
 
 Report = Callable[[str, int, int], None]
-"""(what, done, total)."""
+"""Progress callback: (what, done, total)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexCard:
-    """What is kept for one model."""
+    """Description of one model's index and calibration."""
 
     model: str
     folder: str
     spec: RepresentationSpec
     instructions: int
     tasks: Mapping[str, float | None]
-    """Task -> mean accuracy of its observed instructions in points; None: it has none."""
+    """Task -> mean accuracy of its observed instructions in points; None: there are none."""
     calibrated: Mapping[str, Skill]
-    """Source of the task and evidence -> skill. Empty: no calibration, so no numbers."""
+    """Source of the task and kind of evidence -> skill; empty without a calibration."""
     created: str
     refused: str = ""
-    """Why a calibration that lies there is not used."""
+    """Why a calibration in the folder is not used; empty where it is, or there is none."""
 
 
 def _card(model: str, folder: Path, index: indexes_.ObservedIndex) -> IndexCard:
@@ -43,7 +40,7 @@ def _card(model: str, folder: Path, index: indexes_.ObservedIndex) -> IndexCard:
     try:
         calibration = degradation.load(folder, index)
     except MismatchError as error:
-        # Of the index before, after `add` and `remove`: the index is still worth describing.
+        # After `add` or `remove` the calibration belongs to the old index; describe the new one.
         refused = str(error)
     means = {name: part.mean_accuracy for name, part in index.tasks.items()}
     return IndexCard(
@@ -69,10 +66,10 @@ def build(
     recipe: indexes_.IndexRecipe | None = None,
     report: Report | None = None,
 ) -> list[IndexCard]:
-    """Builds and saves the index of every served model; an older calibration falls away.
+    """Builds and saves the index of every served model; an older calibration is removed.
 
     Raises:
-        InputError, NotFoundError, EngineError: See `index.build`.
+        InputError, NotFoundError, EngineError: See `observed_index.build`.
     """
     cards = []
     for info in engine.models():
@@ -97,14 +94,15 @@ def add(
     *,
     report: Report | None = None,
 ) -> list[IndexCard]:
-    """Puts observed instructions into the index of every served model; only they are read.
+    """Adds observed instructions to the index of every served model; only these are run.
 
-    A calibration of the index before is refused from then on.
+    The calibration belongs to the old index and is not used afterwards.
 
     Raises:
-        InputError: All of them are there already, or see `update.update`.
-        MismatchError: A task has other inputs by now, or the index changed meanwhile.
-        NotFoundError, CorruptFileError, EngineError: See `index.load` and `update.update`.
+        InputError: All of them are in the index already, or see `update.update`.
+        MismatchError: A task's inputs have changed, or the index changed meanwhile.
+        NotFoundError, CorruptFileError, EngineError: See `observed_index.load` and
+            `update.update`.
     """
     def added(known: Mapping[str, Instruction]) -> list[Instruction]:
         return list((dict(known) | {i.id: i for i in new if i.id not in known}).values())
@@ -123,12 +121,12 @@ def remove(
     *,
     report: Report | None = None,
 ) -> list[IndexCard]:
-    """Takes observed instructions out of the index of every served model.
+    """Removes observed instructions from the index of every served model.
 
-    A calibration of the index before is refused from then on.
+    The calibration belongs to the old index and is not used afterwards.
 
     Raises:
-        InputError: None of them is there, or nothing would be left.
+        InputError: None of them is in an index, or nothing would be left.
         MismatchError, NotFoundError, CorruptFileError, EngineError: As `add`.
     """
     gone = frozenset(ids)
@@ -152,7 +150,7 @@ def _changed(
     *,
     unchanged: str,
 ) -> list[IndexCard]:
-    """Every served model's index with other observed instructions, all read before any is saved."""
+    """Updates the index of every served model; all are computed before any is saved."""
     made: list[tuple[str, Path, indexes_.ObservedIndex, indexes_.ObservedIndex]] = []
     for served in engine.models():
         folder = indexes_.folder_of(served.spec, root)
@@ -178,10 +176,10 @@ def _changed(
 
 
 def info(engine: Engine, root: Path) -> list[IndexCard]:
-    """Describes the index of every served model, also beside a calibration of the index before.
+    """Describes the index of every served model.
 
     Raises:
-        NotFoundError, MismatchError, CorruptFileError: See `index.load`.
+        NotFoundError, MismatchError, CorruptFileError: See `observed_index.load`.
     """
     cards = []
     for served in engine.models():
@@ -200,11 +198,11 @@ def calibrate(
     seed: int = 0,
     report: Report | None = None,
 ) -> list[IndexCard]:
-    """Measures the unobserved instructions on every served model and saves its calibration.
+    """Calibrates every served model on unobserved instructions, and saves the calibrations.
 
     Raises:
         InputError, NotFoundError, MismatchError, CorruptFileError, EngineError: See
-            `index.load` and `degradation.calibrate`.
+            `observed_index.load` and `degradation.calibrate`.
     """
     cards = []
     for served in engine.models():
@@ -236,7 +234,8 @@ def held_out(
     """Compares every served model's predictions with instructions it was not calibrated on.
 
     Returns:
-        Model -> a row a tier and type of task; kept as `held-out.json` beside the calibration.
+        Model -> one row per tier and task type; also written as `held-out.json` beside the
+        calibration.
 
     Raises:
         InputError: A model has no calibration.

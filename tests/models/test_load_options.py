@@ -152,7 +152,7 @@ def with_code(tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch)
 def test_code_beside_the_weights_runs_only_where_the_user_trusts_it(
     with_code: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"Python code of its own.*--trust-remote-code"):
+    with pytest.raises(InputError, match=r"Python code from its repository.*--trust-remote-code"):
         checkpoint.load(with_code, device="cpu")
     assert not checkpoint.is_encoder_decoder(with_code)
     assert not (tmp_path / "ran").exists()
@@ -185,9 +185,9 @@ def test_the_device_is_the_best_there_is(
         if there:
             assert load_options.pick_device(name) == torch.device(name)
         else:
-            with pytest.raises(InputError, match=f"--device {name}: there is none here"):
+            with pytest.raises(InputError, match=f"--device {name}: this machine has none"):
                 load_options.pick_device(name)
-    with pytest.raises(InputError, match="is no device"):
+    with pytest.raises(InputError, match="is not a device"):
         load_options.pick_device("gpu")
 
 

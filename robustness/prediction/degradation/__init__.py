@@ -1,6 +1,6 @@
-"""What an unobserved instruction costs: tiers of evidence, weakest first.
+"""Predicts degradation from tiers of evidence, with intervals that are calibrated for each model.
 
-Refuses to give a number without a calibration of its own, or beyond its range.
+No number is given without a calibration of the model's own, or beyond its range.
 """
 
 from robustness.prediction.degradation.calibration import calibrate

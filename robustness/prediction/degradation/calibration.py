@@ -1,6 +1,6 @@
-"""Measures unobserved instructions, so that evidence can be compared with what happened.
+"""Measures the calibration set: unobserved instructions with their evidence and degradation.
 
-Refuses to look at unobserved-test: whoever calls gives the instructions.
+The predictor is fitted to these points; see `predictor.fit`.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from robustness.types import Example, Instruction, TaskSource
 
 
 def right_options(examples: Sequence[Example]) -> list[int]:
-    """Index of the right option of the first examples, as far as they are labelled."""
+    """Index of the right option of each example, up to the first that is not labelled."""
     known = takewhile(lambda e: e.answer is not None, examples)
     return [e.options.index(str(e.answer)) for e in known]
 
@@ -50,7 +50,7 @@ def _point(
     near = part.space.search(readings.mean(len(inputs)), probes.NEIGHBOURS)
     near_alone = index.alone.search(representations.alone(engine, model, [instruction]), 1)
     measured = accuracy(evaluate(engine, model, [instruction], labelled))
-    # `calibrate` takes only tasks whose observed instructions were measured.
+    # `measure` takes only tasks whose observed instructions were measured.
     baseline = float(part.correct.mean())
     probe = probes.probe(
         readings.option_logprobs[0, : len(probed)], part.probed,
@@ -96,20 +96,20 @@ def measure(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> list[Point]:
-    """Measures every unobserved instruction on its tasks, and gathers the evidence before it.
+    """Measures unobserved instructions on their tasks, with the evidence of every tier.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id, the one of the index.
-        index: With its digest, as saved.
-        unobserved: Instructions.
-        tasks: With examples; those without observed instructions of their own are left out,
-            for there degradation is undefined.
-        on_progress: Called with (instructions done, instructions).
-        should_stop: Asked between chunks.
+        engine: Runs the model.
+        model: Id of the index's model, served by the engine.
+        index: The saved index.
+        unobserved: The unobserved instructions.
+        tasks: Tasks with examples; those without measured observed instructions are left out, since
+            degradation is undefined for them.
+        on_progress: Called with (instructions done, number of instructions).
+        should_stop: Called between chunks of prompts; True cancels.
 
     Raises:
-        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
+        CancelledError, NotFoundError, EngineError: See `evaluator.read_cells`.
     """
     known = [
         t for t in tasks if t.id in index.tasks and index.tasks[t.id].mean_accuracy is not None
@@ -147,22 +147,22 @@ def calibrate(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Calibration:
-    """Measures the development pool and fits the predictor.
+    """Measures the calibration set and fits the predictor to it.
 
     Args:
-        engine: Where the model runs.
-        model: A served model id, the one of the index.
-        index: With its digest, as saved.
-        unobserved: The development pool.
+        engine: Runs the model.
+        model: Id of the index's model, served by the engine.
+        index: The saved index.
+        unobserved: The instructions of the calibration set.
         tasks: See `measure`.
-        coverage: Nominal, of the intervals.
-        seed: Of the folds.
-        on_progress: Called with (instructions done, instructions).
-        should_stop: Asked between chunks.
+        coverage: Nominal coverage of the intervals.
+        seed: Seed of the folds.
+        on_progress: Called with (instructions done, number of instructions).
+        should_stop: Called between chunks of prompts; True cancels.
 
     Raises:
-        InputError: Too few instructions.
-        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
+        InputError: There are too few instructions.
+        CancelledError, NotFoundError, EngineError: See `evaluator.read_cells`.
     """
     points = measure(
         engine, model, index, unobserved, tasks, on_progress=on_progress, should_stop=should_stop

@@ -1,7 +1,8 @@
-"""Tiers 1 and 2 for a model that nobody can look into: its answers, and a few labelled inputs.
+"""Tiers 1 and 2 for a black-box model: refine an accuracy by answers or by a few labelled inputs.
 
-Refuses to know texts and models: predictions of the tier below come in, each made without the
-row's cluster of near-duplicates.
+The estimate of the tier below comes in, together with its leave-cluster-out estimates for the
+measured instructions (each computed without the instruction's cluster of near-duplicates). Tier 1
+adds the agreement of answers, tier 2 the accuracy on labelled inputs by empirical Bayes.
 """
 
 from collections.abc import Sequence
@@ -19,36 +20,36 @@ from robustness.prediction.degradation import conformal
 from robustness.prediction.degradation.conformal import Floats
 
 MINIMUM = 10
-"""Measured instructions with answers below which nothing is fitted."""
+"""Least number of measured instructions with answers."""
 NEIGHBOURS = 5
 _STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 _DRAWS = 5
 _GRID = np.linspace(0.0, 100.0, 401)
 _BANDWIDTH = 3.0
-"""Points: how far an error of the tier below speaks for errors near it."""
+"""Standard deviation in points of the kernel that smooths the errors of the tier below."""
 _ANYTHING = 0.05
-"""Prior share of accuracies that no error so far speaks for."""
+"""Share of a uniform distribution in the prior, for errors unlike any so far."""
 Answers = tuple[str, ...]
-"""To the same unlabelled inputs, in the same order."""
+"""Answers to the same unlabelled inputs, in the same order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Refined:
-    """An accuracy in points after more evidence."""
+    """An estimated accuracy in points after more evidence, with its interval."""
 
     value: float
     low: float
     high: float
     left_out: Floats
-    """(N,) the same for the measured instructions, each without its cluster."""
+    """(N,) estimates for the measured instructions, each without its cluster."""
     rows: npt.NDArray[np.intp]
-    """(N,) which of the measured instructions these are."""
+    """(N,) indices of these instructions among all measured ones."""
     error: float
     """Mean absolute error of `left_out`, in points."""
 
 
 def _agreement(own: Answers, others: Sequence[Answers]) -> float:
-    """Share of inputs answered as most of the others do."""
+    """Share of inputs with an answer that no other answer outvotes among the others."""
     hits = 0
     for given, theirs in zip(own, zip(*others, strict=True), strict=True):
         votes = {a: theirs.count(a) for a in theirs}
@@ -72,18 +73,22 @@ def with_answers(
     groups: npt.NDArray[np.int64],
     coverage: float,
 ) -> Refined:
-    """Adds agreement with the answers under the nearest measured instructions (tier 1).
+    """Tier 1: refines an estimate by the agreement with answers under similar instructions.
+
+    A ridge regression predicts accuracy from two features: the estimate of the tier below, and the
+    share of inputs answered as the majority of the nearest measured instructions does. The interval
+    is cross-conformal, see `conformal`.
 
     Args:
-        estimate: Of the new instruction from its text, in points.
-        answers: Under the new instruction, U of them.
-        distances: (N,) of its text to the measured instructions.
-        accuracies: (N,) measured, in points.
+        estimate: Estimated accuracy of the new instruction from its text, in points.
+        answers: The U answers under the new instruction.
+        distances: (N,) distances of its text to the measured instructions.
+        accuracies: (N,) measured accuracies, in points.
         left_out: (N,) estimates from texts, each without its cluster.
-        known: Answers under the measured instructions on the same inputs; None where unknown.
-        between: (N, N) distances of texts.
+        known: Answers under the measured instructions to the same inputs; None where unknown.
+        between: (N, N) distances between the texts of the measured instructions.
         groups: (N,) clusters of near-duplicates.
-        coverage: Nominal, of the interval.
+        coverage: Nominal coverage of the interval.
 
     Raises:
         InputError: Too few measured instructions have answers to as many inputs.
@@ -124,24 +129,24 @@ def with_labels(
     coverage: float,
     seed: int = 0,
 ) -> Refined:
-    """Adds accuracy on a few labelled inputs, drawn towards the tier below (tier 2).
+    """Tier 2: accuracy on a few labelled inputs, shrunk towards the tier below (empirical Bayes).
 
-    Empirical Bayes: the prior is the tier below with the errors that it made on measured
-    instructions, and a little of everything, since no list of errors is complete; the likelihood is
-    binomial; the interval is the posterior's.
+    The prior is the estimate of the tier below plus the errors that it made on the measured
+    instructions (a kernel density), mixed with a small uniform part. The likelihood of `right` out
+    of `asked` is binomial. The posterior's mean is the value, its quantiles the interval.
 
     Args:
-        estimate: Of the tier below, in points.
-        right: Labelled inputs answered rightly.
-        asked: Labelled inputs.
-        accuracies: (N,) measured, in points.
+        estimate: Estimate of the tier below, in points.
+        right: Number of labelled inputs with a right answer.
+        asked: Number of labelled inputs.
+        accuracies: (N,) measured accuracies, in points.
         left_out: (N,) estimates of the tier below, each without its cluster.
-        rows: (N,) which measured instructions these are.
-        coverage: Nominal, of the interval.
-        seed: Of the draws that `error` is the mean over.
+        rows: (N,) indices of these instructions among all measured ones.
+        coverage: Nominal coverage of the interval.
+        seed: Seed of the simulated labelled inputs from which `error` is computed.
 
     Raises:
-        InputError: More are right than were asked, or none was asked.
+        InputError: `asked` is 0, or `right` is not between 0 and `asked`.
     """
     if asked < 1 or not 0 <= right <= asked:
         raise InputError(f"{right} of {asked} labelled inputs is no share: give e.g. 13 of 16")
@@ -168,7 +173,7 @@ def with_labels(
 def _posterior(
     estimate: float, errors: Floats, right: int, asked: int, tail: float
 ) -> tuple[float, float, float]:
-    """Mean and two quantiles of an accuracy in points."""
+    """Posterior mean and its quantiles at `tail` and 1 - `tail`, in points, on a grid."""
     centres = np.clip(estimate + errors, 0.0, 100.0)
     prior = np.exp(-0.5 * ((_GRID[:, None] - centres) / _BANDWIDTH) ** 2).mean(1)
     prior = (1.0 - _ANYTHING) * prior / prior.sum() + _ANYTHING / len(_GRID)

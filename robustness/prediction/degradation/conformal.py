@@ -1,10 +1,17 @@
-"""Cross-conformal intervals, cross-fitted over clusters of near-duplicate instructions.
+"""Cross-conformal prediction intervals over clusters of near-duplicate instructions.
 
-Every measured instruction is predicted by a regression that saw nothing of its cluster; two
-quantiles of all these residuals, laid around the regression on all instructions, are the interval.
-That is cross-conformal prediction in its simplest form (MAPIE's `method="base"`), not split-
-conformal prediction, which would set aside instructions that no regression sees. The coverage that
-it had is measured and shown (`covered`), since a proof of it needs more than exchangeable clusters.
+    1. The measured instructions are divided into folds that never split a cluster (`splits`).
+    2. Each instruction's degradation is predicted by a regression fitted to the other folds, which
+       saw neither it nor its near-duplicates. The residual is y - prediction.
+    3. The interval of a new instruction is the prediction of the regression on all instructions,
+       plus the lower and upper conformal quantiles of these residuals (`band`).
+
+The residuals estimate how wrong a prediction is for an instruction of a new cluster; without
+leaving clusters out, near-duplicates would make them too small. This is cross-conformal prediction
+in its simplest form (MAPIE's `method="base"`). Split-conformal prediction would instead set a part
+of the instructions aside for the residuals only, which are too few for that. The guarantee of
+coverage would need exchangeable clusters, so the coverage that was reached is measured (`covered`)
+and shown.
 """
 
 from collections.abc import Sequence
@@ -19,27 +26,27 @@ from robustness.errors import InputError
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
-"""Numbers of the rows to fit on, and of those held out: what scikit-learn takes as `cv`."""
+"""(rows to fit on, rows held out), as in scikit-learn's `cv`."""
 
 LIMIT = 100.0
-"""Degradation never leaves [-100, 100] points."""
+"""Degradation lies in [-100, 100] points."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """What is added to a prediction, in the target's unit."""
+    """The bounds of an interval relative to the prediction, in the target's unit."""
 
     low: float
     high: float
 
 
 def splits(groups: npt.NDArray[np.int64], count: int, seed: int) -> list[Split]:
-    """Folds in which every row is held out once and a cluster is never divided.
+    """Folds in which every row is held out once and no cluster is divided.
 
     Args:
-        groups: (N,) clusters.
-        count: Folds, as far as there are as many clusters.
-        seed: Of the order in which clusters are dealt to folds.
+        groups: (N,) cluster of each row.
+        count: Number of folds; fewer where there are fewer clusters.
+        seed: Seed of the assignment of clusters to folds.
 
     Raises:
         InputError: There are fewer than two clusters.
@@ -52,14 +59,21 @@ def splits(groups: npt.NDArray[np.int64], count: int, seed: int) -> list[Split]:
 
 
 def band(residuals: Floats, coverage: float) -> Band:
-    """The two conformal quantiles of residuals y - prediction, each with half of the error.
+    """The lower and upper conformal quantiles of residuals y - prediction.
 
-    With too few residuals for a quantile the band is as wide as the unit allows.
+    Each has half of the error 1 - coverage. A new residual is equally likely to fall into any of
+    the n + 1 gaps between n sorted residuals, so the lower bound is the k-th smallest with
+    k = floor((n + 1) (1 - coverage) / 2), and the upper one likewise from above. Where n is too
+    small for that (k = 0), the bound is that of the unit, +-100.
+
+    Args:
+        residuals: (N,) in points.
+        coverage: Nominal coverage, in (0, 1).
     """
     ordered = np.sort(residuals)
     n = len(ordered)
     tail = (1.0 - coverage) / 2.0
-    # A tolerance, so that 0.1 / 2 * 20 counts as one and not as a hair less.
+    # The tolerance keeps 0.1 / 2 * 20 from counting as slightly less than 1.
     below = int(np.floor((n + 1) * tail + 1e-9))
     above = int(np.ceil((n + 1) * (1.0 - tail) - 1e-9))
     return Band(
@@ -69,7 +83,7 @@ def band(residuals: Floats, coverage: float) -> Band:
 
 
 def covered(residuals: Floats, held_out: Sequence[Split], coverage: float) -> Mask:
-    """(N,) whether a residual lies inside the band of the other folds' residuals."""
+    """(N,) bool: whether each residual lies within the band of the residuals of other folds."""
     inside = np.zeros(len(residuals), dtype=bool)
     for others, rows in held_out:
         other = band(residuals[others], coverage)

@@ -1,6 +1,7 @@
-"""Tier 0: what the distance to the nearest observed instruction says, on its task's own scale.
+"""Tier 0: the evidence of the distance to the nearest observed instruction, as in [S1].
 
-Refuses to know measured degradations; `predictor.py` learns from them.
+Distances differ in scale between tasks, so they are divided by the task's median leave-one-out
+distance among observed instructions. Does not predict; see `predictor`.
 """
 
 import math
@@ -16,34 +17,35 @@ from robustness.types import Conflict, Neighbours
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What is known of an instruction before any label is seen."""
+    """Evidence on an instruction from its distance and its text alone."""
 
     distance: float
-    """L2 to the nearest observed instruction."""
+    """L2 distance to the nearest observed instruction."""
     relative: float
-    """In units of the median leave-one-out distance among the observed; NaN where undefined."""
+    """Distance over the median leave-one-out distance of observed instructions; NaN: undefined."""
     percentile: float
-    """0 to 100; NaN where undefined."""
+    """Percentile of the distance among the leave-one-out distances, 0 to 100; NaN: undefined."""
     deficit: float
-    """Accuracy that the nearest observed instruction lacks against its peers, in points."""
+    """Mean accuracy of the observed instructions minus that of the nearest one, in points."""
     conflict: bool
+    """Whether the instruction has a label conflict."""
 
     @property
     def usable(self) -> bool:
-        """Whether there is a scale to stand on."""
+        """Whether relative distance and percentile are defined."""
         return math.isfinite(self.relative) and math.isfinite(self.percentile)
 
 
 def evidence(
     space: PointSet, neighbours: Neighbours, deficit: float | None, conflicts: Sequence[Conflict]
 ) -> Evidence:
-    """Evidence from the first row of a search.
+    """The evidence of one instruction from a search for its nearest neighbours.
 
     Args:
-        space: That was searched.
-        neighbours: (1, K).
-        deficit: Of the nearest, in [-1, 1]; None where unmeasured.
-        conflicts: Of the instruction.
+        space: The observed instructions that were searched.
+        neighbours: The result for one query, (1, K).
+        deficit: Deficit of the nearest instruction, in [-1, 1]; None where it was not measured.
+        conflicts: Label conflicts of the instruction.
     """
     distance = float(neighbours.distances[0, 0])
     return Evidence(
@@ -56,7 +58,10 @@ def evidence(
 
 
 def features(rows: Sequence[Evidence]) -> npt.NDArray[np.float64]:
-    """(N, 4) float64: log relative distance, percentile in [0, 1], deficit in points, conflict."""
+    """Tier 0's features, (N, 4) float64.
+
+    log(1 + relative distance), percentile in [0, 1], deficit in points, conflict (0 or 1).
+    """
     return np.array(
         [
             [math.log1p(r.relative), r.percentile / 100.0, r.deficit, float(r.conflict)]

@@ -1,7 +1,4 @@
-"""Predictions compared with what came out on instructions that nothing was fitted on.
-
-Refuses to fit: a finished calibration comes in, and its figures are reported as they come.
-"""
+"""Compares a calibration's predictions with measurements on instructions it was not fitted to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,36 +18,38 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """One tier on one type of task; degradations in points."""
+    """Errors and coverage of one tier on one task type; degradations in points."""
 
     tier: str
-    """As in `Calibration.tiers`."""
+    """A key of `Calibration.tiers`."""
     task_type: str
-    """Or `all`."""
+    """A task type, or `all`."""
     n: int
+    """Number of measured instructions."""
     abstained: int
-    """Instructions of the n without a number."""
+    """Number of these for which the predictor abstained."""
     coverage: float | None
-    """Share in [0, 1] of the others inside their interval; None where there are none."""
+    """Share in [0, 1] of the others that lie in their interval; None where there are none."""
     coverage_low: float | None
     coverage_high: float | None
-    """Wilson, 95%."""
+    """Wilson interval, 95%."""
     width: float | None
     """Mean width of the intervals."""
     mae: float | None
+    """Mean absolute error."""
     mae_constant: float | None
-    """On the same rows, of predicting the mean degradation of the calibration's points."""
+    """Mean absolute error of always predicting the mean degradation of the calibration set."""
 
 
 def report(
     calibration: Calibration, points: Sequence[Point], types: Mapping[str, str]
 ) -> list[HeldOut]:
-    """A row a tier and type of task, `all` first.
+    """Computes one row per tier and task type, `all` first.
 
     Args:
-        calibration: Fitted on other instructions.
-        points: Measured ones.
-        types: Task -> its type.
+        calibration: A calibration that was fitted to other instructions.
+        points: The measured instructions.
+        types: Task -> its task type.
     """
     constant = float(np.mean([p.degradation for p in calibration.points]))
     said = [calibration.estimates(p) for p in points]
@@ -102,10 +101,10 @@ def save_report(rows: Sequence[HeldOut], folder: Path, index_digest: str) -> Pat
 
 
 def load_report(folder: Path, index_digest: str) -> list[HeldOut]:
-    """What came out for an index; nothing where it was not asked, or of another index.
+    """Reads the report of an index; empty where there is none, or it belongs to another index.
 
     Raises:
-        CorruptFileError, MismatchError: The file cannot be read.
+        CorruptFileError, MismatchError: The file is malformed, or of another version.
     """
     path = folder / REPORT
     if not path.is_file():

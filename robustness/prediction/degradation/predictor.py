@@ -1,6 +1,15 @@
-"""From evidence to a number with an interval, learned from measured degradations.
+"""Fits and applies the predictor: evidence on an instruction -> degradation with an interval.
 
-Refuses to extrapolate: beyond the largest calibrated distance there is no number.
+The predictor is fitted to a calibration set of measured unobserved instructions, separately for
+each source of the task (given, user inputs, inferred):
+
+    tier 0   ridge regression of degradation on the distance features (`distance.features`)
+    tier 1   ridge regression on these and the label-free features of k inputs (`probes.features`),
+             one for each k
+    tier 2   the loss on k labelled inputs, shrunk towards tier 1 by one learned weight
+
+Each tier's interval comes from its cross-fitted residuals, see `conformal`. Beyond the largest
+relative distance of the calibration set the predictor abstains.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,53 +41,54 @@ from robustness.types import Provenance, RepresentationSpec, TaskSource, Tier
 SCHEMA = 3
 FILE = "calibration.json"
 MINIMUM = 10
-"""Measured instructions below which nothing is fitted."""
+"""Least number of measured instructions."""
 _FOLDS = 10
 _STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One measured unobserved instruction on one task."""
+    """One point of the calibration set: an unobserved instruction measured on one task."""
 
     instruction_id: str
     text: str
     task: str
     degradation: float
-    """Points."""
+    """Measured degradation in points."""
     evidence: Mapping[TaskSource, Evidence]
     probe: Probe = field(default_factory=Probe)
-    """On the task's inputs."""
+    """Answers on the task's inputs."""
     own_evidence: Mapping[int, Evidence] = field(default_factory=dict)
-    """Number of inputs, taken as somebody's own -> distance among all that fit them."""
+    """Number of inputs -> evidence as if the user had given these inputs."""
     own_probe: Probe = field(default_factory=Probe)
+    """Answers as if the user had given these inputs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A linear regression on features, with its band and its range."""
+    """A linear regression on features, with its conformal band and its range."""
 
     weights: tuple[float, ...]
     intercept: float
     low: float
     high: float
     largest_relative: float
-    """Largest relative distance that was calibrated."""
+    """Largest relative distance in the calibration set."""
     skill: Skill
     pairs: tuple[tuple[float, float], ...]
-    """(predicted, measured) of every instruction whose cluster was held out, in points."""
+    """(cross-fitted prediction, measured degradation) of every instruction, in points."""
 
     def value(self, x: Floats) -> float:
-        """Predicted degradation in points."""
+        """Predicted degradation in points for the features x, (F,)."""
         return float(x @ np.array(self.weights)) + self.intercept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shrinkage:
-    """Labelled probes drawn towards what the same probes say without labels."""
+    """Shrinkage of the loss on labelled inputs towards the label-free prediction (tier 2)."""
 
     weight: float
-    """Of the loss on the labelled probes, in [0, 1]; empirical Bayes."""
+    """Weight of the loss on labelled inputs, in [0, 1]."""
     low: float
     high: float
     skill: Skill
@@ -87,7 +97,7 @@ class Shrinkage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimated:
-    """Predicted degradation in points, or an abstention."""
+    """A predicted degradation in points, or an abstention (None)."""
 
     degradation: float | None
     low: float | None
@@ -95,29 +105,30 @@ class Estimated:
     in_support: bool
     tier: Tier
     inputs: int
-    """How many the number stands on; 0 where the inputs give a distance alone."""
+    """Number of inputs whose answers were used; 0 in tier 0."""
     skill: Skill | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What turns evidence into a prediction, for one index."""
+    """The fitted predictor of one index."""
 
     spec: RepresentationSpec
     index_digest: str
     coverage: float
     lines: Mapping[TaskSource, Line]
-    """Tier 0."""
+    """Tier 0, by source of the task."""
     probed: Mapping[TaskSource, Mapping[int, Line]]
-    """Tier 1: number of inputs -> regression on `probes.features` and the distance."""
+    """Tier 1: number of inputs -> regression on the distance and on `probes.features`."""
     labelled: Mapping[TaskSource, Mapping[int, Shrinkage]]
-    """Tier 2: number of labelled inputs -> shrinkage towards tier 1 on as many."""
+    """Tier 2: number of labelled inputs -> shrinkage towards tier 1 on as many inputs."""
     points: tuple[Point, ...]
+    """The calibration set."""
     made: Provenance
 
     @property
     def tiers(self) -> dict[str, Line | Shrinkage]:
-        """Everything that was calibrated, by source of the task and what is read."""
+        """All fitted tiers, by names such as `given, 16 unlabelled inputs`."""
         made: dict[str, Line | Shrinkage] = {
             f"{source}, distance": line for source, line in self.lines.items()
         }
@@ -128,7 +139,7 @@ class Calibration:
         return made
 
     def estimates(self, point: Point) -> dict[str, Estimated]:
-        """What every tier says of a measured instruction, by the names of `tiers`."""
+        """Every tier's prediction for a measured instruction, by the names of `tiers`."""
         made = {
             f"{source}, distance": self.estimate(source, point.evidence[source])
             for source in self.lines
@@ -149,7 +160,13 @@ class Calibration:
     def estimate(
         self, source: TaskSource, evidence: Evidence, probe: Probe | None = None
     ) -> Estimated:
-        """A number with its interval from the best evidence, or none where it is out of range."""
+        """Predicts from the best tier for which there is evidence, or abstains out of range.
+
+        Args:
+            source: Source of the task.
+            evidence: The distance evidence.
+            probe: Answers on inputs, with or without labels; None: there are none.
+        """
         line, probe = self.lines.get(source), probe or Probe()
         lines, shrunk = self.probed.get(source, {}), self.labelled.get(source, {})
         k = max((k for k in lines if k in probe.features), default=0)
@@ -172,7 +189,7 @@ class Calibration:
 
 
 def point_probe(point: Point, source: TaskSource) -> Probe:
-    """What was read of a measured instruction on the inputs of a source."""
+    """Answers of a measured instruction on the inputs of a source."""
     return point.own_probe if source is TaskSource.INPUTS else point.probe
 
 
@@ -192,7 +209,7 @@ def _estimated(value: float, fitted: Line | Shrinkage, tier: Tier, inputs: int) 
 
 
 def _probed_row(evidence: Evidence, label_free: Sequence[float]) -> Floats:
-    """(F,) tier 1's features: those of the distance, then the label-free ones."""
+    """(F,) features of tier 1: the distance features, then the label-free ones."""
     return np.concatenate([features([evidence])[0], np.asarray(label_free, dtype=np.float64)])
 
 
@@ -202,17 +219,17 @@ def _ridge() -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Split:
-    """Measured points with the folds that every tier is compared on."""
+    """The calibration set with the folds that all tiers share."""
 
     tasks: tuple[str, ...]
     y: Floats
     distances: Floats
-    """(N, F) tier 0's features."""
+    """(N, F) features of tier 0."""
     groups: npt.NDArray[np.int64]
     held_out: list[conformal.Split]
 
     def cross_fit(self, regression: Any, x: Floats) -> Floats:
-        """(N,) predictions by regressions that saw nothing of the row's cluster."""
+        """(N,) predictions, each by a regression that was not fitted to the row's cluster."""
         predicted: Floats = cross_val_predict(regression, x, self.y, cv=self.held_out)
         return predicted
 
@@ -245,10 +262,11 @@ def _pairs(split: _Split, predicted: Floats) -> tuple[tuple[float, float], ...]:
 
 
 def _fit_line(split: _Split, x: Floats, coverage: float, seed: int) -> tuple[Line, Floats]:
-    """The regression on x (N, F), and its cross-fitted predictions (N,)."""
+    """Fits the regression on x (N, F); returns it with its cross-fitted predictions (N,)."""
     predicted = split.cross_fit(_ridge(), x)
     limits: Band = conformal.band(split.y - predicted, coverage)
     scaler, ridge = _ridge().fit(x, split.y).named_steps.values()
+    # The regression is on standardised features; the weights are converted to the raw ones.
     weights = ridge.coef_ / scaler.scale_
     made = Line(
         weights=tuple(float(w) for w in weights),
@@ -265,7 +283,12 @@ def _fit_line(split: _Split, x: Floats, coverage: float, seed: int) -> tuple[Lin
 def _shrinkage(
     split: _Split, start: Floats, losses: Floats, coverage: float, seed: int
 ) -> Shrinkage:
-    """How far to go from tier 1 towards the labelled probes, learned on the measured points."""
+    """Fits the weight w of tier 2: prediction = tier 1 + w (loss on labelled inputs - tier 1).
+
+    w minimises the squared error on the calibration set: with step s = loss - tier 1 and error
+    e = y - tier 1, w = s.e / s.s, cut to [0, 1]. A noisy loss (few labelled inputs) gets a small
+    weight, as in empirical Bayes. Residuals for the interval use a w fitted to the other folds.
+    """
     step, missed = losses - start, split.y - start
 
     def weight(rows: npt.NDArray[np.intp]) -> float:
@@ -289,7 +312,7 @@ def _shrinkage(
 def _tiers(
     points: Sequence[Point], source: TaskSource, coverage: float, seed: int
 ) -> tuple[dict[int, Line], dict[int, Shrinkage]]:
-    """Tiers 1 and 2 for every number of inputs that all points were probed on."""
+    """Fits tiers 1 and 2 for every number of inputs for which all points have answers."""
     seen = [point_probe(p, source) for p in points]
     common = set.intersection(*(set(p.features) for p in seen))
     with_labels = set.intersection(*(set(p.losses) for p in seen))
@@ -307,16 +330,16 @@ def _tiers(
 def fit(
     index: ObservedIndex, points: Sequence[Point], *, coverage: float = 0.9, seed: int = 0
 ) -> Calibration:
-    """Fits one line for each source of the task, and the tiers above for given tasks.
+    """Fits all tiers for each source of the task (tier 0 only, where the task is inferred).
 
     Args:
-        index: That the evidence was gathered from.
-        points: Measured unobserved instructions.
-        coverage: Nominal, of the intervals.
-        seed: Of the assignment of clusters to folds.
+        index: The index that the evidence comes from.
+        points: The calibration set.
+        coverage: Nominal coverage of the intervals.
+        seed: Seed of the assignment of clusters to folds.
 
     Raises:
-        InputError: Too few points, or too few clusters of them.
+        InputError: There are too few points, or too few clusters of near-duplicates.
     """
     lines: dict[TaskSource, Line] = {}
     probed: dict[TaskSource, dict[int, Line]] = {}
@@ -360,11 +383,11 @@ class _Document(BaseModel):
 
 
 def load(folder: Path, index: ObservedIndex) -> Calibration | None:
-    """Reads the calibration of an index; None where it was never calibrated.
+    """Reads the calibration of an index; None where there is none.
 
     Raises:
-        MismatchError: It belongs to another index.
-        CorruptFileError: It cannot be read.
+        MismatchError: The calibration belongs to another index.
+        CorruptFileError: The file is malformed.
     """
     path = folder / FILE
     if not path.is_file():

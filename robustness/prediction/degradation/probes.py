@@ -1,7 +1,8 @@
-"""Tiers 1 and 2: what the answers on a few inputs say, without labels and with them.
+"""Tiers 1 and 2: features of an instruction's answers on a few inputs, without and with labels.
 
-Refuses to run a model: option log-probabilities come in. The observed instructions' own spread is
-the unit: an instruction is compared with how much observed ones differ among themselves.
+An instruction's option probabilities are compared with those of observed instructions on the same
+inputs. Each feature is a difference from what observed instructions show among themselves, so that
+tasks of different difficulty can share one regression.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,65 +15,65 @@ from robustness.types import FloatArray
 
 Floats = npt.NDArray[np.float64]
 NEIGHBOURS = 5
-"""Nearest observed instructions whose answers stand for the right ones."""
+"""Number of nearest observed instructions whose answers are compared with."""
 STEPS = (16, 32, 64)
-"""Numbers of inputs, without labels and with them, that are calibrated as far as the index keeps
-answers."""
+"""Numbers of inputs that are calibrated, as far as the index keeps answers for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What was read of one instruction on the first inputs of its task."""
+    """Features of one instruction's answers on the first inputs of a task."""
 
     features: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     """Number of inputs -> label-free features, see `features`."""
     losses: Mapping[int, float] = field(default_factory=dict)
-    """Number of labelled inputs -> accuracy lost on them against the observed, in points."""
+    """Number of labelled inputs -> degradation on them, in points: see `lost`."""
 
 
 def distributions(option_logprobs: FloatArray) -> Floats:
-    """(..., C) probabilities of the options among themselves; zero where there is no option."""
+    """(..., C) probabilities over the options, normalised to 1; 0 where an input has fewer."""
     scores = np.where(np.isnan(option_logprobs), -np.inf, option_logprobs).astype(np.float64)
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     return np.asarray(weights / weights.sum(-1, keepdims=True))
 
 
 def _entropy(p: Floats) -> Floats:
-    """(...,) nats."""
+    """(...,) entropy in nats."""
     return np.asarray(-(p * np.log(np.maximum(p, 1e-12))).sum(-1))
 
 
 def _margin(p: Floats) -> Floats:
-    """(...,) probability of the first option chosen minus that of the second."""
+    """(...,) probability of the most probable option minus that of the second."""
     ordered = np.sort(p, axis=-1)
     return np.asarray(ordered[..., -1] - ordered[..., -2])
 
 
 def _outside(option_logprobs: FloatArray) -> Floats:
-    """(...,) probability of everything that is not an option."""
+    """(...,) probability of all texts that are not an option."""
     return np.asarray(1.0 - np.nansum(np.exp(option_logprobs.astype(np.float64)), axis=-1))
 
 
 def _agreement(own: Floats, others: Floats) -> float:
-    """Share of inputs on which `own` (N, C) chooses as the mean of `others` (K, N, C) does."""
+    """Share of inputs on which `own` (N, C) and the mean of `others` (K, N, C) choose alike."""
     return float((own.argmax(-1) == others.mean(0).argmax(-1)).mean())
 
 
 def features(
     own: FloatArray, observed: FloatArray, nearest: Sequence[int], accuracy: float
 ) -> tuple[float, ...]:
-    """Label-free features of an instruction.
+    """The six label-free features of an instruction.
 
     Args:
-        own: (N, C) option log-probabilities.
+        own: (N, C) its option log-probabilities, nats.
         observed: (I, N, C) those of the observed instructions on the same inputs.
-        nearest: Rows of the nearest observed, nearest first.
+        nearest: Rows of the nearest observed instructions, nearest first.
         accuracy: Mean accuracy of the observed instructions, in [0, 1].
 
     Returns:
-        Agreement lacking against what observed instructions have among themselves, that times
-        their accuracy, KL to the nearest's mean distribution (nats), and entropy, margin and
-        probability outside the options, each minus the observed mean.
+        Lack of agreement: mean agreement of observed instructions with the others, minus agreement
+        of this one with the nearest; the same times their accuracy, since only agreement with right
+        answers counts; KL divergence from the mean distribution of the nearest, in nats; entropy,
+        margin and probability outside the options, each minus the mean of observed instructions.
     """
     p, q = distributions(own), distributions(observed)
     near = q[list(nearest[:NEIGHBOURS])]
@@ -93,17 +94,17 @@ def features(
 
 
 def steps(available: int) -> list[int]:
-    """The numbers of inputs that can be calibrated; all that there are, where they are few."""
+    """The numbers of `STEPS` up to the available inputs; all inputs where they are fewer."""
     return [k for k in STEPS if k <= available] or [available]
 
 
 def lost(own: FloatArray, observed: FloatArray, correct: Sequence[int]) -> float:
-    """Points of accuracy that an instruction loses against the observed on labelled inputs.
+    """Degradation on labelled inputs in points: mean observed accuracy minus this one's.
 
     Args:
-        own: (N, C) option log-probabilities.
-        observed: (I, N, C).
-        correct: (N,) index of the right options.
+        own: (N, C) option log-probabilities of the instruction, nats.
+        observed: (I, N, C) those of the observed instructions.
+        correct: (N,) indices of the right options.
     """
     right = np.asarray(correct)
     mine = distributions(own).argmax(-1) == right
@@ -118,14 +119,14 @@ def probe(
     accuracy: float,
     correct: Sequence[int] = (),
 ) -> Probe:
-    """Everything that the first inputs say of an instruction.
+    """All features of an instruction's answers, for every number of inputs in `STEPS`.
 
     Args:
-        own: (N, C) option log-probabilities.
-        observed: (I, P, C), P >= N.
-        nearest: Rows of the nearest observed, nearest first.
+        own: (N, C) option log-probabilities of the instruction, nats.
+        observed: (I, P, C) those of the observed instructions, P >= N.
+        nearest: Rows of the nearest observed instructions, nearest first.
         accuracy: Mean accuracy of the observed instructions, in [0, 1].
-        correct: Index of the right option of the first labelled inputs.
+        correct: Indices of the right options of the first inputs, as far as they are labelled.
     """
     n = len(own)
     if not n:

@@ -1,7 +1,4 @@
-"""How good a predictor was on instructions that it had not seen, beside what knows nothing.
-
-Refuses to predict: measured and predicted degradations come in, in points.
-"""
+"""Measures a predictor's skill: its errors on unseen instructions, against simple baselines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,40 +10,40 @@ from sklearn.metrics import roc_auc_score
 
 Floats = npt.NDArray[np.float64]
 LARGE = 5.0
-"""A loss of more points than this is what AUROC tells apart."""
+"""Degradation in points above which a loss counts as large, for AUROC."""
 _DRAWS = 400
 _LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skill:
-    """Figures of a predictor whose every prediction saw nothing of the row's cluster; in points."""
+    """Errors of cross-fitted predictions (without the instruction's cluster), in points."""
 
     n: int
     clusters: int
     mae: float
     mae_constant: float
-    """Of predicting the mean degradation."""
+    """Mean absolute error of always predicting the mean degradation."""
     mae_distance: float
-    """Of isotonic regression on the distance alone, the paper's own predictor."""
+    """Mean absolute error of isotonic regression on the distance, the predictor of [S1]."""
     gain: float
     """`mae_constant - mae`: positive is skill."""
     spearman: float | None
-    """Between predicted and measured; None where undefined."""
+    """Rank correlation of predicted and measured degradation; None where undefined."""
     spearman_within: float | None
-    """Mean over tasks."""
+    """Mean over tasks of the rank correlation within a task."""
     auroc: float | None
-    """Of telling losses of more than five points apart; None where undefined."""
+    """AUROC of detecting losses of more than five points; None where undefined."""
     coverage: float
-    """Share in [0, 1] of measured degradations inside their interval."""
+    """Share of measured degradations inside their interval, in [0, 1]."""
     width: float
-    """Of the interval."""
+    """Width of the interval."""
     intervals: Mapping[str, tuple[float, float]]
     """Figure -> 95% interval from resampling tasks; absent where undefined."""
 
     @property
     def shown(self) -> bool:
-        """Whether it errs less than the constant beyond doubt: the gain's interval is above 0."""
+        """Whether it is significantly better than the constant: the gain's interval is above 0."""
         low, _ = self.intervals.get("gain", (float("-inf"), 0.0))
         return low > 0.0
 
@@ -79,18 +76,18 @@ def measure_skill(
     clusters: int,
     seed: int,
 ) -> Skill:
-    """Figures with intervals from resampling whole tasks.
+    """Computes all errors, with 95% bootstrap intervals over tasks.
 
     Args:
-        tasks: (N,) of the rows.
-        measured: (N,) degradations in points.
-        predicted: (N,) cross-fitted.
-        constant: (N,) what the mean of the other folds predicts.
-        distance: (N,) what the distance alone predicts.
-        inside: (N,) whether the interval held.
-        width: Of the interval.
+        tasks: (N,) task of each row.
+        measured: (N,) measured degradations in points.
+        predicted: (N,) cross-fitted predictions.
+        constant: (N,) predictions by the mean of the other folds.
+        distance: (N,) cross-fitted predictions by the distance alone.
+        inside: (N,) whether the measured degradation lies in its interval.
+        width: Width of the interval.
         clusters: Number of clusters of near-duplicate instructions.
-        seed: Of the resampling.
+        seed: Seed of the bootstrap.
     """
     names = np.array(tasks)
 

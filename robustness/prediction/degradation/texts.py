@@ -1,11 +1,33 @@
-"""Accuracy of an instruction from its text and from instructions measured already.
+"""Predicts the accuracy of an instruction from its text, by a Gaussian process over instructions.
 
-For models whose hidden states nobody can read: the representation is one of the text. A Gaussian
-process over a sum of kernels (character and word TF-IDF, first and last words, format), with
-weights by marginal likelihood shared between the models of a task, and intervals by the jackknife
-over clusters: conformal quantiles of residuals that leave whole clusters of near-duplicates out.
+For black-box models, whose hidden states cannot be read. Given are N instructions of one task with
+accuracies on M models.
 
-Refuses to know models and tasks: one task's texts and accuracies come in.
+Kernel. The covariance of two instructions is a weighted sum of similarities, one for each view of
+the text (V views: TF-IDF of characters, of words, of the first and of the last words, a Gaussian
+kernel on format features, and on sentence embeddings where an encoder is given):
+
+    K = sum over v of w_v S_v,   y ~ N(0, K + w_noise I),   K and S_v of shape (N, N)
+
+where y (N,) are standardised accuracies. A sum of positive semidefinite similarities with positive
+weights is again a kernel. The weights are fitted once for all models of the task, by maximising the
+marginal likelihood of y plus a weak prior around equal weights (`_objective`).
+
+Prediction. With C = K + w_noise I and k (N,) the covariances of a new instruction with the measured
+ones, its accuracy is predicted as k C^-1 y, with variance K_new + w_noise - k C^-1 k.
+
+Leaving clusters out. For a set of rows g, the residual of predicting y_g from all other rows is
+(C^-1_gg)^-1 (C^-1 y)_g, and its covariance is (C^-1_gg)^-1: two blocks of the same inverse, so that
+no refitting is needed (`_left_out`). Whole clusters of near-duplicates are left out, since a
+near-duplicate would predict an instruction almost perfectly.
+
+Intervals. The jackknife over clusters: |residual| / standard deviation of every measured row gives
+a list of scores; their conformal quantile, times the standard deviation of the new prediction, is
+the half-width (`TextPredictor._multiple`). This holds also where the variance of the Gaussian
+process is wrong.
+
+Transfer. Where other models were measured under the new instruction itself, a ridge regression
+carries their departure from prediction over to this model (`TextPredictor._transfer`).
 """
 
 import re
@@ -26,19 +48,20 @@ from robustness.types import FloatArray
 
 Floats = npt.NDArray[np.float64]
 MINIMUM = 8
-"""Measured instructions below which nothing is fitted."""
+"""Least number of measured instructions."""
 _TOKENS = r"\w+|[^\w\s]"
 _WORDS = rf"{_TOKENS}|\n"
 _EDGE = 4
-"""Words at either end of an instruction that are a view of their own."""
+"""Number of words at the beginning and at the end that form a view."""
 _NOISE = 0.4
+"""Initial weight of the noise."""
 _PRIOR = 0.1
-"""Precision of the Gaussian prior on the logarithms of the weights, around equal weights."""
+"""Precision of the Gaussian prior on the logarithms of the weights, around the initial ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimates:
-    """Accuracies of K instructions on M models, in points (0 to 100)."""
+    """Predicted accuracies of K instructions on M models, in points (0 to 100)."""
 
     value: Floats
     """(K, M)."""
@@ -47,7 +70,7 @@ class Estimates:
     distance: Floats
     """(K,) cosine distance of character TF-IDF to the nearest measured instruction."""
     in_support: npt.NDArray[np.bool_]
-    """(K,); False: farther than any measured cluster is from the others."""
+    """(K,); False: farther than any measured instruction is from those outside its cluster."""
 
 
 def _edges(texts: Sequence[str], cut: slice) -> list[str]:
@@ -57,7 +80,7 @@ def _edges(texts: Sequence[str], cut: slice) -> list[str]:
 
 
 def format_features(texts: Sequence[str]) -> Floats:
-    """(N, 15) what an instruction looks like: lengths, lines, placeholders, marks and cues."""
+    """(N, 15) format features: lengths, lines, positions of placeholders, punctuation, cues."""
     rows = []
     for text in texts:
         length, body = max(1, len(text)), text.rstrip()
@@ -89,14 +112,14 @@ Embed = Callable[[Sequence[str]], FloatArray]
 
 
 class Views:
-    """Similarities between instructions, each in [0, 1], fitted on the measured ones."""
+    """The views of instructions: similarities in [0, 1], fitted to the measured instructions."""
 
     def __init__(self, texts: Sequence[str], embed: Embed | None = None) -> None:
-        """Learns vocabularies and scales.
+        """Fits vocabularies and scales.
 
         Args:
-            texts: Measured instructions.
-            embed: A sentence encoder, for one view more.
+            texts: The measured instructions.
+            embed: A sentence encoder, which adds one view.
         """
         self._embed = embed
         if embed is not None:
@@ -125,7 +148,7 @@ class Views:
         return list(texts) if cut == slice(None) else _edges(texts, cut)
 
     def similarity(self, left: Sequence[str], right: Sequence[str]) -> Floats:
-        """(V, L, R): one matrix a view; the first is character TF-IDF."""
+        """(V, L, R) similarities of L and R texts, one matrix per view; character TF-IDF first."""
         views = []
         for vectorizer, cut in self._texts:
             a = vectorizer.transform(self._cut(left, cut))
@@ -143,7 +166,13 @@ class Views:
 
 
 def _objective(theta: Floats, start: Floats, views: Floats, y: Floats) -> tuple[float, Floats]:
-    """Negative log marginal likelihood of the columns of y, and its gradient in theta."""
+    """Negative log posterior of the log weights theta (V + 1,), and its gradient.
+
+    For each column of y (N, M) the negative log marginal likelihood is
+    y C^-1 y / 2 + log det C / 2, with C = sum w_v S_v + w_noise I and w = exp(theta). With
+    alpha = C^-1 y its derivative by a weight is tr((C^-1 - alpha alpha^T) dC/dw) / 2, where dC/dw
+    is the view S_v, or I for the noise. The last terms are the Gaussian prior around `start`.
+    """
     weights = np.exp(theta)
     covariance = np.tensordot(weights[:-1], views, 1) + weights[-1] * np.eye(len(y))
     lower = np.linalg.cholesky(covariance)
@@ -157,7 +186,7 @@ def _objective(theta: Floats, start: Floats, views: Floats, y: Floats) -> tuple[
 
 
 def _weights(views: Floats, y: Floats) -> Floats:
-    """(V + 1,) weights of the views and of the noise, by maximum a posteriori."""
+    """(V + 1,) weights of the views and of the noise at the maximum of the posterior."""
     start = np.log(np.array([*[1.0 / len(views)] * len(views), _NOISE]))
     limits = [(-9.0, 3.0)] * len(views) + [(-5.0, 3.0)]
     found = minimize(
@@ -170,7 +199,13 @@ def _weights(views: Floats, y: Floats) -> Floats:
 def _left_out(
     inverse: Floats, alpha: Floats, groups: npt.NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """(N,) residuals and standard deviations with the row's whole cluster left out."""
+    """(N,) residuals and standard deviations, each with the row's whole cluster left out.
+
+    Args:
+        inverse: C^-1, (N, N).
+        alpha: C^-1 y, (N,).
+        groups: (N,) clusters.
+    """
     residuals = np.empty_like(alpha)
     deviations = np.empty(len(alpha))
     for name in np.unique(groups):
@@ -182,7 +217,7 @@ def _left_out(
 
 
 class TextPredictor:
-    """Predicts accuracies on one task from instructions that were measured on it."""
+    """Predicts accuracies on one task from instructions measured on it, for M models at once."""
 
     def __init__(
         self,
@@ -192,17 +227,17 @@ class TextPredictor:
         coverage: float = 0.9,
         embed: Embed | None = None,
     ) -> None:
-        """Fits.
+        """Fits the Gaussian process.
 
         Args:
-            texts: (N,) measured instructions of one task.
+            texts: The N measured instructions of one task.
             accuracies: (N, M) in points, NaN where a model was not measured.
-            coverage: Nominal, of the intervals.
-            embed: A sentence encoder, for one view more.
+            coverage: Nominal coverage of the intervals.
+            embed: A sentence encoder, which adds one view.
 
         Raises:
-            InputError: Fewer than `MINIMUM` instructions, fewer than two clusters of them, or a
-                model without a measurement.
+            InputError: There are fewer than `MINIMUM` instructions, fewer than two clusters of
+                them, or a model has no measurement.
         """
         accuracies = np.asarray(accuracies, dtype=np.float64)
         if len(texts) < MINIMUM:
@@ -231,7 +266,7 @@ class TextPredictor:
         self._farthest = float(1.0 - np.where(outside, similarity[0], 0.0).max(1).min())
         other = similarity[0] - np.eye(len(similarity[0]))
         self.apart: Floats = 1.0 - other.max(1)
-        """(N,) each measured instruction's distance to its nearest other."""
+        """(N,) distance of each measured instruction to the nearest other one."""
         self._weights = _weights(similarity, np.nan_to_num(self._standard))
         self._covariance = np.tensordot(self._weights[:-1], similarity, 1)
         self._inverses: list[Floats] = []
@@ -240,7 +275,7 @@ class TextPredictor:
         self._solve()
 
     def _solve(self) -> None:
-        """Inverse covariances, and residuals with each row's cluster left out, by model."""
+        """Computes C^-1 and the leave-cluster-out residuals of each model's measured rows."""
         done: dict[bytes, Floats] = {}
         for model in range(len(self._mean)):
             rows = ~np.isnan(self._standard[:, model])
@@ -263,17 +298,17 @@ class TextPredictor:
 
     @property
     def left_out(self) -> Floats:
-        """(N, M) estimates of the measured accuracies, each without its cluster, in points."""
+        """(N, M) leave-cluster-out estimates of the measured accuracies, in points."""
         return np.asarray((self._standard - self._residuals) * self._scale + self._mean)
 
     @property
     def left_out_error(self) -> float:
-        """Mean absolute error in points with each row's whole cluster left out."""
+        """Mean absolute error of the leave-cluster-out estimates, in points."""
         return float(np.nanmean(np.abs(self._residuals) * self._scale))
 
     @property
     def left_out_error_mean(self) -> float:
-        """The same of predicting the mean of the other clusters."""
+        """Mean absolute error of predicting the mean of the other clusters, in points."""
         errors = []
         for name in np.unique(self.groups):
             inside = self.groups == name
@@ -286,12 +321,12 @@ class TextPredictor:
         return np.asarray(1.0 - self._views.similarity(texts, self._known)[0])
 
     def predict(self, texts: Sequence[str], *, others: Floats | None = None) -> Estimates:
-        """Accuracies of new instructions.
+        """Predicts the accuracies of new instructions.
 
         Args:
-            texts: (K,) instructions.
-            others: (K, M) what was measured of them, NaN where nothing was: what other models
-                reach enters a model's estimate, its own column never does.
+            texts: The K instructions.
+            others: (K, M) accuracies of other models under these instructions, NaN where not
+                measured. A model's prediction uses the other columns, never its own.
         """
         across = self._views.similarity(texts, self._known)
         cross = np.tensordot(self._weights[:-1], across, 1)
@@ -323,10 +358,10 @@ class TextPredictor:
         )
 
     def _multiple(self, residuals: Floats, deviations: Floats) -> float:
-        """The conformal quantile of residuals in units of their own deviation.
+        """The conformal quantile of |residual| / standard deviation over the measured rows.
 
-        Rows of a cluster are not exchangeable with one another, so the finite-sample correction
-        counts clusters, not rows.
+        The rows of one cluster are not independent, so the finite-sample correction 1 + 1/n uses
+        the number of clusters for n, not that of rows.
         """
         rows = ~np.isnan(residuals)
         scores = np.abs(residuals[rows]) / deviations[rows]
@@ -335,10 +370,16 @@ class TextPredictor:
         return float(np.quantile(scores, level, method="higher"))
 
     def _transfer(self, surprise: Floats) -> tuple[Floats, Floats]:
-        """What other models' departures from their own estimates say of a model's.
+        """Predicts a model's residual from the residuals of the other models, by ridge regression.
+
+        The penalty is chosen by the cross-fitted error; an infinite one switches transfer off.
+
+        Args:
+            surprise: (K, M) standardised residuals of the new instructions, NaN where unknown.
 
         Returns:
-            (K, M) to add to the estimates, and (N, M) residuals after it, cross-fitted by cluster.
+            (K, M) to add to the standardised predictions, and (N, M) residuals of the measured
+            rows after transfer, cross-fitted by cluster.
         """
         held_out = conformal.splits(self.groups, 10, seed=0)
         known = np.nan_to_num(self._residuals)
@@ -351,7 +392,7 @@ class TextPredictor:
 
 
 def _coefficients(residuals: Floats, penalty: float) -> Floats:
-    """(M, M) ridge weights of every model on the others; the diagonal is zero."""
+    """(M, M) ridge weights: column m predicts model m from the others; the diagonal is zero."""
     models = residuals.shape[1]
     weights = np.zeros((models, models))
     if np.isinf(penalty):
@@ -366,7 +407,7 @@ def _coefficients(residuals: Floats, penalty: float) -> Floats:
 
 
 def _departures(residuals: Floats, held_out: Sequence[conformal.Split], penalty: float) -> Floats:
-    """(N, M) what the others say of each residual, by weights that saw nothing of its cluster."""
+    """(N, M) cross-fitted predictions of the residuals from those of the other models."""
     said = np.empty_like(residuals)
     for others, rows in held_out:
         said[rows] = residuals[rows] @ _coefficients(residuals[others], penalty)
