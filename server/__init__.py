@@ -1,4 +1,4 @@
 """The inference server: OpenAI's endpoints and the robustness API over one workbench.
 
-Knows HTTP and JSON, and nothing of the science.
+It translates HTTP and JSON to calls of the library, which does the work.
 """

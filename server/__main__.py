@@ -1,6 +1,6 @@
-"""`python -m server`: arguments -> Settings -> serve.
+"""`python -m server`: reads the settings, builds the engine and serves the API without the page.
 
-Refuses to know the endpoints.
+For the API with the page see `app.py`; for the endpoints see `routes/`.
 """
 
 import os
@@ -23,7 +23,7 @@ from server.engines import build_engine  # noqa: E402
 from server.settings import settings_from  # noqa: E402
 
 _GRACE_SECONDS = 5
-"""What open streams get to end when the server is stopped."""
+"""Time that open streams have to end when the server is stopped."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,6 +1,6 @@
-"""One FastAPI application over one workbench.
+"""Builds the FastAPI application: routes, error replies, metrics and batch jobs of one workbench.
 
-Refuses to know the page, which `app.py` mounts on it.
+Does not build the page; `app.py` mounts it on this application.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -22,14 +22,14 @@ def create_app(
     workbench: Workbench, settings: Settings, *, reason: str = "", batch: Jobs | None = None,
     withheld: Sequence[Withheld] = (),
 ) -> FastAPI:
-    """The API. The engine stays its maker's to close.
+    """The API of one workbench. The caller closes the engine.
 
     Args:
-        workbench: What answers.
-        settings: Where jobs lie and how large an upload may be.
-        reason: Why the engine was taken, shown at `/readyz`.
-        batch: The jobs, where the caller shares them; made from the settings otherwise.
-        withheld: Models that were asked for and that the engine cannot serve, shown there too.
+        workbench: The engine with its indexes and predictors.
+        settings: Give the folder of the jobs and the largest upload.
+        reason: Why this engine was chosen; shown at `/readyz`.
+        batch: The batch jobs, if the caller shares them; otherwise made from the settings.
+        withheld: Models that were requested but that the engine cannot serve; shown there too.
     """
     scored = batch or Jobs(workbench, settings.jobs, patience=settings.patience)
     metrics = Metrics()

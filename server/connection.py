@@ -1,7 +1,4 @@
-"""Work that ends when its client leaves.
-
-Refuses to know what the work is.
-"""
+"""Cancels the work for a request when its client disconnects."""
 
 import asyncio
 import threading
@@ -25,14 +22,14 @@ async def _gone(receive: Receive) -> None:
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The work's result; the work is cancelled when the client leaves.
+    """The result of a coroutine, which is cancelled when the client disconnects.
 
     Args:
-        request: Its body has been read.
-        work: What to wait for.
+        request: A request whose body has been read.
+        work: The coroutine.
 
     Raises:
-        CancelledError: The client has left.
+        CancelledError: The client has disconnected.
     """
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_gone(request.receive))
@@ -51,14 +48,14 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
 async def in_thread_while_connected(
     request: Request, work: Callable[[Callable[[], bool]], T]
 ) -> T:
-    """The result of work in a thread, which is told to stop when the client leaves.
+    """The result of a function in a thread, which is told to stop when the client disconnects.
 
     Args:
-        request: Its body has been read.
-        work: Takes a function that says whether to stop.
+        request: A request whose body has been read.
+        work: The function; its argument is a function that says whether to stop.
 
     Raises:
-        CancelledError: The client has left.
+        CancelledError: The client has disconnected.
     """
     stop = threading.Event()
     try:
@@ -68,16 +65,16 @@ async def in_thread_while_connected(
 
 
 class EventStream(EventSourceResponse):
-    """Server-sent events, whose source is closed as soon as the client leaves."""
+    """A reply of server-sent events, whose generator is closed when the client disconnects."""
 
     def __init__(self, events: AsyncIterator[bytes]) -> None:
-        """Takes the source, an asynchronous generator of events as `format_sse_event` writes."""
-        # What FastAPI sets where a path operation yields its events: proxies hold nothing back.
+        """Takes an asynchronous generator of events as `format_sse_event` formats them."""
+        # The headers that FastAPI sets for streams: proxies must not cache or buffer them.
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         super().__init__(events, headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends until the source or the connection ends."""
-        # Starlette cancels the sending; a source that stands at a `yield` is to be closed besides.
+        """Sends events until the generator or the connection ends."""
+        # Starlette cancels the task that sends, which does not close a generator paused at `yield`.
         async with aclosing(self.body_iterator):  # type: ignore[type-var]
             await super().__call__(scope, receive, send)

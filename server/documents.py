@@ -1,7 +1,7 @@
-"""OpenAI's documents of completions and embeddings, whole and in pieces.
+"""Writes replies in OpenAI's format: completions, chat completions, stream chunks, embeddings.
 
-The models are those of the `openai` package. Only the fields that are set here are sent: see
-`routes.openai`, which leaves the unset ones out.
+They are pydantic models of the `openai` package. Fields that are not set here are not sent, since
+`routes/openai.py` leaves them out.
 """
 
 import base64
@@ -31,12 +31,12 @@ _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 def model(info: ModelInfo) -> Model:
-    """One served model."""
+    """The entry of a served model in `GET /v1/models`."""
     return Model(id=info.id, object="model", created=0, owned_by="steadfast")
 
 
 def usage(ends: Sequence[CompletionChunk]) -> CompletionUsage:
-    """Tokens of completions, from the last piece of each."""
+    """The token counts of completions, summed over the last chunk of each."""
     prompt = sum(c.prompt_tokens for c in ends)
     completion = sum(c.completion_tokens for c in ends)
     return CompletionUsage(
@@ -47,13 +47,13 @@ def usage(ends: Sequence[CompletionChunk]) -> CompletionUsage:
 def embeddings(
     served: str, vectors: Sequence[FloatArray], tokens: int, *, packed: bool
 ) -> wire.EmbeddingList:
-    """Representations.
+    """The reply with the representations of texts.
 
     Args:
         served: The model's id.
-        vectors: (D,) float32 each.
-        tokens: What the texts took.
-        packed: Whether they are base64 of little-endian float32, not lists.
+        vectors: One (D,) float32 array for each text.
+        tokens: Number of tokens of all texts.
+        packed: Whether to send base64 of little-endian float32 instead of lists of numbers.
     """
     rows = []
     for index, vector in enumerate(vectors):
@@ -67,7 +67,7 @@ def embeddings(
 
 
 def _bytes(token: str) -> list[int] | None:
-    # Part of a character: its bytes are not known from the text.
+    # A token that is part of a character: its bytes cannot be known from the text.
     return None if _UNKNOWN in token else list(token.encode())
 
 
@@ -85,7 +85,7 @@ def _chat_logprobs(tokens: Sequence[TokenLogprob]) -> list[ChatCompletionTokenLo
 
 
 def _by_text(top: Sequence[tuple[str, float]]) -> dict[str, float]:
-    """Alternatives by their text; of several tokens with one text, the most probable."""
+    """Text of a token -> log-probability; of several tokens with one text, the most probable."""
     best: dict[str, float] = {}
     for text, logprob in top:
         best[text] = max(logprob, best.get(text, logprob))
@@ -106,14 +106,14 @@ def _text_logprobs(tokens: Sequence[TokenLogprob], offset: int) -> Logprobs:
 
 
 class _Form:
-    """What all documents of one reply have in common: an id, the time and the model's id."""
+    """What all chunks of one reply have in common: its id, the time and the model's id."""
 
     def __init__(self, served: str, *, logprobs: bool) -> None:
-        """Takes an id and the time.
+        """Generates the reply's id and takes the time.
 
         Args:
             served: The model's id.
-            logprobs: Whether log-probabilities were asked for.
+            logprobs: Whether the request asks for log-probabilities.
         """
         self._served = served
         self._wants_logprobs = logprobs
@@ -128,7 +128,7 @@ class TextForm(_Form):
         """The reply to a request without `stream`.
 
         Args:
-            results: Each prompt's pieces, in order.
+            results: The chunks of each prompt's completion, in order.
         """
         choices = [
             self._choice(
@@ -142,19 +142,19 @@ class TextForm(_Form):
     def piece(
         self, index: int, chunk: CompletionChunk, offset: int, *, counted: bool = False
     ) -> Completion:
-        """One piece of a stream.
+        """One chunk of a streamed reply.
 
         Args:
-            index: The prompt's place.
-            chunk: The piece.
-            offset: Characters of this prompt's answer that were sent before.
-            counted: Whether it carries the usage so far.
+            index: Index of the prompt in the request.
+            chunk: The generated text.
+            offset: Number of characters of this completion that were sent before.
+            counted: Whether to send the token counts so far with it.
         """
         choice = self._choice(index, chunk.text, chunk.logprobs, offset, chunk.finish_reason)
         return self._document([choice], [chunk] if counted else None)
 
     def last(self, ends: Sequence[CompletionChunk]) -> Completion:
-        """The piece that carries the usage and no choice."""
+        """The last chunk of a streamed reply: the token counts and no choice."""
         return self._document([], ends)
 
     def _document(
@@ -172,7 +172,7 @@ class TextForm(_Form):
         self, index: int, text: str, tokens: Sequence[TokenLogprob], offset: int,
         finish: str | None,
     ) -> CompletionChoice:
-        # Not validated: the model knows no piece in the middle of a stream, whose reason is null.
+        # Not validated: OpenAI's model forbids the null `finish_reason` of a chunk before the last.
         return CompletionChoice.construct(
             index=index, text=text, finish_reason=finish,
             logprobs=_text_logprobs(tokens, offset) if self._wants_logprobs else None,
@@ -209,7 +209,7 @@ class ChatForm(_Form):
     def piece(
         self, index: int, chunk: CompletionChunk, offset: int, *, counted: bool = False
     ) -> ChatCompletionChunk:
-        """One piece of a stream: see `TextForm.piece`."""
+        """One chunk of a streamed reply: see `TextForm.piece`."""
         logprobs = None
         if self._wants_logprobs:
             logprobs = chat_completion_chunk.ChoiceLogprobs(
@@ -224,7 +224,7 @@ class ChatForm(_Form):
         return self._document([choice], [chunk] if counted else None)
 
     def last(self, ends: Sequence[CompletionChunk]) -> ChatCompletionChunk:
-        """The piece that carries the usage and no choice."""
+        """The last chunk of a streamed reply: the token counts and no choice."""
         return self._document([], ends)
 
     def _document(

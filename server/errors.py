@@ -1,7 +1,4 @@
-"""Errors -> replies in OpenAI's error format, so that its clients raise their own exceptions.
-
-Refuses to know which handler failed.
-"""
+"""Turns exceptions into replies in OpenAI's error format, which its clients turn into theirs."""
 
 import errno
 import logging
@@ -27,23 +24,23 @@ from robustness.errors import (
 RETRY_SECONDS = 5
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _LONGEST = 2000
-"""Characters of a message: what a client sent is not sent back by the megabyte."""
+"""Most characters of a message, since messages quote what a client sent."""
 _HEAD, _TAIL = 1200, 400
 _SAVED = (
     "the server's observed index or calibration of this model is missing, damaged or does not fit "
     "the model; the server's log says what its operator has to do"
 )
 CLIENT_GONE = 499
-"""Written by nobody's standard, read by nobody: the client has left."""
+"""The status, not in the HTTP standard, for a client that has disconnected; only logs show it."""
 
 
 _log = logging.getLogger(__name__)
 
 
 def shown(error: RobustnessError) -> str:
-    """What a client may read of an error: no path of the server's disk.
+    """The message of an error for a client, without paths of the server's files.
 
-    Files that the server keeps are its operator's matter; `document` logs the whole message.
+    `document` logs the whole message for the server's operator.
     """
     match error:
         case MissingIndexError() | MismatchError() | CorruptFileError():
@@ -53,7 +50,7 @@ def shown(error: RobustnessError) -> str:
 
 
 def _clipped(text: str) -> str:
-    """A text that can be sent: of bounded length, and without halves of surrogate pairs."""
+    """A text cut to `_LONGEST` characters, without lone surrogates, which UTF-8 cannot encode."""
     if len(text) > _LONGEST:
         left = len(text) - _HEAD - _TAIL
         text = f"{text[:_HEAD]} [{left} characters left out] {text[-_TAIL:]}"
@@ -63,7 +60,7 @@ def _clipped(text: str) -> str:
 def body(
     message: str, kind: str, code: str | None = None, param: str | None = None
 ) -> dict[str, object]:
-    """OpenAI's error document."""
+    """The JSON document of an error in OpenAI's format."""
     return {
         "error": {
             "message": _clipped(message),
@@ -75,7 +72,7 @@ def body(
 
 
 def document(error: RobustnessError) -> tuple[int, dict[str, object]]:
-    """Status and document of one of the library's errors."""
+    """(HTTP status, JSON document) of one of the library's errors."""
     message = shown(error)
     match error:
         case MissingIndexError() | MismatchError() | CorruptFileError():
@@ -98,14 +95,14 @@ def document(error: RobustnessError) -> tuple[int, dict[str, object]]:
 
 
 def reply(error: RobustnessError) -> JSONResponse:
-    """The reply for one of the library's errors."""
+    """The HTTP reply for one of the library's errors."""
     status, content = document(error)
     passing = isinstance(error, (EngineError, StorageError))
     return JSONResponse(content, status, {"Retry-After": str(RETRY_SECONDS)} if passing else None)
 
 
 def install(app: FastAPI) -> None:
-    """Makes every error leave in that format."""
+    """Makes the application answer every error in this format."""
 
     @app.exception_handler(RobustnessError)
     async def known(_: Request, error: RobustnessError) -> JSONResponse:

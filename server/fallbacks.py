@@ -1,6 +1,6 @@
-"""Replies to requests under the API's paths that no handler takes.
+"""Replies 404 or 405 to requests under the API's paths that no handler takes.
 
-They stand before the page, which is mounted at `/` and would answer everything with its own 404.
+These routes come before the page, which is mounted at `/` and would answer with its own 404.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ _ROOTS = ("/v1", "/robustness")
 
 
 class _Refusal:
-    """Answers every method with one error; see `errors.install` for its format."""
+    """An ASGI application that answers every request with one error; `errors` formats it."""
 
     def __init__(self, status: int, allowed: Collection[str] = ()) -> None:
         self._status = status
@@ -29,8 +29,8 @@ def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     """Answers 405 where a path has a handler for another method, 404 where it has none.
 
     Args:
-        app: Which includes the routers already.
-        routers: The API's.
+        app: The application, which includes the routers already.
+        routers: The routers of the API.
     """
     methods: dict[str, set[str]] = defaultdict(set)
     for router in routers:

@@ -1,6 +1,7 @@
-"""Batch jobs: a folder each, with the upload, a journal and a status; resumed after a restart.
+"""Batch jobs: queues uploaded tables and scores them, one after another, in a worker thread.
 
-Refuses to know HTTP; one worker scores one job after another.
+Each job has a folder with the upload, a journal of the scored rows and a status, from which it is
+resumed after a restart. Does not handle HTTP; see `routes/jobs.py`.
 """
 
 import logging
@@ -38,18 +39,18 @@ SCHEMA = 1
 STATUS = "status.json"
 RESULT = "result.csv"
 _SAVE_SECONDS = 1.0
-"""Between two writes of a running job's progress; its journal has every row."""
+"""Seconds between two writes of a running job's progress; its journal has every row."""
 _LOOK_SECONDS = 0.5
-"""Between two looks whether a job that waits was cancelled, or a disk that was full is not."""
+"""Seconds between two checks whether a waiting job was cancelled or a full disk has space."""
 _LONGEST_PAUSE = 15.0
 _CLOSE_SECONDS = 10.0
-"""What the row under way gets to end when the server is stopped."""
+"""Seconds that the row being scored has to end when the server is stopped."""
 
 _log = logging.getLogger(__name__)
 
 
 class State(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -64,16 +65,16 @@ _ENDED = (State.FAILED, State.CANCELLED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One uploaded table and what became of it."""
+    """An uploaded table with the state of its scoring."""
 
     id: str
     name: str
-    """The uploaded file's name."""
+    """Name of the uploaded file."""
     state: State
     rows: int
     done: int
     calls: int
-    """Prompts that the models would read in all."""
+    """Number of prompts that the models read for the whole table."""
     bad_rows: int
     created: str
     error: str | None = None
@@ -83,22 +84,22 @@ _JOB = TypeAdapter(Job)
 
 
 class Jobs:
-    """The jobs of one folder, with their worker. One process a folder, which a lock sees to."""
+    """The jobs of one folder with their worker; a lock keeps a second process from the folder."""
 
     def __init__(
         self, workbench: Workbench, folder: Path, *, patience: float = 1800.0, pause: float = 2.0
     ) -> None:
-        """Takes up jobs that an earlier process left unfinished.
+        """Starts the worker, which resumes the jobs that an earlier process left unfinished.
 
         Args:
-            workbench: What scores.
-            folder: Where each job has its folder.
-            patience: Seconds that a job waits for an engine that is away before rows carry the
-                error.
-            pause: Seconds before an engine that did not answer is looked for: see `Patience`.
+            workbench: Scores the rows.
+            folder: The folder with a subfolder for each job.
+            patience: Seconds that a job waits for an engine that does not answer; then its rows
+                get the error.
+            pause: Seconds before the engine is asked again: see `Patience`.
 
         Raises:
-            InputError: Another server has the folder, or it cannot be written.
+            InputError: Another server uses the folder, or it is not writable.
         """
         self._held = FolderLock(folder, "give this server its own with --jobs FOLDER")
         self._workbench = workbench
@@ -111,7 +112,7 @@ class Jobs:
         self._current: str | None = None
         self._saved = 0.0
         self._unsaved: dict[str, str] = {}
-        """Jobs whose state is not on the disk yet -> why."""
+        """Id of a job whose state could not be written to the disk -> why."""
         self._jobs = {job.id: job for job in self._found()}
         for job in sorted(self._jobs.values(), key=lambda j: j.created):
             if job.state in _UNFINISHED:
@@ -120,22 +121,22 @@ class Jobs:
         self._worker.start()
 
     def submit(self, name: str, content: bytes) -> Job:
-        """Checks an upload, keeps it and queues it.
+        """Checks an uploaded table, stores it and queues it as a job.
 
         Args:
-            name: Its file name; the ending tells the format.
-            content: Its bytes.
+            name: The file's name, whose ending gives the format.
+            content: The file's bytes.
 
         Raises:
-            InputError: The file is refused as a whole; see `batch.read_table`.
-            StorageError: The disk is full or cannot be written.
+            InputError: The file as a whole cannot be scored; see `batch.read_table`.
+            StorageError: The disk is full or not writable.
         """
-        # It is written to files and replies, which take no halves of surrogate pairs.
+        # The name goes into files and replies, whose encoding has no lone surrogates.
         name = Path(name).name.encode(errors="replace").decode() or "upload.csv"
         try:
             table = batch.read_table(content, name)
         except CorruptFileError as error:
-            # Corrupt as it came: the client's to mend, not a file of the server's.
+            # The file was corrupt when it was sent: the client's error, not the server's.
             raise InputError(str(error)) from error
         planned = batch.plan(table, self._workbench)
         job = Job(
@@ -164,10 +165,10 @@ class Jobs:
         return job
 
     def get(self, job_id: str) -> Job:
-        """One job.
+        """The job of an id.
 
         Raises:
-            NotFoundError: There is none of that id.
+            NotFoundError: There is none.
         """
         job = self._jobs.get(job_id)
         if job is None:
@@ -175,11 +176,11 @@ class Jobs:
         return job
 
     def result(self, job_id: str) -> Path:
-        """The scored CSV.
+        """The file with the scored table, CSV.
 
         Raises:
             NotFoundError: There is no such job, or its result was deleted.
-            InputError: It is not done.
+            InputError: The job is not done.
         """
         job = self.get(job_id)
         if job.state is not State.DONE:
@@ -193,7 +194,7 @@ class Jobs:
         return path
 
     def cancel(self, job_id: str) -> Job:
-        """Stops a job that is queued or running; one that has ended stays as it is.
+        """Cancels a job that is queued or running; one that has ended stays as it is.
 
         Raises:
             NotFoundError: There is no such job.
@@ -201,11 +202,11 @@ class Jobs:
         return self._move(job_id, state=State.CANCELLED) or self.get(job_id)
 
     def retry(self, job_id: str) -> Job:
-        """Queues a job once more that failed or was cancelled; rows that are done stay so.
+        """Queues a job again that failed or was cancelled; rows that are done are not scored again.
 
         Raises:
             NotFoundError: There is no such job, or its upload was deleted.
-            InputError: It has not ended, or is done.
+            InputError: The job has not ended, or is done.
         """
         with self._lock:
             job = self.get(job_id)
@@ -223,39 +224,40 @@ class Jobs:
         return job
 
     def remove(self, job_id: str) -> Job:
-        """Forgets a job that has ended, with its files; gives what it was.
+        """Deletes a job that has ended, with its files, and returns it.
 
         Raises:
             NotFoundError: There is no such job.
-            InputError: It has not ended.
+            InputError: The job has not ended.
         """
         with self._lock:
             job = self.get(job_id)
             if job.state in _UNFINISHED:
                 raise InputError(f"the job {job_id} is {job.state}; cancel it first")
             del self._jobs[job_id]
-            # The worker may still be on the row at which it was cancelled: then it clears up.
+            # The worker may still score the row at which the job was cancelled; then the worker
+            # deletes the files.
             if job_id != self._current:
                 self._delete(job_id)
         return job
 
     @property
     def problem(self) -> str | None:
-        """What keeps the jobs from being written; None where nothing does."""
+        """Why the jobs' files cannot be written; None where they can."""
         with self._lock:
             return next(iter(self._unsaved.values()), None)
 
     def check(self) -> None:
-        """Whether somebody scores what is queued.
+        """Checks that the worker runs.
 
         Raises:
-            EngineError: The worker has ended.
+            EngineError: It has ended.
         """
         if not self._worker.is_alive():
             raise EngineError("the worker of the batch jobs has ended; restart the server")
 
     def close(self) -> None:
-        """Stops the worker; an unfinished job goes on at the next start."""
+        """Stops the worker; an unfinished job is resumed at the next start."""
         self._closing.set()
         self._queue.put(None)
         self._worker.join(timeout=_CLOSE_SECONDS)
@@ -264,12 +266,12 @@ class Jobs:
         self._held.close()
 
     def _found(self) -> list[Job]:
-        """The jobs on the disk; one that cannot be read costs no other."""
+        """The jobs on the disk; a job that cannot be read is logged and left out."""
         jobs = []
         for path in self._folder.glob(f"*/{STATUS}"):
             try:
                 job = _JOB.validate_python(files.read_json(path, schema=SCHEMA))
-                # The id is the name of the folder that is written to.
+                # The id gives the folder that is written to, so it must be this one.
                 if job.id != path.parent.name:
                     raise InputError(f"it says that it is the job {job.id!r}")
                 jobs.append(job)
@@ -293,7 +295,7 @@ class Jobs:
         )
 
     def _save(self, job: Job) -> None:
-        """Keeps a job; the lock is held. What the disk does not take now is written later."""
+        """Writes a job's state, now or, if the disk is full, later; the caller holds the lock."""
         self._jobs[job.id] = job
         self._saved = time.monotonic()
         try:
@@ -306,7 +308,7 @@ class Jobs:
             self._unsaved.pop(job.id, None)
 
     def _save_again(self) -> None:
-        """Writes the states that the disk did not take before; the lock is held."""
+        """Writes the states that could not be written before; the caller holds the lock."""
         for job_id in list(self._unsaved):
             job = self._jobs.get(job_id)
             if job is None:
@@ -317,7 +319,7 @@ class Jobs:
     def _move(
         self, job_id: str, *, state: State, done: int | None = None, error: str | None = None
     ) -> Job | None:
-        """Changes an unfinished job; None where it has ended, which is final."""
+        """Changes the state of an unfinished job; None where it has ended, which is final."""
         with self._lock:
             job = self._jobs.get(job_id)
             if job is None or job.state not in _UNFINISHED:
@@ -349,12 +351,12 @@ class Jobs:
                     self._delete(job_id)
 
     def _attempt(self, job: Job) -> None:
-        """Scores a job, whose end is written down; nothing that it raises ends the worker."""
+        """Scores a job and stores how it ended; no exception of it ends the worker."""
         try:
             self._score_on_a_full_disk(job)
             self._move(job.id, state=State.DONE, done=job.rows)
         except CancelledError:
-            # Cancelling wrote the state; closing leaves it running, for the next start.
+            # A cancelled job's state is written already; a job stopped by `close` stays "running".
             return
         except RobustnessError as error:
             _log.error("the job %s failed: %s", job.id, error)
@@ -367,12 +369,12 @@ class Jobs:
             self._fail(job.id, f"{type(error).__name__}: {error}")
 
     def _fail(self, job_id: str, why: str) -> None:
-        # While the server stops, the engine may be closed under a row: the next start goes on.
+        # While the server stops, the engine may be closed during a row: the next start resumes it.
         if not self._closing.is_set():
             self._move(job_id, state=State.FAILED, error=why)
 
     def _score_on_a_full_disk(self, job: Job) -> None:
-        """Scores a job; a disk that is full is waited for as an engine that is away is."""
+        """Scores a job; waits while the disk is full."""
         limit = time.monotonic() + self._patience
         pause = self._pause
         while True:
@@ -394,14 +396,14 @@ class Jobs:
             on_progress=self._progress(job.id),
             should_stop=lambda: self._stopped(job.id),
             ask=Patience(
-                # The smallest question that reaches an engine behind another server.
+                # The cheapest call that also reaches an engine behind another server.
                 lambda: self._workbench.engine.count_tokens(self._workbench.original, ["ready"]),
                 seconds=self._patience, pause=self._pause, rest=partial(self._rest, job.id),
             ).ask,
         )
 
     def _rest(self, job_id: str, seconds: float, why: str) -> None:
-        """Waits for the engine or the disk; the job says meanwhile what it waits for."""
+        """Waits for the engine or the disk; the job's status says meanwhile for which."""
         if self._move(job_id, state=State.RUNNING, error=f"waiting: {why}") is not None:
             _log.warning("the job %s waits: %s", job_id, why)
         limit = time.monotonic() + seconds

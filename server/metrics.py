@@ -1,7 +1,4 @@
-"""What Prometheus reads: requests, seconds, generations and their tokens.
-
-Refuses to know the handlers.
-"""
+"""Counters for Prometheus: requests and their seconds, generations and their tokens."""
 
 import time
 from collections.abc import Iterator
@@ -46,7 +43,7 @@ class Metrics:
 
     @contextmanager
     def generation(self, model: str) -> Iterator[list[CompletionChunk]]:
-        """Counts one generation; its last piece is to be left in the list."""
+        """Counts one generation; the caller appends its last chunk to the yielded list."""
         last: list[CompletionChunk] = []
         with self._running.track_inprogress():
             try:
@@ -61,14 +58,14 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class CountRequests:
-    """The middleware that counts; bodies pass through untouched, so that streams stay streams."""
+    """ASGI middleware that counts requests; it does not read bodies, so streams stay streams."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes one request on."""
+        """Passes a request on and counts it when its reply starts."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -76,9 +73,9 @@ class CountRequests:
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # A path as written by its route: a label for every job would never end.
+                # The route's path, not the request's: job ids would give endlessly many labels.
                 path = getattr(scope.get("route"), "path", None) or "other"
-                # Likewise a method, which is any word that a client sends.
+                # Likewise a method can be any word that a client sends.
                 method = scope["method"] if scope["method"] in _METHODS else "other"
                 self._metrics.requests.labels(path, method, message["status"]).inc()
                 self._metrics.seconds.labels(path).observe(time.perf_counter() - started)

@@ -1,7 +1,4 @@
-"""How long a job waits for an engine that is away.
-
-Refuses to know jobs and rows: it asks, waits, and asks again.
-"""
+"""Repeats calls to an engine that does not answer, until it does or a time limit is reached."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +13,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Patience:
-    """Of one job. An engine that is away is waited for; one that fails again and again is not."""
+    """Waits for the engine during one job; gives up on a call that fails each time it is back."""
 
     def __init__(
         self,
@@ -26,34 +23,35 @@ class Patience:
         pause: float,
         rest: Callable[[float, str], None],
     ) -> None:
-        """Asks nothing yet.
+        """Makes no call yet.
 
         Args:
-            present: Raises EngineError while the engine is away.
-            seconds: It may be away at a stretch.
-            pause: Seconds before it is looked for; doubled each time, up to 15.
-            rest: Waits so many seconds, told why; raises CancelledError where nobody wants it to.
+            present: Called to see whether the engine answers; raises EngineError if it does not.
+            seconds: Longest time without an answer.
+            pause: Seconds before `present` is called again; doubled each time, up to 15.
+            rest: Called with the seconds to sleep and the reason; must raise CancelledError if the
+                job was cancelled meanwhile.
         """
         self._present = present
         self._seconds = seconds
         self._pause = pause
         self._rest = rest
         self._since: float | None = None
-        """When it went away, where it has not been seen since."""
+        """Time since when the engine has not answered; None where it answers."""
 
     def ask(self, call: Callable[[], _Answer]) -> _Answer:
-        """What the call gives, as soon as the engine is there for it.
+        """The result of a call, repeated while the engine does not answer.
 
         Raises:
-            RobustnessError: The engine was away for too long, or came back each time and failed
-                again: what was asked may be what ends it.
+            RobustnessError: The engine did not answer for too long; or it answered again each time
+                and then failed at this call, which may be what makes it fail.
             CancelledError: See `rest`.
         """
         for tries in range(1, _TRIES + 1):
             try:
                 answer = call()
             except EngineError as error:
-                # After the last try too: what is asked next should find an engine.
+                # After the last try too, so that the next call finds an engine that answers.
                 self._wait(error)
                 if tries == _TRIES:
                     raise RobustnessError(f"{error} (tried {_TRIES} times)") from error
@@ -63,7 +61,7 @@ class Patience:
         raise AssertionError("the last try either answers or raises")
 
     def _wait(self, error: EngineError) -> None:
-        """Until the engine answers again."""
+        """Waits until the engine answers again."""
         begun = self._since = time.monotonic() if self._since is None else self._since
         pause = self._pause
         while True:

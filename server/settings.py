@@ -1,6 +1,6 @@
-"""Arguments and environment -> one frozen Settings.
+"""Reads the server's settings from the command line and the environment.
 
-The only reader of the environment; refuses to know what the settings do.
+No other module of the server reads the environment.
 """
 
 import argparse
@@ -19,41 +19,41 @@ _DESCRIPTION = "Serves the API: OpenAI's endpoints under /v1, this project's und
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that a server is started with."""
+    """The settings of a server."""
 
     model: str = str(paths.BACKBONE)
-    """A folder with a transformers model, or a hub name."""
+    """Folder of a transformers model, or its name on the hub."""
     prefixes: tuple[str, ...] = ()
-    """Shipped names or PEFT adapter folders; empty: those that ship for the model."""
+    """Names of shipped adapters, or folders of PEFT adapters; empty: the model's shipped ones."""
     engine: str = "auto"
     prompt_format: str = PromptFormat.AUTO
-    """What stands around a prompt: see `formats.choose`."""
+    """The chat format of prompts: see `chat_formats.choose`."""
     loading: Loading = PLAIN
-    """Revision, device, number type, and what the model may run."""
+    """How the model is loaded: revision, device, number type, whether its own code may run."""
     backend: str | None = None
-    """URL of another Steadfast server that answers instead of an engine in this process."""
+    """URL of another Steadfast server that runs the model, instead of an engine in this process."""
     vllm_url: str | None = None
-    """Of a vLLM that runs already; None: one is started where the engine needs it."""
+    """URL of a running vLLM; None: the server starts one if the engine needs it."""
     vllm_key: str = ""
-    """What that vLLM wants to be shown, from `$VLLM_API_KEY`."""
+    """The key of that vLLM's API, from `$VLLM_API_KEY`."""
     vllm_timeout: float = 120.0
-    """Seconds that vLLM may be silent; one that was started here is then started again."""
+    """Seconds without an answer from vLLM, after which one started here is started again."""
     vllm_log: Path = Path("runs/vllm/7860.log")
-    """What a vLLM that is started here prints; one a port."""
+    """Log file of a vLLM that is started here; one for each port."""
     host: str = "127.0.0.1"
     port: int = 7860
     indexes: Path = paths.INDEXES
     jobs: Path = Path("runs/jobs/7860")
-    """Folder of the batch jobs; by default one a port, so that no two servers share it."""
+    """Folder of the batch jobs; by default one for each port, since servers cannot share it."""
     paraphraser_url: str | None = None
-    """OpenAI-compatible address of a model that rewords too; nothing is sent anywhere without."""
+    """URL of an OpenAI-compatible API whose model also suggests rewordings; None: no such model."""
     paraphraser_model: str = ""
     paraphraser_key: str = ""
     patience: float = 1800.0
-    """Seconds that a job's row waits for an engine that is away before it carries the error; above
-    what a large model takes to load."""
+    """Seconds that a row of a job waits for an engine that does not answer before it gets the
+    error; longer than a large model takes to load."""
     largest_upload: int = 64 * 1024 * 1024
-    """Bytes."""
+    """Largest size of an uploaded table, bytes."""
 
 
 def _seconds(text: str) -> float:
@@ -71,7 +71,7 @@ def _port(text: str) -> int:
 
 
 def _loading(made: argparse.ArgumentParser) -> None:
-    """The arguments of `Loading`."""
+    """Adds the arguments for `Loading`."""
     made.add_argument(
         "--revision", help="a hub's branch, tag or commit; indexes are kept for the commit"
     )
@@ -95,7 +95,7 @@ def _loading(made: argparse.ArgumentParser) -> None:
 
 
 def parser(prog: str) -> argparse.ArgumentParser:
-    """The arguments, with their help."""
+    """The parser of the command line."""
     made = argparse.ArgumentParser(prog=prog, description=_DESCRIPTION)
     made.add_argument(
         "--model",

@@ -1,9 +1,9 @@
-"""JSON <-> the library's values: the pydantic models of requests and replies.
+"""The pydantic models of the API's requests and replies.
 
-Requests in OpenAI's format tolerate keys that its clients send, and refuse by name those that would
-change the answer and are not offered; our own refuse every unknown key. Replies in OpenAI's format
-are the `openai` package's models, and a reply that is one of the library's dataclasses (a
-`Prediction`, a `Job`) is described by that dataclass; the other replies have their models here.
+Requests in OpenAI's format ignore unknown keys that do not change the answer, and reject known ones
+that would but are not offered; requests in this project's format reject every unknown key. Replies
+in OpenAI's format are the `openai` package's models, and a reply that is one of the library's
+dataclasses (a `Prediction`, a `Job`) is described by it; the other replies have their models here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,15 +89,14 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "grammar": ("",),
     "regex": (),
 }
-"""Keys that would change the answer and are not offered, with the values that ask for nothing
-(None is one too)."""
+"""Keys that are not offered -> their values that change nothing (None is one too)."""
 
 _LARGEST_BATCH = 2048
 _SEEDS = 2**63
 
 
 def _texts(value: Any) -> Any:
-    """One text or several as a list; token ids are refused in words."""
+    """One text or several as a list; token ids are rejected with a message."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, list) and any(isinstance(v, (int, list)) for v in value):
@@ -106,7 +105,7 @@ def _texts(value: Any) -> Any:
 
 
 def _parts(value: Any) -> Any:
-    """A message's content as parts."""
+    """The content of a message as a list of parts."""
     if isinstance(value, str):
         return [{"type": "text", "text": value}]
     return [] if value is None else value
@@ -118,7 +117,7 @@ Texts = Annotated[
 
 
 def _half(document: Any) -> str | None:
-    """Where a request holds half of a surrogate pair, which no tokenizer and no file takes."""
+    """Path of a lone surrogate in a request, which tokenizers and files cannot take; else None."""
     left = [("body", document)]
     while left:
         place, value = left.pop()
@@ -173,7 +172,7 @@ class StreamOptions(OpenAI):
 
     include_usage: bool = False
     continuous_usage_stats: bool = False
-    """Whether every piece carries the usage so far."""
+    """Whether every chunk carries the token counts so far."""
 
 
 class _Generation(OpenAI):
@@ -211,7 +210,7 @@ class Completion(_Generation):
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
     def settings(self) -> GenerationSettings:
-        """How the text is sampled; OpenAI's default of 16 tokens."""
+        """How the text is sampled; 16 tokens by default, as in OpenAI's API."""
         return self._settings(self.max_tokens or 16, self.logprobs)
 
 
@@ -271,20 +270,20 @@ class Embeddings(OpenAI):
 
 
 class Input(Ours):
-    """An input of the person's own."""
+    """An input that the user provides."""
 
     fields: dict[str, str]
     options: list[str] = []
-    """Empty: the task's."""
+    """The answer options; empty: those of the task."""
     answer: str | None = None
 
 
 def examples(inputs: Sequence[Input], task: Task | None = None) -> list[Example]:
-    """The library's examples.
+    """The inputs of a request as the library's examples.
 
     Args:
-        inputs: As they came.
-        task: Whose inputs they are; None: the person's own.
+        inputs: The inputs.
+        task: The task of the inputs; None: they belong to no task.
 
     Raises:
         InputError: A field of the task is missing or unknown, or an answer is not an option.
@@ -323,9 +322,9 @@ class Predict(Ours):
     model: str | None = None
     k: Annotated[int, Field(ge=1, le=50)] = 5
     probe: Annotated[int, Field(ge=0)] = 0
-    """Unlabelled inputs of the task to read, where more than the representation takes anyway."""
+    """Number of unlabelled inputs of the task to read, if more than the representation needs."""
     labelled: Annotated[int, Field(ge=0)] = 0
-    """Labelled inputs of the task to read."""
+    """Number of labelled inputs of the task to read."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "Predict":
@@ -386,7 +385,7 @@ class Embedding(OpenAIEmbedding):
     """One row of `POST /v1/embeddings`."""
 
     embedding: list[float] | str  # type: ignore[assignment]
-    """As a string: base64 of little-endian float32, which `openai` decodes by itself."""
+    """A list of numbers, or base64 of little-endian float32, which `openai`'s client decodes."""
 
 
 class EmbeddingList(CreateEmbeddingResponse):
@@ -431,11 +430,11 @@ class EngineRow(BaseModel):
 
 
 class ReadingRow(BaseModel):
-    """What was read of one prompt."""
+    """The reading of one prompt."""
 
     prompt_id: str
     option_logprobs: list[float]
-    """Nats, in the order of the options."""
+    """Log-probabilities of the options in nats, in their order."""
     representation: list[float]
 
 
@@ -464,18 +463,18 @@ class Alive(BaseModel):
 
 
 class ModelState(BaseModel):
-    """Whether one model can be predicted for."""
+    """A served model, and whether degradation can be predicted for it."""
 
     id: str
     scorer: str | None = None
-    """How its options are scored where this process does it: `packed` is the fastest for a
-    decoder-only model, `encoder-decoder` for the others."""
+    """Name of the scorer of a model in this process: `packed` is the fastest for a decoder-only
+    model, `encoder-decoder` for the others."""
     scorer_reason: str | None = None
-    """Why it is not the fastest, where it is not."""
+    """Why this is not the fastest scorer, where it is not."""
     indexed: bool
     calibrated: bool
     reason: str | None = None
-    """Why it has no index."""
+    """Why the model has no index."""
 
 
 class Ready(BaseModel):
@@ -484,12 +483,12 @@ class Ready(BaseModel):
     status: Literal["ready"] = "ready"
     engine: str
     reason: str
-    """Why this engine was taken."""
+    """Why this engine was chosen."""
     models: list[ModelState]
     withheld: list[Withheld]
-    """Models that were asked for and that the engine cannot serve."""
+    """Models that were requested but that the engine cannot serve."""
     jobs: str | None = None
-    """What keeps the batch jobs from being written, where something does."""
+    """Why the batch jobs' files cannot be written, where they cannot."""
 
 
 class Unready(BaseModel):

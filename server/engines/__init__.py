@@ -1,6 +1,6 @@
-"""Chooses the engine: the one site that knows which there are.
+"""Builds the engine that the settings ask for: transformers, vLLM or another server's.
 
-Refuses to know what is asked of it.
+For the choice between them see `choice.py`.
 """
 
 import logging
@@ -27,17 +27,17 @@ from server.settings import Settings
 _log = logging.getLogger(__name__)
 
 _NO_INSTALLATION = vllm_command.Installation(python=Path("python"), version="", extracts=True)
-"""Stands in a command that is only shown."""
+"""Placeholder in a command that is only shown to the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """An engine and why it was taken."""
+    """An engine, and why it was chosen."""
 
     engine: Engine
     reason: str
     withheld: Sequence[Withheld] = ()
-    """Models that were asked for and that this engine cannot serve."""
+    """Models that were requested but that this engine cannot serve."""
 
 
 def build_engine(settings: Settings) -> Built:
@@ -92,9 +92,9 @@ def _free_port() -> int:
 
 
 def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) -> VllmEngine:
-    """An engine on a running vLLM, or on one that is started here."""
+    """The engine for a running vLLM, or for one that is started here."""
     loading = pinned(settings.model, settings.loading)
-    # The ends stay beside the server, whatever device vLLM has.
+    # The first and last layers are computed by this process, whatever device vLLM has.
     ends = checkpoint.load(
         settings.model, loading=replace(loading, device="cpu", dtype=Dtype.AUTO), ends_only=True
     )

@@ -1,7 +1,4 @@
-"""Which engine runs the model, and why.
-
-Refuses to load anything.
-"""
+"""Chooses between the transformers and the vLLM engine. Does not build it; see `build_engine`."""
 
 from dataclasses import dataclass
 
@@ -13,24 +10,24 @@ _INSTALL = "install it with: make vllm"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What the choice depends on."""
+    """The machine and the model, as far as the choice depends on them."""
 
     vllm: Installation | None
     gpu: bool
     encoder_decoder: bool
-    """Whether the model is one; vLLM has none of them."""
+    """Whether the model is an encoder-decoder, which vLLM cannot run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The engine's name and the reason, for people."""
+    """Name of the engine, with the reason in plain words."""
 
     engine: str
     reason: str
 
 
 def _obstacle(machine: Machine, *, elsewhere: bool) -> str | None:
-    """Why vLLM cannot run the model."""
+    """Why vLLM cannot run the model; None where it can."""
     if machine.encoder_decoder:
         return "vLLM runs no encoder-decoder models"
     if elsewhere:
@@ -43,15 +40,15 @@ def _obstacle(machine: Machine, *, elsewhere: bool) -> str | None:
 
 
 def choose(asked: str, url: str | None, machine: Machine) -> Choice:
-    """The engine for a request.
+    """Chooses the engine.
 
     Args:
-        asked: `auto`, `transformers` or `vllm`.
-        url: Of a running vLLM, where one was named.
-        machine: This one.
+        asked: Value of `--engine`: `auto`, `transformers` or `vllm`.
+        url: URL of a running vLLM, if one was given.
+        machine: The machine and the model.
 
     Raises:
-        InputError: What was asked for cannot be had; the message says what helps.
+        InputError: The requested engine cannot run the model here; the message says what to do.
     """
     if asked == "transformers":
         if url:

@@ -1,8 +1,8 @@
-"""What is said to vLLM over HTTP: prompts in, hidden states and tokens out.
+"""The HTTP client for vLLM: it sends prompts and receives hidden states and generated tokens.
 
-Refuses to know texts, options and prefixes. A prompt is token ids, or embeddings in a chat message:
-embeddings given to vLLM's completions end a vLLM that extracts hidden states, so no code here can
-write such a request.
+A prompt is a list of token ids, or embeddings within a chat message: a vLLM that extracts hidden
+states crashes when `/v1/completions` gets embeddings, so this client cannot send them there. Does
+not handle texts, options and soft prompts; see `vllm_engine.py`.
 """
 
 import base64
@@ -26,11 +26,11 @@ _TOKEN = "token_id:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One prompt as vLLM reads it: token ids, or their embeddings."""
+    """One prompt for vLLM: token ids, or embeddings."""
 
     ids: tuple[int, ...] = ()
     embeds: torch.Tensor | None = None
-    """(T, D) float, finite."""
+    """(T, D) finite floats; None: the ids are sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +39,17 @@ class Token:
 
     id: int
     logprob: float | None = None
-    """Nats."""
+    """Log-probability, nats."""
     top: tuple[tuple[int, float], ...] = ()
-    """Most probable first."""
+    """(id, log-probability) of the alternatives, most probable first."""
 
 
 def _prompt(row: Row) -> tuple[str, dict[str, Any]]:
-    """Path and part of the body: the only place where a prompt is written."""
+    """(path, prompt part of the body) of a request; no other code writes prompts."""
     if row.embeds is None:
         return "/v1/completions", {"prompt": list(row.ids)}
     buffer = io.BytesIO()
-    # A slice would be saved with all that it was sliced from.
+    # Cloned, since `torch.save` writes the whole storage of a slice.
     torch.save(row.embeds.clone(), buffer)
     data = base64.b64encode(buffer.getvalue()).decode()
     content = [{"type": "prompt_embeds", "data": data}]
@@ -70,7 +70,7 @@ def _number(name: str) -> int:
 
 
 def _scored(logprobs: Mapping[str, Any]) -> list[Token]:
-    """Tokens with their alternatives, from either endpoint's form."""
+    """Tokens with their alternatives, from the format of either endpoint."""
     if "content" in logprobs:
         rows = [
             (e["token"], e["logprob"], [(t["token"], t["logprob"]) for t in e["top_logprobs"]])
@@ -101,26 +101,26 @@ def _tokens(choice: Mapping[str, Any]) -> list[Token]:
 
 
 class VllmClient:
-    """One vLLM's address. Safe to share among threads."""
+    """A client of one vLLM server. Safe to share among threads."""
 
     def __init__(self, url: str, key: str, *, timeout: float) -> None:
-        """Asks nothing yet.
+        """Sends nothing yet.
 
         Args:
-            url: Where vLLM listens.
-            key: What it wants to be shown; empty: nothing.
-            timeout: Seconds that it may be silent.
+            url: URL of the vLLM server.
+            key: Its API key; empty: it needs none.
+            timeout: Longest time without an answer, seconds.
 
         Raises:
-            InputError: The address is malformed.
+            InputError: The URL is malformed.
         """
         self.url = url.rstrip("/")
         self.model = ""
-        """The id that vLLM serves the model under, known after `describe`."""
+        """The model's id in vLLM; set by `describe`."""
         self._options: dict[str, Any] = {
             "base_url": self.url,
             "timeout": httpx.Timeout(timeout, connect=_CONNECT_SECONDS),
-            # Proxies of the environment are not for a server that was named by its address.
+            # Proxies from the environment are not used for a server that was given by its URL.
             "trust_env": False,
             "headers": {"Authorization": f"Bearer {key}"} if key else {},
         }
@@ -132,10 +132,10 @@ class VllmClient:
             raise InputError(f"{url!r} is not an address: {error}") from error
 
     def describe(self) -> tuple[str, int]:
-        """The version and the tokens that fit; learns the served id.
+        """(vLLM's version, longest prompt in tokens); also sets `model`.
 
         Raises:
-            EngineError: It does not answer, or is no vLLM.
+            EngineError: The server does not answer, or is not a vLLM.
         """
         try:
             version = str(self._ask("GET", "/version")["version"])
@@ -146,7 +146,7 @@ class VllmClient:
         return version, context
 
     def ping(self) -> None:
-        """Looks that it answers.
+        """Checks that the server answers.
 
         Raises:
             EngineError: It does not.
@@ -159,13 +159,13 @@ class VllmClient:
             raise EngineError(f"vLLM at {self.url} is not well: status {reply.status_code}")
 
     def compute(self, within: float) -> None:
-        """Looks that it computes: a hung engine's server still says that it is well.
+        """Checks that vLLM still computes; its health check passes even if the engine hangs.
 
         Args:
-            within: Seconds that one token may take.
+            within: Longest time for one token, seconds.
 
         Raises:
-            EngineError: None came.
+            EngineError: No token came in this time.
         """
         if not self.model:
             self.describe()
@@ -174,9 +174,9 @@ class VllmClient:
         self._ask("POST", path, body, timeout=httpx.Timeout(within, connect=_CONNECT_SECONDS))
 
     def states(self, row: Row, last: int) -> FloatArray | None:
-        """Hidden states (last, 2, D) float32 at the prompt's last positions; None: it gives none.
+        """Hidden states (last, 2, D) float32 at the prompt's last positions; None: none came.
 
-        The two are the penultimate layer's and the last one's before the final norm.
+        The second axis is the penultimate layer's and the last layer's, before the final norm.
         """
         path, prompt = _prompt(row)
         body = prompt | {
@@ -191,7 +191,7 @@ class VllmClient:
         return states
 
     def first(self, row: Row, alternatives: int) -> Token:
-        """The most probable next token with its alternatives."""
+        """The most probable next token, with its alternatives."""
         path, prompt = _prompt(row)
         body = prompt | {"model": self.model, "max_tokens": 1, "temperature": 0}
         reply = self._ask("POST", path, body | _logprob_fields(row, alternatives))
@@ -200,17 +200,19 @@ class VllmClient:
     async def generate(
         self, row: Row, settings: GenerationSettings, limit: int, stops: frozenset[int]
     ) -> AsyncGenerator[Token]:
-        """Tokens as they come, the one that ends the text included; closing stops vLLM.
+        """Yields the generated tokens, including the one that ends the text.
+
+        Closing the generator stops the generation in vLLM.
 
         Args:
             row: The prompt.
-            settings: How to sample; stop strings are the caller's.
-            limit: Tokens at the most.
-            stops: Ids that end the text.
+            settings: How to sample; the caller handles stop strings.
+            limit: Most tokens.
+            stops: Ids of the tokens that end the text.
 
         Raises:
-            EngineError: It does not answer, or broke off.
-            InputError: It refuses the prompt.
+            EngineError: vLLM does not answer, or stopped in the middle.
+            InputError: vLLM does not accept the prompt.
         """
         path, prompt = _prompt(row)
         body = prompt | _logprob_fields(row, settings.logprobs) | {

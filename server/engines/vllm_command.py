@@ -1,6 +1,6 @@
-"""Where vLLM is installed, and the command that starts it the way the engine needs it.
+"""Finds the installed vLLM and writes the command that starts it for the vLLM engine.
 
-Refuses to run anything, and to know HTTP.
+Does not run the command; see `vllm_process.py`.
 """
 
 import importlib.util
@@ -22,25 +22,25 @@ _EXTRACTION = "v1/spec_decode/extract_hidden_states.py"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """A vLLM on this machine."""
+    """A vLLM that is installed on this machine."""
 
     python: Path
-    """The interpreter that can import it."""
+    """The Python interpreter that can import it."""
     version: str
     extracts: bool
-    """Whether it can give hidden states."""
+    """Whether this version can extract hidden states."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How to start one vLLM."""
+    """The command and the environment that start vLLM."""
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
-    """Beside what is inherited."""
+    """Variables in addition to the inherited ones."""
 
     def shown(self) -> str:
-        """As a person would type it, without the key."""
+        """The command line as a user would type it, without the key."""
         variables = dict(self.environment) | {"VLLM_API_KEY": "KEY"}
         return " ".join([*(f"{k}={v}" for k, v in variables.items()), shlex.join(self.arguments)])
 
@@ -76,7 +76,7 @@ def installed(root: Path = paths.ROOT) -> Installation | None:
 
 
 def _loaded(loading: Loading, *, gpu: bool) -> list[str]:
-    """What vLLM is told of how the model is loaded."""
+    """Arguments of vLLM for the loading options."""
     made = ["--load-format", "auto" if loading.allow_pickle else "safetensors"]
     if loading.revision:
         made += ["--revision", loading.revision, "--tokenizer-revision", loading.revision]
@@ -99,26 +99,27 @@ def launch(
     gpu: bool,
     loading: Loading,
 ) -> Launch:
-    """The command for one model.
+    """The command that starts vLLM with one model.
 
     Args:
-        installation: Whose vLLM.
-        model: A folder or hub name.
-        name: The served id.
-        layers: Hidden layers of the model.
-        context: Tokens of a prompt at the most.
-        port: Where it listens, on loopback.
-        key: What its clients show.
-        gpu: Whether it runs on one.
-        loading: Revision, number type, and what the model may run; vLLM chooses the device.
+        installation: The vLLM to start.
+        model: The model's folder or its name on the hub.
+        name: The model's id in vLLM.
+        layers: Number of hidden layers of the model.
+        context: Longest prompt, tokens.
+        port: The port on loopback where it listens.
+        key: The API key that its clients must send.
+        gpu: Whether it runs on a GPU.
+        loading: Revision, number type, whether the model's own code may run; vLLM chooses the
+            device.
     """
-    # Counted as transformers' `hidden_states` are: the penultimate is the representation; the last,
-    # which vLLM takes before the final norm, gives the option scores.
+    # Numbered as transformers' `hidden_states`: the states of layer L-1 are the representation;
+    # those of layer L, which vLLM takes before the final norm, give the option scores.
     taken = {"eagle_aux_hidden_state_layer_ids": [layers - 1, layers]}
     extraction = {
         "method": "extract_hidden_states",
         "num_speculative_tokens": 1,
-        # Always one: a schedule keeps the scheduler from padding with drafts (vllm_scheduler.py).
+        # Always one: with a schedule, the scheduler does not pad with drafts (vllm_scheduler.py).
         "num_speculative_tokens_per_batch_size": [[1, _LARGEST_BATCH, 1]],
         "draft_model_config": {"hf_config": taken},
     }
@@ -131,13 +132,13 @@ def launch(
         str(installation.python), "-m", "vllm.entrypoints.openai.api_server",
         "--model", model, "--served-model-name", name,
         "--host", "127.0.0.1", "--port", str(port),
-        # One more than the prompt, since even a reading generates one token.
+        # One more than the prompt, since a request generates at least one token.
         "--max-model-len", str(context + 1),
         "--enable-prompt-embeds", "--enable-prefix-caching",
         "--generation-config", "vllm",
         "--chat-template", str(_HERE / "vllm_passthrough.jinja"),
         "--chat-template-content-format", "string",
-        # Scheduler and worker in one process: see vllm_connector.py.
+        # Scheduler and worker share one process: see vllm_connector.py.
         "--max-num-seqs", str(_LARGEST_BATCH),
         "--distributed-executor-backend", "uni", "--no-async-scheduling",
         "--disable-uvicorn-access-log",
@@ -157,15 +158,15 @@ def launch(
         environment["HF_HUB_OFFLINE"] = "1"
     arguments += _loaded(loading, gpu=gpu)
     if not gpu:
-        # Blocks of 128, the default there, are longer than most shared starts.
+        # The default on a CPU, blocks of 128 tokens, is longer than most shared prefixes.
         arguments += ["--block-size", "32", "--enforce-eager"]
         environment |= {
             "VLLM_CPU_KVCACHE_SPACE": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-            # Otherwise a CPU's worker gets a process of its own all the same.
+            # Otherwise vLLM on a CPU starts a separate process for the worker.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             "TORCH_COMPILE_DISABLE": "1",
-            # Its threads spin while they wait, unless each of their libraries is told not to.
+            # Without these settings of each thread library, waiting threads would keep cores busy.
             "OMP_WAIT_POLICY": "PASSIVE",
             "GOMP_SPINCOUNT": "0",
             "KMP_BLOCKTIME": "0",

@@ -1,8 +1,8 @@
-"""Runs inside vLLM: hands hidden states of a prompt's last positions out with the reply.
+"""A KV connector, loaded by vLLM, that returns the hidden states of a prompt's last positions.
 
-The only module that imports vllm. Refuses to know heads, options and prefixes. It keeps nothing on
-disk: scheduler and worker share a process here, so that a request's states can be read from their
-cache when it ends, before its blocks are given to another.
+Only this module and `vllm_scheduler.py` import vllm. Nothing is written to disk: the scheduler and
+the worker share one process, so the scheduler's connector reads a request's states from the
+worker's cache when the request ends, before its blocks are reused.
 """
 
 import base64
@@ -21,14 +21,14 @@ from vllm.distributed.kv_transfer.kv_connector.v1.example_hidden_states_connecto
 from vllm.model_executor.models.extract_hidden_states import CacheOnlyAttentionLayer
 
 _caches: list[torch.Tensor] = []
-"""(blocks, layers, block size, D), put there by the worker's connector for the scheduler's."""
+"""(blocks, layers, block size, D); filled by the worker's connector, read by the scheduler's."""
 
 
 class LastPositions(KVConnectorBase_V1, SupportsHMA):
-    """`kv_transfer_params: {"last": N}` in a request gives N positions' states in its reply."""
+    """Returns the states of N positions for `kv_transfer_params: {"last": N}` in a request."""
 
     def __init__(self, vllm_config: Any, role: Any, kv_cache_config: Any) -> None:
-        """Finds the group of blocks that holds the hidden states."""
+        """Finds the group of cache blocks that holds the hidden states."""
         super().__init__(vllm_config=vllm_config, role=role, kv_cache_config=kv_cache_config)
         example = ExampleHiddenStatesConnector
         self._group = example._find_cache_kv_group_id(kv_cache_config)
@@ -36,13 +36,13 @@ class LastPositions(KVConnectorBase_V1, SupportsHMA):
 
     @classmethod
     def get_required_kvcache_layout(cls, vllm_config: Any) -> str:
-        """A token's states side by side, as the stock connector has them."""
+        """The layout in which a token's states are contiguous, as in vLLM's own connector."""
         return "LBNHC"
 
     # The worker's side.
 
     def register_kv_caches(self, kv_caches: dict[str, torch.Tensor]) -> None:
-        """Keeps the cache of hidden states."""
+        """Stores a reference to the cache of hidden states."""
         layers = get_layers_from_vllm_config(
             self._vllm_config, CacheOnlyAttentionLayer, list(kv_caches)
         )
@@ -70,13 +70,13 @@ class LastPositions(KVConnectorBase_V1, SupportsHMA):
         """No token comes from elsewhere."""
 
     def build_connector_meta(self, scheduler_output: Any) -> KVConnectorMetadata:
-        """The worker needs to be told nothing."""
+        """Empty: the worker needs no data from the scheduler."""
         return KVConnectorMetadata()
 
     def request_finished(
         self, request: Any, block_ids: list[int]
     ) -> tuple[bool, dict[str, Any] | None]:
-        """The states, float32 (N, layers, D) in base64, where they were asked for."""
+        """The states, float32 (N, layers, D) in base64, if the request asks for them."""
         wanted = (request.kv_transfer_params or {}).get("last")
         tokens = request.num_prompt_tokens
         computed = request.num_computed_tokens >= tokens and len(block_ids) * self._size >= tokens
@@ -95,7 +95,7 @@ class LastPositions(KVConnectorBase_V1, SupportsHMA):
     def request_finished_all_groups(
         self, request: Any, block_ids: tuple[list[int], ...]
     ) -> tuple[bool, dict[str, Any] | None]:
-        """As `request_finished`, where several groups of blocks exist."""
+        """As `request_finished`, with several groups of cache blocks."""
         if not 0 <= self._group < len(block_ids):
-            return False, None  # It was never scheduled.
+            return False, None  # The request was never scheduled.
         return self.request_finished(request, block_ids[self._group])

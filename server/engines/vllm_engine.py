@@ -1,7 +1,8 @@
-"""The engine's Protocol on a vLLM: one serves the original and, by embeddings, its aligned forms.
+"""The engine that runs a model in vLLM; soft prompts are sent as embeddings with the prompt's.
 
-Refuses to know HTTP and processes. This process holds the checkpoint's embedding table, final norm
-and output head alone; the layers between them are vLLM's.
+This process holds only the checkpoint's embedding table, final norm and output head; vLLM computes
+the layers between them. Does not handle HTTP and processes; see `vllm_client.py` and
+`vllm_process.py`.
 """
 
 import asyncio
@@ -35,26 +36,26 @@ from server.engines.vllm_process import VllmProcess
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 16
-"""Requests under way; vLLM puts them into batches."""
+"""Number of concurrent requests; vLLM forms the batches."""
 _SCORED_AT_ONCE = 256
-"""Positions that go through the output head together."""
+"""Number of positions for which logits are computed at once."""
 _PROBE = "Is the sky blue? Answer:"
 _ALTERNATIVES = 5
 _STATES_TOLERANCE = 0.1
-"""Relative: above what bf16 rounds, below what other weights differ by."""
+"""Relative distance: above the rounding of bf16, below the difference of other weights."""
 _SCORES_TOLERANCE = 0.5
-"""Nats; logits of 16 to 32 have steps of an eighth in bf16."""
+"""Nats; in bf16, logits of 16 to 32 are rounded to multiples of 1/8."""
 
 
 def obstacle(kind: Kind, checkpoint: Checkpoint) -> str | None:
-    """Why vLLM cannot serve adapters of a kind; None: it can."""
+    """Why vLLM cannot serve adapters of a kind; None where it can."""
     if kind is Kind.INPUT:
         return None
     return f"a {kind} is served by the transformers engine only; take --engine transformers"
 
 
 class VllmEngine:
-    """Implements `robustness.models.engine.Engine` for decoder-only models."""
+    """Implements `Engine` for decoder-only models that run in vLLM."""
 
     def __init__(
         self,
@@ -65,14 +66,14 @@ class VllmEngine:
         process: VllmProcess | None = None,
         hint: str = "",
     ) -> None:
-        """Asks vLLM nothing yet.
+        """Sends nothing to vLLM yet.
 
         Args:
-            served: The ends of the checkpoint, and its prefixes.
-            client: Where vLLM is.
-            name: For the footer.
-            process: Where this engine's maker started it; closed with the engine.
-            hint: How to start a vLLM that can do what is needed.
+            served: The first and last layers of the checkpoint, with its soft prompts.
+            client: The client of the vLLM server.
+            name: Name of the engine, shown on the page.
+            process: The vLLM process, if the caller started one; `close` ends it.
+            hint: How to start a suitable vLLM, for error messages.
         """
         self.name = name
         self._served = served
@@ -85,10 +86,10 @@ class VllmEngine:
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="steadfast-vllm")
 
     def check(self) -> None:
-        """Looks that vLLM can do what is needed.
+        """Checks that vLLM has the same model and returns its hidden states.
 
         Raises:
-            EngineError: It does not answer, gives no hidden states, or has another model.
+            EngineError: It does not answer, returns no hidden states, or has another model.
         """
         self._ready()
 
@@ -97,13 +98,14 @@ class VllmEngine:
         return self._served.models()
 
     def withheld(self) -> list[Withheld]:
-        """Adapters that were named and that are not served through vLLM."""
+        """The adapters that were requested but that vLLM cannot serve."""
         return self._served.withheld()
 
     def read(self, model: str, prompts: Sequence[Prompt]) -> list[Reading]:
         """Option log-probabilities and representations: see `Engine.read`.
 
-        A request an option, teacher-forced: vLLM computes their shared start once.
+        Each option is scored in its own request by teacher forcing; vLLM's prefix cache lets these
+        requests share the prompt's computation.
         """
         prefix = self._served.adapter(model)
         items = [self._served.reading(n, p, prefix) for n, p in enumerate(prompts)]
@@ -121,14 +123,14 @@ class VllmEngine:
         return self._readings(prompts, tails, states)
 
     def represent(self, model: str, texts: Sequence[str]) -> list[FloatArray]:
-        """Representations (D,) float32 of bare texts: see `Engine.represent`."""
+        """Representations (D,) float32 of texts: see `Engine.represent`."""
         prompts = [Prompt(instruction_id="", example_id="", text=t, options=()) for t in texts]
         return [reading.representation for reading in self.read(model, prompts)]
 
     async def stream(
         self, model: str, prompt: str, settings: GenerationSettings
     ) -> AsyncGenerator[CompletionChunk]:
-        """Generates text, piece by piece: see `Engine.stream`."""
+        """Generates text and yields it in chunks: see `Engine.stream`."""
         prefix = self._served.adapter(model)
         item = self._served.item(0, prompt, (), prefix)
         transcript = Transcript(self._checkpoint.tokenizer, len(item.ids), settings)
@@ -152,29 +154,29 @@ class VllmEngine:
         yield transcript.end("length")
 
     def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
-        """The text that the model reads for a conversation: see `Served.chat_prompt`."""
+        """The prompt text of a conversation: see `Served.chat_prompt`."""
         return self._served.chat_prompt(model, messages)
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text as a prompt: see `Engine.count_tokens`."""
+        """Number of tokens of each text as a prompt: see `Engine.count_tokens`."""
         counts = self._served.count_tokens(model, texts)
-        # The tokenizer is here; that vLLM answers is asked all the same: see `/readyz`.
+        # The tokenizer is in this process; vLLM is checked because `/readyz` relies on this call.
         self._ready()
         with self._watched():
             self._client.ping()
         return counts
 
     def close(self) -> None:
-        """Ends vLLM where it was started here."""
+        """Ends vLLM if it was started here."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        # Before the client, which its supervision asks through.
+        # Before the client, which the process's supervision uses.
         if self._process is not None:
             self._process.close()
         self._client.close()
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """After a failure the next question looks again at who answers."""
+        """Makes the next call check vLLM again after a failure."""
         try:
             yield
         except EngineError:
@@ -182,10 +184,10 @@ class VllmEngine:
             raise
 
     def _ready(self) -> None:
-        """Looks that the right vLLM answers, where that is not known.
+        """Checks vLLM, if it has not been checked since it was started or failed.
 
         Raises:
-            EngineError: It does not, or it gives no hidden states, or has another model.
+            EngineError: It does not answer, returns no hidden states, or has another model.
         """
         problem = None if self._process is None else self._process.problem()
         if problem is not None:
@@ -247,7 +249,7 @@ class VllmEngine:
         return Row(embeds=torch.cat([prefix.front, self._embeddings(ids)]))
 
     def _states(self, item: Item, option: list[int], prefix: Adapter | None) -> FloatArray:
-        """(positions, 2, D): where the option's tokens are predicted, the prompt's end first."""
+        """States (positions, 2, D) that predict the option's tokens; first the prompt's last."""
         positions = max(1, len(option))
         states = self._client.states(self._row([*item.ids, *option[:-1]], prefix), positions)
         if states is None or states.shape[0] != positions:
@@ -261,8 +263,8 @@ class VllmEngine:
 
     @torch.inference_mode()
     def _scores(self, last: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities (N, V) of the next token, nats, from the last layer's (N, D)."""
-        # A model without layers is its final norm and its output head.
+        """Log-probabilities (N, V) of the next token, nats, from the last layer's states (N, D)."""
+        # The checkpoint has no layers here, so this applies its final norm and output head.
         logits = self._checkpoint.model(inputs_embeds=last[None], use_cache=False).logits[0]
         scores: torch.Tensor = logits.float().log_softmax(-1)
         return scores
@@ -270,9 +272,9 @@ class VllmEngine:
     def _sums(
         self, tails: Sequence[tuple[Item, list[int]]], states: Sequence[FloatArray]
     ) -> list[float]:
-        """Each option's log-probability, nats."""
+        """The log-probability of each option, nats."""
         last = torch.from_numpy(np.concatenate([rows[:, 1] for rows in states]))
-        # A prompt without options has a position too, whose score nobody asks for.
+        # A prompt without options has one position too, whose score is not used.
         own = [token for _, option in tails for token in option or [self._checkpoint.end]]
         parts = zip(
             torch.split(last, _SCORED_AT_ONCE),
@@ -313,11 +315,11 @@ class VllmEngine:
         return TokenLogprob(
             token=decode([token.id]),
             logprob=token.logprob,
-            # vLLM adds the token itself where it is not among the most probable.
+            # vLLM adds the generated token if it is not among the most probable.
             top=tuple((decode([i]), v) for i, v in token.top[:alternatives]),
         )
 
 
 def _apart(one: FloatArray, other: FloatArray) -> float:
-    """Relative distance of the penultimate layer's states."""
+    """Relative distance between states of the penultimate layer."""
     return float(np.linalg.norm(one[:, 0] - other[:, 0]) / np.linalg.norm(other[:, 0]))

@@ -1,4 +1,4 @@
-"""Runs vLLM in this process's place, so that it ends when the server that started it does.
+"""Starts vLLM so that the kernel ends it when the server that started it dies.
 
 `python vllm_guard.py PARENT PROGRAM ARGUMENT...`
 """
@@ -12,7 +12,7 @@ _SET_PARENT_DEATH_SIGNAL = 1
 
 
 def main() -> None:
-    """Asks the kernel for a signal at the parent's death, then becomes vLLM."""
+    """Requests a signal from the kernel at the parent's death, then executes the program."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
     if os.getppid() != int(sys.argv[1]):

@@ -1,7 +1,4 @@
-"""What a vLLM that ended had to say: the end of its log.
-
-Refuses to know processes.
-"""
+"""Reads from vLLM's log why it ended."""
 
 import re
 from pathlib import Path
@@ -11,10 +8,10 @@ _LONGEST = 300
 _PREFIX = re.compile(
     r"^(\([^)]* pid=\d+\) )?((ERROR|WARNING|INFO|CRITICAL) \S+ \S+ (\[[^\]]*\] )?)?"
 )
-"""Process, level, time and source, which stand before a line of vLLM's."""
+"""The process, level, time and source in front of a line of vLLM's log."""
 _ERROR = re.compile(r"^[\w.]*(Error|Exception|Interrupt|Exit)\b(: .*)?$")
 _FOLLOWS = "See root cause above"
-"""In the error of the process that only noticed that another one had failed."""
+"""Occurs in the error of a process that only reports the failure of another one."""
 
 
 def _lines(path: Path, begun: int) -> list[str]:
@@ -25,16 +22,16 @@ def _lines(path: Path, begun: int) -> list[str]:
 
 
 def last_lines(path: Path, count: int = 15) -> str:
-    """The end of a log, as it stands there."""
+    """The last lines of a log."""
     return "\n".join(_lines(path, 0)[-count:])
 
 
 def reason(path: Path, begun: int = 0) -> str:
-    """The error that ended it, else its last words; empty where it said nothing.
+    """The error that ended vLLM, else the last line of its log; empty if the log is.
 
     Args:
-        path: Its log.
-        begun: Bytes of the log that are an earlier one's.
+        path: The log.
+        begun: Number of bytes of the log that an earlier process wrote.
     """
     said = [_PREFIX.sub("", line).strip() for line in _lines(path, begun)]
     errors = [line for line in said if _ERROR.match(line) and _FOLLOWS not in line]

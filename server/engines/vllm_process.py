@@ -1,6 +1,6 @@
-"""A vLLM that is started here and started again when it dies or hangs.
+"""Runs vLLM as a child process, and starts it again when it dies or hangs.
 
-Refuses to know what it is asked: whether it still computes is somebody else's question.
+Does not check whether vLLM computes; the engine gives a function that does (`probe`).
 """
 
 import contextlib
@@ -24,18 +24,18 @@ _log = logging.getLogger(__name__)
 
 _GUARD = Path(__file__).resolve().with_name("vllm_guard.py")
 _START_SECONDS = 900.0
-"""What loading a model may take."""
+"""Longest time for loading a model, seconds."""
 _LONGEST_WAIT = 60.0
 _STEADY_SECONDS = 60.0
-"""One that has answered for longer did not fail to start."""
+"""A process that answered for longer, in seconds, counts as started."""
 _END_SECONDS = 10.0
 _POLL_SECONDS = 0.25
 _PROBE_SECONDS = 10.0
-"""Between two looks at whether it still computes."""
+"""Seconds between two checks whether it still computes."""
 
 
 class VllmProcess:
-    """One supervised process. Safe to share among threads."""
+    """A supervised vLLM process. Safe to share among threads."""
 
     def __init__(
         self,
@@ -51,11 +51,11 @@ class VllmProcess:
 
         Args:
             launch: The command.
-            url: Where it will listen.
-            log: Receives what it prints, from the beginning at every server's start.
-            probe: Asks it something small and raises EngineError where no answer came within so
-                many seconds; by default whether its server is well.
-            silence: Seconds without an answer after which it hangs and is started again.
+            url: URL where it will listen.
+            log: File for its output; overwritten when the server starts.
+            probe: Sends a small request and raises EngineError if no answer comes within the given
+                seconds; by default vLLM's health check.
+            silence: Seconds without an answer after which it is started again.
             first_wait: Seconds before the first restart; doubled at each failure after that, up to
                 a minute.
         """
@@ -68,25 +68,25 @@ class VllmProcess:
         self._ended = threading.Event()
         self._ready = threading.Event()
         self._settled = threading.Event()
-        """Set once the first start has come to an end, good or bad."""
+        """Set once the first start has succeeded or failed."""
         self._state = "is starting"
         self._last = ""
-        """How its last life ended, and what it said."""
+        """How the last process ended, and why."""
         self._begun = 0
-        """Where in the log the present life's output begins."""
+        """Offset in the log where the output of the current process begins."""
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._supervise, name="steadfast-vllm", daemon=True)
 
     @property
     def pid(self) -> int | None:
-        """Of the running process."""
+        """The id of the running process; None if none runs."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Starts it and waits until it answers.
+        """Starts vLLM and waits until it answers.
 
         Raises:
-            EngineError: It ended or did not answer in time; the message has its last lines.
+            EngineError: It ended or did not answer in time; the message has the log's last lines.
         """
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
         self._log_file.write_bytes(b"")
@@ -98,11 +98,11 @@ class VllmProcess:
             raise EngineError(f"vLLM did not start; the end of {self._log_file}:\n{said}")
 
     def problem(self) -> str | None:
-        """Why it cannot be asked now, None when it can."""
+        """Why vLLM cannot be used now; None if it can."""
         return None if self._ready.is_set() else self._state
 
     def close(self) -> None:
-        """Ends it for good."""
+        """Ends vLLM and its supervision."""
         self._ended.set()
         self._stop()
         if self._thread.is_alive():
@@ -126,10 +126,11 @@ class VllmProcess:
             wait = min(2 * wait, _LONGEST_WAIT)
 
     def _run(self) -> tuple[float, str]:
-        """One life of the process: the seconds that it answered, and how it ended."""
-        # What the life before ended of stays known while this one starts.
+        """Runs one process to its end: (seconds for which it answered, how it ended)."""
+        # While this process starts, the state still says how the last one ended.
         self._state = "is starting" + (self._last and f" after the last one {self._last}")
-        # Started from this thread, which lives as long: the guard's signal is tied to it.
+        # The guard's signal is sent when the starting thread ends, so this thread starts it and
+        # stays alive as long as the process.
         try:
             process = self._process = self._begin()
         except OSError as error:
@@ -157,20 +158,20 @@ class VllmProcess:
                 [sys.executable, str(_GUARD), str(os.getpid()), *self._launch.arguments],
                 env=self._inherited() | dict(self._launch.environment),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                # A group of its own: an interrupt at the terminal is for the server to handle,
-                # and what the process leaves behind can be ended with it.
+                # A process group of its own: the server handles an interrupt at the terminal,
+                # and child processes that are left over can be ended with the group.
                 start_new_session=True,
             )  # fmt: skip
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Returns when it has ended, or has hung for too long."""
+        """Returns when the process has ended, or has hung for too long."""
         answered = time.monotonic()
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=min(_PROBE_SECONDS, self._silence))
                 return
             try:
-                # Even a refusal is an answer.
+                # An error reply is an answer, too.
                 with contextlib.suppress(InputError):
                     self._probe(self._silence)
                 answered = time.monotonic()
@@ -195,7 +196,7 @@ class VllmProcess:
 
     def _inherited(self) -> dict[str, str]:
         inherited = dict(os.environ)
-        # vLLM compiles thousands of modules: without their byte code each start takes minutes.
+        # Without byte code on the disk, Python compiles vLLM's modules for minutes at each start.
         inherited.pop("PYTHONDONTWRITEBYTECODE", None)
         return inherited
 
@@ -209,17 +210,17 @@ class VllmProcess:
         return False
 
     def _stop(self) -> None:
-        """Ends the process and whatever of its group is left."""
+        """Ends the process and what is left of its process group."""
         process = self._process
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGTERM)
-            # One that was stopped hears nothing before it goes on.
+            # A stopped process does not handle signals until it continues.
             os.killpg(process.pid, signal.SIGCONT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=_END_SECONDS)
-        # Its engine outlives a process that was killed.
+        # vLLM's engine process survives when its parent is killed.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

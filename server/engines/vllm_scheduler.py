@@ -1,8 +1,9 @@
-"""Runs inside vLLM: its scheduler, without the drafts that hidden-state extraction proposes.
+"""A scheduler, loaded by vLLM, without the draft tokens that hidden-state extraction proposes.
 
-Refuses to know hidden states. vLLM extracts them in the place of a draft model and proposes each
-token a second time as its draft. These guesses are worthless, cost a position a step, and where
-they are rejected at a temperature above 0, vLLM's kernels for a CPU sample unlikely tokens.
+vLLM extracts hidden states in the place of a draft model for speculative decoding and proposes each
+token a second time as its draft. These drafts are useless and cost a position in each step; and
+where they are rejected at a temperature above 0, vLLM's CPU kernels sample unlikely tokens. For the
+hidden states see `vllm_connector.py`.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ from vllm.v1.core.sched.scheduler import Scheduler
 
 
 class WithoutDrafts(Scheduler):
-    """Schedules one token a step."""
+    """Schedules one token of each request in a step."""
 
     def update_draft_token_ids(self, draft_token_ids: Any) -> None:
-        """Takes no draft."""
+        """Ignores the drafts."""

@@ -1,1 +1,1 @@
-"""What the page shows: cards as HTML, tabs as Gradio blocks. `app.py` puts them together."""
+"""The page: result cards as HTML, tabs as Gradio blocks. `app.py` puts them together."""

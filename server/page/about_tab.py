@@ -1,6 +1,6 @@
-"""The *About* tab: what the numbers mean and how far they can be trusted, from files.
+"""The *About* tab: what the numbers mean and how accurate they are.
 
-Refuses to state a figure that no command wrote.
+Every figure is read from the calibration and the model card; none is written in this file.
 """
 
 import math
@@ -58,7 +58,7 @@ def _number(value: float | None) -> str:
 
 
 def plot(calibration: Calibration) -> Any:
-    """Predicted against measured degradation, every tier of given tasks, with the diagonal."""
+    """Plot of predicted against measured degradation in points, by tier, with the diagonal."""
     tiers = {n: t for n, t in calibration.tiers.items() if n.startswith(TaskSource.GIVEN)}
     titles = [
         f"{name.split(', ', 1)[1]}<br>coverage {fitted.skill.coverage * 100:.0f}%"
@@ -89,7 +89,7 @@ def plot(calibration: Calibration) -> Any:
 
 
 def skill(workbench: Workbench) -> str:
-    """How good the prediction is, as Markdown."""
+    """The accuracy of the predictions, as Markdown."""
     try:
         return _skill(workbench.calibration()) + _held_out(workbench.held_out())
     except RobustnessError as error:
@@ -97,7 +97,7 @@ def skill(workbench: Workbench) -> str:
 
 
 def _held_out(rows: Sequence[HeldOut]) -> str:
-    """Coverage and width on instructions that nothing was fitted or chosen on."""
+    """Coverage and width of the intervals on held-out instructions, as Markdown."""
     if not rows:
         return ""
     lines = [
@@ -127,7 +127,7 @@ def _points(value: float | None) -> str:
 
 
 def card(workbench: Workbench) -> str:
-    """The card of the backbone as Markdown; empty for another model."""
+    """The model card of the backbone as Markdown; empty for another model."""
     path = paths.BACKBONE / "CARD.md"
     if workbench.original != paths.BACKBONE_ID or not path.is_file():
         return ""

@@ -1,6 +1,6 @@
-"""The *Try* tab's panel of altered instructions: does the model use the instruction at all?
+"""The *Try* tab's panel of perturbations: whether the model uses the instruction at all.
 
-Refuses to compute: `robustness.models.evaluator.perturbations` measures, this shows.
+Does not measure; see `robustness.evaluation.perturbations`.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def _interval(made: Estimate | Probed, value: float) -> str:
 
 def _row(row: Probed) -> str:
     paper = f" [{row.paper}]" if row.paper else ""
-    # Its own difference from itself is no result.
+    # The original instruction's difference from itself is not shown.
     lost = "" if not row.paper else _interval(row, row.degradation)
     return (
         f"<tr><td>{escape(row.kind + paper)}</td><td>{row.accuracy:.1f} "
@@ -54,7 +54,7 @@ def _row(row: Probed) -> str:
 
 
 def _bars(made: Probes) -> str:
-    """Accuracy under each alteration, with its interval and the random guess marked."""
+    """Bars of the accuracy under each perturbation, with its interval and the random guess."""
     lines = "".join(
         f'<div class="sf-row sf-whole"><span class="name">{escape(row.kind)}</span>'
         '<span class="sf-scale sf-line"><span class="sf-axis"></span>'
@@ -72,7 +72,7 @@ def _bars(made: Probes) -> str:
 
 
 def card(made: Probes) -> str:
-    """Accuracy under every alteration, what could not be made, and the instruction reliance."""
+    """Card of the accuracy under each perturbation, those left out, and instruction reliance."""
     reliance = "".join(
         f"<tr><td>{said}</td><td>{_interval(found, found.value)}</td></tr>"
         for found, said in ((getattr(made.reliance, key), said) for key, said in _RELIANCE)
@@ -100,7 +100,7 @@ def card(made: Probes) -> str:
 
 
 class AlterationsPanel:
-    """Layout and handler on one workbench."""
+    """Layout and handler of the panel."""
 
     def __init__(self, workbench: Workbench) -> None:
         self._workbench = workbench
@@ -114,7 +114,7 @@ class AlterationsPanel:
         limit: float,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[str]:
-        """The result card, or why there is none."""
+        """Yields progress, then the result card or why there is none."""
         if not instruction.strip():
             yield cards.note(TITLE, "Type an instruction.")
             return
@@ -133,7 +133,7 @@ class AlterationsPanel:
         yield card(made)
 
     def build(self, instruction: Any, task: Any, model: Any) -> Any:
-        """Lays the panel out; returns its event, for what may cancel it."""
+        """Lays out the panel; returns its event, so that other events can cancel it."""
         with gr.Accordion(TITLE, open=False, elem_id="alterations"):
             gr.Markdown(_EXPLAINED)
             with gr.Row():

@@ -1,6 +1,6 @@
-"""The *Batch* tab: a table of instructions, scored as a job that survives a reload.
+"""The *Batch* tab: scores an uploaded table as a job, which continues if the page is reloaded.
 
-Refuses to score: `server.jobs` does.
+Does not score; see `server.jobs`.
 """
 
 from html import escape
@@ -37,7 +37,7 @@ _TAKE_UP = "() => localStorage.getItem('steadfast-job') || ''"
 
 
 class BatchTab:
-    """Layout and handlers on one folder of jobs."""
+    """Layout and handlers of the tab."""
 
     def __init__(self, workbench: Workbench, jobs: Jobs) -> None:
         self._workbench = workbench
@@ -45,11 +45,11 @@ class BatchTab:
 
     @staticmethod
     def template_folder() -> Path:
-        """Where the template lies, for the page's list of files that may be sent."""
+        """Folder of the template, which Gradio must be allowed to serve."""
         return TEMPLATE.parent
 
     def planned(self, file: str | None) -> str:
-        """What scoring the file would take."""
+        """Card of the number of rows and prompts of a file."""
         if not file:
             return cards.note("Plan", "Upload a file to see what it takes.")
         try:
@@ -67,7 +67,7 @@ class BatchTab:
         )
 
     def start(self, file: str | None) -> str | None:
-        """Queues the file; gives the job's id, which the browser keeps."""
+        """Queues the file as a job and returns the job's id, which the browser stores."""
         if not file:
             raise gr.Error("Upload a file first.")
         try:
@@ -82,7 +82,7 @@ class BatchTab:
             return None
 
     def look(self, job_id: str | None) -> tuple[Any, ...]:
-        """The job's card, table, plot, file and whether to look again."""
+        """The job's card, table, plots and file, and whether to refresh again."""
         job = self._job(job_id)
         active = job is not None and job.state in (State.QUEUED, State.RUNNING)
         if job is None or job.state is not State.DONE:
@@ -101,13 +101,13 @@ class BatchTab:
         )
 
     def cancel(self, job_id: str | None) -> str:
-        """Stops the job."""
+        """Cancels the job and returns its card."""
         job = self._job(job_id)
         return cards.job(self._jobs.cancel(job.id) if job else None)
 
     def build(self, page: gr.Blocks) -> None:
-        """Lays the tab out and wires it."""
-        # Not gr.BrowserState: a page's load event runs before that has read what was stored.
+        """Lays out the tab and connects its events."""
+        # Not gr.BrowserState: the page's load event runs before that has read the stored value.
         kept = gr.Textbox(visible=False, elem_id="kept-job")
         timer = gr.Timer(1.0, active=False)
         with gr.Row():
@@ -173,7 +173,7 @@ def _from_the_top(figure: Any, rows: int) -> Any:
 
 
 def predicted_plot(table: pd.DataFrame) -> Any:
-    """Predicted loss of every row that has one, with its interval; rows from top to bottom."""
+    """Plot of the predicted degradation of the rows with its interval, in points."""
     rows = table[table["predicted_degradation"].notna()].copy()
     rows["row"] = _labels(rows)
     rows["above"] = rows["high"] - rows["predicted_degradation"]
@@ -192,13 +192,13 @@ def predicted_plot(table: pd.DataFrame) -> Any:
 
 
 def _measured(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows that were measured on all of a task's inputs: one input is right or wrong."""
+    """The rows that were measured on all of a task's inputs, not on a single one."""
     kept = table["accuracy_original"].notna()
     return table[kept & table["input"].isna()] if "input" in table else table[kept]
 
 
 def measured_plot(table: pd.DataFrame) -> Any:
-    """Measured accuracy of the original and the aligned model, row by row."""
+    """Plot of the measured accuracy of the original and the aligned model, by row."""
     rows = _measured(table).copy()
     rows["row"] = _labels(rows)
     models = {"accuracy_original": "original", "accuracy_aligned": "aligned"}

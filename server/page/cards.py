@@ -1,7 +1,4 @@
-"""The library's values as HTML cards; everything that a person typed is escaped.
-
-Refuses to compute: numbers are shown as they come, in points.
-"""
+"""Renders the library's values as HTML cards; texts of users are escaped."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -20,7 +17,7 @@ _TIERS = {
 
 
 def card(title: str, body: str) -> str:
-    """A titled card around HTML."""
+    """A card with a title around HTML."""
     return f'<div class="sf-card"><h3>{escape(title)}</h3>{body}</div>'
 
 
@@ -36,7 +33,7 @@ def _signed(value: float) -> str:
 def _scale(
     value: float, low: float, high: float, left: float = -20.0, right: float = 60.0
 ) -> str:
-    """An interval on an axis, by default from -20 to 60 points; wider where the interval is."""
+    """A value with its interval on an axis in points, which is widened if the interval is wider."""
     left, right = min(left, low), max(right, high)
 
     def at(x: float) -> float:
@@ -56,7 +53,7 @@ def _scale(
 
 
 def prediction(made: Prediction) -> str:
-    """The predicted degradation with its interval, what it stands on, and conflicts."""
+    """The predicted degradation with its interval and evidence, and conflicts with the task."""
     if made.degradation is None or made.low is None or made.high is None:
         body = '<div class="sf-big">No number</div>'
     else:
@@ -83,7 +80,7 @@ def prediction(made: Prediction) -> str:
 
 
 def ladder(rungs: Sequence[Rung]) -> str:
-    """Predictions as evidence arrived, weakest first, on one axis."""
+    """The predictions of each tier of evidence, weakest first, on one axis."""
     if not rungs:
         return note("From distance to measurement", "Reading…")
     made = [r.prediction for r in rungs if r.prediction.low is not None]
@@ -110,7 +107,7 @@ def ladder(rungs: Sequence[Rung]) -> str:
 
 
 def planned(plan: Mapping[Tier, int]) -> str:
-    """How many prompts each tier of evidence takes."""
+    """The number of prompts that each tier of evidence needs."""
     live = plan[Tier.DISTANCE]
     text = f"A live prediction reads {live} prompts of this task"
     if Tier.MEASURED in plan:
@@ -126,7 +123,7 @@ def _accuracy(neighbour: Nearest) -> str:
 
 
 def nearest(made: Prediction) -> str:
-    """The nearest observed instruction, and the next ones."""
+    """The nearest observed instructions."""
     if not made.nearest:
         return note("Nearest observed instruction", "There is none for this task.")
     first = made.nearest[0]
@@ -151,7 +148,7 @@ def nearest(made: Prediction) -> str:
 
 
 def prompt(made: Prompt) -> str:
-    """The exact text that the model reads, and what the scorer reads."""
+    """The exact prompt, and the options that are scored after it."""
     words = " | ".join(made.options)
     return card(
         "The exact prompt",
@@ -161,7 +158,7 @@ def prompt(made: Prompt) -> str:
 
 
 def options(made: Comparison, number: int) -> str:
-    """One model's option probabilities as bars."""
+    """The option probabilities of one model, as bars."""
     answer = made.answers[number]
     rows = "".join(
         f'<div class="sf-row"><span class="name">{"<b>" if o == answer.option else ""}{escape(w)}'
@@ -176,7 +173,7 @@ def options(made: Comparison, number: int) -> str:
 
 
 def agreement(made: Comparison) -> str:
-    """Whether the models choose the same option."""
+    """Whether the original and the aligned model choose the same option."""
     if len(made.answers) < 2:
         return note("Agreement", "There is one model only.")
     kind, text = ("sf-good", "They agree") if made.agree else ("sf-bad", "They disagree")
@@ -185,7 +182,7 @@ def agreement(made: Comparison) -> str:
 
 
 def measurement(made: Measurement) -> str:
-    """What was measured, to stand beside the prediction."""
+    """The measured accuracy and degradation, for comparison with the prediction."""
     if made.degradation is None or made.low is None or made.high is None:
         body = '<div class="sf-big">No baseline</div>'
     else:
@@ -204,7 +201,7 @@ def measurement(made: Measurement) -> str:
 
 
 def rewordings(rows: Sequence[Rewording]) -> str:
-    """Other ways to ask, least predicted loss first."""
+    """Suggested rewordings, least predicted degradation first."""
     if not rows:
         return note("What to ask instead", "No rewording was found.")
     body = "".join(
@@ -226,7 +223,7 @@ def _interval(made: Prediction) -> str:
 
 
 def moved(text: str, phrases: Sequence[Phrase]) -> str:
-    """The instruction with the phrases that lead away from the observed ones marked."""
+    """The instruction, with its phrases marked that increase the distance to the observed ones."""
     if not phrases:
         return note("Which words moved it", "It is one phrase: nothing can be left out.")
     largest = max(max(abs(p.moved) for p in phrases), 1e-9)
@@ -251,7 +248,7 @@ def moved(text: str, phrases: Sequence[Phrase]) -> str:
 
 
 def history(rows: Sequence[Sequence[str]]) -> str:
-    """What was tried on this visit, newest first."""
+    """The instructions that were tried on this visit, newest first."""
     if not rows:
         return note("This visit", "Nothing was run yet.")
     head = "".join(
@@ -264,7 +261,7 @@ def history(rows: Sequence[Sequence[str]]) -> str:
 
 
 def job(made: Job | None) -> str:
-    """How far a batch job is."""
+    """The state and progress of a batch job."""
     if made is None:
         return note("Job", "No job yet: upload a file and start it.")
     share = 100 * made.done / made.rows if made.rows else 0

@@ -1,6 +1,6 @@
-"""Figures of a study's table: dots with their intervals, and what the browser may save.
+"""Draws a study's table as a dot plot with intervals, which the browser can save.
 
-Refuses to know where a table comes from.
+Does not make tables; see `findings_views.py`.
 """
 
 import json
@@ -17,7 +17,7 @@ from server.page.look import ACCENT
 
 _THIRD = "#d97706"
 _FIRST = "#7b8aa3"
-"""Between the themes' greys: seen on white paper and on the dark page alike."""
+"""A grey that is visible on a white and on a dark background."""
 _COLOURS: dict[str, str] = {
     "observed": _FIRST, "unobserved": _THIRD, "unobserved_development": ACCENT,
     "unobserved_test": _THIRD, "degradation": _THIRD, "released": _THIRD,
@@ -25,26 +25,26 @@ _COLOURS: dict[str, str] = {
 }
 _SYMBOLS = ("circle", "diamond", "square")
 _LABEL = 22
-"""Letters in a line of a label: more leave a phone no room for the dots."""
+"""Characters in a line of a label; with more, the dots would not fit on a phone."""
 _APART = 0.22
-"""Between the dots of one line, where a line is one high."""
+"""Distance between the dots of one line, as a share of the line's height."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """What of a table one figure shows."""
+    """The columns of a table that one figure shows."""
 
     title: str
-    """Of the axis."""
+    """Title of the axis."""
     columns: tuple[str, ...]
     differences: bool | None = None
-    """Whether lines that are a difference of others are shown: on an axis of accuracies they say
-    nothing. None: all lines."""
+    """Whether to show the lines that are differences of others (True) or the others (False), since
+    both do not fit on one axis. None: all lines."""
     across: str | None = None
-    """A column to lay along the other axis; by default the lines are listed there."""
+    """Column for the other axis; None: the lines are listed there."""
 
     def rows(self, made: PublishedTable) -> list[TableRow]:
-        """The lines that it shows."""
+        """The table's lines that the figure shows."""
         return [
             row for row in made.rows
             if (self.differences is None or (" minus " in row.name) == self.differences)
@@ -53,7 +53,7 @@ class Measure:
 
 
 def _labels(rows: Sequence[TableRow]) -> list[str]:
-    """Name with the marks of footnotes that are not everybody's, and the group below it."""
+    """Name of each line with the marks of its particular footnotes, and its group below."""
     common = set.intersection(*(set(row.notes) for row in rows))
     labels = []
     for row in rows:
@@ -80,7 +80,7 @@ def _marker(column: str, number: int) -> dict[str, Any]:
 
 
 def _listed(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) -> go.Figure:
-    """A line a row, from the top."""
+    """Figure with one line for each row, from top to bottom."""
     figure = go.Figure()
     for number, column in enumerate(columns):
         kept = [(place, row) for place, row in enumerate(rows) if column in row.figures]
@@ -99,14 +99,14 @@ def _listed(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) 
         automargin=True, zeroline=False,
     )
     figure.update_xaxes(title_text=measure.title)
-    # All lines are equally high: as high as the longest label.
+    # All lines are as high as the label with the most lines of text.
     high = max(2, *(label.count("<br>") + 1 for label in labels))
     figure.update_layout(height=150 + 16 * high * len(rows), showlegend=len(columns) > 1)
     return figure
 
 
 def _across(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) -> go.Figure:
-    """One column against another."""
+    """Figure of one column against another."""
     across = str(measure.across)
     figure = go.Figure()
     for number, column in enumerate(columns):
@@ -119,7 +119,7 @@ def _across(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) 
             marker=_marker(column, number), name=column.replace("_", " "),
             hovertemplate="%{text}<br>%{x:.1f}, %{y:.2f}",
         )
-    # Room for the words right of the last dot.
+    # Room for the labels right of the last dot.
     known = [row.figures[across].value for row in rows if across in row.figures]
     room = max(max(known) - min(known), 1.0)
     figure.update_xaxes(
@@ -132,7 +132,7 @@ def _across(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) 
 
 
 def draw(made: PublishedTable, measure: Measure) -> go.Figure | None:
-    """The figure of one measure; None where the table has nothing of it."""
+    """The figure of one measure; None where the table has no such values."""
     rows = measure.rows(made)
     columns = [
         c for c in measure.columns
@@ -141,8 +141,8 @@ def draw(made: PublishedTable, measure: Measure) -> go.Figure | None:
     if not columns:
         return None
     figure = (_across if measure.across else _listed)(measure, rows, columns)
-    # A paper of its own, since what is saved has no page behind it; the page's style replaces it.
-    # On a phone every name of the legend takes a line below the mode bar.
+    # A white background for saved images; on the page, the page's style replaces it.
+    # On a phone, every entry of the legend takes a line below the mode bar.
     top = 30 + 20 * max(2, len(columns))
     figure.update_layout(
         template="plotly_white", autosize=True, margin={"l": 8, "r": 12, "t": top, "b": 48},
@@ -153,16 +153,16 @@ def draw(made: PublishedTable, measure: Measure) -> go.Figure | None:
 
 
 def shown(figure: go.Figure | None, name: str) -> PlotData | None:
-    """The figure for `gr.Plot`, with what the mode bar saves.
+    """A figure for `gr.Plot`, with the settings of the image that its mode bar saves.
 
     Args:
-        figure: See `draw`.
-        name: Of the saved file.
+        figure: A figure of `draw`.
+        name: Name of the saved file.
     """
     if figure is None:
         return None
     document = json.loads(figure.to_json())
-    # Gradio hands a figure's `config` to plotly, but plotly's own JSON has none.
+    # Gradio passes a figure's `config` to plotly, but plotly's own JSON has none.
     document["config"] = {
         "displaylogo": False,
         "displayModeBar": True,

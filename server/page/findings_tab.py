@@ -1,6 +1,6 @@
-"""The *Findings* tab: the served backbone's study beside the published one, from files.
+"""The *Findings* tab: the study of the served backbone next to the published study.
 
-Refuses to measure: the published accuracies and the backbone's card are read.
+Both are read from files; does not measure.
 """
 
 import hashlib
@@ -34,8 +34,8 @@ like degradation and is not: compare the columns *degradation* and *without arte
 nothing is picked, everything is shown.
 """
 _OUTPUTS = 7
-"""Three pickers, what is drawn, card, figure, CSV."""
-# The mode bar saves one format; the page's own plotly saves the other.
+"""Number of outputs: three pickers, choice of the figure, card, figure, CSV."""
+# Plotly's mode bar saves PNG only; this saves SVG.
 _SVG = """() => {
   const plot = document.querySelector('#%s .js-plotly-plot');
   if (plot) window.Plotly.downloadImage(plot, {format: 'svg', filename: plot._context
@@ -44,14 +44,14 @@ _SVG = """() => {
 
 
 def _cell(text: str) -> str:
-    """The number, and below it the interval: side by side they are too wide for half a page."""
+    """A cell of a table: the number with its interval below, as the column is narrow."""
     value, _, rest = text.partition(" ")
     return f'<td>{escape(value)}<div class="sf-interval">{escape(rest)}</div></td>'
 
 
 def table(made: PublishedTable) -> str:
-    """A table with intervals, what they are, and its footnotes, as a card."""
-    # The spreads come last, so that what is compared stands together.
+    """A card of a table with intervals, an explanation of them, and footnotes."""
+    # Standard deviations come last, so that the compared columns are next to each other.
     ordered = sorted(made.columns, key=lambda c: c.endswith("_std"))
     made = replace(made, columns=tuple(ordered))
     head = "".join(f"<th>{escape(c.replace('_', ' '))}</th>" for c in ("", *made.columns))
@@ -72,7 +72,7 @@ def table(made: PublishedTable) -> str:
 
 
 class StudyColumn:
-    """One study: its chooser, pickers, table, figure and files."""
+    """One study's column of the page: choice of the table, pickers, table, figure and files."""
 
     def __init__(self, name: str, views: Mapping[str, View]) -> None:
         self._name = name
@@ -82,7 +82,7 @@ class StudyColumn:
 
     def _csv(self, made: PublishedTable) -> str:
         text = published.frame(made).to_csv(index=False)
-        # Two visitors may have picked different parts of one table.
+        # The name depends on the text, since visitors may have picked different parts of a table.
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         path = self._folder / digest / f"{self._name}-{made.name}.csv"
         with files.atomic_path(path) as temporary:
@@ -90,7 +90,7 @@ class StudyColumn:
         return str(path)
 
     def opened(self, name: str) -> tuple[Any, ...]:
-        """The pickers of a table, then what `look` gives of all of it."""
+        """The pickers of a table, then the result of `look` for the whole table."""
         view = self._views[name]
         measures = list(view.measures)
         try:
@@ -108,7 +108,7 @@ class StudyColumn:
         return (*pickers, plotted, *self.look(name, [], [], [], measures[0]))
 
     def first(self, filled: bool, name: str) -> tuple[Any, ...]:
-        """What `opened` gives, once a visit: coming back to the tab keeps what was picked."""
+        """The result of `opened`, once in a visit: a return to the tab keeps what was picked."""
         if filled:
             return (True, *[gr.skip()] * _OUTPUTS)
         return (True, *self.opened(name))
@@ -121,14 +121,14 @@ class StudyColumn:
         sets: Sequence[str],
         measure: str,
     ) -> tuple[Any, Any, Any]:
-        """The picked part of a table as card, figure and CSV."""
+        """The card, figure and CSV of the picked part of a table."""
         view = self._views[name]
         try:
             made = published.pick(view.table(), names=lines, groups=groups, sets=sets)
         except RobustnessError as error:
             hidden = gr.update(visible=False)
             return cards.note(view.title, str(error)), hidden, hidden
-        # A table was changed and its measures come with the same event.
+        # When another table is chosen, its measures arrive with the same event.
         drawn = view.measures.get(measure, next(iter(view.measures.values())))
         figure = shown(draw(made, drawn), f"{self._name}-{made.name}")
         return (
@@ -138,7 +138,7 @@ class StudyColumn:
         )
 
     def build(self, tab: gr.Tab) -> None:
-        """Lays the column out; it is filled when the tab is opened."""
+        """Lays out the column; it is filled when the tab is opened."""
         first = next(iter(self._views))
         name = self._name
         chosen = gr.Dropdown(
@@ -184,7 +184,7 @@ def _picker(choices: list[str], label: str) -> Any:
 
 
 def no_study(workbench: Workbench) -> str:
-    """Which command makes a study, where the served model has none here."""
+    """The command that makes a study, if the served model has none."""
     return cards.note(
         "This model's study",
         f"The study that ships is of {paths.BACKBONE_ID}; this page serves {workbench.original}. "
@@ -196,7 +196,7 @@ def no_study(workbench: Workbench) -> str:
 
 
 def build(workbench: Workbench, tab: gr.Tab) -> None:
-    """Lays the tab out and wires it."""
+    """Lays out the tab and connects its events."""
     gr.Markdown(_INTRODUCTION)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):

@@ -1,6 +1,6 @@
-"""What the *Findings* tab offers of each study: its tables, and what their figures show.
+"""The tables and figures of each study that the *Findings* tab offers.
 
-Refuses to lay out.
+Does not lay out the tab; see `findings_tab.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,18 +21,18 @@ class View:
     """One table of a study."""
 
     title: str
-    """In the chooser."""
+    """Name in the list of tables."""
     lines: str
-    """What its lines are, in the plural."""
+    """What its lines are, in the plural, such as "models"."""
     table: Callable[[], PublishedTable]
-    """Raises `RobustnessError`."""
+    """Makes the table; raises `RobustnessError` if it cannot."""
     measures: Mapping[str, Measure]
-    """Name in the chooser -> what is drawn."""
+    """Name in the list of figures -> what is drawn."""
 
 
 @cache
 def _published(name: str) -> PublishedTable:
-    """Thousands of draws: made once for all visitors."""
+    """A published table; cached, since its bootstrap takes long."""
     return published.complete(published.table(name))
 
 

@@ -1,7 +1,4 @@
-"""Theme and style of the page: system fonts only, so that nothing is fetched.
-
-Refuses to know what is shown.
-"""
+"""Theme and style of the page. Only system fonts are used, so that nothing is downloaded."""
 
 from pathlib import Path
 
@@ -15,8 +12,8 @@ THEME = gr.themes.Soft(
 )
 
 ACCENT = "#14b8a6"
-"""Teal 500, the theme's colour, for plots."""
+"""Teal 500, the theme's colour, for use in plots."""
 CONTRAST = "#64748b"
-"""Slate 500, for what is compared with it."""
+"""Slate 500, for the data that others are compared with in plots."""
 
 STYLE = Path(__file__).with_name("style.css")

@@ -1,6 +1,6 @@
-"""The *Try* tab: one instruction, its prediction, both models answering.
+"""The *Try* tab: the prediction for one instruction, and the answers of both models.
 
-Refuses to compute: each handler makes one call to the workbench and shows it.
+Does not compute; see `robustness.workbench` and, for the HTML, `cards.py`.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ GUIDED = (
     ("What sort of thing would answer this?", "question_type"),
     ("Answer True, False or Neither.", "scene_topic"),
 )
-"""Instruction and task of the examples that one click runs."""
+"""(instruction, task) of the examples that a click runs."""
 
 EVIDENCE = {
     "unlabelled inputs, 16 (live)": (0, 0),
@@ -36,13 +36,13 @@ EVIDENCE = {
     "labelled inputs, 32": (0, 32),
     "labelled inputs, 64": (0, 64),
 }
-"""What a prediction may read -> (unlabelled, labelled) inputs."""
+"""Choice of evidence -> number of (unlabelled, labelled) inputs to read."""
 
 _LINES = 12
 
 
 def label_of(example: Example) -> str:
-    """How an input is listed in the chooser."""
+    """Label of an input in the list of inputs."""
     text = " | ".join(example.fields.values())
     return text if len(text) <= 110 else text[:109] + "…"
 
@@ -50,13 +50,13 @@ def label_of(example: Example) -> str:
 async def side_by_side(
     streams: Sequence[AsyncIterator[CompletionChunk]],
 ) -> AsyncIterator[tuple[int, str]]:
-    """Text of several streams as it comes; a stream that fails says so in its own text.
+    """Merges the text of several streams; an error of a stream is put into its text.
 
     Args:
-        streams: One a model. They are closed when the consumer stops.
+        streams: One stream for each model. They are closed when the consumer stops.
 
     Yields:
-        Number of the stream and the text to append.
+        Index of the stream and the text to append.
     """
     waiting = {asyncio.ensure_future(anext(s)): n for n, s in enumerate(streams)}
     try:
@@ -83,7 +83,7 @@ async def side_by_side(
 
 
 class TryTab:
-    """Layout and handlers on one workbench."""
+    """Layout and handlers of the tab."""
 
     def __init__(
         self, workbench: Workbench, paraphraser: LlmParaphraser | None = None
@@ -117,7 +117,7 @@ class TryTab:
         model: str,
         evidence: str = next(iter(EVIDENCE)),
     ) -> tuple[str, str, str]:
-        """Prediction, nearest observed and exact prompt, as cards."""
+        """Cards of the prediction, the nearest observed instructions and the exact prompt."""
         if not instruction.strip():
             waiting = cards.note("Predicted loss of accuracy", "Type an instruction.")
             return waiting, "", ""
@@ -152,10 +152,10 @@ class TryTab:
         seed: float,
         seen: list[list[str]],
     ) -> AsyncIterator[tuple[Any, ...]]:
-        """Option probabilities, then both models' text as it streams.
+        """Shows the option probabilities of both models, then their text while it is generated.
 
         Yields:
-            Bars of both models, agreement, both texts, the history and its card.
+            Bars of both models, agreement card, both texts, the history and its card.
         """
         bench = self._workbench
         quiet = ("", "", "", "", seen, cards.history(seen))
@@ -208,7 +208,7 @@ class TryTab:
         model: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[str]:
-        """Gathers more and more evidence up to the measured loss; the interval narrows."""
+        """Yields a card after each tier of evidence, up to the measured degradation."""
         title = "From distance to measurement"
         if task == OWN:
             yield cards.note(title, "Choose a task: it needs labelled inputs.")
@@ -231,7 +231,7 @@ class TryTab:
             yield (cards.ladder(rungs) if rungs else "") + cards.note(title, str(error))
 
     def planned(self, task: str, model: str) -> str:
-        """How many prompts each tier of evidence takes."""
+        """Card of the number of prompts that each tier of evidence needs."""
         if task == OWN:
             return cards.planned({Tier.DISTANCE: 1})
         try:
@@ -240,7 +240,7 @@ class TryTab:
             return cards.note("Evidence", str(error))
 
     def advise(self, instruction: str, task: str, model: str) -> tuple[str, str]:
-        """Rewordings with their predictions, and the words that moved the instruction."""
+        """Cards of suggested rewordings, and of the phrases that increase the distance."""
         if task == OWN:
             return cards.note(
                 "What to ask instead", "Choose a task: rewordings are predicted on its inputs."
@@ -268,7 +268,7 @@ class TryTab:
         )
 
     def build(self) -> None:
-        """Lays the tab out and wires it."""
+        """Lays out the tab and connects its events."""
         bench = self._workbench
         first, task_name = (
             GUIDED[0][0],
@@ -364,7 +364,7 @@ class TryTab:
             model.change,
             evidence.change,
         ):
-            # Only the newest text is predicted: what was typed meanwhile replaces it.
+            # While the user types, only the newest text is predicted.
             source(
                 self.predict,
                 [*asked, model, evidence],
@@ -439,6 +439,6 @@ class TryTab:
         self._load = (self.predict, [*asked, model, evidence], shown)
 
     def on_load(self, page: gr.Blocks) -> None:
-        """Predicts for the first example when the page opens."""
+        """Predicts the first example when the page opens."""
         handler, inputs, outputs = self._load
         page.load(handler, inputs, outputs, show_progress="hidden", api_visibility="private")

@@ -1,1 +1,1 @@
-"""The endpoints, one noun a file."""
+"""The endpoints of the API, a file for each group."""

@@ -1,7 +1,4 @@
-"""Liveness, readiness and Prometheus metrics.
-
-Refuses to compute anything.
-"""
+"""The endpoints for liveness, readiness and Prometheus metrics."""
 
 from collections.abc import Sequence
 
@@ -33,14 +30,14 @@ def routes(
     workbench: Workbench, metrics: Metrics, jobs: Jobs, reason: str,
     withheld: Sequence[Withheld] = (),
 ) -> APIRouter:
-    """Liveness, readiness and metrics.
+    """The endpoints `/healthz`, `/readyz` and `/metrics`.
 
     Args:
-        workbench: What is served.
-        metrics: What was counted.
-        jobs: The batch jobs, whose worker must be alive.
-        reason: Why its engine was taken.
-        withheld: Models that were asked for and that it cannot serve.
+        workbench: The served models with their indexes.
+        metrics: The counters.
+        jobs: The batch jobs, whose worker must run.
+        reason: Why this engine was chosen.
+        withheld: Models that were requested but that the engine cannot serve.
     """
     router = APIRouter(tags=["health"])
     engine = workbench.engine
@@ -48,7 +45,7 @@ def routes(
     @router.head("/healthz", response_model=None, include_in_schema=False)
     @router.get("/healthz")
     async def healthz() -> wire.Alive:
-        """The process answers."""
+        """Whether the server process runs: always 200."""
         return wire.Alive()
 
     @router.head("/readyz", response_model=None, include_in_schema=False)
@@ -57,10 +54,10 @@ def routes(
         responses={503: {"model": wire.Unready}},
     )
     def readyz() -> wire.Ready | JSONResponse:
-        """What answers, and why; 503 where the engine or the jobs' worker does not."""
+        """The engine and its models; 503 if the engine or the jobs' worker does not answer."""
         try:
             jobs.check()
-            # The smallest question that reaches an engine behind another server.
+            # The cheapest call that also reaches an engine behind another server.
             engine.count_tokens(workbench.original, ["ready"])
         except EngineError as error:
             away = wire.Unready(problem=str(error), engine=engine.name, reason=reason)

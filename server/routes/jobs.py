@@ -1,7 +1,4 @@
-"""Batch jobs over HTTP.
-
-Refuses to score: `server.jobs` does.
-"""
+"""The endpoints of batch jobs. Does not score tables; see `server.jobs`."""
 
 from fastapi import APIRouter, UploadFile
 from fastapi.responses import FileResponse
@@ -11,11 +8,11 @@ from server.jobs import Job, Jobs
 
 
 def routes(jobs: Jobs, largest: int) -> APIRouter:
-    """The endpoints on one folder of jobs.
+    """The endpoints of batch jobs.
 
     Args:
         jobs: The jobs.
-        largest: Bytes of an upload at the most.
+        largest: Largest size of an upload, bytes.
     """
     router = APIRouter(prefix="/robustness/v1/jobs", tags=["jobs"])
 
@@ -29,7 +26,7 @@ def routes(jobs: Jobs, largest: int) -> APIRouter:
 
     @router.get("/{job_id}")
     def get(job_id: str) -> Job:
-        """How far a job is."""
+        """The state and progress of a job."""
         return jobs.get(job_id)
 
     @router.get(
@@ -37,21 +34,21 @@ def routes(jobs: Jobs, largest: int) -> APIRouter:
         responses={200: {"content": {"text/csv": {}}}},
     )
     def result(job_id: str) -> FileResponse:
-        """The scored CSV."""
+        """The scored table, CSV."""
         return FileResponse(
             jobs.result(job_id), media_type="text/csv", filename=f"scored-{job_id}.csv"
         )
 
     @router.post("/{job_id}/retry")
     def retry(job_id: str) -> Job:
-        """Queues a job that failed once more; rows that are done are not scored again."""
+        """Queues a failed or cancelled job again; rows that are done are not scored again."""
         return jobs.retry(job_id)
 
     @router.delete("/{job_id}")
     def cancel(job_id: str, remove: bool = False) -> Job:
-        """Stops a job that has not ended; with `?remove=true`, deletes the files of one that has.
+        """Cancels a job that has not ended; with `?remove=true`, deletes one that has ended.
 
-        Apart, so that a job that ends while it is being cancelled keeps its result.
+        These are two requests, so that a job that ends while it is cancelled keeps its result.
         """
         return jobs.remove(job_id) if remove else jobs.cancel(job_id)
 

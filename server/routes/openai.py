@@ -1,6 +1,6 @@
-"""OpenAI's endpoints: models, completions, chat completions, embeddings.
+"""The endpoints in OpenAI's format: models, completions, chat completions, embeddings.
 
-Refuses to compute: each handler parses, asks the engine, and shows.
+Does not define requests and replies; see `wire.py` and `documents.py`.
 """
 
 import json
@@ -25,7 +25,7 @@ from server.metrics import Metrics
 
 
 class _Generations:
-    """The prompts of one request, answered one after another."""
+    """Generates the completions of a request's prompts, one after another."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class _Generations:
         self._settings = settings
 
     async def whole(self) -> list[list[CompletionChunk]]:
-        """Each prompt's pieces."""
+        """The chunks of each prompt's completion."""
         done: list[list[CompletionChunk]] = [[] for _ in self._prompts]
         async with aclosing(self.pieces()) as pieces:
             async for index, chunk in pieces:
@@ -50,7 +50,7 @@ class _Generations:
         return done
 
     async def pieces(self) -> AsyncGenerator[tuple[int, CompletionChunk]]:
-        """(place of the prompt, piece), as they come."""
+        """Yields (index of the prompt, chunk) as they are generated."""
         for index, prompt in enumerate(self._prompts):
             source = self._engine.stream(self._model, prompt, self._settings)
             with self._metrics.generation(self._model) as last:
@@ -68,7 +68,7 @@ async def _close(source: AsyncIterator[CompletionChunk]) -> None:
 
 
 def _event(document: Completion | ChatCompletionChunk) -> bytes:
-    # Without warnings: the model does not know the null reason of a piece in the middle.
+    # Without warnings: OpenAI's model forbids the null `finish_reason` of a chunk before the last.
     return format_sse_event(data_str=document.model_dump_json(exclude_unset=True, warnings=False))
 
 
@@ -78,7 +78,7 @@ async def _events(
     form: TextForm | ChatForm,
     options: wire.StreamOptions,
 ) -> AsyncGenerator[bytes]:
-    """Server-sent events; an error in the middle is an event, since the status has been sent."""
+    """Yields server-sent events; a later error is an event, since the status has been sent."""
     ends: dict[int, CompletionChunk] = {}
     sent: dict[int, int] = {}
 
@@ -108,7 +108,7 @@ async def _stream(
     generations: _Generations,
     form: TextForm | ChatForm,
 ) -> EventStream:
-    # The first piece is awaited before the status is sent: a wrong prompt is a 400, not an event.
+    # The first chunk is awaited before the status is sent, so that a wrong prompt is a 400.
     pieces = generations.pieces()
     first = await while_connected(request, anext(pieces))
     return EventStream(_events(first, pieces, form, asked.stream_options or wire.StreamOptions()))
@@ -120,17 +120,17 @@ _STREAMED: dict[int | str, dict[str, Any]] = {
 
 
 def routes(engine: Engine, metrics: Metrics) -> APIRouter:
-    """The endpoints on one engine.
+    """The endpoints in OpenAI's format.
 
     Args:
-        engine: What generates.
-        metrics: Where generations are counted.
+        engine: Generates text and computes representations.
+        metrics: Counts the generations.
     """
     router = APIRouter(prefix="/v1", tags=["openai"])
 
     @router.get("/models", response_model_exclude_unset=True)
     async def models() -> wire.ModelList:
-        """The served models: the original and its aligned forms."""
+        """The served models: the original, and the original with each adapter."""
         return wire.ModelList(object="list", data=[documents.model(m) for m in engine.models()])
 
     @router.get("/models/{model:path}", response_model_exclude_unset=True)
@@ -143,7 +143,7 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
         responses=_STREAMED,
     )
     async def completions(asked: wire.Completion, request: Request) -> Completion | EventStream:
-        """Text that follows a prompt."""
+        """Generates the text that follows a prompt."""
         representations.model_info(engine, asked.model)
         settings = asked.settings()
         form = TextForm(asked.model, logprobs=settings.logprobs is not None)
@@ -157,7 +157,7 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
         responses=_STREAMED,
     )
     async def chat(asked: wire.Chat, request: Request) -> ChatCompletion | EventStream:
-        """The answer to a conversation."""
+        """Generates the answer to a conversation."""
         settings = asked.settings(representations.model_info(engine, asked.model).context)
         messages = [m.plain() for m in asked.messages]
         prompt = await run_in_threadpool(engine.chat_prompt, asked.model, messages)
@@ -169,7 +169,7 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
 
     @router.post("/embeddings")
     def embeddings(asked: wire.Embeddings) -> wire.EmbeddingList:
-        """Representations: penultimate layer at the first decoded token."""
+        """Representations: hidden states of the penultimate layer at the first decoded token."""
         vectors = engine.represent(asked.model, asked.input)
         tokens = sum(engine.count_tokens(asked.model, asked.input))
         packed = asked.encoding_format == "base64"

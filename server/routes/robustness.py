@@ -1,6 +1,7 @@
-"""The robustness API: predict, compare, measure, and the engine's own protocol for remote clients.
+"""The endpoints of the robustness API: predict, compare, measure, and the engine's for clients.
 
-Refuses to compute: each handler parses, makes one call, and shows.
+Through the engine's endpoints, another Steadfast server or a command uses the model of this server;
+see `remote_engine.py`.
 """
 
 from fastapi import APIRouter, Request
@@ -13,7 +14,7 @@ from server.connection import in_thread_while_connected
 
 
 def routes(workbench: Workbench) -> APIRouter:
-    """The endpoints on one workbench."""
+    """The endpoints of the robustness API."""
     router = APIRouter(prefix="/robustness/v1", tags=["robustness"])
     engine = workbench.engine
 
@@ -24,7 +25,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.post("/predict")
     def predict(asked: wire.Predict) -> Prediction:
-        """Nearest observed instructions and the predicted degradation."""
+        """The nearest observed instructions and the predicted degradation."""
         return workbench.predict(
             asked.instruction,
             task=asked.task,
@@ -51,7 +52,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.post("/measure")
     async def measure(asked: wire.Measure, request: Request) -> Measurement:
-        """Accuracy on the task's labelled inputs, and the loss against the observed ones."""
+        """Accuracy on the task's labelled inputs, and the degradation."""
 
         def work(should_stop: ShouldStop) -> Measurement:
             return workbench.measure(
@@ -67,7 +68,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/engine")
     def describe() -> wire.EngineRow:
-        """What another server's `--backend` needs to know."""
+        """The engine and its models, as another server's `--backend` needs them."""
         return wire.EngineRow(name=engine.name, models=engine.models())
 
     @router.post("/read")
@@ -88,13 +89,13 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.post("/chat_prompt")
     def chat_prompt(asked: wire.ChatPrompt) -> wire.PromptText:
-        """The text that a model reads for a conversation."""
+        """The prompt text of a conversation in the model's chat format."""
         messages = [m.plain() for m in asked.messages]
         return wire.PromptText(prompt=engine.chat_prompt(asked.model, messages))
 
     @router.post("/count_tokens")
     def count_tokens(asked: wire.CountTokens) -> wire.TokenCounts:
-        """Tokens of texts as prompts."""
+        """The number of tokens of each text as a prompt."""
         return wire.TokenCounts(tokens=engine.count_tokens(asked.model, asked.texts))
 
     return router
