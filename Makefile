@@ -36,7 +36,7 @@ $(VENV)/.installed: requirements.txt requirements-cpu.txt | $(VENV)/bin/python
 
 setup-dev: $(VENV)/.installed-dev
 
-$(VENV)/.installed-dev: requirements-dev.txt requirements-ray.txt $(VENV)/.installed
+$(VENV)/.installed-dev: requirements-dev.txt requirements-ray.txt requirements-encoder.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	touch $@
 

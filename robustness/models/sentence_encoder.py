@@ -1,63 +1,66 @@
-"""Sentence embeddings from an encoder that the user names.
+"""Sentence embeddings from a model that the user names, by sentence-transformers.
 
-Refuses to choose one: texts are compared without it unless somebody asks.
+That library knows from a model's own files whether its embedding is the mean over the tokens, the
+first token or the last one, and what follows. It is an extra: nothing imports it until an encoder
+is named.
 """
 
+import importlib
 from collections.abc import Sequence
+from types import ModuleType
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from robustness.errors import EngineError, NotFoundError
-from robustness.models.load_options import PLAIN, pinned
+from robustness.errors import EngineError, InputError, NotFoundError
 from robustness.types import FloatArray
 
-_BATCH = 32
-_LONGEST = 512
+
+def _library() -> ModuleType:
+    try:
+        return importlib.import_module("sentence_transformers")
+    except ModuleNotFoundError as error:
+        if error.name != "sentence_transformers":
+            raise
+        raise InputError(
+            "--encoder needs sentence-transformers, which is not installed; install it with: "
+            "pip install -r requirements-encoder.txt"
+        ) from None
 
 
 class Encoder:
-    """Mean over a text's last hidden states, of length 1."""
+    """Texts -> embeddings of length 1, pooled as the model's authors meant."""
 
     def __init__(self, name: str) -> None:
-        """Loads weights (safetensors only).
+        """Loads the model on the CPU (safetensors only).
 
         Args:
-            name: A folder with a transformers model, or a hub name.
+            name: A folder with a sentence-transformers or transformers model, or a hub name. A
+                model that says nothing of pooling is pooled as sentence-transformers does then.
 
         Raises:
-            NotFoundError: There is none of that name.
+            InputError: sentence-transformers is not installed.
+            NotFoundError: There is no model of that name.
             EngineError: It cannot be loaded.
         """
+        library = _library()
         self.name = name
         try:
-            options = pinned(name, PLAIN).options()
-            config = AutoConfig.from_pretrained(name, **options)
-            self._tokenizer = AutoTokenizer.from_pretrained(name, **options)
-            model = AutoModel.from_pretrained(
-                name, use_safetensors=True, dtype=torch.float32, **options
+            self._model = library.SentenceTransformer(
+                name, device="cpu", trust_remote_code=False,
+                model_kwargs={"use_safetensors": True, "dtype": torch.float32},
             )
         except OSError as error:
             raise NotFoundError(f"no encoder {name!r}: {str(error).splitlines()[0]}") from error
         except (ValueError, KeyError) as error:
             raise EngineError(f"the encoder {name!r} cannot be loaded: {error}") from error
-        self._model = (model.get_encoder() if config.is_encoder_decoder else model).eval()
-        if self._tokenizer.pad_token is None:
-            self._tokenizer.pad_token = self._tokenizer.eos_token
+        tokenizer = self._model.tokenizer
+        if getattr(tokenizer, "pad_token", "") is None:
+            tokenizer.pad_token = tokenizer.eos_token
 
     def __call__(self, texts: Sequence[str]) -> FloatArray:
         """(N, D) float32 embeddings of texts."""
-        parts = []
-        for start in range(0, len(texts), _BATCH):
-            batch = self._tokenizer(
-                list(texts[start : start + _BATCH]), padding=True, truncation=True,
-                max_length=_LONGEST, return_tensors="pt",
-            )
-            ids, mask = batch["input_ids"], batch["attention_mask"]
-            with torch.inference_mode():
-                hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
-            weights = mask[..., None].to(hidden.dtype)
-            mean = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
-            parts.append(torch.nn.functional.normalize(mean, dim=-1))
-        return np.asarray(torch.cat(parts).numpy())
+        made = self._model.encode(
+            list(texts), normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.asarray(made, dtype=np.float32)
