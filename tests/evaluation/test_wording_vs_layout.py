@@ -128,5 +128,5 @@ def test_a_real_model_is_decomposed_and_progress_is_told(
 
 
 def test_nothing_to_cross_is_an_error(tiny_engine: TransformersEngine, topics: Task) -> None:
-    with pytest.raises(InputError, match="told apart"):
+    with pytest.raises(InputError, match="whose wording and layout can be separated"):
         wording_vs_layout.decompose(tiny_engine, "tiny-llama", [topics], [], [], limit=4)
