@@ -1,6 +1,6 @@
 """One instruction -> its prediction: neighbours, distance, degradation, conflicts.
 
-Refuses to load or to remember anything: `workbench.py` brings the index and the calibration.
+Does not load indexes and calibrations; see `catalog.py`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,10 @@ from robustness.data.tasks import Task
 from robustness.errors import InputError
 from robustness.index import representations
 from robustness.index.neighbours import PointSet
-from robustness.index.observed_index import ObservedIndex, inputs_of, known_probes
+from robustness.index.observed_index import inputs_of, known_probes
 from robustness.index.representations import Readings
-from robustness.models.engine import Engine
+from robustness.prediction.catalog import Catalog
 from robustness.prediction.degradation import (
-    Calibration,
     Estimated,
     Evidence,
     evidence,
@@ -28,6 +27,7 @@ from robustness.prediction.degradation.calibration import right_options
 from robustness.prediction.degradation.probes import Probe
 from robustness.prediction.degradation.skill import Skill
 from robustness.prediction.degradation.user_inputs import OwnInputs
+from robustness.prediction.query import Query
 from robustness.stats import intervals
 from robustness.types import (
     Conflict,
@@ -59,84 +59,142 @@ class Rung:
     """Prompts that the next step reads besides."""
 
 
+def predict(
+    query: Query,
+    catalog: Catalog,
+    *,
+    model: str | None = None,
+    k: int = 5,
+    probe: int = 0,
+    labelled: int = 0,
+) -> Prediction:
+    """Nearest observed instructions and predicted degradation of one instruction.
+
+    Args:
+        query: What is asked.
+        catalog: What is known.
+        model: A served model id; by default the original.
+        k: Neighbours to show.
+        probe: Unlabelled inputs of the task to read, where more than the representation takes.
+        labelled: Labelled inputs of the task to read.
+
+    Raises:
+        InputError: The text's placeholders do not fit the inputs.
+        NotFoundError: No such model, or the model has no index.
+        MismatchError, CorruptFileError, EngineError: See `Catalog.index` and `Engine.read`.
+    """
+    predictor = Predictor(catalog, model, k)
+    wanted = predictor.wanted(query, probe=probe, labelled=labelled)
+    readings = predictor.read(query, wanted) if wanted else None
+    return predictor.predict(query, readings, labelled=labelled)
+
+
 class Predictor:
-    """Predicts for one model."""
+    """Predicts for one model.
 
-    def __init__(
-        self,
-        engine: Engine,
-        model: str,
-        index: ObservedIndex,
-        calibration: Calibration | None,
-        k: int,
-    ) -> None:
-        """Takes what belongs together.
+    It tells first which inputs are read, so that a caller can read other prompts along with them.
+    """
+
+    def __init__(self, catalog: Catalog, model: str | None = None, k: int = 5) -> None:
+        """Takes the model's index and calibration.
 
         Args:
-            engine: Where the model runs.
-            model: A served model id.
-            index: Of that model.
-            calibration: Of that index; without one there are neighbours, and no number.
+            catalog: What is known.
+            model: A served model id; by default the original.
             k: Neighbours to show.
-        """
-        self._engine = engine
-        self._model = model
-        self._index = index
-        self._calibration = calibration
-        self._k = k
-
-    def on_task(
-        self, instruction: Instruction, task: Task, *, probe: int = 0, labelled: int = 0
-    ) -> Prediction:
-        """For a task of the index.
-
-        Args:
-            instruction: What they typed.
-            task: With its inputs.
-            probe: Inputs to read without labels, where more than the representation takes.
-            labelled: Inputs to read with their labels.
 
         Raises:
-            InputError: The text does not fit the task's inputs.
+            NotFoundError, MismatchError, CorruptFileError: See `Catalog.index`.
+        """
+        self._catalog = catalog
+        self._model = model or catalog.original
+        self._index = catalog.index(self._model)
+        self._calibration = catalog.calibration(self._model)
+        self._k = k
+
+    def wanted(
+        self, query: Query, *, probe: int = 0, labelled: int = 0
+    ) -> tuple[Example, ...]:
+        """The inputs that the instruction is read on; none where its task is inferred.
+
+        Args:
+            query: What is asked.
+            probe: Unlabelled inputs of the task, where more than the representation takes.
+            labelled: Labelled inputs of the task.
+        """
+        if query.task is None:
+            return user_inputs.kept(query.inputs) if query.inputs else ()
+        part = self._index.tasks.get(query.task.id)
+        if part is None:
+            return user_inputs.kept(_inputs_of(query.task))
+        inputs = inputs_of(query.task, self._index.recipe)
+        known = known_probes(query.task, self._index.recipe, part)
+        return known[: max(len(inputs), probe, labelled)] or inputs
+
+    def read(self, query: Query, inputs: Sequence[Example]) -> Readings:
+        """The instruction on inputs, I = 1.
+
+        Raises:
+            InputError: The text does not fit the inputs.
             NotFoundError, EngineError: See `Engine.read`.
         """
-        part = self._index.tasks[task.id]
-        inputs = inputs_of(task, self._index.recipe)
-        known = known_probes(task, self._index.recipe, part)
-        read = known[: max(len(inputs), probe, labelled)] or inputs
-        readings = self._read(instruction, read)
-        return self._on_task(instruction, task, readings, labelled)
+        return representations.read_on(
+            self._catalog.engine, self._model, [query.instruction], inputs
+        )
 
-    def _read(self, instruction: Instruction, inputs: Sequence[Example]) -> Readings:
-        return representations.read_on(self._engine, self._model, [instruction], inputs)
+    def predict(
+        self, query: Query, readings: Readings | None, *, labelled: int = 0
+    ) -> Prediction:
+        """The prediction from what was read.
 
-    def ladder(self, instruction: Instruction, task: Task) -> Iterator[Rung]:
-        """The same with more and more evidence: distance, unlabelled inputs, labelled inputs.
+        Args:
+            query: What is asked.
+            readings: On the `wanted` inputs, I = 1; None where there are none.
+            labelled: Inputs whose labels may be looked at.
+
+        Raises:
+            InputError: The text fits no observed instruction, or the inputs fit none.
+            NotFoundError, EngineError: See `Engine.read`.
+        """
+        if readings is None:
+            return self._inferred(query.instruction)
+        if query.task is not None and query.task.id in self._index.tasks:
+            return self._on_task(query.instruction, query.task, readings, labelled)
+        inputs = query.inputs if query.task is None else _inputs_of(query.task)
+        own = self._catalog.own_inputs(inputs, self._model)
+        return self._on_inputs(query.instruction, own, readings)
+
+    def rungs(self, query: Query, task: Task) -> Iterator[Rung]:
+        """The prediction with more and more evidence: distance, unlabelled inputs, labelled inputs.
 
         An observed instruction, or one without a number, has one rung.
 
-        Raises: As `on_task`.
+        Args:
+            query: What is asked.
+            task: Its task, one of the index.
+
+        Raises: As `read` and `predict`.
         """
         part = self._index.tasks[task.id]
         inputs = inputs_of(task, self._index.recipe)
         known = known_probes(task, self._index.recipe, part)
-        readings = self._read(instruction, inputs)
+        readings = self.read(query, inputs)
         later = known[len(inputs) :]
-        first = self._on_task(instruction, task, readings, 0, probed=False)
+        first = self._on_task(query.instruction, task, readings, 0, probed=False)
         if first.tier is Tier.MEASURED or first.degradation is None or not known:
             yield Rung(prediction=first, calls=len(inputs), next_calls=0)
             return
         yield Rung(prediction=first, calls=len(inputs), next_calls=0)
-        probed = self._on_task(instruction, task, readings, 0)
+        probed = self._on_task(query.instruction, task, readings, 0)
         if probed.tier is Tier.PROBES:
             yield Rung(prediction=probed, calls=len(inputs), next_calls=len(later))
         if later:
-            readings = readings.then(self._read(instruction, later))
-            probed = self._on_task(instruction, task, readings, 0)
+            readings = readings.then(self.read(query, later))
+            probed = self._on_task(query.instruction, task, readings, 0)
             yield Rung(prediction=probed, calls=len(known), next_calls=0)
         if right_options(known):
             yield Rung(
-                prediction=self._on_task(instruction, task, readings, len(known)),
+                prediction=self._on_task(query.instruction, task, readings, len(known)),
                 calls=len(known), next_calls=0,
             )
 
@@ -179,16 +237,16 @@ class Predictor:
         ) if probed else None
         return self._estimated(instruction, task.id, TaskSource.GIVEN, clues, nearest, found, seen)
 
-    def on_inputs(self, instruction: Instruction, inputs: OwnInputs) -> Prediction:
-        """For somebody's own inputs; with their answers where they are labelled.
+    def _on_inputs(
+        self, instruction: Instruction, inputs: OwnInputs, readings: Readings
+    ) -> Prediction:
+        """For a user's own inputs; with their answers where they are labelled.
 
         Args:
             instruction: What they typed.
             inputs: The observed instructions on these inputs.
-
-        Raises: As `on_task`.
+            readings: The instruction on them, I = 1.
         """
-        readings = self._read(instruction, inputs.examples)
         found = label_conflicts.find(instruction, inputs.examples[0].options)
         k = len(inputs.examples)
         clue = user_inputs.clue(self._index, inputs, readings, k, found, neighbours=self._k)
@@ -199,15 +257,10 @@ class Predictor:
             clue.probe,
         )
 
-    def inferred(self, instruction: Instruction) -> Prediction:
-        """For neither: the nearest observed instruction says which task it is.
-
-        Raises:
-            InputError: The placeholders fit no observed instruction's task.
-            NotFoundError, EngineError: See `Engine.represent`.
-        """
+    def _inferred(self, instruction: Instruction) -> Prediction:
+        """Without task and inputs: the nearest observed instruction says which task it is."""
         space = self._index.alone
-        vector = representations.alone(self._engine, self._model, [instruction])
+        vector = representations.alone(self._catalog.engine, self._model, [instruction])
         near = self._fitting(instruction, space, vector)
         first = near.ids[0][0]
         task = self._index.home(first) or self._index.instructions[first].task or ""
@@ -331,6 +384,14 @@ class Predictor:
             coverage=self._calibration.coverage, tier=made.tier, in_support=made.in_support,
             nearest=nearest, conflicts=found, basis=_basis(made, made.skill),
         )
+
+
+def _inputs_of(task: Task) -> tuple[Example, ...]:
+    """Inputs of a task that the index does not have: they are taken as a user's own."""
+    found = task.split("dev") or task.examples
+    if not found:
+        raise InputError(f"the task {task.id} has no inputs to predict on")
+    return found
 
 
 def _basis(made: Estimated, skill: Skill) -> str:

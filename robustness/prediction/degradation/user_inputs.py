@@ -64,6 +64,11 @@ def step(available: int) -> int:
     return max(k for k in STEPS if k <= max(available, STEPS[0]))
 
 
+def kept(inputs: Sequence[Example]) -> tuple[Example, ...]:
+    """The first inputs, as many as are read."""
+    return tuple(inputs[: step(len(inputs))])
+
+
 def read(
     engine: Engine,
     model: str,
@@ -77,16 +82,16 @@ def read(
     Raises:
         CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
     """
-    kept = tuple(examples[: step(len(examples))])
-    chosen = [i for i in index.instructions.values() if representations.fits(i, kept[0].fields)]
+    inputs = kept(examples)
+    chosen = [i for i in index.instructions.values() if representations.fits(i, inputs[0].fields)]
     if chosen:
-        readings = representations.read_on(engine, model, chosen, kept, should_stop=should_stop)
+        readings = representations.read_on(engine, model, chosen, inputs, should_stop=should_stop)
     else:
         readings = Readings(
-            np.empty((0, len(kept), 0), dtype=np.float32),
-            np.empty((0, len(kept), 0), dtype=np.float32),
+            np.empty((0, len(inputs), 0), dtype=np.float32),
+            np.empty((0, len(inputs), 0), dtype=np.float32),
         )
-    return OwnInputs(examples=kept, ids=tuple(i.id for i in chosen), readings=readings)
+    return OwnInputs(examples=inputs, ids=tuple(i.id for i in chosen), readings=readings)
 
 
 def home_accuracy(index: ObservedIndex, instruction_id: str) -> float | None:

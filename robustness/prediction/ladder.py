@@ -1,0 +1,103 @@
+"""The tiers of evidence of one instruction, from distance to measurement, and what each takes.
+
+Does not estimate and does not measure; see `predictor.py` and `measurement.py`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from robustness.data.tasks import Task
+from robustness.errors import InputError
+from robustness.index import observed_index
+from robustness.models.evaluator import Progress, ShouldStop
+from robustness.prediction import measurement
+from robustness.prediction.catalog import Catalog
+from robustness.prediction.degradation import user_inputs
+from robustness.prediction.degradation.probes import STEPS
+from robustness.prediction.predictor import Predictor, Rung, predict
+from robustness.prediction.query import Query
+from robustness.types import Tier
+
+
+def ladder(
+    query: Query,
+    catalog: Catalog,
+    *,
+    model: str | None = None,
+    k: int = 5,
+    on_progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Iterator[Rung]:
+    """The prediction as evidence arrives: distance, inputs without labels, with, everything.
+
+    The last rung is measured on all labelled test inputs, where the task has a baseline.
+
+    Raises:
+        InputError: There is no task.
+        RobustnessError: As `predictor.predict` and `measurement.measure`.
+    """
+    task = query.task
+    if task is None:
+        raise InputError("more evidence needs a task with labelled inputs; give a task")
+    if task.id not in catalog.index(model).tasks:
+        made = predict(query, catalog, model=model, k=k)
+        yield Rung(prediction=made, calls=planned(catalog, task, model=model), next_calls=0)
+        return
+    everything = measurement.measured_inputs(catalog, task, model) or 0
+    last = None
+    for last in Predictor(catalog, model, k).rungs(query, task):
+        more = last.next_calls or (0 if last.prediction.tier is Tier.MEASURED else everything)
+        yield replace(last, next_calls=more)
+    if last is None or last.prediction.tier is Tier.MEASURED or not everything:
+        return
+    measured = measurement.measure(
+        query, catalog, model=model, coverage=last.prediction.coverage, on_progress=on_progress,
+        should_stop=should_stop,
+    )
+    yield Rung(
+        prediction=replace(
+            last.prediction, degradation=measured.degradation, low=measured.low,
+            high=measured.high, tier=Tier.MEASURED, in_support=True,
+            basis=f"Measured on all {measured.n} labelled inputs: accuracy "
+            f"{measured.accuracy:.1f} [{measured.accuracy_low:.1f}, "
+            f"{measured.accuracy_high:.1f}] against {measured.observed_accuracy:.1f} under "
+            "the observed instructions.",
+        ),
+        calls=last.calls + measured.n, next_calls=0,
+    )
+
+
+def planned(
+    catalog: Catalog, task: Task | None, *, model: str | None = None, probe: int = 0,
+    labelled: int = 0,
+) -> int:
+    """Prompts that `predictor.predict` would have a model read.
+
+    Raises:
+        NotFoundError, MismatchError, CorruptFileError: See `Catalog.index`.
+    """
+    index = catalog.index(model)
+    if task is None:
+        return 1
+    part = index.tasks.get(task.id)
+    if part is None:
+        return max(user_inputs.STEPS)
+    inputs = len(observed_index.inputs_of(task, index.recipe))
+    known = len(observed_index.known_probes(task, index.recipe, part))
+    return min(known, max(inputs, probe, labelled)) or inputs
+
+
+def plan(catalog: Catalog, task: Task, *, model: str | None = None) -> dict[Tier, int]:
+    """Prompts that each tier of evidence takes on a task, those of the tiers before included.
+
+    Raises:
+        NotFoundError, MismatchError, CorruptFileError: See `Catalog.index`.
+    """
+    first = planned(catalog, task, model=model)
+    if task.id not in catalog.index(model).tasks:
+        return {Tier.DISTANCE: first}
+    most = planned(catalog, task, model=model, probe=max(STEPS))
+    return {
+        Tier.DISTANCE: first, Tier.PROBES: most, Tier.LABELLED: most,
+        Tier.MEASURED: most + (measurement.measured_inputs(catalog, task, model) or 0),
+    }

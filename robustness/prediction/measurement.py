@@ -1,0 +1,127 @@
+"""An instruction's accuracy on labelled inputs, and what it loses against the observed ones.
+
+Does not predict; see `predictor.py`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from robustness.data.tasks import Task
+from robustness.errors import InputError
+from robustness.models import evaluator
+from robustness.models.evaluator import Progress, ShouldStop
+from robustness.prediction.catalog import Catalog
+from robustness.prediction.query import Query
+from robustness.stats import intervals
+from robustness.stats.intervals import BoolArray
+from robustness.types import EvalRecord, Example, Measurement
+
+_SEED = 0
+
+
+def labelled(task: Task | None, limit: int | None = None) -> tuple[Example, ...]:
+    """The inputs that a task is measured on.
+
+    Raises:
+        InputError: There are none.
+    """
+    if task is None:
+        raise InputError("an accuracy needs a task with labelled inputs; give a task")
+    examples = task.labelled[:limit]
+    if not examples:
+        raise InputError(f"the task {task.id} has no labelled inputs to measure on")
+    return examples
+
+
+def measured_inputs(catalog: Catalog, task: Task, model: str | None = None) -> int | None:
+    """How many test inputs the observed instructions were measured on; None: unknown.
+
+    Raises:
+        MismatchError, CorruptFileError: See `Catalog.index`.
+    """
+    part = catalog.part(task, model)
+    return len(part.example_ids) if part is not None and part.own else None
+
+
+def records(
+    query: Query,
+    catalog: Catalog,
+    *,
+    model: str | None = None,
+    limit: int | None = None,
+    on_progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> list[EvalRecord]:
+    """Answers to a task's labelled test inputs, in their order.
+
+    Raises:
+        InputError: The text does not fit the inputs, or the task has no labelled inputs.
+        NotFoundError, EngineError, CancelledError: See `evaluator.read_cells`.
+    """
+    return evaluator.evaluate(
+        catalog.engine, model or catalog.original, [query.instruction],
+        labelled(query.task, limit), on_progress=on_progress, should_stop=should_stop,
+    )
+
+
+def measure(
+    query: Query,
+    catalog: Catalog,
+    *,
+    model: str | None = None,
+    limit: int | None = None,
+    coverage: float = 0.95,
+    on_progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Measurement:
+    """Accuracy of an instruction, and what it loses against the observed ones.
+
+    Args:
+        query: An instruction for a task with labelled inputs.
+        catalog: What is known.
+        model: A served model id; by default the original.
+        limit: Labelled inputs at the most; by default those that the observed instructions were
+            measured on, so that there is a baseline.
+        coverage: Nominal, of both intervals.
+        on_progress: Called with (done, total) inputs.
+        should_stop: Asked between chunks.
+
+    Raises:
+        As `records`; MismatchError, CorruptFileError: See `Catalog.index`.
+    """
+    model = model or catalog.original
+    if limit is None and query.task is not None:
+        limit = measured_inputs(catalog, query.task, model)
+    done = records(
+        query, catalog, model=model, limit=limit, on_progress=on_progress, should_stop=should_stop
+    )
+    correct = evaluator.correctness(done)
+    own = intervals.wilson(int(correct.sum()), len(correct), coverage=coverage)
+    observed = _observed_cells(query, catalog, model, done)
+    loss = None
+    if observed is not None:
+        loss = intervals.paired_bootstrap(
+            observed, correct[None, :], rng=np.random.default_rng(_SEED), coverage=coverage
+        )
+    return Measurement(
+        instruction_id=done[0].instruction_id, task=done[0].task, model=model, n=len(correct),
+        accuracy=own.value * 100, accuracy_low=own.low * 100, accuracy_high=own.high * 100,
+        observed_accuracy=None if observed is None else float(observed.mean()) * 100,
+        degradation=None if loss is None else loss.value * 100,
+        low=None if loss is None else loss.low * 100,
+        high=None if loss is None else loss.high * 100,
+    )
+
+
+def _observed_cells(
+    query: Query, catalog: Catalog, model: str, done: Sequence[EvalRecord]
+) -> BoolArray | None:
+    """The observed instructions' stored answers on the same inputs, (I, N) bool."""
+    part = None if query.task is None else catalog.part(query.task, model)
+    if part is None or not part.own:
+        return None
+    column = {e: n for n, e in enumerate(part.example_ids)}
+    if any(r.example_id not in column for r in done):
+        return None
+    return part.correct[:, [column[r.example_id] for r in done]]
