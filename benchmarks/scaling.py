@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ import torch
 from robustness import paths
 from robustness.data import instructions, tasks
 from robustness.models.transformers_engine import TransformersEngine
-from robustness.scoring import batch
+from robustness.scoring import batch, scored_row
+from robustness.scoring.scored_row import ScoredRow
+from robustness.storage import tables
 from robustness.types import Prompt, Reading
 from robustness.workbench import Workbench
 
@@ -96,11 +98,14 @@ def measured(count: int, folder: Path) -> Costs:
     """All figures."""
     engine = Counted(paths.BACKBONE, device="cpu")
     workbench = Workbench(engine, indexes=paths.INDEXES)
-    rows = batch.asked(table(count))
+    asked = folder / "asked.parquet"
+    table(count).to_parquet(asked)
+    once = tables.read_table(asked)
+    rows = once.rows
     costs = Costs(rows=len(rows))
     batch.result(workbench, rows[0])  # Nobody pays for files that are not loaded yet.
     engine.prompts, engine.tokens, engine.spent = 0, 0, 0.0
-    results: list[dict[str, Any]] = []
+    results: list[ScoredRow] = []
     whole = spent(lambda: results.extend(batch.result(workbench, row) for row in rows))
     costs.prompts_a_row = engine.prompts / len(rows)
     costs.tokens_a_row = engine.tokens / len(rows)
@@ -110,8 +115,7 @@ def measured(count: int, folder: Path) -> Costs:
     sizes = {}
     for size in (len(rows) // 2, len(rows)):
         file = folder / f"{size}.parquet"
-        joined = batch.joined(table(count)[:size], [dict(r) for r in results[:size]])
-        batch.write_table(joined, file)
+        batch.write(file, replace(once, rows=rows[:size]), results[:size])
         sizes[size] = file.stat().st_size
     (small, first), (big, second) = sizes.items()
     costs.parquet_bytes_a_row = (second - first) / (big - small)
@@ -120,10 +124,9 @@ def measured(count: int, folder: Path) -> Costs:
     many.to_parquet(source)
 
     def driven() -> None:
-        read = batch.read_table(source)
-        asked = batch.asked(read)
-        made = [dict(results[row.number % count]) for row in asked]
-        batch.write_table(batch.joined(read, made), folder / "out.parquet")
+        read = tables.read_table(source)
+        made = [results[row.number % count] for row in read.rows]
+        batch.write(folder / "out.parquet", read, scored_row.adjusted(made))
 
     costs.driver_seconds_a_row = spent(driven) / len(many)
     space = workbench.index().tasks[TASK].space

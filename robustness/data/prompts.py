@@ -98,30 +98,40 @@ def template_of(instruction: Instruction, fields: Sequence[str]) -> str:
     return compose(instruction.text, fields, listed=bool(instruction.option_format))
 
 
-def fill(instruction: Instruction, example: Example) -> Prompt:
-    """Fills an instruction's template with one input.
+def check(instruction: Instruction, example: Example) -> None:
+    """Whether an instruction's template can be filled with one input.
 
     Raises:
         InputError: The template has a placeholder for which the input has no field, or the option
             format is unknown.
     """
+    names = placeholders(template_of(instruction, list(example.fields)))
+    style = instruction.option_format or DEFAULT_OPTION_FORMAT
+    if "options" in names and style not in OPTION_FORMATS:
+        raise InputError(
+            f"option format {style!r} is unknown; choose one of {', '.join(OPTION_FORMATS)}"
+        )
+    missing = [name for name in names if name not in {*example.fields, "options"}]
+    if missing:
+        raise InputError(
+            f"the instruction has the placeholder {{{missing[0]}}}, the input has "
+            f"{', '.join('{' + name + '}' for name in example.fields) or 'no fields'}"
+        )
+
+
+def fill(instruction: Instruction, example: Example) -> Prompt:
+    """Fills an instruction's template with one input.
+
+    Raises: As `check`.
+    """
+    check(instruction, example)
     words = tuple(instruction.label_words.get(option, option) for option in example.options)
     values = dict(example.fields)
     template = template_of(instruction, list(example.fields))
     names = placeholders(template)
     if "options" in names:
         style = instruction.option_format or DEFAULT_OPTION_FORMAT
-        if style not in OPTION_FORMATS:
-            raise InputError(
-                f"option format {style!r} is unknown; choose one of {', '.join(OPTION_FORMATS)}"
-            )
         values["options"] = OPTION_FORMATS[style](words)
-    missing = [name for name in names if name not in values]
-    if missing:
-        raise InputError(
-            f"the instruction has the placeholder {{{missing[0]}}}, the input has "
-            f"{', '.join('{' + name + '}' for name in example.fields) or 'no fields'}"
-        )
     text = _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)
     return Prompt(
         instruction_id=instruction.id,

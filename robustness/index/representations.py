@@ -15,7 +15,7 @@ from robustness.data import prompts
 from robustness.errors import InputError, ModelNotFoundError
 from robustness.models.engine import Engine, ModelInfo
 from robustness.models.evaluator import Progress, ShouldStop, read_cells
-from robustness.types import Example, FloatArray, Instruction
+from robustness.types import Example, FloatArray, Instruction, Reading
 
 _PLACEHOLDER = re.compile(prompts.PLACEHOLDER)
 _LABEL = re.compile(r"^\W*(?:(?:\w+\s*){1,3}:)?\W*$")
@@ -94,6 +94,27 @@ class Readings:
         )
 
 
+def gathered(readings: Sequence[Reading]) -> Readings:
+    """One instruction's readings, in the order of the inputs: I = 1."""
+    return _shaped(readings, 1)
+
+
+def _shaped(readings: Iterable[Reading], instructions: int) -> Readings:
+    """Readings of I instructions on the same inputs, instruction by instruction."""
+    vectors, scores = [], []
+    for reading in readings:
+        vectors.append(reading.representation)
+        scores.append(reading.option_logprobs)
+    width = max(map(len, scores))
+    padded = np.full((len(scores), width), np.nan, dtype=np.float32)
+    for row, found in enumerate(scores):
+        padded[row, : len(found)] = found
+    return Readings(
+        np.stack(vectors).reshape(instructions, len(vectors) // instructions, -1),
+        padded.reshape(instructions, len(scores) // instructions, width),
+    )
+
+
 def read_on(
     engine: Engine,
     model: str,
@@ -121,15 +142,7 @@ def read_on(
         raise InputError("an instruction has no representation on no inputs; give at least one")
     pairs = [(i, e) for i in instructions for e in examples]
     cells = read_cells(engine, model, pairs, on_progress=on_progress, should_stop=should_stop)
-    width = max(len(e.options) for e in examples)
-    vectors, scores = [], np.full((len(pairs), width), np.nan, dtype=np.float32)
-    for row, cell in enumerate(cells):
-        vectors.append(cell.reading.representation)
-        scores[row, : len(cell.reading.option_logprobs)] = cell.reading.option_logprobs
-    return Readings(
-        np.stack(vectors).reshape(len(instructions), len(examples), -1),
-        scores.reshape(len(instructions), len(examples), width),
-    )
+    return _shaped((cell.reading for cell in cells), len(instructions))
 
 
 def fields_of(instruction: Instruction) -> tuple[str, ...]:

@@ -13,7 +13,14 @@ from robustness.data import answers, prompts
 from robustness.errors import CancelledError, InputError
 from robustness.models.engine import Engine
 from robustness.stats.intervals import BoolArray
-from robustness.types import EvalRecord, Example, GenerationSettings, Instruction, Reading
+from robustness.types import (
+    EvalRecord,
+    Example,
+    GenerationSettings,
+    Instruction,
+    Prompt,
+    Reading,
+)
 
 CHUNK = 64
 """Prompts between two looks at progress and at the wish to stop."""
@@ -36,6 +43,38 @@ class Cell:
     def answer(self) -> str:
         """The canonical option with the highest log-probability."""
         return self.example.options[int(np.argmax(self.reading.option_logprobs))]
+
+
+def read_prompts(
+    engine: Engine,
+    model: str,
+    prompts: Sequence[Prompt],
+    *,
+    chunk: int = CHUNK,
+    on_progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Iterator[Reading]:
+    """Reads prompts in order, in chunks.
+
+    Args:
+        engine: Where the model runs.
+        model: A served model id.
+        prompts: What to read.
+        chunk: Prompts that go to the engine in one call.
+        on_progress: Called with (done, total) after each chunk.
+        should_stop: Asked before each chunk.
+
+    Raises:
+        CancelledError: `should_stop` said so.
+        InputError, NotFoundError, EngineError: See `Engine.read`.
+    """
+    for start in range(0, len(prompts), chunk):
+        if should_stop is not None and should_stop():
+            raise CancelledError(f"stopped after {start} of {len(prompts)} prompts")
+        part = prompts[start : start + chunk]
+        yield from engine.read(model, part)
+        if on_progress is not None:
+            on_progress(start + len(part), len(prompts))
 
 
 def read_cells(

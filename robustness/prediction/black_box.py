@@ -19,10 +19,11 @@ from robustness.prediction.degradation import closed
 from robustness.prediction.degradation.closed import Answers
 from robustness.prediction.degradation.texts import MINIMUM, Embed, TextPredictor
 from robustness.stats import intervals
-from robustness.storage.tables import INSTRUCTION, ROW_ERRORS, read_table
+from robustness.storage.tables import INSTRUCTION, read_table
 from robustness.types import FloatArray, Nearest, Prediction, TaskSource, Tier, content_id
 
 COLUMNS = (INSTRUCTION, "task", "model", "accuracy")
+_FURTHER = ("n", "answers")
 COVERAGE = 0.9
 _Cell = tuple[str, str, str]
 """Task, model, instruction."""
@@ -220,15 +221,16 @@ def read(path: Path) -> Measured:
         NotFoundError, CorruptFileError: See `tables.read_table`.
         InputError: A column is missing, or no row can be used.
     """
-    table = read_table(path)
+    read = read_table(path, names=(*COLUMNS, *_FURTHER))
+    table = pd.DataFrame([row.cells for row in read.rows], columns=list(read.columns), dtype=object)
     missing = [c for c in COLUMNS if c not in table.columns]
     if missing:
         raise InputError(
             f"{path.name} has no column {missing[0]!r}; found: {', '.join(table.columns)}"
         )
-    errors: dict[int, str] = dict(table.attrs[ROW_ERRORS])
+    errors = {row.number: row.broken for row in read.rows if row.broken}
     values = pd.to_numeric(table["accuracy"], errors="coerce")
-    records = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+    records = [row.cells for row in read.rows]
     for number, (row, value) in enumerate(zip(records, values, strict=True)):
         fault = _fault(row, float(value)) if number not in errors else None
         if fault is not None:

@@ -131,6 +131,22 @@ class Predictor:
         known = known_probes(query.task, self._index.recipe, part)
         return known[: max(len(inputs), probe, labelled)] or inputs
 
+    def check(self, query: Query) -> None:
+        """Whether any observed instruction can be compared with what is asked.
+
+        Raises:
+            InputError: None has fields that fit.
+        """
+        known = self._index.instructions.values()
+        if query.task is None and not query.inputs:
+            if not any(representations.shares_fields(query.instruction, i) for i in known):
+                raise _without_kin(query.instruction)
+            return
+        if query.task is None or query.task.id not in self._index.tasks:
+            fields = self.wanted(query)[0].fields
+            if not any(representations.fits(i, fields) for i in known):
+                raise user_inputs.without_kin(fields)
+
     def read(self, query: Query, inputs: Sequence[Example]) -> Readings:
         """The instruction on inputs, I = 1.
 
@@ -289,10 +305,7 @@ class Predictor:
                 break
             most *= 8
         if not kept:
-            raise InputError(
-                "no observed instruction has the placeholders of this one "
-                f"({', '.join(representations.fields_of(instruction))}); choose a task"
-            )
+            raise _without_kin(instruction)
         rows = [number for number, _ in kept]
         return Neighbours(
             ids=(tuple(i for _, i in kept),), distances=near.distances[:, rows]
@@ -384,6 +397,13 @@ class Predictor:
             coverage=self._calibration.coverage, tier=made.tier, in_support=made.in_support,
             nearest=nearest, conflicts=found, basis=_basis(made, made.skill),
         )
+
+
+def _without_kin(instruction: Instruction) -> InputError:
+    return InputError(
+        "no observed instruction has the placeholders of this one "
+        f"({', '.join(representations.fields_of(instruction))}); choose a task"
+    )
 
 
 def _inputs_of(task: Task) -> tuple[Example, ...]:

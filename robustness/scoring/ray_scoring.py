@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import ray
 from ray.exceptions import RayActorError, RayTaskError
@@ -21,10 +20,11 @@ from robustness.errors import EngineError, MismatchError, RobustnessError
 from robustness.models.engine import Engine
 from robustness.models.remote_engine import RemoteEngine
 from robustness.models.transformers_engine import TransformersEngine
-from robustness.scoring import batch
-from robustness.scoring.batch import Asked
+from robustness.scoring import batch, scored_row
 from robustness.scoring.ray_setup import Setup
+from robustness.scoring.scored_row import ScoredRow
 from robustness.storage.result_cache import Journal
+from robustness.storage.tables import RowInput
 from robustness.workbench import Workbench
 
 PART = 32
@@ -33,6 +33,9 @@ ATTEMPTS = 3
 """Workers that may die on the same partition, or servers that may fail, before the run ends."""
 
 _ROWS, _RESULTS = "rows", "results"
+
+_Part = tuple[list[str], Sequence[RowInput], list[ScoredRow]]
+"""What results depend on, rows, their results."""
 
 
 class Replicas:
@@ -64,7 +67,7 @@ class Worker:
         """One partition, or several.
 
         Args:
-            part: A row a partition, whose column `rows` holds pickled `Asked`.
+            part: A row a partition, whose column `rows` holds pickled `RowInput`.
 
         Returns:
             A row a partition, whose column `results` holds the pickled outcome: what results depend
@@ -74,13 +77,13 @@ class Worker:
         outcomes = [self._outcome(pickle.loads(cell.as_py())) for cell in part[_ROWS]]
         return pa.table({_RESULTS: [pickle.dumps(outcome) for outcome in outcomes]})
 
-    def _outcome(self, rows: Sequence[Asked]) -> Any:
+    def _outcome(self, rows: Sequence[RowInput]) -> Any:
         try:
             return self._scored(rows)
         except RobustnessError as error:
             return error
 
-    def _scored(self, rows: Sequence[Asked]) -> tuple[list[str], Sequence[Asked], list[Any]]:
+    def _scored(self, rows: Sequence[RowInput]) -> _Part:
         for attempt in itertools.count(1):
             try:
                 workbench = self._opened()
@@ -137,8 +140,8 @@ class _Pool:
         return told
 
     def scored(
-        self, parts: Sequence[Sequence[Asked]], *, workers: int | None = None
-    ) -> Iterator[tuple[list[str], Sequence[Asked], list[dict[str, Any]]]]:
+        self, parts: Sequence[Sequence[RowInput]], *, workers: int | None = None
+    ) -> Iterator[_Part]:
         """Partitions as they are done: what they depend on, rows, results.
 
         Raises:
@@ -188,7 +191,7 @@ def score_file(
     workers: int | None = None,
     resume: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
-) -> pd.DataFrame:
+) -> list[ScoredRow]:
     """Reads, scores on a cluster and writes; see `batch.score_file`.
 
     Args:
@@ -208,7 +211,6 @@ def score_file(
         RobustnessError: See `batch.score_file`.
     """
     table = batch.read_table(source)
-    rows = batch.asked(table)
     journal = target.with_name(f".{target.name}.journal")
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
@@ -223,27 +225,29 @@ def score_file(
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
         results = _results(
-            rows, _Pool(setup, workers), Journal(journal, resume=resume), on_progress
+            table.rows, _Pool(setup, workers), Journal(journal, resume=resume), on_progress
         )
     finally:
         ray.shutdown()
-    scored = batch.joined(table, results)
-    batch.write_table(scored, target)
+    scored = scored_row.adjusted(results)
+    batch.write(target, table, scored)
     journal.unlink(missing_ok=True)
     return scored
 
 
 def _results(
-    rows: Sequence[Asked],
+    rows: Sequence[RowInput],
     pool: _Pool,
     kept: Journal,
     on_progress: Callable[[int, int], None] | None,
-) -> list[dict[str, Any]]:
+) -> list[ScoredRow]:
     """The results of all rows, in order."""
     # Without a journal there is nothing to know before the first partition is done.
     known = pool.told() if len(kept) else None
     results = {} if known is None else {
-        row.number: cells for row in rows if (cells := kept.get(row.key(known))) is not None
+        row.number: done
+        for row in rows
+        if (done := scored_row.kept(kept.get(batch.key_of(row, known)))) is not None
     }
     left = [row for row in rows if row.number not in results]
     size = max(1, min(PART, len(left) // (4 * pool.workers)))
@@ -257,8 +261,8 @@ def _results(
         known = told
         made = list(zip(given, found, strict=True))
         # Together: the disk would otherwise be what all workers wait for.
-        kept.keep_all({row.key(told): cells for row, cells in made})
-        results |= {row.number: cells for row, cells in made}
+        kept.keep_all({batch.key_of(row, told): new.document() for row, new in made})
+        results |= {row.number: new for row, new in made}
         if on_progress is not None:
             on_progress(len(results), len(rows))
     return [results[row.number] for row in rows]

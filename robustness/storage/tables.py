@@ -1,12 +1,15 @@
-"""Tables of instructions: CSV, JSON, JSON lines and Parquet, read row by row and written whole.
+"""Tables of instructions: CSV, TSV, JSON, JSON lines and Parquet, read row by row, written whole.
 
-Refuses to let one broken row cost the others, and knows nothing of models.
+What is wrong with one row is told of that row; a file is refused where rows may have been lost.
+Does not check what cells mean; see `scoring/rows.py`.
 """
 
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +17,64 @@ import numpy as np
 import pandas as pd
 
 from robustness.errors import CorruptFileError, InputError, NotFoundError
-from robustness.storage import files
+from robustness.storage import cell_lists, files
 
 INSTRUCTION = "instruction"
-ROW_ERRORS = "row_errors"
-"""Key in `DataFrame.attrs`: row number -> what is wrong with how the row is written."""
-_BROKEN = "\N{REPLACEMENT CHARACTER}"
+NAMES = (INSTRUCTION, "task", "input", "options", "answer", "id")
+"""Columns that mean something; they are found whatever their case."""
+SEPARATORS = (",", ";", "\t")
+LONGEST_CELL = 131_072
+"""Characters of a cell; a row with a longer one has an error."""
+
+_DEEPEST = 32
+"""Lists and objects inside one another in a cell of JSON."""
+_MOST_DIGITS = 4000
+"""Of a whole number; Python refuses to write more than 4,300."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_BYTE = re.compile("[\udc80-\udcff]")
+"""What a byte becomes that is not UTF-8."""
+_BROKEN = "\N{REPLACEMENT CHARACTER}"
+_LARGEST = 2**63
+"""Whole numbers of this size and more have no type in Parquet."""
+_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowInput:
+    """One row as it stands in the table."""
+
+    number: int
+    """From 0."""
+    cells: Mapping[str, Any]
+    """Column -> value; "" where there is none. CSV has texts, the other formats their types."""
+    broken: str | None = None
+    """What is wrong with how the row is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table as it was read."""
+
+    columns: tuple[str, ...]
+    """Keys of the rows' cells; those of `NAMES` in small letters."""
+    header: tuple[str, ...]
+    """The same as the file spells them."""
+    rows: tuple[RowInput, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Raw:
+    """Columns and rows of one format, before cells are cleaned."""
+
+    columns: Sequence[str]
+    rows: Sequence[Mapping[str, Any]]
+    errors: Mapping[int, str]
+
+
+class _TooLong(str):
+    """The digits of a whole number that is too long to be one."""
 
 
 def _suffix(name: str) -> str:
@@ -33,101 +86,261 @@ def _suffix(name: str) -> str:
     return suffix
 
 
-def _text(data: bytes) -> str:
+def decoded(data: bytes) -> str:
+    """Text of UTF-8 or UTF-16; what is neither becomes lone surrogates."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
-    return data.decode("utf-8-sig", errors="replace")
+        try:
+            return data.decode("utf-16", errors="surrogatepass")
+        except UnicodeDecodeError:
+            return data.decode("utf-16", errors="replace")
+    return data.decode("utf-8-sig", errors="surrogateescape")
 
 
-def _csv_rows(data: bytes, name: str) -> tuple[list[str], list[dict[str, Any]], dict[int, str]]:
-    text = _text(data)
-    header = text.partition("\n")[0]
-    separator = ";" if ";" in header and "," not in header else ","
-    separator = "\t" if "\t" in header and separator not in header else separator
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+def separator_of(header: str) -> str:
+    """What parts the cells of a table whose first line this is."""
+    return next((s for s in SEPARATORS if s in header), ",")
+
+
+def csv_lines(text: str, name: str, separator: str = "") -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV with the number of the line that each begins on, empty lines left out.
+
+    Args:
+        text: The whole file.
+        name: For messages.
+        separator: By default the one that its first line shows.
+
+    Raises:
+        InputError: A quotation mark is not closed, or closed inside a cell of several lines: rows
+            after it may be part of that cell. The message names the line.
+    """
+    lines = io.StringIO(text, newline="").readlines()
+    skipped = 0
+    if lines and (named := re.fullmatch(r'"?sep=(.)"?\s*', lines[0])):
+        separator, skipped = named[1], 1  # a spreadsheet's own word on what parts its cells
+    separator = separator or separator_of(lines[skipped] if lines[skipped:] else "")
+    # Only ever grows: cells have a limit of their own, told of their row alone.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    reader = csv.reader(lines[skipped:], delimiter=separator)
+    first = skipped
+    for cells in reader:
+        last = skipped + reader.line_num
+        if last - first > 1 or last == len(lines):
+            _prove(lines[first:last], separator, f"{name}, line {first + 1}")
+        if cells:
+            yield first + 1, cells
+        first = last
+
+
+def _prove(lines: Sequence[str], separator: str, where: str) -> None:
+    """That a row which spans lines, or is the last, swallowed no other."""
     try:
-        lines = [line for line in reader if line]
+        list(csv.reader(lines, delimiter=separator, strict=True))
     except csv.Error as error:
-        raise InputError(f"{name}, line {reader.line_num}: {error}") from error
+        if len(lines) == 1 and "unexpected end" not in str(error):
+            return
+        raise InputError(
+            f"{where}: a quotation mark opens a cell and is not closed as it should be ({error}), "
+            "so that rows below it would be lost; close it, or write it twice where it is text"
+        ) from error
+
+
+def _csv_rows(data: bytes, name: str, suffix: str) -> _Raw:
+    found = csv_lines(decoded(data), name, "\t" if suffix == ".tsv" else "")
+    lines = [cells for _, cells in found]
     if not lines:
         raise InputError(f"{name} is empty; its first line must name the columns")
     columns = [c.strip() for c in lines[0]]
+    # Spreadsheets write empty columns behind the last one.
+    while columns and not columns[-1] and not any(
+        cell.strip() for line in lines[1:] for cell in line[len(columns) - 1 :]
+    ):
+        columns.pop()
     if len(set(columns)) < len(columns):
         raise InputError(f"{name} names a column twice: {', '.join(columns)}")
     rows, errors = [], {}
     for number, line in enumerate(lines[1:]):
-        if len(line) > len(columns):
+        if any(cell.strip() for cell in line[len(columns) :]):
             errors[number] = (
                 f"the row has {len(line)} cells, the header {len(columns)}; put quotation marks "
                 "around text that holds a comma"
             )
         rows.append(dict(zip(columns, line, strict=False)))
-    return columns, rows, errors
+    return _Raw(columns=columns, rows=rows, errors=errors)
 
 
-def _jsonl_rows(data: bytes) -> tuple[list[str], list[dict[str, Any]], dict[int, str]]:
+def _whole(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MOST_DIGITS else _TooLong(digits)
+
+
+def _parsed(text: str) -> Any:
+    """A JSON document.
+
+    Raises:
+        ValueError: It is none, or lists and objects lie too deep inside one another.
+    """
+    try:
+        return json.loads(text, parse_int=_whole)
+    except RecursionError:
+        raise ValueError("lists and objects lie too deep inside one another") from None
+
+
+def _object(row: Any) -> Mapping[str, Any] | None:
+    return {str(k): v for k, v in row.items()} if isinstance(row, dict) else None
+
+
+def _jsonl_rows(data: bytes) -> _Raw:
     columns: dict[str, None] = {}
     rows, errors = [], {}
-    for number, line in enumerate(x for x in _text(data).split("\n") if x.strip()):
-        row: Any = {}
+    for number, line in enumerate(x for x in decoded(data).split("\n") if x.strip()):
+        row = None
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
+            row = _object(_parsed(line))
+            if row is None:
+                errors[number] = "the line is not a JSON object"
+        except ValueError as error:
             errors[number] = f"the line is not JSON: {error}"
-        if not isinstance(row, dict):
-            row, errors[number] = {}, "the line is not a JSON object"
-        columns |= dict.fromkeys(str(key) for key in row)
-        rows.append(row)
-    return list(columns), rows, errors
+        columns |= dict.fromkeys(row or {})
+        rows.append(row or {})
+    return _Raw(columns=list(columns), rows=rows, errors=errors)
 
 
-def _json_rows(
-    data: bytes, name: str
-) -> tuple[list[str], list[dict[str, Any]], dict[int, str]]:
+def _json_rows(data: bytes, name: str) -> _Raw:
     try:
-        rows = json.loads(_text(data))
-    except (ValueError, RecursionError) as error:
+        found = _parsed(decoded(data))
+    except ValueError as error:
         raise CorruptFileError(f"{name} is not JSON: {error}") from error
-    if not isinstance(rows, list):
+    if not isinstance(found, list):
         raise InputError(f"{name} must hold one list of objects, a row each")
-    errors = {n: "the row is not a JSON object" for n, r in enumerate(rows) if type(r) is not dict}
-    kept = [{str(k): v for k, v in r.items()} if n not in errors else {} for n, r in
-            enumerate(rows)]
-    return list(dict.fromkeys(key for row in kept for key in row)), kept, errors
+    rows = [_object(row) for row in found]
+    errors = {n: "the row is not a JSON object" for n, row in enumerate(rows) if row is None}
+    columns = dict.fromkeys(key for row in rows if row is not None for key in row)
+    return _Raw(columns=list(columns), rows=[row or {} for row in rows], errors=errors)
 
 
-def _parquet_rows(data: bytes, name: str) -> tuple[list[str], list[dict[str, Any]], dict[int, str]]:
+def _parquet_rows(data: bytes, name: str) -> _Raw:
     try:
         table = pd.read_parquet(io.BytesIO(data))
     except Exception as error:
         # Pandas and Arrow raise errors of many kinds where the bytes are damaged.
         raise CorruptFileError(f"{name} is not a Parquet file: {error}") from error
     rows = [{str(k): v for k, v in row.items()} for row in table.to_dict(orient="records")]
-    return [str(c) for c in table.columns], rows, {}
+    return _Raw(columns=[str(c) for c in table.columns], rows=rows, errors={})
+
+
+def _keys(columns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """What each column is called in the rows."""
+    taken = set(columns)
+    keys = []
+    for column in columns:
+        small = column.strip().casefold()
+        if small in names and small not in taken:
+            taken.add(small)
+            keys.append(small)
+        else:
+            keys.append(column)
+    return keys
+
+
+class _FaultyCell(ValueError):
+    """What is wrong with a cell, and what is kept of it."""
+
+    def __init__(self, reason: str, kept: str) -> None:
+        super().__init__(reason)
+        self.kept = kept
+
+
+def _whole_text(text: str) -> str:
+    if _SURROGATE.search(text):
+        kept = _SURROGATE.sub(_BROKEN, text)
+        if _NO_BYTE.search(text):
+            raise _FaultyCell("is not UTF-8; save the file as UTF-8", kept)
+        raise _FaultyCell("holds half a character (a lone surrogate); write it whole", kept)
+    if len(text) > LONGEST_CELL:
+        raise _FaultyCell(
+            f"has {len(text)} characters; a cell can have {LONGEST_CELL}, so shorten it", text
+        )
+    return text
+
+
+def _checked(value: Any, depth: int = 0) -> None:
+    """Looks for what cannot be used inside lists and objects."""
+    if depth > _DEEPEST:
+        raise _FaultyCell(f"has more than {_DEEPEST} lists or objects inside one another", "")
+    if isinstance(value, _TooLong):
+        raise _FaultyCell(
+            f"holds a whole number of {len(value)} digits; write it as text if it is one",
+            str(value),
+        )
+    if isinstance(value, str):
+        _whole_text(value)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            _checked(str(key), depth + 1)
+            _checked(inner, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _checked(inner, depth + 1)
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return "|".join(str(v) for v in value)
+    """A cell's value.
+
+    Raises:
+        _FaultyCell: It cannot be used.
+    """
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    _checked(value)
+    if isinstance(value, (list, tuple)):
+        return cell_lists.join([text_of(v) for v in value])
+    if isinstance(value, Mapping):
+        return value
     return "" if value is None or value is pd.NA or value != value else value
 
 
+def text_of(value: Any) -> str:
+    """A cell's text as a person would write it: numbers and truth values mean what they say."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # Parquet has no whole numbers beside missing ones
+    if isinstance(value, (Mapping, list, tuple)):
+        return json.dumps(files.plain(value), ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _row(
+    number: int, raw: Mapping[str, Any], keys: Mapping[str, str], error: str | None
+) -> RowInput:
+    cells = {}
+    for column, key in keys.items():
+        try:
+            cells[key] = _cell(raw.get(column))
+        except _FaultyCell as fault:
+            cells[key] = fault.kept
+            error = error or f"the column {_SURROGATE.sub(_BROKEN, column)!r} {fault}"
+    return RowInput(number=number, cells=cells, broken=error)
+
+
 def read_table(
-    source: Path | bytes, name: str = "", *, required: str = INSTRUCTION
-) -> pd.DataFrame:
-    """Reads a table of instructions; cells keep their text, empty ones are "".
+    source: Path | bytes, name: str = "", *, required: str | None = INSTRUCTION,
+    names: Sequence[str] = NAMES,
+) -> Table:
+    """Reads a table; cells keep their text, empty ones are "".
 
     Args:
         source: A file, or its bytes.
         name: The file's name, for its ending and for messages; by default the path's.
-        required: The column that must be there.
-
-    Returns:
-        A table with `attrs["row_errors"]`: row number -> how the row is broken.
+        required: The column that must be there, where there is one.
+        names: Columns that are found whatever their case, in small letters.
 
     Raises:
         NotFoundError: There is no such file.
-        InputError: The ending is unknown, or the required column is missing.
+        InputError: The ending is unknown, the required column is missing, or rows may be lost.
         CorruptFileError: It is not what its ending says.
     """
     if isinstance(source, Path):
@@ -136,84 +349,100 @@ def read_table(
             raise NotFoundError(f"{source} does not exist")
         source = source.read_bytes()
     suffix = _suffix(name)
-    if suffix == ".csv":
-        columns, rows, errors = _csv_rows(source, name)
+    if suffix in (".csv", ".tsv"):
+        raw = _csv_rows(source, name, suffix)
     elif suffix == ".jsonl":
-        columns, rows, errors = _jsonl_rows(source)
+        raw = _jsonl_rows(source)
     elif suffix == ".json":
-        columns, rows, errors = _json_rows(source, name)
+        raw = _json_rows(source, name)
     else:
-        columns, rows, errors = _parquet_rows(source, name)
-    if required not in columns:
-        raise InputError(
-            f"{name} has no column {required!r}; found: {', '.join(columns) or 'none'}"
-        )
-    cells = [{c: _cell(row.get(c)) for c in columns} for row in rows]
-    for number, row in enumerate(cells):
-        broken = [c for c, v in row.items() if isinstance(v, str) and _BROKEN in v]
-        if broken:
-            errors.setdefault(
-                number, f"the column {broken[0]!r} is not UTF-8; save the file as UTF-8"
-            )
-    table = pd.DataFrame(cells, columns=columns, dtype=object)
-    table.attrs[ROW_ERRORS] = errors
-    return table
+        raw = _parquet_rows(source, name)
+    keys = _keys(raw.columns, [*names, *([required] if required else [])])
+    header = tuple(_SURROGATE.sub(_BROKEN, c) for c in raw.columns)
+    if required is not None and required not in keys:
+        raise InputError(f"{name} has no column {required!r}; found: {', '.join(header) or 'none'}")
+    columns = tuple(_SURROGATE.sub(_BROKEN, key) for key in keys)
+    by_column = dict(zip(raw.columns, columns, strict=True))
+    rows = tuple(
+        _row(n, row, by_column, raw.errors.get(n)) for n, row in enumerate(raw.rows)
+    )
+    return Table(columns=columns, header=header, rows=rows)
 
 
 def guarded(value: object) -> object:
-    """A cell that no spreadsheet runs as a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """A cell that no spreadsheet runs as a formula; a plain number is none."""
+    if not isinstance(value, str) or not value.startswith(_FORMULA) or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}"
 
 
 def _absent(value: Any) -> bool:
     return value is None or value is pd.NA or (isinstance(value, float) and value != value)
 
 
-def _records(table: pd.DataFrame) -> list[Mapping[str, Any]]:
-    return [
-        {str(k): None if _absent(v) else v for k, v in row.items()}
-        for row in table.to_dict(orient="records")
-    ]
+def _printed(value: Any) -> Any:
+    """A value as one cell of a CSV."""
+    if _absent(value):
+        return ""
+    return guarded(text_of(value) if isinstance(value, Mapping) else value)
 
 
-def csv_bytes(table: pd.DataFrame) -> bytes:
-    """The table as guarded CSV."""
+def _documented(value: Any) -> Any:
+    """A value as JSON has it; what JSON has no type for is text."""
+    if _absent(value):
+        return None
+    known = (str, bool, int, float, Mapping, list, tuple, np.generic)
+    return value if isinstance(value, known) else str(value)
+
+
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]], separator: str = ",") -> bytes:
+    """Rows of values as guarded CSV."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow([guarded(str(c)) for c in table.columns])
-    for row in _records(table):
-        writer.writerow(["" if v is None else guarded(v) for v in row.values()])
+    writer = csv.writer(out, delimiter=separator)
+    writer.writerow([guarded(c) for c in columns])
+    writer.writerows([_printed(v) for v in row] for row in rows)
     return out.getvalue().encode()
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Writes CSV, JSON, JSON lines or Parquet by the ending, atomically.
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Writes CSV, TSV, JSON, JSON lines or Parquet by the ending, atomically.
+
+    Args:
+        path: Where.
+        columns: Their names.
+        rows: A value a column.
 
     Raises:
         InputError: The ending is unknown.
     """
     suffix = _suffix(path.name)
-    if suffix == ".json":
-        files.write_json(path, _records(table))
-        return
-    if suffix == ".jsonl":
-        files.write_jsonl(path, _records(table))
+    if suffix in (".json", ".jsonl"):
+        documents = [
+            {c: _documented(v) for c, v in zip(columns, row, strict=True)} for row in rows
+        ]
+        (files.write_json if suffix == ".json" else files.write_jsonl)(path, documents)
         return
     with files.atomic_path(path) as temporary:
-        if suffix == ".csv":
-            temporary.write_bytes(csv_bytes(table))
+        if suffix == ".parquet":
+            _typed(columns, rows).to_parquet(temporary, index=False)
         else:
-            _typed(table).to_parquet(temporary, index=False)
+            separator = "\t" if suffix == ".tsv" else ","
+            temporary.write_bytes(csv_bytes(columns, rows, separator))
 
 
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
+def _typed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """Columns of one type each, as Parquet wants them; a mixed one becomes text."""
-    columns: dict[str, Sequence[Any]] = {}
-    for name in table.columns:
-        values = [None if _absent(v) else v for v in table[name]]
+    series: dict[str, pd.Series[Any]] = {}
+    for place, name in enumerate(columns):
+        values = [None if _absent(row[place]) else row[place] for row in rows]
         known = [v for v in values if v is not None]
         kinds = {bool if isinstance(v, np.bool_) else type(v) for v in known}
         mixed = len(kinds) > 1 and not kinds <= {int, float}
-        columns[str(name)] = [None if v is None else str(v) for v in values] if mixed else values
-    series = {name: pd.Series(values, dtype=object) for name, values in columns.items()}
+        large = any(isinstance(v, int) and abs(v) >= _LARGEST for v in known)
+        if mixed or large or dict in kinds:
+            values = [
+                None if v is None else text_of(v) if isinstance(v, Mapping) else str(v)
+                for v in values
+            ]
+        series[name] = pd.Series(values, dtype=object)
     return pd.DataFrame(series).convert_dtypes()

@@ -5,10 +5,9 @@ Unknown columns are reported and not read.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from robustness.data import prompts, tasks
 from robustness.data.importers import folders, kinds, wording
@@ -16,8 +15,8 @@ from robustness.data.importers.imported import Change, Draft, Gathering, Importe
 from robustness.data.importers.kinds import Answers
 from robustness.data.importers.wording import UnreadableError
 from robustness.errors import InputError
-from robustness.storage import tables
-from robustness.storage.tables import ROW_ERRORS
+from robustness.storage import cell_lists, tables
+from robustness.storage.tables import Table
 from robustness.types import TaskType
 
 SOURCE = "csv"
@@ -54,42 +53,41 @@ def read(path: Path, task_type: TaskType | None = None) -> Imported:
 
 def _read(path: Path, gathered: Gathering) -> None:
     table, name = _table(path)
-    broken = table.attrs[ROW_ERRORS]
     unknown = [c for c in table.columns if c not in (name, *COLUMNS)]
     if unknown:
         gathered.note(Change(where=str(path), what=f"columns not read: {', '.join(unknown)}"))
-    for number, row in enumerate(table.to_dict(orient="records")):
-        where = place(path, f"row {number + 1}")
-        if number in broken:
-            gathered.leave(where, str(broken[number]))
+    for row in table.rows:
+        where = place(path, f"row {row.number + 1}")
+        if row.broken:
+            gathered.leave(where, row.broken)
             continue
         try:
-            _take(where, {str(k): v for k, v in row.items()}, name, path.stem, gathered)
+            _take(where, row.cells, name, path.stem, gathered)
         except UnreadableError as error:
             gathered.leave(where, str(error))
 
 
-def _table(path: Path) -> tuple[pd.DataFrame, str]:
+def _table(path: Path) -> tuple[Table, str]:
     """The table with lower-case column names, and the name of the column with the text."""
-    wanted = TEXT_COLUMNS[0]
     try:
-        table = tables.read_table(path, required=wanted)
+        table = tables.read_table(path, required=None)
     except InputError as error:
-        listed = str(error).partition("has no column")[2].partition("; found: ")[2]
-        columns = [c.strip() for c in listed.split(",")]
-        known = [c for t in TEXT_COLUMNS for c in columns if c.casefold() == t]
-        if not known:
-            raise InputError(f"{error}; expected {EXPECTED}") from error
-        wanted = known[0]
-        table = tables.read_table(path, required=wanted)
-    broken = table.attrs[ROW_ERRORS]
-    table = table.rename(columns={c: c.casefold().replace(" ", "_") for c in table.columns})
-    table.attrs[ROW_ERRORS] = broken
-    return table, wanted.casefold()
+        raise InputError(f"{error}; expected {EXPECTED}") from error
+    keys = {c: c.casefold().replace(" ", "_") for c in table.columns}
+    known = [name for name in TEXT_COLUMNS if name in keys.values()]
+    if not known:
+        found = ", ".join(table.header) or "none"
+        raise InputError(
+            f"{path.name} has no column {TEXT_COLUMNS[0]!r}; found: {found}; expected {EXPECTED}"
+        )
+    rows = tuple(
+        replace(row, cells={keys[c]: v for c, v in row.cells.items()}) for row in table.rows
+    )
+    return replace(table, columns=tuple(keys.values()), rows=rows), known[0]
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:
-    return str(row.get(name, "")).strip()
+    return tables.text_of(row.get(name, "")).strip()
 
 
 def _observed(row: Mapping[str, Any]) -> bool:
@@ -132,7 +130,7 @@ def _take(
 ) -> None:
     text, task = _cell(row, column), _cell(row, "task")
     names = prompts.placeholders(text)
-    options = tuple(o.strip() for o in _cell(row, "options").split("|") if o.strip())
+    options = cell_lists.split(_cell(row, "options"))
     labels = _labels(row.get("label_words", ""))
     style = _cell(row, "option_format")
     words = tuple(labels.values()) or options

@@ -3,21 +3,19 @@
 Further columns become fields of the input under their own names.
 """
 
-import csv
-import io
 from pathlib import Path
 
 from robustness.data.prompts import field_name
 from robustness.data.tasks.base import Task
 from robustness.data.tasks.halves import halved
 from robustness.errors import InputError, NotFoundError
+from robustness.storage import cell_lists, tables
 from robustness.types import Example, TaskType
 
 EXPECTED = (
     "a CSV with the columns input, options (separated by |) and answer; further columns are "
     "fields, and a column split may say train, dev or test"
 )
-SEPARATORS = (",", ";", "\t")
 _SPLITS = ("train", "dev", "test")
 
 
@@ -73,27 +71,20 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 ({error}); save it as UTF-8") from error
-    header = text.partition("\n")[0]
-    separator = next((s for s in SEPARATORS if s in header), ",")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     columns: list[str] = []
     rows = []
-    try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not columns:
-                columns = [c.strip() for c in cells]
-                continue
-            if len(cells) != len(columns):
-                raise InputError(
-                    f"{path}, line {reader.line_num}: {len(cells)} cells, the header has "
-                    f"{len(columns)}; put quotation marks around text that holds a {separator!r}"
-                )
-            row = dict(zip(columns, (c.strip() for c in cells), strict=True))
-            rows.append((reader.line_num, row))
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from error
+    for line, cells in tables.csv_lines(text, str(path)):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if not columns:
+            columns = [c.strip() for c in cells]
+            continue
+        if len(cells) != len(columns):
+            raise InputError(
+                f"{path}, line {line}: {len(cells)} cells, the header has {len(columns)}; put "
+                "quotation marks around text that holds what parts the cells"
+            )
+        rows.append((line, dict(zip(columns, (c.strip() for c in cells), strict=True))))
     if len({field_name(c) for c in columns}) < len(columns):
         raise InputError(f"{path} names a column twice: {', '.join(columns)}")
     return columns, rows
@@ -102,7 +93,7 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
 def _example(
     where: str, row: dict[str, str], task: str, fields: list[str], answers: tuple[str, ...]
 ) -> Example:
-    given = tuple(o.strip() for o in row.get("options", "").split("|") if o.strip())
+    given = cell_lists.split(row.get("options", ""))
     options = given or answers
     if len(set(options)) < 2 or len(set(options)) < len(options):
         raise InputError(

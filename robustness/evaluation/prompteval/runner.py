@@ -67,7 +67,9 @@ def pool(
     elif instructions.is_collection(file):
         chosen = instructions.for_task(instructions.read_collection(file), task.id, task.task_type)
     else:
-        texts = dict.fromkeys(str(t) for t in tables.read_table(file)[tables.INSTRUCTION])
+        texts = dict.fromkeys(
+            tables.text_of(row.cells[tables.INSTRUCTION]) for row in tables.read_table(file).rows
+        )
         chosen = [typed_instruction(t, task.task_type, task.id) for t in texts if t.strip()]
     made = {i.id: i for i in chosen}
     if paraphrases:

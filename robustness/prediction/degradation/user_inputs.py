@@ -4,7 +4,7 @@ Refuses to predict. An own task has no observed accuracy; the nearest observed i
 stands in for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,12 +42,17 @@ class OwnInputs:
             InputError: None fits the inputs.
         """
         if not self.ids:
-            raise InputError(
-                "no observed instruction of the index fits inputs with the fields "
-                f"{', '.join(self.examples[0].fields)}, so there is no distance; build an index "
-                "with instructions for them: index build --observed FILE --tasks TASK"
-            )
+            raise without_kin(self.examples[0].fields)
         return point_set(self.ids, self.readings.mean(k))
+
+
+def without_kin(fields: Iterable[str]) -> InputError:
+    """What is said where no observed instruction fits inputs with these fields."""
+    return InputError(
+        f"no observed instruction of the index fits inputs with the fields {', '.join(fields)}, so "
+        "there is no distance; build an index with instructions for them: index build --observed "
+        "FILE --tasks TASK"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,158 @@
+"""One checked row -> its result: what it asks of one model is read in one go.
+
+Does not know tables; see `batch.py`.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+
+import numpy as np
+
+from robustness.data import prompts
+from robustness.index import representations
+from robustness.models import evaluator
+from robustness.models.evaluator import ShouldStop
+from robustness.prediction import comparison, measurement
+from robustness.prediction.catalog import Catalog
+from robustness.prediction.predictor import Predictor
+from robustness.prediction.query import Query
+from robustness.scoring import scored_row
+from robustness.scoring.scored_row import ScoredRow
+from robustness.stats import intervals
+from robustness.types import Example, Prompt, Reading
+
+_CHUNK = 512
+"""Prompts between two looks at the wish to stop: a shipped task's whole row is read at once."""
+_SEED = 0
+_NONE = np.empty(0, dtype=np.float32)
+_MEASURED_ALONE = 2
+"""Labelled inputs below which a difference has neither an interval nor a test."""
+
+
+def asked_inputs(query: Query) -> tuple[Example, ...]:
+    """The inputs on which both models answer: its own, all labelled ones of its task, none.
+
+    Raises:
+        InputError: The task has no labelled inputs.
+    """
+    if query.inputs or query.task is None:
+        return query.inputs
+    return measurement.labelled(query.task)
+
+
+def score_row(
+    query: Query, catalog: Catalog, should_stop: ShouldStop | None = None
+) -> ScoredRow:
+    """Predicts for the original model, and compares it with the first aligned one.
+
+    The prompts behind the prediction and those behind the comparison are filled once and go to the
+    original together; where they are the same, they are read once.
+
+    Raises:
+        InputError: The text does not fit, or a prompt is too long.
+        CancelledError: `should_stop` said so.
+        NotFoundError, EngineError: See `Engine.read`.
+    """
+    predictor = Predictor(catalog)
+    wanted, asked = predictor.wanted(query), asked_inputs(query)
+    filled = {e.id: prompts.fill(query.instruction, e) for e in _once([*wanted, *asked])}
+    behind = {e.id for e in wanted}
+    if query.inputs:
+        should_stop = None  # one call a model is not long
+    original = _read(catalog, catalog.original, filled, behind, should_stop)
+    readings = None
+    if wanted:
+        readings = representations.gathered([original[e.id] for e in wanted])
+    row = scored_row.predicted(predictor.predict(query, readings))
+    if not asked:
+        return row
+    compared = {e.id: filled[e.id] for e in asked}
+    found = [(catalog.original, original)]
+    for model in catalog.compared[1:]:
+        found.append((model, _read(catalog, model, compared, set(), should_stop)))
+    if query.inputs:
+        return _on_one_input(row, asked[0], filled[asked[0].id], found)
+    return _on_task(row, asked, [readings for _, readings in found])
+
+
+def _once(examples: Sequence[Example]) -> list[Example]:
+    """Each input once: a task may have the same one twice."""
+    return list({e.id: e for e in examples}.values())
+
+
+def _read(
+    catalog: Catalog,
+    model: str,
+    filled: Mapping[str, Prompt],
+    behind: Set[str],
+    should_stop: ShouldStop | None,
+) -> dict[str, Reading]:
+    """What a model gives on prompts, by input.
+
+    Args:
+        catalog: Has the engine.
+        model: A served model id.
+        filled: Id of an input -> prompt.
+        behind: Inputs whose representations are kept; all others would fill the memory.
+        should_stop: Asked between chunks.
+    """
+    done: dict[str, Reading] = {}
+    readings = evaluator.read_prompts(
+        catalog.engine, model, list(filled.values()), chunk=_CHUNK, should_stop=should_stop
+    )
+    for example_id, reading in zip(filled, readings, strict=True):
+        done[example_id] = (
+            reading if example_id in behind else replace(reading, representation=_NONE)
+        )
+    return done
+
+
+def _on_one_input(
+    row: ScoredRow, example: Example, prompt: Prompt,
+    found: Sequence[tuple[str, Mapping[str, Reading]]],
+) -> ScoredRow:
+    made = comparison.compared(
+        example, prompt, [(model, readings[example.id]) for model, readings in found]
+    )
+    outputs = [a.option for a in made.answers]
+    row = replace(row, output_original=outputs[0])
+    if len(outputs) > 1:
+        row = replace(row, output_aligned=outputs[1], agree=made.agree)
+    if example.answer is None:
+        return row
+    right = [100.0 * (o == example.answer) for o in outputs]
+    row = replace(row, accuracy_original=right[0])
+    if len(right) > 1:
+        row = replace(row, accuracy_aligned=right[1], difference=right[1] - right[0])
+    return row
+
+
+def _on_task(
+    row: ScoredRow, examples: Sequence[Example], found: Sequence[Mapping[str, Reading]]
+) -> ScoredRow:
+    """The row with both models' accuracies on a task's labelled inputs."""
+    answers = [
+        [e.options[int(np.argmax(readings[e.id].option_logprobs))] for e in examples]
+        for readings in found
+    ]
+    correct = [
+        np.array([a == e.answer for a, e in zip(chosen, examples, strict=True)], dtype=np.bool_)
+        for chosen in answers
+    ]
+    row = replace(row, accuracy_original=float(correct[0].mean()) * 100.0)
+    if len(correct) == 1:
+        return row
+    original, aligned = correct
+    loss = intervals.paired_bootstrap(
+        aligned[None, :], original[None, :], rng=np.random.default_rng(_SEED)
+    )
+    row = replace(
+        row, agree=float(np.mean([a == b for a, b in zip(*answers, strict=True)])),
+        accuracy_aligned=float(aligned.mean()) * 100.0, difference=loss.value * 100.0,
+    )
+    if len(original) < _MEASURED_ALONE:
+        return row
+    return replace(
+        row, difference_low=loss.low * 100.0, difference_high=loss.high * 100.0,
+        p=intervals.mcnemar(aligned, original),
+    )

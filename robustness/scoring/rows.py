@@ -1,0 +1,144 @@
+"""One row of a table -> what it asks, or what is wrong with it, for the plan and the run alike.
+
+Does not read files; see `storage/tables.py`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robustness.data import prompts
+from robustness.data.tasks import Task
+from robustness.errors import CancelledError, EngineError, InputError, RobustnessError
+from robustness.prediction import comparison, measurement, query
+from robustness.prediction.catalog import Catalog
+from robustness.prediction.predictor import Predictor
+from robustness.prediction.query import Query
+from robustness.storage import cell_lists
+from robustness.storage.tables import INSTRUCTION, RowInput, read_table, text_of
+from robustness.types import Example
+from robustness.workbench import Workbench
+
+OWN = "own"
+"""Stands for the task of a user's own input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowError:
+    """Why a row cannot be scored."""
+
+    reason: str
+
+
+def check(catalog: Catalog, row: RowInput) -> Query | RowError:
+    """What a row asks, or what is wrong with it.
+
+    Raises:
+        CancelledError, EngineError: The engine, not the row, is at fault.
+    """
+    try:
+        return _checked(catalog, row)
+    except (CancelledError, EngineError):
+        raise
+    except RobustnessError as error:
+        return RowError(reason=str(error))
+
+
+def _checked(catalog: Catalog, row: RowInput) -> Query:
+    if row.broken:
+        raise InputError(row.broken)
+    text = text_of(row.cells[INSTRUCTION])
+    if not text.strip():
+        raise InputError("the instruction is empty")
+    task, options, answer = (_text(row.cells, name) for name in ("task", "options", "answer"))
+    given = row.cells.get("input", "")
+    has_input = bool(_text(row.cells, "input"))
+    if not has_input and (options or answer):
+        raise InputError("the row has options or an answer but no input")
+    chosen = catalog.task(task) if task else None
+    inputs = [_example(chosen, given, options, answer)] if has_input else []
+    asked = query.resolve(catalog, text, task=chosen, inputs=inputs)
+    if chosen is not None and not inputs:
+        measurement.labelled(chosen)
+    if chosen is not None or inputs:
+        prompts.check(asked.instruction, comparison.example_of(asked))
+    Predictor(catalog).check(asked)
+    return asked
+
+
+def _text(cells: Mapping[str, Any], name: str) -> str:
+    return text_of(cells.get(name, "")).strip()
+
+
+def example_of(
+    workbench: Workbench, task: str | None, text: str, options: str, answer: str
+) -> Example:
+    """One input from the texts of its cells.
+
+    Raises:
+        InputError: Options are missing or fewer than two, the answer is not among them, or the
+            input's fields are not the task's.
+        NotFoundError: No such task.
+    """
+    return _example(workbench.task(task) if task else None, text, options, answer)
+
+
+def _example(task: Task | None, given: Any, options: str, answer: str) -> Example:
+    own = tuple(dict.fromkeys(cell_lists.split(options)))
+    answers = own or (task.options if task else ())
+    if len(answers) < 2:
+        raise InputError(
+            f"an input needs at least two options, separated by |; found {options!r}"
+        )
+    if answer and answer not in answers:
+        raise InputError(f"the answer {answer!r} is not among the options {', '.join(answers)}")
+    return Example(
+        task=task.id if task else OWN, fields=_fields(given, task.fields if task else ("text",)),
+        options=answers, answer=answer or None,
+    )
+
+
+def _fields(given: Any, names: tuple[str, ...]) -> dict[str, str]:
+    """The input cell as fields: as it is for one field, a JSON object for several."""
+    if len(names) == 1:
+        return {names[0]: text_of(given).strip()}
+    found = given
+    if isinstance(given, str):
+        try:
+            found = json.loads(given)
+        except (ValueError, RecursionError):
+            found = None
+    if not isinstance(found, Mapping) or set(found) != set(names):
+        raise InputError(
+            f"the task's input has the fields {', '.join(names)}: write it as a JSON object, e.g. "
+            + json.dumps(dict.fromkeys(names, "..."))
+        )
+    return {name: text_of(found[name]) for name in names}
+
+
+def read_inputs(workbench: Workbench, path: Path, task: str | None = None) -> list[Example]:
+    """A user's own inputs: a table with `input`, and `options` where no task has them.
+
+    Raises:
+        InputError: A row is malformed; the message names it.
+        NotFoundError, CorruptFileError: See `read_table`.
+    """
+    chosen = workbench.task(task) if task else None
+    examples = []
+    for row in read_table(path, required="input").rows:
+        try:
+            if row.broken:
+                raise InputError(row.broken)
+            examples.append(
+                _example(
+                    chosen, row.cells["input"], _text(row.cells, "options"),
+                    _text(row.cells, "answer"),
+                )
+            )
+        except InputError as error:
+            raise InputError(f"{path}, row {row.number + 1}: {error}") from error
+    if not examples:
+        raise InputError(f"{path} has no rows")
+    return examples

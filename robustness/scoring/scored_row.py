@@ -1,0 +1,86 @@
+"""What is added to each row of a table: the columns of the CSV contract, in order.
+
+Does not compute; see `row_scorer.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from robustness.stats import intervals
+from robustness.types import Prediction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredRow:
+    """One row's result. Degradation, accuracies and differences are in points (0 to 100)."""
+
+    status: str = "ok"
+    """`ok` or `error`."""
+    error: str | None = None
+    nearest_observed: str | None = None
+    nearest_collection: str | None = None
+    distance: float | None = None
+    distance_percentile: float | None = None
+    predicted_degradation: float | None = None
+    low: float | None = None
+    high: float | None = None
+    tier: str | None = None
+    in_support: bool | None = None
+    conflict: str | None = None
+    output_original: str | None = None
+    output_aligned: str | None = None
+    agree: bool | float | None = None
+    """Whether both models' outputs are the same, or the share of a task's inputs on which."""
+    accuracy_original: float | None = None
+    accuracy_aligned: float | None = None
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    p_holm: float | None = None
+    """Adjusted over the table: see `adjusted`."""
+    p: float | None = None
+    """The row's own p-value (McNemar); no column."""
+
+    def cells(self) -> list[Any]:
+        """The values of `COLUMNS`."""
+        return [getattr(self, name) for name in COLUMNS]
+
+    def document(self) -> dict[str, Any]:
+        """What a journal keeps: the values that are there."""
+        known = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in known.items() if value is not None}
+
+
+_P = "p"
+COLUMNS = tuple(f.name for f in fields(ScoredRow) if f.name != _P)
+"""What is added to the input's columns, in order; input columns of these names are replaced."""
+
+
+def predicted(made: Prediction) -> ScoredRow:
+    """The columns of a prediction."""
+    nearest = made.nearest[0]
+    return ScoredRow(
+        nearest_observed=nearest.text, nearest_collection=nearest.collection,
+        distance=nearest.distance, distance_percentile=nearest.percentile,
+        predicted_degradation=made.degradation, low=made.low, high=made.high,
+        tier=str(made.tier), in_support=made.in_support,
+        conflict=" ".join(c.message for c in made.conflicts) or None,
+    )
+
+
+def kept(document: Any) -> ScoredRow | None:
+    """What a journal kept; None where it is none of this version's, so that it is made again."""
+    if not isinstance(document, Mapping) or "status" not in document:
+        return None
+    if not set(document) <= {f.name for f in fields(ScoredRow)}:
+        return None
+    return ScoredRow(**document)
+
+
+def adjusted(rows: Sequence[ScoredRow]) -> list[ScoredRow]:
+    """The rows of a table with their p-values adjusted over all of them (Holm)."""
+    tested = [n for n, row in enumerate(rows) if row.p is not None]
+    values = intervals.holm([p for row in rows if (p := row.p) is not None])
+    holm = dict(zip(tested, values, strict=True))
+    return [replace(row, p_holm=holm.get(n)) for n, row in enumerate(rows)]
