@@ -448,7 +448,6 @@ def test_a_folder_deleted_by_hand_is_not_found(http, url: str, until, job_folder
     ("name", "content"),
     [
         ("mine.json", b'[{"instruction": "x"'), ("mine.json", b"[" * 100_000),
-        ("mine.json", b'[{"instruction": ' + b"9" * 5000 + b"}]"),
         ("mine.parquet", b"PAR1 and nothing"), ("mine.parquet", b""),
         ("mine.parquet", b"PAR1" + bytes(200) + b"PAR1"),
     ],
