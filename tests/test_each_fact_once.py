@@ -72,7 +72,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
 
         monkeypatch.setattr(owner, name, call)
 
-    counted("parsed", base, "read")
+    counted("parsed", base, "read_task")
     counted("task looked up", Catalog, "task")
     counted("instruction looked up", query, "instruction_for")
     counted("observed looked up", Catalog, "observed")
@@ -91,7 +91,7 @@ def bench(workbench: Workbench, indexes: Path, counts: Counts) -> Workbench:
 def own_task(tmp_path: Path) -> str:
     """A task file that the index knows by its id, as a built-in task."""
     path = tmp_path / "mine.json"
-    tasks.write(path, tasks.builtin("scene_topic"))
+    tasks.write_task(path, tasks.builtin("scene_topic"))
     return str(path)
 
 
@@ -139,7 +139,7 @@ def test_a_task_file_is_parsed_once_a_table_and_again_when_it_changed(
     batch.plan(table, bench)
     batch.score(table, bench)
     assert counts["parsed"] == 1
-    tasks.write(Path(own_task), replace(tasks.builtin("scene_topic"), title="another"))
+    tasks.write_task(Path(own_task), replace(tasks.builtin("scene_topic"), title="another"))
     assert bench.task(own_task).title == "another"
 
 
