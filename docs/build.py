@@ -84,6 +84,7 @@ def main() -> None:
     for page in pages():
         copy(page)
     reference(modules())
+    shutil.copyfile(ROOT / "docs" / "site.css", STAGED / "site.css")
     config = BUILT / "mkdocs.yml"
     shutil.copyfile(ROOT / "docs" / "mkdocs.yml", config)
     cli(["build", "--strict", "--config-file", str(config), *sys.argv[1:]], standalone_mode=False)
