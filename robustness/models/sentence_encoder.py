@@ -24,7 +24,7 @@ def _library() -> ModuleType:
             raise
         raise InputError(
             "--encoder needs sentence-transformers, which is not installed; install it with: "
-            "pip install -r requirements-encoder.txt"
+            "pip install -r requirements-encoder.txt, or pip install 'steadfast-nlp[encoder]'"
         ) from None
 
 

@@ -47,7 +47,7 @@ def ray_cluster() -> ModuleType:
             raise
         raise InputError(
             "--ray needs Ray, which is not installed; install it with: "
-            "pip install -r requirements-ray.txt"
+            "pip install -r requirements-ray.txt, or pip install 'steadfast-nlp[ray]'"
         ) from None
 
 

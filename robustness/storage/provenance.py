@@ -6,9 +6,8 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 
-from robustness import __version__
+from robustness import __version__, paths
 from robustness.types import Provenance
 
 _PACKAGES = ("torch", "transformers", "peft", "faiss-cpu", "numpy", "scikit-learn")
@@ -18,10 +17,13 @@ _SOURCES = (":/", *(f":(top,exclude){path}" for path in _WRITTEN))
 
 
 def _git(*arguments: str) -> str:
+    # An installed package may lie inside somebody else's repository.
+    if paths.INSTALLED:
+        return ""
     try:
         done = subprocess.run(
             ["git", *arguments],
-            cwd=Path(__file__).parent,
+            cwd=paths.ROOT,
             capture_output=True,
             text=True,
             timeout=10,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from robustness.errors import InputError
 from server.engines.vllm_command import Installation
 
-_INSTALL = "install it with: make vllm"
+_INSTALL = "install it with: make vllm, or pip install 'steadfast-nlp[vllm]' on a GPU"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
