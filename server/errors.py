@@ -20,6 +20,7 @@ from robustness.errors import (
     RobustnessError,
     StorageError,
 )
+from robustness.storage import validation
 
 RETRY_SECONDS = 5
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -117,7 +118,7 @@ def install(app: FastAPI) -> None:
         if first["loc"] == ("body",) and isinstance(first.get("input"), bytes):
             message = "body: send JSON with the header Content-Type: application/json"
             return JSONResponse(body(message, "invalid_request_error"), 400)
-        param = ".".join(str(part) for part in first["loc"] if part != "body")
+        param = validation.place(first, below=("body",))
         message = f"{param or 'body'}: {first['msg']}"
         return JSONResponse(body(message, "invalid_request_error", None, param or None), 400)
 

@@ -9,6 +9,7 @@ from robustness import paths
 from robustness.data.prompts import OPTION_FORMATS, placeholders
 from robustness.errors import InputError, NotFoundError
 from robustness.storage import files
+from robustness.storage.validation import first_fault
 from robustness.types import Instruction, TaskType
 
 OBSERVED = "observed"
@@ -47,9 +48,7 @@ def parse_instruction(row: object, where: str) -> Instruction:
     try:
         checked = _Row.model_validate(row)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{where}: {key}: {first['msg']} (found {first['input']!r})") from error
+        raise InputError(f"{where}: {first_fault(error, found=True)}") from error
     if checked.option_format and checked.option_format not in OPTION_FORMATS:
         raise InputError(
             f"{where}: option_format {checked.option_format!r} is unknown; "

@@ -32,6 +32,7 @@ from robustness.models.engine import Engine
 from robustness.models.evaluator import Progress, ShouldStop, correctness, evaluate
 from robustness.stats.intervals import BoolArray
 from robustness.storage import files, provenance
+from robustness.storage.validation import first_fault
 from robustness.storage.versioned_files import Generation
 from robustness.types import Example, FloatArray, Instruction, Provenance, RepresentationSpec
 
@@ -371,9 +372,7 @@ def _manifest(path: Path) -> _Manifest:
     try:
         return _Manifest.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise CorruptFileError(f"{path}: {key}: {first['msg']}") from error
+        raise CorruptFileError(f"{path}: {first_fault(error)}") from error
 
 
 def _vouched(path: Path, sha256: str) -> Path:

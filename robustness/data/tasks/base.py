@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robustness.errors import InputError
 from robustness.storage import files
+from robustness.storage.validation import first_fault
 from robustness.types import Example, TaskType
 
 SCHEMA = 1
@@ -82,9 +83,7 @@ def read_task(path: Path) -> Task:
     try:
         row = _Task.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: {key}: {first['msg']}") from error
+        raise InputError(f"{path}: {first_fault(error)}") from error
     examples = []
     for number, e in enumerate(row.examples):
         options = e.options or row.options

@@ -36,6 +36,7 @@ from robustness.prediction.degradation.probes import Probe
 from robustness.prediction.degradation.skill import Skill, measure_skill
 from robustness.stats import near_duplicates
 from robustness.storage import files, provenance
+from robustness.storage.validation import first_fault
 from robustness.types import Provenance, RepresentationSpec, TaskSource, Tier
 
 SCHEMA = 3
@@ -395,9 +396,7 @@ def load(folder: Path, index: ObservedIndex) -> Calibration | None:
     try:
         row = _Document.model_validate(files.read_json(path, schema=SCHEMA))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise CorruptFileError(f"{path}: {key}: {first['msg']}") from error
+        raise CorruptFileError(f"{path}: {first_fault(error)}") from error
     if row.index_digest != index.digest or row.spec != index.spec:
         raise MismatchError(
             f"{path} was measured with another index than the one beside it (the one before, if "
