@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from robustness import paths
 from robustness.errors import RobustnessError
 from robustness.prediction.degradation import Calibration, HeldOut
+from robustness.stats.interval_text import CHANGE, with_bounds
 from robustness.types import TaskSource
 from robustness.workbench import Workbench
 from server.page.look import ACCENT, CONTRAST
@@ -46,7 +47,7 @@ def _skill(calibration: Calibration | None) -> str:
         low, high = s.intervals.get("gain", (float("nan"), float("nan")))
         rows.append(
             f"| {name} | {s.n} | {s.mae:.1f} | {s.mae_constant:.1f} | {s.mae_distance:.1f} | "
-            f"{s.gain:+.1f} [{low:+.1f}, {high:+.1f}] | {_number(s.spearman)} | "
+            f"{with_bounds(s.gain, low, high, CHANGE)} | {_number(s.spearman)} | "
             f"{_number(s.spearman_within)} | {_number(s.auroc)} | {s.coverage * 100:.0f}% | "
             f"{s.width:.1f} | {'' if s.shown else 'no skill shown'} |"
         )

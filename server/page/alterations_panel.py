@@ -12,6 +12,7 @@ import gradio as gr
 from robustness.errors import RobustnessError
 from robustness.evaluation import perturbations
 from robustness.evaluation.perturbations import Probed, Probes
+from robustness.stats.interval_text import CHANGE, bounds, typeset
 from robustness.stats.intervals import Estimate
 from robustness.workbench import Workbench
 from server.page import cards
@@ -31,14 +32,9 @@ _RELIANCE = (
 )
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
-
-
 def _interval(made: Estimate | Probed, value: float) -> str:
-    return (
-        f'{_signed(value)} <span class="sf-keep">[{_signed(made.low)}, {_signed(made.high)}]</span>'
-    )
+    ends = bounds(made.low, made.high, CHANGE)
+    return typeset(f"{value:{CHANGE}} ") + f'<span class="sf-keep">{typeset(ends)}</span>'
 
 
 def _row(row: Probed) -> str:
@@ -47,7 +43,7 @@ def _row(row: Probed) -> str:
     lost = "" if not row.paper else _interval(row, row.degradation)
     return (
         f"<tr><td>{escape(row.kind + paper)}</td><td>{row.accuracy:.1f} "
-        f'<span class="sf-keep">[{row.accuracy_low:.1f}, {row.accuracy_high:.1f}]</span></td>'
+        f'<span class="sf-keep">{bounds(row.accuracy_low, row.accuracy_high)}</span></td>'
         f"<td>{lost}</td>"
         f'<td><div class="sf-altered">{escape(row.text)}</div></td></tr>'
     )

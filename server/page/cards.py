@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from robustness.prediction.predictor import Rung
+from robustness.stats.interval_text import CHANGE, bounds, typeset, with_bounds
 from robustness.suggestions import Phrase, Rewording
 from robustness.types import Comparison, Measurement, Nearest, Prediction, Prompt, Tier
 from server.jobs import Job
@@ -27,7 +28,11 @@ def note(title: str, message: str) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
+    return typeset(f"{value:{CHANGE}}")
+
+
+def _bounds(low: float, high: float) -> str:
+    return typeset(bounds(low, high, CHANGE))
 
 
 def _scale(
@@ -59,7 +64,7 @@ def prediction(made: Prediction) -> str:
     else:
         body = (
             f'<div class="sf-big">{_signed(made.degradation)} points</div>'
-            f"<div>{made.coverage * 100:.0f}% interval [{_signed(made.low)}, {_signed(made.high)}] "
+            f"<div>{made.coverage * 100:.0f}% interval {_bounds(made.low, made.high)} "
             "&middot; positive is worse</div>" + _scale(made.degradation, made.low, made.high)
         )
     if not made.in_support:
@@ -95,7 +100,7 @@ def ladder(rungs: Sequence[Rung]) -> str:
         rows += (
             f'<div class="sf-rung"><div><b>{escape(_TIERS[p.tier])}</b>, {rung.calls} prompts: '
             f"{_signed(p.degradation)} points, {p.coverage * 100:.0f}% interval "
-            f"[{_signed(p.low)}, {_signed(p.high)}], {p.high - p.low:.1f} wide</div>"
+            f"{_bounds(p.low, p.high)}, {p.high - p.low:.1f} wide</div>"
             f"{_scale(p.degradation, p.low, p.high, left, right)}</div>"
         )
     last = rungs[-1]
@@ -188,14 +193,14 @@ def measurement(made: Measurement) -> str:
     else:
         body = (
             f'<div class="sf-big">{_signed(made.degradation)} points</div>'
-            f"<div>95% interval [{_signed(made.low)}, {_signed(made.high)}]</div>"
+            f"<div>95% interval {_bounds(made.low, made.high)}</div>"
             + _scale(made.degradation, made.low, made.high)
         )
+    accuracy = with_bounds(made.accuracy, made.accuracy_low, made.accuracy_high)
     observed = "not measured" if made.observed_accuracy is None else f"{made.observed_accuracy:.1f}"
     body += (
-        f'<div class="sf-sub">Accuracy {made.accuracy:.1f} [{made.accuracy_low:.1f}, '
-        f"{made.accuracy_high:.1f}] on {made.n} labelled inputs of {escape(made.task)} "
-        f"({escape(made.model)}); observed instructions {observed}.</div>"
+        f'<div class="sf-sub">Accuracy {accuracy} on {made.n} labelled inputs of '
+        f"{escape(made.task)} ({escape(made.model)}); observed instructions {observed}.</div>"
     )
     return card("Measured loss of accuracy", body)
 
@@ -219,7 +224,7 @@ def rewordings(rows: Sequence[Rewording]) -> str:
 def _interval(made: Prediction) -> str:
     if made.degradation is None or made.low is None or made.high is None:
         return "no number"
-    return f"{_signed(made.degradation)} [{_signed(made.low)}, {_signed(made.high)}]"
+    return f"{_signed(made.degradation)} {_bounds(made.low, made.high)}"
 
 
 def moved(text: str, phrases: Sequence[Phrase]) -> str:

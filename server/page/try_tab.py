@@ -14,6 +14,7 @@ from robustness.data import tasks
 from robustness.errors import RobustnessError
 from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
 from robustness.prediction.predictor import Rung
+from robustness.stats.interval_text import CHANGE, with_bounds
 from robustness.types import CompletionChunk, Example, GenerationSettings, Tier
 from robustness.workbench import Workbench
 from server.page import cards
@@ -197,9 +198,9 @@ class TryTab:
             made = self._workbench.predict(instruction, task=task)
         except RobustnessError:
             return "no number"
-        if made.degradation is None:
+        if made.degradation is None or made.low is None or made.high is None:
             return "no number"
-        return f"{made.degradation:+.1f} [{made.low:+.1f}, {made.high:+.1f}]"
+        return with_bounds(made.degradation, made.low, made.high, CHANGE)
 
     def measure(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robustness.evaluation.study.values import ALL, Study
+from robustness.stats.interval_text import CHANGE, POINTS, with_bounds
 from robustness.stats.intervals import Estimate
 
 NONE = "–"
@@ -34,8 +35,8 @@ def interval(made: Estimate | None, *, signed: bool = False) -> str:
     """A value with its interval as text, or a dash where it is None."""
     if made is None:
         return NONE
-    value = f"{made.value:+.1f}" if signed else f"{made.value:.1f}"
-    return f"{value} [{made.low:.1f}, {made.high:.1f}]"
+    form = CHANGE if signed else POINTS
+    return with_bounds(made.value, made.low, made.high, form, ends=POINTS)
 
 
 def p_value(p: float | None) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from robustness.stats.interval_text import CHANGE, POINTS, with_bounds
+
 
 def interval(found: Mapping[str, Any], *, value: str = "value", sign: bool = False) -> str:
     """A number with its interval as text, to one decimal.
@@ -12,5 +14,5 @@ def interval(found: Mapping[str, Any], *, value: str = "value", sign: bool = Fal
         value: Key of the number.
         sign: Whether a plus sign is written, as for differences.
     """
-    form = "+.1f" if sign else ".1f"
-    return f"{found[value]:{form}} [{found['low']:{form}}, {found['high']:{form}}]"
+    form = CHANGE if sign else POINTS
+    return with_bounds(found[value], found["low"], found["high"], form)
