@@ -2,8 +2,9 @@
 
 Importing PEFT takes seconds, so `adapters.Loader` imports this module by name with the first LoRA
 adapter. PEFT replaces each adapted layer by one that holds the original layer and the matrices of
-every adapter. Nothing is merged: while the adapters are off, the same operations run on the same
-weights as in the model alone, so that the original's results are equal bit for bit.
+every adapter. Nothing is merged: while the adapters are off, the original layers are back in their
+places, so that the original's results are equal bit for bit and cost what they cost in the model
+alone.
 """
 
 import dataclasses
@@ -45,6 +46,7 @@ class PeftLora:
         self._checkpoint = checkpoint
         self._peft: Any = None
         self._count = 0
+        self._layers = Layers(checkpoint.model)
 
     def add(self, name: str, folder: Path, tensors: Mapping[str, torch.Tensor]) -> "Switch":
         """Adds an adapter to the model, switched off.
@@ -60,14 +62,16 @@ class PeftLora:
         _check(name, folder)
         # PEFT's parameter names contain the adapter's name, so it must be a plain identifier.
         inner = f"adapter{self._count:04d}"
+        self._layers.adapted()
         try:
             self._load(name, inner, folder, tensors)
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise self._misfit(name, str(error)) from error
+        finally:
+            self._layers.note()
+            self._layers.original()
         self._count += 1
-        switch = Switch(self._peft, inner)
-        switch.off()
-        return switch
+        return Switch(self._peft, inner, self._layers)
 
     def _load(
         self, name: str, inner: str, folder: Path, tensors: Mapping[str, torch.Tensor]
@@ -123,27 +127,58 @@ class PeftLora:
         )
 
 
+class Layers:
+    """The layers of a model that PEFT replaced, and what it put in their places."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        """Remembers the layers of a model without adapters."""
+        self._all = [
+            (parent, name, child)
+            for parent in model.modules() for name, child in parent.named_children()
+        ]
+        self._replaced: list[tuple[torch.nn.Module, str, torch.nn.Module, torch.nn.Module]] = []
+
+    def note(self) -> None:
+        """Remembers what stands now in place of an original layer."""
+        self._replaced = [
+            (parent, name, child, getattr(parent, name))
+            for parent, name, child in self._all if getattr(parent, name) is not child
+        ]
+
+    def original(self) -> None:
+        """Puts the original layers in their places."""
+        for parent, name, child, _ in self._replaced:
+            setattr(parent, name, child)
+
+    def adapted(self) -> None:
+        """Puts PEFT's layers in their places."""
+        for parent, name, _, adapted in self._replaced:
+            setattr(parent, name, adapted)
+
+
 class Switch:
     """Switches one LoRA adapter on and off; implements `turns.Switch`."""
 
-    def __init__(self, peft: Any, name: str) -> None:
-        """Leaves the adapter as it is.
+    def __init__(self, peft: Any, name: str, layers: Layers) -> None:
+        """Leaves the adapter off.
 
         Args:
             peft: PEFT's model with all adapters.
             name: PEFT's name of this adapter.
+            layers: Of the model.
         """
         self._peft = peft
         self._name = name
+        self._layers = layers
 
     def on(self) -> None:
         """Activates this adapter and no other."""
-        self._peft.base_model.enable_adapter_layers()
+        self._layers.adapted()
         self._peft.set_adapter(self._name, inference_mode=True)
 
     def off(self) -> None:
         """Deactivates all adapters."""
-        self._peft.base_model.disable_adapter_layers()
+        self._layers.original()
 
 
 def _check(name: str, folder: Path) -> None:
@@ -151,10 +186,12 @@ def _check(name: str, folder: Path) -> None:
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     known = {field.name for field in dataclasses.fields(LoraConfig)}
     reasons = {key: why for key, why in _NOT_SERVED.items() if config.get(key)}
+    # Numbers and words belong to a feature that another key turns on.
     reasons |= {
         key: f"PEFT {config.get('peft_version', 'of another version')} wrote it and the installed "
         "one does not know it"
-        for key, value in config.items() if key not in known and value
+        for key, value in config.items()
+        if key not in known and value and isinstance(value, bool | list | dict)
     }
     if config.get("bias", "none") != "none":
         reasons["bias"] = "it changes biases of the model itself"

@@ -304,7 +304,9 @@ def test_every_form_of_lora_from_the_hub_equals_peft_and_leaves_the_original_as_
         "b": hub_adapter(model, tmp_path / "b", seed=4, **MANY_FORMS[form]),
     }
     alone = TransformersEngine(model, device="cpu", name="m")
+    layers = [name for name, _ in alone.checkpoint.model.named_modules()]
     engine = TransformersEngine(model, prefixes=folders, device="cpu", name="m")
+    assert [name for name, _ in engine.checkpoint.model.named_modules()] == layers
     want = alone.read("m", PROMPTS)
     for name in ("m+a", "m", "m+b", "m+plain", "m"):
         readings = engine.read(name, PROMPTS)
