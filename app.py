@@ -22,7 +22,7 @@ from robustness.models.engine import Withheld  # noqa: E402
 from robustness.paraphrasing.llm_paraphraser import LlmParaphraser  # noqa: E402
 from robustness.workbench import Workbench  # noqa: E402
 from server import logs  # noqa: E402
-from server.application import create_app  # noqa: E402
+from server.application import GRACE_SECONDS, create_app  # noqa: E402
 from server.engines import Built, build_engine  # noqa: E402
 from server.jobs import Jobs  # noqa: E402
 from server.page import about_tab, findings_tab  # noqa: E402
@@ -100,7 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app = build_app(settings, built)
         print(f"Steadfast is at http://{settings.host}:{settings.port}", flush=True)
-        uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+        uvicorn.run(
+            app, host=settings.host, port=settings.port, log_level="warning",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
     finally:
         built.engine.close()
 

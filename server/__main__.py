@@ -18,12 +18,9 @@ import uvicorn  # noqa: E402
 from robustness.errors import RobustnessError  # noqa: E402
 from robustness.workbench import Workbench  # noqa: E402
 from server import logs  # noqa: E402
-from server.application import create_app  # noqa: E402
+from server.application import GRACE_SECONDS, create_app  # noqa: E402
 from server.engines import build_engine  # noqa: E402
 from server.settings import settings_from  # noqa: E402
-
-_GRACE_SECONDS = 5
-"""Time that open streams have to end when the server is stopped."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -39,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             host=settings.host,
             port=settings.port,
             log_level="info",
-            timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
         )
     finally:
         built.engine.close()

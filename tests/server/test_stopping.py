@@ -1,5 +1,6 @@
 """A page that is open keeps no server alive."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -14,8 +15,8 @@ import pytest
 
 from robustness import paths
 
-ENDS = 20.0
-"""Seconds that a busy machine may take; the open page alone took half a minute more."""
+ENDS = 30.0
+"""Seconds that a busy machine may take; with the page open it did not end in 120."""
 
 
 @pytest.mark.slow
@@ -45,16 +46,19 @@ def test_a_server_ends_though_a_page_is_open(fake_url: str, tmp_path: Path) -> N
 
             def look() -> None:
                 """What the page's script keeps open as long as the page is."""
-                with http.stream("GET", "/gradio_api/heartbeat/abcdef") as page:
+                with (
+                    contextlib.suppress(httpx.HTTPError),
+                    http.stream("GET", "/gradio_api/heartbeat/abcdef") as page,
+                ):
                     for _ in page.iter_raw():
                         opened.set()
 
-            threading.Thread(target=look, daemon=True).start()
+            page = threading.Thread(target=look, daemon=True)
+            page.start()
             assert opened.wait(60)
-            asked = time.monotonic()
             server.send_signal(signal.SIGTERM)
-            server.wait(timeout=120)
-            assert time.monotonic() - asked < ENDS
+            server.wait(timeout=ENDS)
+            page.join()
     finally:
         server.kill()
         server.wait()
