@@ -117,14 +117,13 @@ $(BENCH)/.installed: requirements-bench.txt locks/bench.txt | python
 
 bench: setup-dev $(BENCH)/.installed
 	rm -f runs/bench/*.json
-	$(BIN)/python benchmarks/prediction.py $(MULTI_PROMPT)
-	$(BIN)/python benchmarks/quantiles.py
-	$(BIN)/python benchmarks/scoring.py
-	$(BIN)/python benchmarks/whole.py
-	$(BIN)/python benchmarks/caching.py
-	$(BIN)/python benchmarks/index.py
-	$(BIN)/python benchmarks/alignment.py
-	$(BIN)/python benchmarks/table.py
+	@failed=; \
+	for script in "prediction.py $(MULTI_PROMPT)" quantiles.py scoring.py whole.py caching.py \
+	  index.py alignment.py table.py; do \
+	  echo "$(BIN)/python benchmarks/$$script"; \
+	  $(BIN)/python benchmarks/$$script || failed="$$failed $${script%% *}"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) $(BENCH) $(LATEST) $(INSTALLED) .venv-uv dist .pytest_cache .mypy_cache .ruff_cache

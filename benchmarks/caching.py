@@ -136,8 +136,8 @@ def measured(installation: vllm_command.Installation, runs: int) -> list[Claim]:
             for engine, _ in (without, cached):
                 engine.read(engine.models()[0].id, [row.prompt for row in drawn[0][:CHUNK]])
             sides = (without, cached)
-            options = Claim("vLLM, prefix caching, options", PEER, 1.8)
-            alone = Claim("vLLM, prefix caching, representations", PEER, None)
+            options = Claim("vLLM, prefix caching, options", PEER, "prefix caching")
+            alone = Claim("vLLM, prefix caching, representations", PEER, "")
             return [in_turns(options, sides, drawn[1 : runs + 1]), in_turns(alone, sides, bare)]
 
 

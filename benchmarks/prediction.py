@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -28,7 +29,7 @@ import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 from scipy.stats import spearmanr  # noqa: E402
 from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: E402
-from table import Line, save  # noqa: E402
+from table import Line, hold, save  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from robustness.errors import InputError  # noqa: E402
@@ -171,6 +172,7 @@ def line(overall: Figures, by_task: dict[str, Figures]) -> Line:
         claim="error of predicted accuracy, texts and paraphrases: ours / peer",
         peer="5 nearest by characters", ratio=float(overall["ratio_to_knn5"] or 0.0),
         low=min(ratios), high=max(ratios), count=len(ratios), of="tasks",
+        bound="prediction",
     )
 
 
@@ -197,10 +199,17 @@ def main() -> None:
         },
         "by_task": {p.rows.name: figures([p], None) for p in predicted},
     }
-    save("prediction", [line(document["overall"], document["by_task"])])
+    made = line(document["overall"], document["by_task"])
+    save("prediction", [made])
     if arguments.json:
         print(json.dumps(document, indent=1))
-        return
+    else:
+        tell(document)
+    hold([made])
+
+
+def tell(document: dict[str, Any]) -> None:
+    """Prints the figures as text."""
     for title, part in (
         ("overall", {"": document["overall"]}),
         ("by model", document["by_model"]),

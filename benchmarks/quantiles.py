@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -24,7 +25,7 @@ import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 from scipy.special import expit  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
-from table import Line, save  # noqa: E402
+from table import Line, hold, save  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from robustness import paths  # noqa: E402
@@ -105,6 +106,7 @@ def line(share: float, by_task: dict[str, list[dict[str, float]]]) -> Line:
         peer="Rasch model, same cells",
         ratio=ratio([row for task in by_task.values() for row in task]),
         low=min(seeds), high=max(seeds), count=SEEDS, of="seeds",
+        bound=f"quantiles {100 * share:.0f}%",
     )
 
 
@@ -139,10 +141,17 @@ def main() -> None:
             for share, by_task in rows.items()
         },
     }
-    save("quantiles", [line(share, by_task) for share, by_task in rows.items()])
+    lines = [line(share, by_task) for share, by_task in rows.items()]
+    save("quantiles", lines)
     if as_json:
         print(json.dumps(document, indent=1))
-        return
+    else:
+        tell(document)
+    hold(lines)
+
+
+def tell(document: dict[str, Any]) -> None:
+    """Prints the figures as text."""
     for share, found in document["by_share"].items():
         print(f"{100 * float(share):.0f}% of the cells")
         for name, row in {"all": found, **found["by_task"]}.items():

@@ -21,7 +21,7 @@ threads.settle()
 os.environ["OMP_NUM_THREADS"] = "1"  # Read when torch is loaded.
 
 import torch  # noqa: E402
-from table import Line, save, shown  # noqa: E402
+from table import Line, hold, save, shown  # noqa: E402
 from tokenizers import Tokenizer, models, pre_tokenizers, processors  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: E402
@@ -51,7 +51,8 @@ class Claim:
 
     claim: str
     peer: str
-    target: float | None
+    bound: str
+    """Which of `claims.BOUNDS` it is held against; empty: none."""
     ratios: list[float] = field(default_factory=list)
     """Peer's wall-clock time / ours, a run each."""
     processor: list[float] = field(default_factory=list)
@@ -76,7 +77,7 @@ class Claim:
     def document(self) -> dict[str, object]:
         """What --json prints."""
         return {
-            "claim": self.claim, "peer": self.peer, "target": self.target,
+            "claim": self.claim, "peer": self.peer, "target": self.line().target,
             "ratio": statistics.median(self.ratios), "low": min(self.ratios),
             "high": max(self.ratios), "runs": len(self.ratios),
             "processor_time_ratio": statistics.median(self.processor),
@@ -91,17 +92,19 @@ class Claim:
         return Line(
             claim=self.claim, peer=self.peer, ratio=statistics.median(self.ratios),
             low=min(self.ratios), high=max(self.ratios), count=len(self.ratios),
-            target="" if self.target is None else f"at least {self.target}",
+            bound=self.bound,
         )
 
 
 def tell(name: str, claims: Sequence[Claim], *, as_json: bool) -> None:
-    """Keeps a script's claims for the table of all, and prints them."""
+    """Keeps a script's claims for the table of all, prints them, and fails where one is broken."""
     save(name, [claim.line() for claim in claims])
+    lines = [claim.line() for claim in claims]
     if as_json:
         print(json.dumps([claim.document() for claim in claims], indent=1))
+        hold(lines)
         return
-    print(shown([claim.line() for claim in claims]))
+    print(shown(lines))
     for claim in claims:
         processor = statistics.median(claim.processor)
         told = f"{claim.claim}: {processor:.2f} of processor time"
@@ -110,6 +113,7 @@ def tell(name: str, claims: Sequence[Claim], *, as_json: bool) -> None:
         if claim.accuracies is not None:
             told += ", accuracies {:.4f} and {:.4f}".format(*claim.accuracies)
         print(told)
+    hold(lines)
 
 
 def make_model(folder: Path) -> list[str]:

@@ -66,16 +66,17 @@ def measured(runs: int) -> Iterator[Claim]:
     with tempfile.TemporaryDirectory() as folder:
         rows = synthetic(make_model(Path(folder)), first=1)
         yield in_turns(
-            Claim("shared start, random 8 x 384 Llama", PEER, 1.8), Path(folder), rows, runs
+            Claim("shared start, random 8 x 384 Llama", PEER, "shared start"), Path(folder), rows,
+            runs,
         )
     engine = TransformersEngine(paths.BACKBONE, device="cpu")
     first = len(engine.checkpoint.tokenizer("").input_ids)
     yield in_turns(
-        Claim("shared start, embedded backbone", PEER, None), paths.BACKBONE,
+        Claim("shared start, embedded backbone", PEER, ""), paths.BACKBONE,
         synthetic(single_words(engine), first), runs,
     )
     yield in_turns(
-        Claim("`place` as it comes, embedded backbone", PEER, None), paths.BACKBONE,
+        Claim("`place` as it comes, embedded backbone", PEER, "nothing shared"), paths.BACKBONE,
         as_they_come("place"), runs,
     )
 

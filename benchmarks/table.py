@@ -1,7 +1,7 @@
 """One table of all that was measured: claim, ratio, peer, spread.
 
 `python benchmarks/table.py` prints what the other scripts left in `runs/bench/`, a file each.
-Refuses to measure, and to show a file that it cannot read as if it were empty.
+It fails where a claim of README.md does not hold (`claims.py` has the bounds). Does not measure.
 """
 
 import argparse
@@ -14,11 +14,13 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from claims import BOUNDS  # noqa: E402
+
 from robustness.errors import RobustnessError  # noqa: E402
 from robustness.storage import files  # noqa: E402
 
 FOLDER = ROOT / "runs/bench"
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +37,18 @@ class Line:
     """Of what `low` and `high` are the least and the most of."""
     of: str = "runs"
     """What was counted: `runs`, `tasks`, `seeds`."""
-    target: str = ""
-    """What it was meant to be."""
+    bound: str = ""
+    """Which of `claims.BOUNDS` it is held against; empty: none."""
+
+    @property
+    def target(self) -> str:
+        """What it is claimed to be."""
+        return str(BOUNDS[self.bound]) if self.bound else ""
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is not as claimed."""
+        return bool(self.bound) and not BOUNDS[self.bound].holds(self.ratio)
 
 
 def save(name: str, lines: Sequence[Line]) -> None:
@@ -71,8 +83,20 @@ def shown(lines: Sequence[Line]) -> str:
     )
 
 
+def hold(lines: Sequence[Line]) -> None:
+    """Ends the process with status 1, and the claims that do not hold, where there are any."""
+    broken = [line for line in lines if line.broken]
+    if broken:
+        sys.exit(
+            "\n".join(
+                f"error: claim broken: {line.claim} ({line.peer}): {line.ratio:.2f}, "
+                f"claimed {line.target}" for line in broken
+            )
+        )
+
+
 def main() -> None:
-    """Prints the table."""
+    """Prints the table, and what of the page was not measured or does not hold."""
     argparse.ArgumentParser(description="One table of everything under runs/bench/").parse_args()
     try:
         lines = [line for path in sorted(FOLDER.glob("*.json")) for line in read(path)]
@@ -81,6 +105,9 @@ def main() -> None:
     if not lines:
         sys.exit(f"error: {FOLDER} holds no results; run: make bench")
     print(shown(lines))
+    for name in sorted(set(BOUNDS) - {line.bound for line in lines}):
+        print(f"not measured: {BOUNDS[name].claim} ({BOUNDS[name]})", file=sys.stderr)
+    hold(lines)
 
 
 if __name__ == "__main__":

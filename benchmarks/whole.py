@@ -35,21 +35,22 @@ class Peer:
     task: str
     """`ended`: the end of text is scored with each option, as here; `first_token`: it is not."""
     arguments: tuple[str, ...]
-    target: float | None
+    bound: str
+    """Which of `claims.BOUNDS` it is held against; empty: none."""
 
 
 PEERS = {
     "batches": Peer(
         "whole process, same option scores", "lm-eval, HF, --batch_size 32", "ended",
-        ("--batch_size", "32"), 3.0,
+        ("--batch_size", "32"), "whole process",
     ),
     "default": Peer(
         "whole process, same option scores", "lm-eval, HF, its default batch size (1)", "ended",
-        (), 3.0,
+        (), "whole process",
     ),
     "cheapest": Peer(
         "whole process, lm-eval scores first tokens alone", "lm-eval, HF, --batch_size 32",
-        "first_token", ("--batch_size", "32"), None,
+        "first_token", ("--batch_size", "32"), "",
     ),
 }
 
@@ -141,7 +142,7 @@ def measured(names: Sequence[str], python: Path, runs: int) -> list[Claim]:
     Raises:
         OSError: lm-evaluation-harness does not run.
     """
-    claims = {n: Claim(PEERS[n].claim, PEERS[n].name, PEERS[n].target) for n in names}
+    claims = {n: Claim(PEERS[n].claim, PEERS[n].name, PEERS[n].bound) for n in names}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         write_tasks(folder, synthetic(make_model(folder / "model"), first=1))

@@ -78,4 +78,6 @@ def capacity(checkpoint: Checkpoint) -> str | None:
     for name in _CAPACITIES:
         if getattr(config, name, None):
             return f"its experts take a limited number of tokens of a batch ({name})"
+    if getattr(config, "attention_type", None) == "block_sparse":
+        return "which tokens its attention sees depends on the padded length (block_sparse)"
     return None

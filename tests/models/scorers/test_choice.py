@@ -182,6 +182,19 @@ def test_a_rotation_that_changes_with_the_length_is_a_stated_condition(
     assert switch is None or parameters["rope_type"] in str(reason)
 
 
+@pytest.mark.parametrize(
+    ("setting", "word"),
+    [({"expert_capacity": 64}, "experts"), ({"attention_type": "block_sparse"}, "padded")],
+)
+def test_what_makes_rows_depend_on_their_batch_is_a_stated_condition(
+    t5: Checkpoint, setting: dict[str, Any], word: str
+) -> None:
+    t5.model.config.update(setting)
+    chosen = choose(t5)
+    assert chosen.scorer.name == "one at a time"
+    assert word in str(chosen.reason)
+
+
 def test_the_engine_tells_the_scorer_of_each_model_and_logs_why_it_is_slower(
     tiny_llama: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

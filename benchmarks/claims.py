@@ -1,0 +1,74 @@
+"""What benchmarks/README.md claims, each with its bound: the one place that has these numbers.
+
+Scripts name the claims that their lines belong to; `table.py` compares what was measured with the
+bounds, and the README's table of claims is generated here and tested against this file.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """One claim."""
+
+    claim: str
+    """What is compared, as in the README."""
+    ratio: float
+    at_least: bool = True
+    """Whether the ratio may not be smaller, or may not be larger."""
+
+    def holds(self, ratio: float) -> bool:
+        """Whether a measured ratio is as claimed."""
+        return ratio >= self.ratio if self.at_least else ratio <= self.ratio
+
+    def __str__(self) -> str:
+        return f"{'at least' if self.at_least else 'at most'} {self.ratio}"
+
+
+BOUNDS = {
+    "shared start": Bound(
+        claim="options scored with a shared start, random Llama: padded batches / ours", ratio=1.8
+    ),
+    "nothing shared": Bound(
+        claim="options scored where little is shared: padded batches / ours", ratio=0.9
+    ),
+    "whole process": Bound(
+        claim="the whole process, same option scores: lm-evaluation-harness / ours", ratio=4.0
+    ),
+    "prefix caching": Bound(
+        claim="options scored by vLLM: without prefix caching / with it", ratio=1.8
+    ),
+    "one query": Bound(
+        claim="one query of a big index: ours / raw FAISS", ratio=1.1, at_least=False
+    ),
+    "batch": Bound(
+        claim="a batch of 256 queries of a big index: ours / raw FAISS", ratio=1.1, at_least=False
+    ),
+    "flat batch": Bound(
+        claim="a batch of 256 queries of a flat index: ours / raw FAISS with BLAS", ratio=1.1,
+        at_least=False,
+    ),
+    "recall": Bound(claim="recall@10 of a big index", ratio=0.98),
+    "prediction": Bound(
+        claim="error of accuracy predicted from measured paraphrases: ours / 5 nearest",
+        ratio=0.8, at_least=False,
+    ),
+    "quantiles 5%": Bound(
+        claim="error of quantiles from 5% of the cells: ours / Rasch", ratio=0.5, at_least=False
+    ),
+    "quantiles 10%": Bound(
+        claim="error of quantiles from 10% of the cells: ours / Rasch", ratio=0.5, at_least=False
+    ),
+    "quantiles 20%": Bound(
+        claim="error of quantiles from 20% of the cells: ours / Rasch", ratio=0.65, at_least=False
+    ),
+    "alignment": Bound(
+        claim="a step of PT+KL: ours / bare forward and backward pass", ratio=1.15, at_least=False
+    ),
+}
+
+
+def markdown() -> str:
+    """The README's table of claims."""
+    rows = [f"| {bound.claim} | {bound} |" for bound in BOUNDS.values()]
+    return "\n".join(["| claim | bound |", "|---|---|", *rows])

@@ -1,0 +1,22 @@
+from types import SimpleNamespace
+from typing import Any
+
+import app
+from robustness.models.engine import ModelInfo
+from robustness.types import RepresentationSpec
+
+
+def workbench(*slower: str | None) -> Any:
+    spec = RepresentationSpec(model="m", revision="1", prefix=None)
+    models = [
+        ModelInfo(id=f"m{n}", spec=spec, context=9, scorer="padded", slower=reason)
+        for n, reason in enumerate(slower)
+    ]
+    return SimpleNamespace(engine=SimpleNamespace(models=lambda: models))
+
+
+def test_the_footer_names_models_that_are_scored_more_slowly_and_why() -> None:
+    assert app.slower(workbench(None, None)) == ""
+    assert app.slower(workbench("it has a window", None, "it has a window")) == (
+        " Scored more slowly (padded): m0, m2 (it has a window)."
+    )
