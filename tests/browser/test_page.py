@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from playwright.sync_api import Page, expect
 
 expect.set_options(timeout=30_000)
@@ -100,3 +101,72 @@ def test_rewordings_come_with_predictions_and_the_words_that_moved_it(page: Page
     page.click("#suggest")
     expect(page.locator("#rewordings td").first).to_be_visible(timeout=60_000)
     expect(page.locator("#moved")).to_contain_text("Which words moved it")
+
+
+def number(page: Page) -> str:
+    """The number that a visitor sees; empty where none is seen."""
+    shown = page.locator("#prediction .sf-big")
+    return shown.inner_text() if shown.count() and shown.is_visible() else ""
+
+
+def shown_for(page: Page, text: str) -> None:
+    """The prediction and the prompt are those of the text in the box."""
+    expect(page.locator("#instruction textarea")).to_have_value(text)
+    expect(page.locator("#prompt")).to_contain_text(text)
+    expect(page.locator("#prediction .sf-big")).to_be_visible()
+
+
+FIRST = "Kindly say how it feels"
+
+@pytest.mark.parametrize("way", ["paste", "insertText", "delete", "backspace", "cut", "undo"])
+def test_however_the_text_changes_the_prediction_follows(page: Page, way: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    retype(page, FIRST)
+    shown_for(page, FIRST)
+    box = page.locator("#instruction textarea")
+    if way == "paste":
+        page.evaluate("navigator.clipboard.writeText(', briefly')")
+        box.press("End")
+        box.press("Control+v")
+        shown_for(page, f"{FIRST}, briefly")
+    elif way == "insertText":
+        box.press("End")
+        page.keyboard.insert_text(", now")
+        shown_for(page, f"{FIRST}, now")
+    elif way == "delete":
+        box.press("Home")
+        box.press("Delete")
+        shown_for(page, FIRST[1:])
+    elif way == "backspace":
+        box.press("End")
+        box.press("Backspace")
+        shown_for(page, FIRST[:-1])
+    else:
+        box.press("Control+a")
+        box.press("Control+x")
+        expect(page.locator("#prediction")).to_contain_text("Type an instruction.")
+        assert number(page) == ""
+        if way == "undo":
+            box.press("Control+z")
+            shown_for(page, FIRST)
+
+
+def test_no_number_stands_beside_another_text(page: Page) -> None:
+    """From the moment of the change until the reply to it."""
+    retype(page, FIRST)
+    shown_for(page, FIRST)
+    page.route("**/gradio_api/queue/join*", lambda route: None)  # the reply never comes
+    page.locator("#instruction textarea").fill("Something else")
+    expect(page.locator("#prediction .sf-big")).not_to_be_visible()
+
+
+def test_a_late_reply_is_dropped(page: Page) -> None:
+    retype(page, FIRST)
+    shown_for(page, FIRST)
+    box = page.locator("#instruction textarea")
+    for text in ("Say how it sounds", "Say how it looks to you", ""):
+        box.fill(text)
+    expect(page.locator("#prediction")).to_contain_text("Type an instruction.")
+    page.wait_for_timeout(2000)
+    expect(page.locator("#prediction")).to_contain_text("Type an instruction.")
+    assert number(page) == ""

@@ -1,13 +1,23 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from robustness.data import tasks
 from robustness.errors import EngineError
-from robustness.types import CompletionChunk
+from robustness.prediction import predictor
+from robustness.types import CompletionChunk, GenerationSettings
 from robustness.workbench import Workbench
-from server.page.try_tab import GUIDED, OWN, TryTab, side_by_side
+from server.page.question import EVIDENCE, OWN, Question, Shown
+from server.page.streams import side_by_side
+from server.page.try_tab import GUIDED, TryTab
+
+ASKED = Question(
+    instruction="Which topic?", task="scene_topic", chosen=None, text="", options="",
+    model="tiny-llama",
+)
 
 
 @pytest.fixture
@@ -54,28 +64,30 @@ def test_every_guided_example_is_of_a_shipped_task() -> None:
 
 
 def test_predicting_shows_prediction_neighbours_and_prompt(tab: TryTab) -> None:
-    predicted, nearest, prompt = tab.predict(
-        "Which topic?", "scene_topic", None, "", "", "tiny-llama"
-    )
+    (predicted, nearest, prompt), handed = tab.predict(ASKED)
+    assert handed.prediction.instruction_id
     assert "Predicted loss of accuracy" in predicted
     assert "Nearest observed instruction" in nearest
     assert "Which topic?" in prompt
 
 
 def test_an_empty_instruction_waits(tab: TryTab) -> None:
-    predicted, nearest, prompt = tab.predict("  ", "scene_topic", None, "", "", "tiny-llama")
+    (predicted, nearest, prompt), handed = tab.predict(replace(ASKED, instruction="  "))
     assert "Type an instruction." in predicted
-    assert (nearest, prompt) == ("", "")
+    assert (nearest, prompt, handed) == ("", "", None)
 
 
 def test_an_unknown_model_is_a_message_and_no_crash(tab: TryTab) -> None:
-    predicted, _, _ = tab.predict("Which topic?", "scene_topic", None, "", "", "no-such-model")
+    (predicted, _, _), _ = tab.predict(replace(ASKED, model="no-such-model"))
     assert "no-such-model" in predicted
 
 
 def _answers(tab: TryTab, task: str, text: str, options: str) -> list[tuple[object, ...]]:
+    asked = replace(ASKED, instruction="Say which.", task=task, text=text, options=options)
+    _, handed = tab.predict(asked)
+
     async def run() -> list[tuple[object, ...]]:
-        made = tab.answer("Say which.", task, None, text, options, None, 3, 0.0, 1.0, 0, [])
+        made = tab.answer(asked, handed, None, GenerationSettings(max_tokens=3), [])
         return [step async for step in made]
 
     return asyncio.run(run())
@@ -92,6 +104,39 @@ def test_own_input_and_options_are_asked(tab: TryTab) -> None:
     last = _answers(tab, OWN, "The pie is hot.", "cold|hot")[-1]
     assert "cold" in str(last[0])
     assert "hot" in str(last[0])
+
+
+def test_a_prediction_is_made_once_and_handed_on(
+    tab: TryTab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    predict = predictor.predict
+    monkeypatch.setattr(
+        predictor, "predict",
+        lambda query, *a, **k: made.append(query.instruction.text) or predict(query, *a, **k),
+    )
+    _, handed = tab.predict(ASKED)
+    another = tasks.builtin("scene_topic").split("dev")[1].id
+    cards, again = tab.predict(replace(ASKED, chosen=another), handed)
+    assert again.prediction is handed.prediction
+    assert "Predicted loss of accuracy" in cards[0]
+
+    async def run() -> list[tuple[object, ...]]:
+        given = tab.answer(ASKED, again, None, GenerationSettings(max_tokens=1), [])
+        return [step async for step in given]
+
+    assert asyncio.run(run())[-1][5][0][2] == handed.line()
+    assert made == [ASKED.instruction]
+    tab.predict(replace(ASKED, instruction="Which topic is it?"), again)
+    assert len(made) == 2
+
+
+def test_a_reply_says_what_it_answers(tab: TryTab) -> None:
+    fields = ["Which topic?", "scene_topic", None, "", "", "tiny-llama", next(iter(EVIDENCE))]
+    text, handed = tab.reply(*fields, None)
+    assert json.loads(text)["asked"] == fields
+    assert len(json.loads(text)["cards"]) == 3
+    assert isinstance(handed, Shown)
 
 
 def test_measuring_ones_own_input_asks_for_a_task(tab: TryTab) -> None:

@@ -1,0 +1,213 @@
+"""What the *Try* tab does: predict, answer, measure, suggest.
+
+Each handler makes one call into the library and shows what it gives; see `try_tab.py` for the
+layout.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import gradio as gr
+
+from robustness import suggestions
+from robustness.errors import RobustnessError
+from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
+from robustness.prediction import comparison, predictor
+from robustness.prediction.predictor import Rung
+from robustness.prediction.query import Query
+from robustness.types import Example, GenerationSettings, Tier
+from robustness.workbench import Workbench
+from server.page import cards, question
+from server.page.question import EVIDENCE, OWN, Question, Shown
+from server.page.streams import side_by_side
+
+_TITLE = "Predicted loss of accuracy"
+_LINES = 12
+
+
+class TryHandlers:
+    """Handlers on one workbench."""
+
+    def __init__(
+        self, workbench: Workbench, paraphraser: LlmParaphraser | None = None
+    ) -> None:
+        """Asks nothing yet.
+
+        Args:
+            workbench: What answers.
+            paraphraser: A served model that rewords too.
+        """
+        self.workbench = workbench
+        self.names = [t.id for t in workbench.tasks()]
+        self._paraphraser = paraphraser
+
+    def _query(self, asked: Question, example: Example | None) -> Query:
+        inputs = [] if example is None else [example]
+        return self.workbench.resolve(asked.instruction, task=asked.given, inputs=inputs)
+
+    def predict(
+        self, asked: Question, before: Shown | None = None
+    ) -> tuple[tuple[str, str, str], Shown | None]:
+        """Cards of the prediction, the nearest observed instructions and the exact prompt.
+
+        Args:
+            asked: What the page asks.
+            before: What was shown last: a prediction of the same is not made again.
+
+        Returns:
+            The cards, and the prediction to hand on; None where there is none.
+        """
+        if not asked.instruction.strip():
+            return (cards.note(_TITLE, "Type an instruction."), "", ""), None
+        try:
+            example = asked.example()
+            query = self._query(asked, example)
+            made = before.prediction if before and before.about == asked.about() else None
+            if made is None:
+                made = self._predicted(asked, query)
+            shown = comparison.prompt(query)
+        except RobustnessError as error:
+            return (cards.note(_TITLE, str(error)), "", ""), None
+        handed = Shown(about=asked.about(), prediction=made)
+        return (cards.prediction(made), cards.nearest(made), cards.prompt(shown)), handed
+
+    def _predicted(self, asked: Question, query: Query) -> Any:
+        if query.task is None and query.inputs and len(query.inputs[0].options) < 2:
+            # Without options there is nothing to choose from: the task is inferred.
+            query = self._query(asked, None)
+        probe, labelled = EVIDENCE[asked.evidence]
+        return predictor.predict(
+            query, self.workbench.catalog, model=asked.model, probe=probe, labelled=labelled
+        )
+
+    def reply(self, *values: Any) -> tuple[str, Shown | None]:
+        """`predict` for the browser: cards with what they answer, and the prediction to hand on.
+
+        Args:
+            values: The fields of a `Question` in order, then what was shown last.
+        """
+        *fields, before = values
+        shown, handed = self.predict(question.of(fields), before)
+        return question.reply(fields, shown), handed
+
+    async def answer(
+        self,
+        asked: Question,
+        handed: Shown | None,
+        aligned: str | None,
+        settings: GenerationSettings,
+        seen: list[list[str]],
+    ) -> AsyncIterator[tuple[Any, ...]]:
+        """Shows the option probabilities of both models, then their text while it is generated.
+
+        Args:
+            asked: What the page asks.
+            handed: Its prediction, for the line of the history.
+            aligned: The model beside the original.
+            settings: How text is sampled.
+            seen: The history.
+
+        Yields:
+            Bars of both models, agreement card, both texts, the history and its card.
+        """
+        bench = self.workbench
+        quiet = ("", "", "", "", seen, cards.history(seen))
+        models = [bench.original, *([aligned] if aligned else [])]
+        bars, agreement, chosen = ["", ""], "", ["", ""]
+        try:
+            example = asked.example()
+            query = self._query(asked, example)
+            if example is not None and len(example.options) > 1:
+                made = comparison.compare(query, bench.catalog, models=models)
+                missing = [""] * (2 - len(made.answers))
+                bars = [cards.options(made, n) for n in range(len(made.answers))] + missing
+                agreement = cards.agreement(made)
+                chosen = [a.option for a in made.answers] + missing
+                prompt = made.prompt
+            else:
+                prompt = comparison.prompt(query).text
+        except RobustnessError as error:
+            yield (cards.note("Answers", str(error)), *quiet)
+            return
+        texts = ["", ""]
+        yield (*bars, agreement, *texts, seen, cards.history(seen))
+        streams = [bench.engine.stream(model, prompt, settings) for model in models]
+        async for number, piece in side_by_side(streams):
+            texts[number] += piece
+            yield (*bars, agreement, *texts, seen, cards.history(seen))
+        known = handed is not None and handed.about == asked.about()
+        line = handed.line() if handed is not None and known else "no number"
+        seen = [[asked.instruction, asked.task, line, *chosen], *seen][:_LINES]
+        yield (*bars, agreement, *texts, seen, cards.history(seen))
+
+    async def answered(self, *values: Any) -> AsyncIterator[tuple[Any, ...]]:
+        """`answer` for the browser.
+
+        Args:
+            values: The fields of a `Question` in order; its prediction; the aligned model; tokens,
+                temperature, top p and seed; the history.
+        """
+        *fields, handed, aligned, tokens, temperature, top_p, seed, seen = values
+        settings = GenerationSettings(
+            max_tokens=int(tokens), temperature=temperature, top_p=top_p, seed=int(seed)
+        )
+        asked = question.of(fields)
+        async for step in self.answer(asked, handed, aligned, settings, seen):
+            yield step
+
+    def measure(
+        self,
+        instruction: str,
+        task: str,
+        model: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[str]:
+        """Yields a card after each tier of evidence, up to the measured degradation."""
+        title = "From distance to measurement"
+        if task == OWN:
+            yield cards.note(title, "Choose a task: it needs labelled inputs.")
+            return
+        rungs: list[Rung] = []
+        yield cards.ladder(rungs)
+        try:
+            for rung in self.workbench.ladder(
+                instruction,
+                task=task,
+                model=model,
+                on_progress=lambda done, total: progress((done, total), unit="inputs"),
+            ):
+                rungs.append(rung)
+                yield cards.ladder(rungs)
+            if rungs[-1].prediction.tier is not Tier.MEASURED:
+                made = self.workbench.measure(instruction, task=task, model=model)
+                yield cards.ladder(rungs) + cards.measurement(made)
+        except RobustnessError as error:
+            yield (cards.ladder(rungs) if rungs else "") + cards.note(title, str(error))
+
+    def planned(self, task: str, model: str) -> str:
+        """Card of the number of prompts that each tier of evidence needs."""
+        if task == OWN:
+            return cards.planned({Tier.DISTANCE: 1})
+        try:
+            return cards.planned(self.workbench.plan(task, model=model))
+        except RobustnessError as error:
+            return cards.note("Evidence", str(error))
+
+    def advise(self, instruction: str, task: str, model: str) -> tuple[str, str]:
+        """Cards of suggested rewordings, and of the phrases that increase the distance."""
+        if task == OWN:
+            return cards.note(
+                "What to ask instead", "Choose a task: rewordings are predicted on its inputs."
+            ), ""
+        try:
+            rows = suggestions.rewordings(
+                self.workbench,
+                instruction,
+                task=task,
+                model=model,
+                paraphraser=self._paraphraser,
+            )
+            phrases = suggestions.moved(self.workbench, instruction, task=task, model=model)
+        except RobustnessError as error:
+            return cards.note("What to ask instead", str(error)), ""
+        return cards.rewordings(rows), cards.moved(instruction, phrases)
