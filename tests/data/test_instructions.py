@@ -23,7 +23,7 @@ COLLECTIONS = [
         ({"option_format": "table"}, "option_format 'table' is unknown"),
         ({"label_words": {"a": "x", "b": "x"}}, "one word to two options"),
         ({"text": "{options} {text}"}, "option_format is empty"),
-        ({"id": "0000"}, "not that of the content"),
+        ({"id": "0000"}, "is not the hash of the content"),
     ],
 )
 def test_a_malformed_row_is_refused_and_says_where(change: dict[str, object], message: str) -> None:
