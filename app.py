@@ -33,7 +33,7 @@ from server.settings import Settings, settings_from  # noqa: E402
 
 
 def slower(workbench: Workbench) -> str:
-    """What the footer says of models that are not scored in the fastest way, grouped by reason."""
+    """Text of the footer on models without the fastest scorer, grouped by the reason."""
     told: dict[tuple[str, str], list[str]] = {}
     for info in workbench.engine.models():
         if info.slower is not None:
@@ -48,7 +48,7 @@ def build_page(
     workbench: Workbench, jobs: Jobs, reason: str, paraphraser: LlmParaphraser | None = None,
     withheld: Sequence[Withheld] = (),
 ) -> gr.Blocks:
-    """The page's tabs."""
+    """Builds the page with its tabs."""
     with gr.Blocks(title="Steadfast", analytics_enabled=False) as page:
         gr.Markdown(
             "# Steadfast\nHow much does a model depend on the way an instruction is phrased?"
@@ -74,7 +74,7 @@ def build_page(
 
 
 def build_app(settings: Settings, built: Built) -> FastAPI:
-    """Page and API in one application. The engine stays its maker's to close."""
+    """Builds one application of the page and the API. The caller closes the engine."""
     workbench = Workbench(built.engine, indexes=settings.indexes)
     jobs = Jobs(workbench, settings.jobs, patience=settings.patience)
     api = create_app(workbench, settings, reason=built.reason, batch=jobs, withheld=built.withheld)
@@ -93,7 +93,7 @@ def build_app(settings: Settings, built: Built) -> FastAPI:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serves until interrupted."""
+    """Serves the page and the API until interrupted."""
     logs.settle()
     settings = settings_from(arguments, prog="python app.py")
     built = build_engine(settings)

@@ -1,9 +1,9 @@
-"""A step of the alignment trainer beside a bare forward and backward pass over the same tokens.
+"""Times a step of alignment training against a bare forward and backward pass over its tokens.
 
-The bare side puts a prefix of the same shape in front of the same padded prompts, references
-included, runs the model with its output head at the answers' positions, takes cross-entropy and
-goes back; it has no divergence, no groups, no prefix network, no clipping and no optimizer. Both
-take turns. Prints the ratio of their times with its spread over the rounds.
+The bare pass puts a soft prompt of the same shape in front of the same padded prompts, including
+references, runs the model with its output head at the answers' positions, and backpropagates the
+cross-entropy; it has no divergence, no groups, no network that makes the soft prompt, no clipping
+and no optimizer. Both alternate. Prints the ratio of their times with its spread over the rounds.
 """
 
 import argparse

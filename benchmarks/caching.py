@@ -1,4 +1,4 @@
-"""vLLM with prefix caching beside vLLM without, both through this project's engine.
+"""Times vLLM with prefix caching against vLLM without it, both through this project's engine.
 
 `python benchmarks/caching.py [--json] [--runs N]`
 
@@ -54,7 +54,7 @@ Side = tuple[VllmEngine, psutil.Process]
 def serving(
     installation: vllm_command.Installation, model: Path, log: Path, *, caching: bool
 ) -> Iterator[Side]:
-    """An engine on a vLLM of its own, and that vLLM's process."""
+    """Starts a vLLM; yields its engine and its process."""
     ends = checkpoint.load(model, device="cpu", ends_only=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -81,7 +81,7 @@ def serving(
 
 
 def spent(vllm: psutil.Process) -> float:
-    """Processor seconds of this process and of a vLLM with its children, up to now."""
+    """CPU seconds so far of this process and of a vLLM with its children."""
     times = [p.cpu_times() for p in (vllm, *vllm.children(recursive=True))]
     return time.process_time() + sum(t.user + t.system for t in times)
 
@@ -89,7 +89,7 @@ def spent(vllm: psutil.Process) -> float:
 def in_turns(
     claim: Claim, sides: Sequence[Side], runs: Sequence[list[Row]]
 ) -> Claim:
-    """Both vLLMs on the same rows, (without, with), taking turns chunk by chunk."""
+    """Times both vLLMs, (without, with), on the same rows; they alternate by chunks."""
     model = sides[0][0].models()[0].id
     differences, accuracies = [], []
     for rows in tqdm(runs, desc=claim.claim, unit="run", file=sys.stderr, disable=None):

@@ -1,4 +1,4 @@
-"""A big observed index: what a search costs beside raw FAISS, and what it misses beside Flat.
+"""Times searches in a big observed index against raw FAISS, and measures their recall.
 
 `python benchmarks/index.py [--json] [--vectors N] [--runs N] [--claims NAME ...]`
 
@@ -43,7 +43,7 @@ NO_BLAS = 128_000
 
 @dataclass
 class Claim:
-    """One line of the table."""
+    """A line of the table."""
 
     claim: str
     peer: str
@@ -83,20 +83,20 @@ def clustered(count: int, seed: int) -> FloatArray:
 
 
 def seconds(call: Callable[[], Any]) -> float:
-    """Wall-clock time of a call."""
+    """Wall-clock seconds of a call."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
 
 
 def raw(searcher: VectorStore, queries: FloatArray, threshold: int) -> Any:
-    """FAISS's own search, without anything around it."""
+    """A search by FAISS alone."""
     faiss.cvar.distance_compute_blas_threshold = threshold
     return searcher.index.search(queries, K)
 
 
 def one_by_one(claim: Claim, points: PointSet, runs: int) -> Claim:
-    """Queries alone, raw FAISS and ours in turns; the shortest of three for each; ours / raw."""
+    """Ratio ours / raw FAISS of single queries; both alternate, the shortest of three counts."""
     for run in range(runs):
         queries = clustered(ONE_BY_ONE, 100 + run)
         spent = [0.0, 0.0]
@@ -120,7 +120,7 @@ def one_by_one(claim: Claim, points: PointSet, runs: int) -> Claim:
 def batches(
     claim: Claim, points: PointSet, runs: int, threshold: int, *, inverse: bool = False
 ) -> Claim:
-    """A batch, raw FAISS at a threshold and ours in turns; ours / raw, or raw / ours."""
+    """Ratio of the times of a batch, by raw FAISS at a threshold and by ours; both alternate."""
     points.search(clustered(BATCH, 7), K)
     for run in range(runs):
         queries = clustered(BATCH, 200 + run)
@@ -140,7 +140,7 @@ def batches(
 
 
 def recalls(claim: Claim, points: PointSet, vectors: FloatArray, runs: int) -> Claim:
-    """Share of the ten nearest of fresh queries that are found."""
+    """Recall: share of the ten nearest of new queries that the index finds."""
     for run in range(runs):
         queries = clustered(BATCH, 300 + run)
         faiss.cvar.distance_compute_blas_threshold = vector_store.BLAS_BATCH

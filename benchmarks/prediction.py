@@ -1,4 +1,4 @@
-"""Accuracy of held-out paraphrases, predicted from measured ones, beside named peers.
+"""Measures predictions of the accuracy under held-out paraphrases, against named peers.
 
 `python benchmarks/prediction.py DIR [--json]`: DIR has files in the format of Mizrahi et al.
 (2024), in it or one folder below: {"paraphrases": {id: {template, correct, accs: {model: 0..1}}}}.
@@ -44,7 +44,7 @@ NEIGHBOURS = 5
 
 @dataclass(frozen=True)
 class Rows:
-    """One task: paraphrases, and accuracies (N, M) in points, NaN where not measured."""
+    """The paraphrases of a task, with accuracies (N, M) in points; NaN: not measured."""
 
     name: str
     texts: list[str]
@@ -54,7 +54,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What each predictor said of one task's rows, (N, M) each; `in_support` is (N,)."""
+    """The predictions of each predictor for a task, (N, M) points; `in_support` is (N,)."""
 
     rows: Rows
     task_mean: Floats
@@ -92,7 +92,7 @@ def nearest(known: list[str], accuracies: Floats, texts: list[str]) -> Floats:
 
 
 def predict(rows: Rows) -> Predicted:
-    """Every row of a task, by predictors that saw nothing of its cluster."""
+    """Predicts every paraphrase of a task by predictors that were not fitted on its cluster."""
     shape = rows.accuracies.shape
     made = {
         name: Estimates(
@@ -125,7 +125,7 @@ def predict(rows: Rows) -> Predicted:
 
 
 def figures(predicted: list[Predicted], model: str | None) -> Figures:
-    """Everything that is printed, over all models or one."""
+    """The printed figures, over all models or for one."""
 
     def gather(pick: str, of: str | None = None) -> Floats:
         parts = []
@@ -166,7 +166,7 @@ def figures(predicted: list[Predicted], model: str | None) -> Figures:
 
 
 def line(overall: Figures, by_task: dict[str, Figures]) -> Line:
-    """In the table of all benchmarks."""
+    """The line for the table of all benchmarks."""
     ratios = [float(found["ratio_to_knn5"] or 0.0) for found in by_task.values()]
     return Line(
         claim="error of predicted accuracy, texts and paraphrases: ours / peer",

@@ -1,12 +1,13 @@
-"""Quantiles of accuracy over instructions from a part of the cells, beside full evaluation.
+"""Measures estimates of accuracy quantiles over instructions from some of the prompts.
 
-`python benchmarks/quantiles.py [--json]`: the embedded backbone answers every cell of four tasks
-(observed and unobserved-development instructions and automatic paraphrases, up to 100, by up to 200
-labelled inputs). At 5, 10 and 20% of the cells, over ten seeds, the quantiles 5, 25, 50, 75 and 95
-of the instructions' accuracies are estimated by this project's model, by a Rasch model (logistic
-regression on one-hot instructions and inputs, as PromptEval's simplest) and by each instruction's
-own average, all on the same cells, and compared with those of full evaluation. The model was chosen
-on four other tasks (subjectivity, place, scene_topic, pros_cons).
+`python benchmarks/quantiles.py [--json]`: the embedded backbone answers every cell (an instruction
+on an input) of four tasks: up to 100 instructions (observed, unobserved-development and automatic
+paraphrases) by up to 200 labelled inputs. From 5, 10 and 20% of the cells, over ten seeds, the
+quantiles 5, 25, 50, 75 and 95 of the instructions' accuracies are estimated by this project's
+model, by a Rasch model (logistic regression on one-hot instructions and inputs, as PromptEval's
+simplest) and by each instruction's average, all on the same cells, and compared with those of the
+full evaluation. The model was chosen on four other tasks (subjectivity, place, scene_topic,
+pros_cons).
 """
 
 import argparse
@@ -43,7 +44,7 @@ Cells = npt.NDArray[np.bool_]
 
 
 def evaluate(engine: TransformersEngine, name: str) -> tuple[list[str], Cells, list[int]]:
-    """Texts of a task's instructions, every cell (I, J), and the inputs' right answers (J,)."""
+    """(texts of I instructions, correctness (I, J) bool, correct answers of the J inputs)."""
     task = tasks.builtin(name)
     observed, unobserved = (
         instructions.for_task(instructions.builtin(pool), name, task.task_type)
@@ -58,7 +59,7 @@ def evaluate(engine: TransformersEngine, name: str) -> tuple[list[str], Cells, l
 
 
 def rasch(asked: Cells, correct: Cells) -> Floats:
-    """(I,) accuracies, what was not asked filled by a Rasch model."""
+    """(I,) accuracies; cells that were not asked are filled by a Rasch model."""
     rows, columns = np.nonzero(asked)
     one_hot = np.zeros((len(rows), sum(asked.shape)))
     one_hot[np.arange(len(rows)), rows] = 1
@@ -72,7 +73,7 @@ def rasch(asked: Cells, correct: Cells) -> Floats:
 def compare(
     texts: list[str], cells: Cells, strata: list[int], share: float, seed: int
 ) -> dict[str, float]:
-    """Errors of the quantiles in points, coverage and width of the intervals."""
+    """Errors of the quantiles in points, and coverage and width of the intervals."""
     rng = np.random.default_rng(seed)
     asked = np.zeros_like(cells)
     for row, column in quantiles.allocate(asked, round(share * cells.size), rng, strata):
@@ -95,7 +96,7 @@ def compare(
 
 
 def line(share: float, by_task: dict[str, list[dict[str, float]]]) -> Line:
-    """In the table of all benchmarks; a seed's ratio is over all tasks."""
+    """The line for the table of all benchmarks; a seed's ratio is over all tasks."""
 
     def ratio(found: list[dict[str, float]]) -> float:
         return sum(row["error"] for row in found) / sum(row["error_rasch"] for row in found)
@@ -111,7 +112,7 @@ def line(share: float, by_task: dict[str, list[dict[str, float]]]) -> Line:
 
 
 def main() -> None:
-    """Prints a row a share of the cells, over all tasks and by task."""
+    """Prints a line for each share of the cells, over all tasks and by task."""
     parser = argparse.ArgumentParser(description="Quantiles of accuracy under a budget")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     as_json = parser.parse_args().json

@@ -1,4 +1,4 @@
-"""One whole process of this project, for `whole.py`: loads a model, reads rows, writes scores.
+"""The process of this project that `whole.py` times: loads a model, reads rows, writes scores.
 
 `python benchmarks/read_rows.py DIR`: DIR has `model/` and `rows.jsonl`; `ours.json` is written.
 """
@@ -18,7 +18,7 @@ from robustness.types import Prompt  # noqa: E402
 
 
 def main(folder: Path) -> None:
-    """Reads every row and judges the highest option."""
+    """Reads every row, and checks whether the most probable option is correct."""
     rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
     engine = TransformersEngine(folder / "model", device="cpu")
     prompts = [

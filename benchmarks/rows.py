@@ -1,6 +1,6 @@
-"""The rows that scoring is measured on, the random model they are for, and what a claim came to.
+"""The prompts and the random model for benchmarks of scoring, and the claims' result lines.
 
-Refuses to time anything: `scoring.py`, `whole.py` and `caching.py` do.
+Does not time anything; see `scoring.py`, `whole.py` and `caching.py`.
 """
 
 import json
@@ -39,7 +39,7 @@ END = "</s>"
 
 @dataclass(frozen=True)
 class Row:
-    """One prompt with its right answer."""
+    """A prompt with its correct answer."""
 
     prompt: Prompt
     gold: int
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass
 class Claim:
-    """One line of the table."""
+    """A line of the table."""
 
     claim: str
     peer: str
@@ -97,7 +97,7 @@ class Claim:
 
 
 def tell(name: str, claims: Sequence[Claim], *, as_json: bool) -> None:
-    """Keeps a script's claims for the table of all, prints them, and fails where one is broken."""
+    """Saves a script's claims for the table of all benchmarks and prints them; exits if one fails."""
     save(name, [claim.line() for claim in claims])
     lines = [claim.line() for claim in claims]
     if as_json:
@@ -150,7 +150,7 @@ def single_words(engine: TransformersEngine) -> list[str]:
 
 
 def synthetic(words: Sequence[str], first: int, seed: int = 0) -> list[Row]:
-    """16 instructions of 64 tokens, `first` special ones included, in front of 32 inputs each."""
+    """16 instructions of 64 tokens (`first` special ones among them), with 32 inputs each."""
     draw = random.Random(seed)
     starts = [" ".join(draw.choices(words, k=SHARED_TOKENS - first)) for _ in range(INSTRUCTIONS)]
     inputs = [" ".join(draw.choices(words, k=draw.randint(*OWN_TOKENS))) for _ in range(INPUTS)]
@@ -177,7 +177,7 @@ def as_they_come(task: str) -> list[Row]:
 
 
 def accuracy(rows: Sequence[Row], readings: Sequence[Reading]) -> float:
-    """Share of rows whose highest option is the right one."""
+    """Share of rows whose most probable option is correct."""
     right = [
         int(r.option_logprobs.argmax()) == row.gold for row, r in zip(rows, readings, strict=True)
     ]
@@ -185,7 +185,7 @@ def accuracy(rows: Sequence[Row], readings: Sequence[Reading]) -> float:
 
 
 def largest_difference(ones: Sequence[Reading], others: Sequence[Reading]) -> float:
-    """Of option log-probabilities, nats."""
+    """The largest difference of option log-probabilities, nats."""
     return max(
         float(abs(one.option_logprobs - other.option_logprobs).max())
         for one, other in zip(ones, others, strict=True)

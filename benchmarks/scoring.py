@@ -1,4 +1,4 @@
-"""Speed of scoring options beside padded batches of the same engine.
+"""Times the scoring of options against padded batches by the same engine.
 
 `python benchmarks/scoring.py [--json] [--runs N]`
 
@@ -38,7 +38,7 @@ PEER = "padded batches, same engine"
 
 
 def in_turns(claim: Claim, folder: Path, rows: Sequence[Row], runs: int) -> Claim:
-    """Padded and shared batches of the same rows, taking turns chunk by chunk."""
+    """Times padded batches and shared prefixes on the same rows; both alternate by chunks."""
     peer = TransformersEngine(folder, device="cpu", share_starts=False)
     ours = TransformersEngine(folder, device="cpu")
     model = ours.models()[0].id

@@ -1,7 +1,7 @@
-"""One table of all that was measured: claim, ratio, peer, spread.
+"""Prints one table of all benchmarks' results: claim, ratio, peer, spread.
 
-`python benchmarks/table.py` prints what the other scripts left in `runs/bench/`, a file each.
-It fails where a claim of README.md does not hold (`claims.py` has the bounds). Does not measure.
+`python benchmarks/table.py` reads the files that the other scripts saved in `runs/bench/`. It fails
+if a claim of README.md does not hold; for the bounds see `claims.py`. Does not measure.
 """
 
 import argparse
@@ -25,7 +25,7 @@ SCHEMA = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One claim."""
+    """A line of the table: a claim with its measured ratio."""
 
     claim: str
     peer: str
@@ -52,13 +52,13 @@ class Line:
 
 
 def save(name: str, lines: Sequence[Line]) -> None:
-    """Keeps what one script measured, in place of what it measured before."""
+    """Saves the results of a script; replaces its earlier ones."""
     document = {"schema": SCHEMA, "lines": files.plain(list(lines))}
     files.write_json(FOLDER / f"{name}.json", document)
 
 
 def read(path: Path) -> list[Line]:
-    """What one script left.
+    """The saved results of a script.
 
     Raises:
         CorruptFileError, MismatchError: See `files.read_json`.

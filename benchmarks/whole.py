@@ -1,4 +1,4 @@
-"""Whole processes on the same rows: this project's beside lm-evaluation-harness's HF backend.
+"""Times whole processes on the same rows: this project's and lm-evaluation-harness's HF backend.
 
 `python benchmarks/whole.py [--json] [--runs N] [--peers NAME ...] [--lm-eval PYTHON]`
 
@@ -28,7 +28,7 @@ LM_EVAL = ROOT / ".venv-bench/bin/python"
 
 @dataclass(frozen=True)
 class Peer:
-    """One way to call lm-evaluation-harness."""
+    """A way to call lm-evaluation-harness."""
 
     claim: str
     name: str
@@ -71,7 +71,7 @@ metric_list:
 
 
 def environment() -> dict[str, str]:
-    """What both sides' processes inherit."""
+    """Environment variables of the processes of both sides."""
     inherited = dict(os.environ)
     # Thousands of modules would be compiled at each start, on the peer's side more than on ours.
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -79,7 +79,7 @@ def environment() -> dict[str, str]:
 
 
 def write_tasks(folder: Path, rows: Sequence[Row]) -> None:
-    """The rows as lm-evaluation-harness reads them, with and without the end of text scored."""
+    """Writes the rows for lm-evaluation-harness, with and without the end of text scored."""
     lines = [
         json.dumps({"id": n, "text": row.prompt.text, "gold": row.gold, "options": OPTIONS})
         for n, row in enumerate(rows)
@@ -93,7 +93,7 @@ def write_tasks(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def run_lm_eval(python: Path, folder: Path, peer: Peer) -> tuple[float, list[list[float]]]:
-    """One process of lm-evaluation-harness; accuracy and each row's option scores."""
+    """Runs a process of lm-evaluation-harness; (accuracy, option scores of each row)."""
     out = folder / f"out-{peer.task}-{len(peer.arguments)}"
     arguments = f"pretrained={folder / 'model'},dtype=float32,add_bos_token=True"
     offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(folder / "cache")}
@@ -117,7 +117,7 @@ def run_lm_eval(python: Path, folder: Path, peer: Peer) -> tuple[float, list[lis
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, float, Any]:
-    """Wall-clock and processor seconds of the processes that a call starts, and what it gave."""
+    """(wall-clock seconds, CPU seconds, result) of a call that starts processes."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     found = call()
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -126,7 +126,7 @@ def timed(call: Callable[[], Any]) -> tuple[float, float, Any]:
 
 
 def compare(claim: Claim, peer: Peer, found: tuple[float, list[list[float]]], ours: Any) -> None:
-    """Accuracies of both sides, and how far the same scores lie apart."""
+    """Accuracies of both sides, and the largest difference of their scores."""
     claim.accuracies = (found[0], ours["accuracy"])
     if peer.task == "ended":
         claim.difference = max(
@@ -137,7 +137,7 @@ def compare(claim: Claim, peer: Peer, found: tuple[float, list[list[float]]], ou
 
 
 def measured(names: Sequence[str], python: Path, runs: int) -> list[Claim]:
-    """The claims asked for; a peer's process that fails ends the measurement.
+    """The requested claims; a peer's process that fails ends the measurement.
 
     Raises:
         OSError: lm-evaluation-harness does not run.

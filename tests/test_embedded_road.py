@@ -1,4 +1,4 @@
-"""The embedded backbone through the commands that train and compare, at a small size."""
+"""The commands that train and compare, on the embedded backbone at a small size."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The tests see nothing of, and write nothing into, the folders of whoever runs them."""
+"""The tests neither read nor write the user's folders."""
 
 import os
 import pwd

@@ -1,6 +1,6 @@
-"""Groups prompts of similar length within a budget of tokens, and pads them for one pass.
+"""Forms batches: groups prompts of similar length within a budget of tokens, and pads them.
 
-Token ids and embeddings in, batches out; does not call a model, see `scorers/`.
+Does not run a model; see `scorers/`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,56 +14,56 @@ from robustness.types import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One prompt as token ids."""
+    """A prompt and its options as token ids."""
 
     position: int
     ids: list[int]
     options: list[list[int]]
-    """Token ids of each option, the end of text included."""
+    """Token ids of each option, including the end of text."""
     first: int = 0
-    """Which of the prompt's options is `options[0]`, where the options are read in parts."""
+    """Index of `options[0]` among the prompt's options, if these are read in parts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Embedded prompts, padded on the right."""
+    """A batch of embedded prompts, padded on the right."""
 
     embeds: torch.Tensor
-    """(B, T, D)."""
+    """(B, T, D) input embeddings."""
     mask: torch.Tensor
-    """(B, C + T) int64."""
+    """(B, C + T) int64 attention mask: 0 at padding."""
     lengths: torch.Tensor
-    """(B,) int64, virtual tokens included."""
+    """(B,) int64 lengths of the prompts, including virtual tokens."""
     cached: int = 0
-    """C, virtual tokens that are there as keys and values alone, not among the embeddings."""
+    """C, the number of virtual tokens that are keys and values and not embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What one batch gave."""
+    """The scores and representations of a batch."""
 
     items: Sequence[Item]
     logprobs: list[list[float]]
-    """Per item, one for each of its options, nats."""
+    """Log-probabilities of each item's options, nats."""
     representations: FloatArray
     """(B, D) float32."""
 
 
 def text_length(item: Item) -> int:
-    """Tokens of the prompt alone."""
+    """Number of tokens of the prompt without options."""
     return len(item.ids)
 
 
 def grouped(
     items: Sequence[Item], virtual: int, budget: int, length: Callable[[Item], int] = text_length
 ) -> Iterator[list[Item]]:
-    """Prompts of similar length together, within a budget of padded tokens.
+    """Yields groups of prompts of similar length, within a budget of padded tokens.
 
     Args:
-        items: In any order.
-        virtual: Tokens in front of each.
-        budget: Padded tokens a group; a single longer prompt is a group of its own.
-        length: Tokens of one prompt.
+        items: Prompts in any order.
+        virtual: Number of virtual tokens in front of each.
+        budget: Most padded tokens of a group; a longer prompt forms a group alone.
+        length: Gives the length of a prompt in tokens.
     """
     group: list[Item] = []
     longest = 0
@@ -92,13 +92,13 @@ def padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
 def embedded(
     items: Sequence[Item], lookup: torch.nn.Module, before: Front | None, device: torch.device
 ) -> Batch:
-    """Whole prompts behind what stands in front of them.
+    """A batch of embedded prompts, after the soft prompt if there is one.
 
     Args:
         items: B prompts.
         lookup: The model's input embeddings.
-        before: The prefix; None for the original model.
-        device: Where the model lies.
+        before: The soft prompt; None for the original model.
+        device: Device of the model.
     """
     ids, mask = padded([item.ids for item in items])
     embeds, mask = lookup(ids.to(device)), mask.to(device)

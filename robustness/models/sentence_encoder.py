@@ -1,8 +1,7 @@
-"""Sentence embeddings from a model that the user names, by sentence-transformers.
+"""Computes sentence embeddings with a model that the user chooses, by sentence-transformers.
 
-That library knows from a model's own files whether its embedding is the mean over the tokens, the
-first token or the last one, and what follows. It is an extra: nothing imports it until an encoder
-is named.
+That library reads from the model's files how token embeddings are pooled: their mean, the first or
+the last one. It is optional, and imported when an encoder is loaded.
 """
 
 import importlib
@@ -29,19 +28,19 @@ def _library() -> ModuleType:
 
 
 class Encoder:
-    """Texts -> embeddings of length 1, pooled as the model's authors meant."""
+    """A sentence encoder: texts -> embeddings of length 1."""
 
     def __init__(self, name: str) -> None:
         """Loads the model on the CPU (safetensors only).
 
         Args:
-            name: A folder with a sentence-transformers or transformers model, or a hub name. A
-                model that says nothing of pooling is pooled as sentence-transformers does then.
+            name: Folder of a sentence-transformers or transformers model, or its name on the hub.
+                A model whose files do not say how to pool has sentence-transformers' default.
 
         Raises:
             InputError: sentence-transformers is not installed.
             NotFoundError: There is no model of that name.
-            EngineError: It cannot be loaded.
+            EngineError: The model cannot be loaded.
         """
         library = _library()
         self.name = name

@@ -1,6 +1,6 @@
-"""Groups prompts by first tokens that they share and that are worth computing once.
+"""Groups prompts by a shared prefix (common first tokens) that is worth computing only once.
 
-Token ids in, groups out; does not compute anything with a model, see `scorers/packed.py`.
+Does not run a model; see `scorers/packed.py`.
 
 Prompts sorted by their tokens form a trie in which each inner node is a range of neighbours with
 `depth` common tokens. Computing that start once saves depth * (n - 1) tokens for its n prompts and
@@ -18,10 +18,10 @@ from robustness.models.batching import Item
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Prompts with the same first tokens."""
+    """A group of prompts with a shared prefix."""
 
     start: int
-    """Number of those tokens; every prompt has at least one more."""
+    """Length of the prefix in tokens; every prompt has at least one more."""
     items: list[Item]
 
 
@@ -43,12 +43,12 @@ class _Node:
     depth: int
     left: int
     groups: list[_Group] = field(default_factory=list)
-    """The best ones found inside the range."""
+    """The best groups found inside the range."""
 
     def close(self, right: int, overhead: float) -> None:
-        """Takes the range as one more group, where that saves tokens.
+        """Adds the whole range as a group, if that saves tokens.
 
-        A group inside stays one of its own where its longer start saves more than joining would.
+        A group inside stays separate where its longer prefix saves more than joining would.
         """
         kept = [g for g in self.groups if g.saved > self.depth * g.count]
         count = right - self.left - sum(g.count for g in kept)
@@ -58,7 +58,7 @@ class _Node:
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """Common first tokens, less where one of both would have no token of its own left."""
+    """Number of common first tokens, at most one less than the shorter prompt has."""
     low, high = 0, min(len(one), len(other)) - 1
     while low < high:
         middle = (low + high + 1) // 2
@@ -91,14 +91,14 @@ def _chosen(ordered: Sequence[Item], overhead: float) -> list[_Group]:
 
 
 def shared_starts(items: Sequence[Item], overhead: float) -> list[Shared]:
-    """Groups that save the most tokens; what shares too little is one group with start 0.
+    """The groups that save the most tokens; prompts that share too little form one with start 0.
 
-    Sorted prompts with a common start lie side by side, so the candidates are the inner nodes of
+    Sorted prompts with a shared prefix are neighbours, so the candidates are the inner nodes of
     their trie.
 
     Args:
-        items: In any order.
-        overhead: Tokens that one more pass through the model costs as much as.
+        items: Prompts in any order.
+        overhead: Cost of one more pass through the model, in tokens.
     """
     ordered = sorted(items, key=lambda item: item.ids)
     # Wide ranges first, so that the groups inside them take their prompts back.

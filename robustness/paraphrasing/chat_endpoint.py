@@ -1,12 +1,13 @@
-"""One question to an OpenAI-compatible address: sent again where it is busy, kept, and counted.
+"""Sends chat messages to an OpenAI-compatible API, stores the replies and counts their tokens.
 
-The `openai` client sends, waits and sends again; here it is kept to the address that the user
-named. Nothing that is on disk is asked again, and the key is never written.
+The `openai` client sends requests and repeats them while the server is busy. A reply that is in the
+journal is not requested again. The key is never written to disk.
 
 The client reads the environment: OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_ORG_ID,
-OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, and its HTTP client proxies and certificates. None of
-them is for an address that was named by its URL, so the URL and the key are always given, the HTTP
-client does not look there, and headers other than `_HEADERS` are taken away again.
+OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, and its HTTP client reads proxies and certificates.
+None of them may affect a server that the user gave by its URL, so the URL and the key are always
+passed, the HTTP client does not read the environment, and headers other than `_HEADERS` are removed
+from each request.
 """
 
 from typing import Any
@@ -21,19 +22,19 @@ from robustness.types import content_id
 
 _TIMEOUT = openai.Timeout(120.0, connect=10.0)
 _NO_KEY = "none"
-"""The client wants a key; where the user has none, its header is taken away."""
+"""The client needs a key; if the user has none, this one is passed and its header removed."""
 _HEADERS = frozenset(
     ("host", "accept", "accept-encoding", "connection", "user-agent", "content-type",
      "content-length")
 )
-"""What is sent besides the key: not the machine and the versions that the client would tell."""
+"""Headers that are sent besides the key; others would tell the machine and library versions."""
 _RETRIES = "x-stainless-retry-count"
 _LONGEST_REPLY = 200
-"""Characters of a refusal in the message."""
+"""Most characters of a server's error that are quoted in a message."""
 
 
 class Endpoint:
-    """A model behind an address."""
+    """A model of an OpenAI-compatible API."""
 
     def __init__(
         self,
@@ -45,15 +46,15 @@ class Endpoint:
         journal: Journal | None = None,
         attempts: int = 6,
     ) -> None:
-        """Asks nothing yet.
+        """Sends nothing yet.
 
         Args:
-            url: Up to and including `/v1`.
-            model: Its name there.
-            key: Bearer token, where the server wants one.
-            temperature: 0: greedy.
-            journal: Keeps replies; None: forgets them.
-            attempts: How often a request is sent at the most, where the server is busy.
+            url: URL up to and including `/v1`.
+            model: The model's name in the API.
+            key: Bearer token; empty: the server needs none.
+            temperature: Sampling temperature; 0: greedy.
+            journal: Stores replies; None: they are not stored.
+            attempts: How often a request is sent at most, if the server is busy.
 
         Raises:
             InputError: No model is named, the temperature is below 0, or the address is malformed.
@@ -66,11 +67,11 @@ class Endpoint:
         self._key = key
         self._attempts = attempts
         self._client = self._connected()
-        # An empty journal is false.
+        # Not `journal or ...`: an empty journal is false.
         self._journal = Journal(None, resume=False) if journal is None else journal
         self._replies: dict[str, dict[str, Any]] = {}
         self.now, self.all = Spent(), Spent()
-        """Asked by this process; and with what the journal knew, each reply once."""
+        """Tokens of this process's requests; and those of all replies, also from the journal."""
         self.retries = 0
 
     def _connected(self) -> openai.OpenAI:
@@ -80,7 +81,7 @@ class Endpoint:
                 raise ValueError("it begins with http:// or https:// and a host")
             http = openai.DefaultHttpxClient(
                 trust_env=False,
-                # A redirect would lead to an address that nobody named.
+                # A redirect would lead to a server that the user did not name.
                 follow_redirects=False,
                 event_hooks={"request": [self._strip]},
             )
@@ -92,7 +93,7 @@ class Endpoint:
             raise InputError(f"{self.url!r} is not an address: {error}") from error
 
     def _strip(self, request: Any) -> None:
-        """Takes away what the client sends besides the question, and counts what is sent again."""
+        """Removes headers that are not needed from a request, and counts repeated requests."""
         self.retries += request.headers.get(_RETRIES, "0") != "0"
         for name in list(request.headers):
             if name.lower() not in _HEADERS:
@@ -104,18 +105,18 @@ class Endpoint:
         return content_id("reply", self.url, self.model, self.temperature, content, number)
 
     def knows(self, content: str, number: int) -> bool:
-        """Whether the journal has the reply."""
+        """Whether the journal has a reply."""
         return self._journal.get(self._name(content, number)) is not None
 
     def ask(self, content: str, number: int = 1) -> str:
-        """The reply to a message of a user.
+        """The model's reply to a message, from the journal or the server.
 
         Args:
             content: The message.
-            number: Which of several replies to the same message.
+            number: Number of the reply, from 1, since a message can be sent several times.
 
         Raises:
-            EngineError: The server does not answer, refuses, or answers in another format.
+            EngineError: The server does not answer, or answers with an error or in another format.
         """
         name = self._name(content, number)
         if name not in self._replies:
@@ -132,7 +133,7 @@ class Endpoint:
         address = f"{self.url}/chat/completions"
         reply = self._sent(address, content)
         try:
-            # The client's models are not checked against what came: a server may send anything.
+            # The client does not check that a reply fits its models.
             text = reply.choices[0].message.content
             if not isinstance(text, str):
                 raise TypeError(f"its content is a {type(text).__name__}")

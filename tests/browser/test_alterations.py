@@ -1,4 +1,4 @@
-"""What a visitor sees who asks whether the model reads the instruction."""
+"""The page's perturbations panel: whether the model uses the instruction."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a reader of the *Findings* tab does: look, pick, save."""
+"""The *Findings* tab in a browser: view tables, pick lines, save figures."""
 
 import pandas as pd
 import pytest

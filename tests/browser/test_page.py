@@ -1,4 +1,4 @@
-"""What a visitor does: type, see the card, ask, upload, download."""
+"""The page in a browser: type, see the prediction, ask the models, upload, download."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where a model comes from and what it may run: revisions, pickles, remote code, devices."""
+"""Options for loading a model: revisions, pickles, remote code, devices."""
 
 import hashlib
 import json

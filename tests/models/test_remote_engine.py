@@ -1,4 +1,4 @@
-"""`robustness/client.py` on any reply; `server/test_remote_engine.py` has a real server."""
+"""The remote engine on all kinds of replies; for a real server see `tests/server`."""
 
 import asyncio
 import json

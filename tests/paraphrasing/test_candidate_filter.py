@@ -1,4 +1,4 @@
-"""What passes the gate and what is refused, each with its reason; meaning by a tiny NLI model."""
+"""Accepted and rejected candidates, each with its reason; meaning by a tiny NLI model."""
 
 import json
 import shutil

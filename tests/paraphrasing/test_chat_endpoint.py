@@ -1,4 +1,4 @@
-"""Requests to a real server on loopback: kept, sent again, counted, refused by name."""
+"""Requests to a real server on loopback: stored, repeated, counted, rejected with a message."""
 
 import subprocess
 import sys

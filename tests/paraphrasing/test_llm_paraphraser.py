@@ -1,4 +1,4 @@
-"""A stub speaks OpenAI's wire format on loopback; the client and the gate are the real ones."""
+"""The paraphraser with a stub of OpenAI's API on loopback; client and filter are real."""
 
 import pytest
 

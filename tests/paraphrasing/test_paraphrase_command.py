@@ -1,4 +1,4 @@
-"""The command paraphrase: offline on what it has not seen, and against a server on loopback."""
+"""The command `paraphrase`: by rules on unseen instructions, and with a server on loopback."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The offline paraphraser, on templates that it has not seen."""
+"""The rule-based paraphraser on templates that it was not written for."""
 
 import random
 import re

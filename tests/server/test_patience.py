@@ -1,4 +1,4 @@
-"""An engine goes away and comes back, or does not."""
+"""Waiting for an engine that stops answering, and answers again or does not."""
 
 import pytest
 

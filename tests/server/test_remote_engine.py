@@ -1,4 +1,4 @@
-"""`robustness/client.py` against a really running server on the tiny model."""
+"""The remote engine with a real server on the tiny model."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""The supervision, on small programs in vLLM's place."""
+"""The supervision of vLLM, with small programs in its place."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""vLLM says what the transformers engine says, on the shipped backbone and prefix."""
+"""The vLLM engine gives the transformers engine's values on the shipped backbone and prefix."""
 
 import numpy as np
 import pytest

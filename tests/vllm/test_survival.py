@@ -1,4 +1,4 @@
-"""vLLM refuses, is slow, dies and comes back; clients leave."""
+"""The vLLM engine when vLLM rejects requests, is slow or dies, and when clients disconnect."""
 
 import asyncio
 import csv

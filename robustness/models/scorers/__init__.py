@@ -1,6 +1,7 @@
-"""Scores answer options with a model: one technique a file, and the choice among them.
+"""Scorers: compute the log-probabilities of answer options; one technique in each file.
 
-The fastest scorer that gives a model's own values is taken; `self_check.py` compares.
+`choice.py` takes the fastest scorer that gives the same values as plain forward calls of the model,
+which `self_check.py` compares.
 """
 
 from robustness.models.scorers.choice import Chosen, scorer_of

@@ -17,28 +17,28 @@ from robustness.models.soft_prompts import Front
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """A model's scorer."""
+    """The scorer of a model, and why it is not a faster one."""
 
     scorer: Scorer
     reason: str | None
-    """Why it is not the fastest there is for models of its family, in plain words; None: it is."""
+    """Why it is not the fastest scorer of this family of models, in plain words; None: it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Candidate:
-    """A scorer that a model may get."""
+    """A scorer that may fit a model."""
 
     scorer: Scorer
     tried: Scorer
-    """The same as it is compared: it shares starts however short."""
+    """The scorer for the self-check, which shares even the shortest prefixes."""
     obstacle: Callable[[Checkpoint], str | None]
-    """What stands against it that a few tokens cannot show."""
+    """Why the scorer does not fit, from the configuration, since a few tokens cannot show it."""
 
 
 def _candidates(
     checkpoint: Checkpoint, layer: int, batch_tokens: int, share_starts: bool
 ) -> Iterator[_Candidate]:
-    """From the fastest on; each is made when it is asked for."""
+    """Yields the candidates, the fastest first."""
     if checkpoint.encoder_decoder:
         batches = EncoderDecoderScorer(checkpoint, layer=layer, batch_tokens=batch_tokens)
         yield _Candidate(scorer=batches, tried=batches, obstacle=conditions.capacity)
@@ -61,14 +61,14 @@ def scorer_of(
     checkpoint: Checkpoint, *, layer: int, batch_tokens: int, share_starts: bool = True,
     fronts: Sequence[Front] = (),
 ) -> Chosen:
-    """The fastest scorer that gives the model's own values, tried on a few tokens.
+    """The fastest scorer whose values are those of plain forward calls, tried on a few tokens.
 
     Args:
         checkpoint: The model.
-        layer: Index into the hidden states that representations are taken from.
-        batch_tokens: Tokens that are computed together.
-        share_starts: Whether the common start of prompts is computed once, where that can be.
-        fronts: What the adapters that are served put in front of prompts.
+        layer: Index of the hidden states that are the representations.
+        batch_tokens: Most tokens of a batch.
+        share_starts: Whether to compute shared prefixes once, if the model allows it.
+        fronts: The soft prompts of the served adapters.
     """
     plain = UnpaddedScorer(checkpoint, layer=layer)
     check = SelfCheck(checkpoint, plain, fronts)

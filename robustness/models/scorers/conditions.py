@@ -1,10 +1,10 @@
-"""What a model's configuration says that a few short prompts cannot show.
+"""Finds in a model's configuration what forbids a scorer and shows only in long texts.
 
-A shared start is computed apart from what follows it, and padding lies between it and the prompts'
-own tokens. Neither matters where every layer attends to everything before it and a token's position
-alone decides its rotation; both do where attention has a window, which counts slots, and where the
-rotation changes with the length of the text. Does not handle what a few tokens show; see
-`self_check.py`.
+The packed scorer computes a shared prefix separately, with padding between it and the prompts' own
+tokens. This gives the same values where every layer attends to all tokens before and the rotary
+embedding depends on a token's position only; it does not with sliding-window attention, which
+counts slots, or where the rotation changes with the length of the text. For what a few tokens show
+see `self_check.py`.
 """
 
 from typing import Any
@@ -17,9 +17,9 @@ _WINDOWS = (
     "window_size", "attention_window", "attention_window_size", "local_attention_window",
     "attention_chunk_size",
 )
-"""Windows of attention that a model's cache does not know of."""
+"""Names of attention windows that the KV cache does not handle."""
 _CAPACITIES = ("expert_capacity",)
-"""Tokens that an expert takes of a batch; those beyond it are left out."""
+"""Names of the number of tokens in a batch that an expert computes; it drops further ones."""
 _CHANGING = ("longrope", "dynamic")
 
 
@@ -29,14 +29,14 @@ def _text_config(checkpoint: Checkpoint) -> Any:
 
 
 def _rotations(config: Any) -> list[dict[str, Any]]:
-    """The parameters of each kind of layer's rotary embedding."""
+    """The parameters of the rotary embeddings of each kind of layer."""
     found = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
     nested = [value for value in found.values() if isinstance(value, dict)]
     return nested or [found]
 
 
 def changing_rotation(checkpoint: Checkpoint) -> str | None:
-    """The type of a rotary embedding that changes with the text's length; None: it has none."""
+    """The type of a rotary embedding that changes with the text's length; None: there is none."""
     for rotation in _rotations(_text_config(checkpoint)):
         kind = str(rotation.get("rope_type") or rotation.get("type") or "")
         if kind in _CHANGING:
@@ -45,7 +45,7 @@ def changing_rotation(checkpoint: Checkpoint) -> str | None:
 
 
 def rotation_switch(checkpoint: Checkpoint) -> int | None:
-    """Tokens beyond which the rotation is another one; None: it never changes."""
+    """Number of tokens from which on the rotation differs; None: it does not change."""
     if changing_rotation(checkpoint) is None:
         return None
     config = _text_config(checkpoint)
@@ -55,7 +55,7 @@ def rotation_switch(checkpoint: Checkpoint) -> int | None:
 
 
 def window(checkpoint: Checkpoint) -> str | None:
-    """What limits how far back the attention of a decoder-only model sees; None: nothing does."""
+    """What limits the attention of a decoder-only model to recent tokens; None: nothing."""
     config = _text_config(checkpoint)
     for name in _WINDOWS:
         if getattr(config, name, None):
@@ -66,14 +66,14 @@ def window(checkpoint: Checkpoint) -> str | None:
 
 
 def apart(checkpoint: Checkpoint) -> str | None:
-    """Why no part of a prompt may be computed apart from the rest; None: it may."""
+    """Why a prefix of a prompt cannot be computed separately; None: it can."""
     if kind := changing_rotation(checkpoint):
         return f"its rotary embedding ({kind}) changes with the length of the text"
     return window(checkpoint)
 
 
 def capacity(checkpoint: Checkpoint) -> str | None:
-    """Why prompts may not be computed together at all; None: they may."""
+    """Why prompts cannot be computed in batches; None: they can."""
     config = _text_config(checkpoint)
     for name in _CAPACITIES:
         if getattr(config, name, None):

@@ -1,10 +1,10 @@
-"""Scores options of decoder-only models: padded prompts first, then each option behind its prompt.
+"""Scores options of decoder-only models: one pass for padded prompts, a second for the options.
 
-Prompts (B, T) are padded on the right and computed in one pass, which leaves their keys and values.
-An option's tokens are then computed behind a copy of its prompt's: they stand in slot T and the
+Prompts (B, T) are padded on the right and computed in one pass, which fills the KV cache. An
+option's tokens are then computed after a copy of its prompt's cache: they are in slot T and the
 following ones, with padding between prompt and option, so they are given the positions that they
-would have without padding, and a mask that hides the padding. Right for models that take both as
-they are given. Slower than `packed.py`, as the options need a pass of their own.
+would have without padding, and a mask that hides the padding. This is right for models that use
+positions and mask as given. It is slower than `packed.py`, as the options need a second pass.
 """
 
 import inspect
@@ -26,12 +26,12 @@ class ContinuedScorer:
     name = "continued"
 
     def __init__(self, checkpoint: Checkpoint, *, layer: int, batch_tokens: int) -> None:
-        """Prepares without computing.
+        """Computes nothing yet.
 
         Args:
             checkpoint: A decoder-only model.
-            layer: Index into `hidden_states`.
-            batch_tokens: Padded tokens that are computed together.
+            layer: Index into `hidden_states` of the representations.
+            batch_tokens: Most padded tokens of a batch.
         """
         self._checkpoint = checkpoint
         self._layer = layer
@@ -39,7 +39,7 @@ class ContinuedScorer:
         self._forward_keys = set(inspect.signature(checkpoint.model.forward).parameters)
 
     def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
-        """Every item once, the longest first: see `Scorer.read`."""
+        """Reads every item, the longest first: see `Scorer.read`."""
         virtual = 0 if before is None else len(before)
         deep = before if isinstance(before, KeysValues) else None
         lookup = self._checkpoint.model.get_input_embeddings()
@@ -81,7 +81,7 @@ class ContinuedScorer:
         return Read(batch, logprobs, vectors.float().cpu().numpy())
 
     def _arguments(self, prompts: Batch) -> dict[str, Any]:
-        """Arguments of the first pass over the prompts, as far as the model knows them."""
+        """The arguments of the first pass over the prompts that the model accepts."""
         last = torch.unique(prompts.lengths - 1 - prompts.cached)
         positions = (prompts.mask.cumsum(-1) - 1).clamp(0)[:, prompts.cached :]
         optional = {"position_ids": positions, "logits_to_keep": last}
@@ -95,7 +95,7 @@ class ContinuedScorer:
         cache: DynamicCache,
         first: torch.Tensor,
     ) -> torch.Tensor:
-        """Sums over each option's tokens, from the prompts' keys and values."""
+        """Log-probability of each option, nats, computed from the prompts' KV cache."""
         rows = torch.tensor([row for row, _ in pairs], device=self._checkpoint.device)
         ids, mask = self._targets([option for _, option in pairs])
         total = first[rows].gather(1, ids[:, :1]).squeeze(1)

@@ -1,8 +1,8 @@
-"""Scores options of encoder-decoder models: padded prompts, encoded once, and options decoded.
+"""Scores options of encoder-decoder models: encodes padded prompts once and decodes the options.
 
-The encoder reads a batch of prompts (B, T); each option is a row of the decoder beside the encoded
-prompt, shifted by one behind the decoder's start token. An encoder sees a prompt in both
-directions, so no shared start can be computed apart from the rest.
+The encoder computes a batch of prompts (B, T). Each option is a row of the decoder, with its
+encoded prompt; its tokens are shifted by one, after the decoder's start token. An encoder attends
+in both directions, so a shared prefix cannot be computed separately.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,19 +21,19 @@ class EncoderDecoderScorer:
     name = "encoder-decoder"
 
     def __init__(self, checkpoint: Checkpoint, *, layer: int, batch_tokens: int) -> None:
-        """Prepares without computing.
+        """Computes nothing yet.
 
         Args:
             checkpoint: An encoder-decoder model.
-            layer: Index into `decoder_hidden_states`.
-            batch_tokens: Padded tokens that are computed together.
+            layer: Index into `decoder_hidden_states` of the representations.
+            batch_tokens: Most padded tokens of a batch.
         """
         self._checkpoint = checkpoint
         self._layer = layer
         self._batch_tokens = batch_tokens
 
     def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
-        """Every item once, the longest first: see `Scorer.read`."""
+        """Reads every item, the longest first: see `Scorer.read`."""
         virtual = 0 if before is None else len(before)
         lookup = self._checkpoint.model.get_input_embeddings()
         for batch in grouped(items, virtual, self._batch_tokens):

@@ -1,15 +1,15 @@
-"""Scores all options of a prompt in one pass, and computes a start that prompts share once.
+"""Scores all options of a prompt in one pass, and computes prefixes that prompts share only once.
 
-Prompts that share their first tokens (an instruction on many inputs, or a soft prefix) are one
-group. Its start is computed once, batch size 1, and leaves keys and values (1, H, front, d) in each
-layer; every prompt of the group then stands behind them as one row of a batch:
+Prompts that share their first tokens (an instruction on many inputs, or a soft prompt) form a
+group. The shared prefix, the start, is computed once with batch size 1; this leaves keys and values
+(1, H, front, d) in each layer. Every prompt of the group is then a row of a batch after them:
 
     keys and values of the start | padding | own tokens | option 1 | option 2 | padding
             front columns                 own columns
 
-Rows are filled on the left up to the last own token, so that this token, which predicts each
-option's first one and whose hidden state is the representation, stands in the same column in every
-row: one slice gives both for the whole batch.
+Rows are padded on the left, so that the last own token, which predicts each option's first token
+and whose hidden state is the representation, is in the same column in every row: one slice gives
+both for the whole batch.
 
 Why the values are those of plain forward calls, one option at a time: in a decoder whose attention
 reaches back over everything, a token's hidden state depends on the tokens that it sees and on its
@@ -21,7 +21,7 @@ position, and on nothing else. So
   up to itself, neither padding nor other options.
 An option's last token is predicted and never read, so an option of one token adds no column.
 
-Does not decide whether a model may be scored so; see `conditions.py` and `self_check.py`.
+Does not decide whether this is right for a model; see `conditions.py` and `self_check.py`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,39 +39,39 @@ from robustness.models.soft_prompts import Front, KeysValues, as_cache
 
 _PASS_TOKENS = 20.0
 _PASS_LAYER_WEIGHTS = 1.4e7
-"""One more pass on a CPU costs as much as 20 tokens and 1.4e7 / (weights a layer): measured on 0.2
-and 1.8 million weights a layer (85 and 27 tokens), where a thin layer is mostly calls."""
+"""One more pass on a CPU costs as much as 20 + 1.4e7 / (weights of a layer) tokens: measured on
+layers of 0.2 and 1.8 million weights (85 and 27 tokens). In a small layer, calls dominate."""
 _PASS_TOKENS_ELSEWHERE = 512.0
-"""The same on a GPU, which computes that many tokens while it waits for work; not measured."""
+"""The same on a GPU, which needs many tokens for full use; an assumption, not measured."""
 _OPTION_TOKENS = 256
-"""Option tokens in a row; a longer list of options is read in parts that share the prompt."""
+"""Most option tokens in a row; more options are read in parts that share the prompt."""
 _LOGITS_WEIGHT = 4
-"""What a position with logits weighs in the budget: its scores are as wide as the vocabulary."""
+"""Weight of a position with logits in the budget, as these are as wide as the vocabulary."""
 
 
 def cost_of_a_pass(checkpoint: Checkpoint) -> float:
-    """Tokens that one more pass through the model costs as much as."""
+    """Cost of one more pass through the model, in tokens."""
     if checkpoint.device.type != "cpu":
         return _PASS_TOKENS_ELSEWHERE
     model = checkpoint.model
     words = model.get_input_embeddings().weight.numel()
-    # Matrices of LoRA adapters may lie beside the model's own.
+    # The model may contain the weights of LoRA adapters, too.
     own = sum(p.numel() for name, p in model.named_parameters() if ".lora_" not in name)
     return _PASS_TOKENS + _PASS_LAYER_WEIGHTS * max(1, checkpoint.layers) / int(own - words)
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Own parts, ending in the same column, and options behind them, as the model reads them."""
+    """The packed rows of a batch: the prompts' own tokens, then their options."""
 
     ids: torch.Tensor
-    """(B, Q) int64."""
+    """(B, Q) int64 token ids."""
     positions: torch.Tensor
-    """(B, Q) int64, counted from the first virtual token."""
+    """(B, Q) int64 positions, counted from the first virtual token."""
     segments: torch.Tensor
-    """(B, Q) int64: 0 the prompt, n its option n, -1 padding."""
+    """(B, Q) int64: 0 at the prompt, n at its option n, -1 at padding."""
     own: int
-    """Columns of the own parts; the last one predicts each option's first token."""
+    """Number of columns of own tokens; the last one predicts each option's first token."""
 
     def mask(self, front: int, dtype: torch.dtype) -> torch.Tensor:
         """(B, 1, Q, front + Q), added to attention scores: 0 where a token sees, else very low."""
@@ -87,13 +87,13 @@ class Rows:
 
 
 def lay_out(items: Sequence[Item], start: int, front: int, device: torch.device) -> Rows:
-    """Rows of prompts whose first `start` tokens are left out.
+    """The packed rows of prompts, without their first `start` tokens.
 
     Args:
         items: B prompts, each longer than `start`.
-        start: Tokens that are computed already.
-        front: The same with the virtual tokens.
-        device: Where the rows go.
+        start: Length of the shared prefix, which is computed already.
+        front: The same, including virtual tokens.
+        device: Device of the rows.
     """
     own = max(len(item.ids) for item in items) - start
     # A row: token ids, positions, segments; (3, columns).
@@ -152,7 +152,7 @@ def option_sums(items: Sequence[Item], logits: torch.Tensor) -> list[list[float]
 
 
 def in_parts(item: Item) -> Iterator[Item]:
-    """The item, or several with the same prompt where its options are too many for a row."""
+    """Yields the item, or several with the same prompt if its options are too long for one row."""
     first, size = 0, 0
     for number, option in enumerate(item.options):
         if number > first and size + len(option) - 1 > _OPTION_TOKENS:
@@ -163,7 +163,7 @@ def in_parts(item: Item) -> Iterator[Item]:
 
 
 def _width(start: int, front: int) -> Callable[[Item], int]:
-    """What a prompt behind `front` tokens weighs in the budget."""
+    """A function that gives the weight of a prompt after `front` tokens in the budget."""
 
     def width(item: Item) -> int:
         packed = sum(len(option) - 1 for option in item.options)
@@ -181,15 +181,15 @@ class PackedScorer:
         self, checkpoint: Checkpoint, *, layer: int, batch_tokens: int, share: bool = True,
         pass_tokens: float | None = None,
     ) -> None:
-        """Prepares without computing.
+        """Computes nothing yet.
 
         Args:
             checkpoint: A decoder-only model.
-            layer: Index into `hidden_states`.
-            batch_tokens: Tokens that are computed together, those of the start counted a row.
-            share: Whether common starts of texts are looked for; a soft prefix always is one.
-            pass_tokens: Tokens that a start must save to be computed apart; None: what one more
-                pass through this model costs.
+            layer: Index into `hidden_states` of the representations.
+            batch_tokens: Most tokens of a batch; those of the start count for each row.
+            share: Whether to look for shared prefixes of texts; a soft prompt is always shared.
+            pass_tokens: Number of tokens that sharing a prefix must save; None: the cost of one
+                more pass through this model.
         """
         self._checkpoint = checkpoint
         self._layer = layer
@@ -198,10 +198,10 @@ class PackedScorer:
         self._pass_tokens = cost_of_a_pass(checkpoint) if pass_tokens is None else pass_tokens
 
     def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
-        """Every item once, group by group: see `Scorer.read`."""
+        """Reads every item, group by group: see `Scorer.read`."""
         parts = [part for item in items for part in in_parts(item)]
         virtual = 0 if before is None else len(before)
-        # Keys and values are there already; embeddings are computed again with each start.
+        # A deep prefix has its keys and values; an input prefix is computed again with each start.
         overhead = self._pass_tokens + (0 if isinstance(before, KeysValues) else virtual)
         groups = shared_starts(parts, overhead) if self._share else [Shared(0, parts)]
         for group in groups:

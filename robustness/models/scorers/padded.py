@@ -1,9 +1,8 @@
-"""Scores options of decoder-only models in padded batches of whole rows, prompt and option in each.
+"""Scores options of decoder-only models in padded batches; each row is a prompt with one option.
 
-Recomputes the prompt for each of its options, so it is slower than `continued.py`; in exchange it
-asks nothing of caches. Padding stands on the right alone: no token of a row has padding in front of
-it, so that a model may count positions by slots, and a window of attention reaches as far as in a
-row of its own.
+It recomputes the prompt for each option, so it is slower than `continued.py`, but needs no KV
+cache. Padding is only on the right, so no token has padding before it: it is right for models that
+take positions from slots, and for sliding-window attention.
 """
 
 import inspect
@@ -21,7 +20,7 @@ from robustness.models.soft_prompts import Front, KeysValues
 
 
 def rows_of(items: Sequence[Item]) -> list[Item]:
-    """Each prompt once with each of its options; once where it has none."""
+    """A row for each prompt with each of its options; one row if a prompt has none."""
     return [
         Item(item.position, item.ids, [option], item.first + number)
         for item in items
@@ -30,7 +29,7 @@ def rows_of(items: Sequence[Item]) -> list[Item]:
 
 
 def row_ids(row: Item) -> list[int]:
-    """What a model reads of a row: the option's last token is predicted, never read."""
+    """The input ids of a row: without the option's last token, which is only predicted."""
     return [*row.ids, *(token for option in row.options for token in option[:-1])]
 
 
@@ -40,12 +39,12 @@ class PaddedScorer:
     name = "padded"
 
     def __init__(self, checkpoint: Checkpoint, *, layer: int, batch_tokens: int) -> None:
-        """Prepares without computing.
+        """Computes nothing yet.
 
         Args:
             checkpoint: A decoder-only model.
-            layer: Index into `hidden_states`.
-            batch_tokens: Padded tokens that are computed together.
+            layer: Index into `hidden_states` of the representations.
+            batch_tokens: Most padded tokens of a batch.
         """
         self._checkpoint = checkpoint
         self._layer = layer
@@ -54,14 +53,14 @@ class PaddedScorer:
         self._positions = "position_ids" in inspect.signature(checkpoint.model.forward).parameters
 
     def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
-        """Every option of every item, the longest rows first: see `Scorer.read`."""
+        """Reads every option of every item, the longest rows first: see `Scorer.read`."""
         virtual = 0 if before is None else len(before)
 
         def length(row: Item) -> int:
             return len(row_ids(row))
 
         rows = rows_of(items)
-        # A rotation that the longest row of a batch decides must not meet rows of the other side.
+        # A batch must not mix rows of different rotations where the longest row decides it.
         switch = self._switch or max(map(length, rows), default=0) + virtual
         short = [row for row in rows if virtual + length(row) <= switch]
         long = [row for row in rows if virtual + length(row) > switch]
@@ -70,12 +69,12 @@ class PaddedScorer:
                 yield self._read(batch, before)
 
     def _read(self, rows: Sequence[Item], before: Front | None) -> Read:
-        """One batch: B rows, padded to T tokens, behind n virtual ones."""
+        """Reads one batch: B rows, padded to T tokens, after n virtual ones."""
         model, device = self._checkpoint.model, self._checkpoint.device
         ids, mask = (made.to(device) for made in padded([row_ids(row) for row in rows]))
         virtual = 0 if before is None else len(before)
         mask = torch.cat([mask.new_ones((len(rows), virtual)), mask], dim=1)
-        # Columns in front of the prompt: virtual tokens that are embeddings, not keys and values.
+        # Columns of virtual tokens, if these are embeddings and not keys and values.
         lead = virtual if isinstance(before, torch.Tensor) else 0
         arguments: dict[str, Any] = {"input_ids": ids}
         if isinstance(before, torch.Tensor):

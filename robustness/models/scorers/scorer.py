@@ -1,4 +1,4 @@
-"""The Protocol that every scorer fulfils."""
+"""The Protocol of scorers."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -11,15 +11,16 @@ class Scorer(Protocol):
     """Computes option log-probabilities and representations with one model."""
 
     name: str
-    """What people are told: `packed`, `continued`, `padded`, `encoder-decoder`, `one at a time`."""
+    """Name for users: `packed`, `continued`, `padded`, `encoder-decoder` or `one at a time`."""
 
     def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
-        """Every item once, in any order; each step is one batch, so that others get a turn.
+        """Yields the scores of the items, batch by batch, in any order.
 
-        An item's options may come in parts: see `Item.first`.
+        The options of an item may be in several batches: see `Item.first`. Between two batches,
+        the engine can serve other requests.
 
         Args:
-            items: Prompts.
-            before: What stands in front of each, or None.
+            items: Prompts with their options.
+            before: The soft prompt in front of each; None: there is none.
         """
         ...

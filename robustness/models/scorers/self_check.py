@@ -1,8 +1,8 @@
-"""Compares a scorer with plain forward calls on a few tokens of the model's own.
+"""Compares a scorer with plain forward calls of the model on a few tokens.
 
-What a model does decides which scorer it gets, not the names of its arguments: a release may rename
-them, and a model may take them and do something else. Does not handle what needs long texts to be
-seen; see `conditions.py`.
+A scorer is chosen by the model's values, not by the names of its arguments: a release of
+transformers may rename these, and a model may accept them and do something else. Does not find
+differences that only long texts show; see `conditions.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,33 +18,33 @@ from robustness.models.soft_prompts import Front
 from robustness.types import FloatArray
 
 _STRIDE = 0.381966
-"""Of the vocabulary, from one token to the next: no two of a few dozen are the same."""
+"""Step between the tokens, as a share of the vocabulary; a few dozen are all different."""
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What a scorer gives for one prompt."""
+    """The values of a scorer for one prompt."""
 
     logprobs: list[float]
-    """One for each option, nats."""
+    """Log-probabilities of the options, nats."""
     representation: FloatArray
     """(D,) float32."""
 
 
 def tolerance(dtype: torch.dtype) -> float:
-    """How far two ways to compute the same may lie apart: nats, and shares of a vector's length.
+    """Allowed difference by rounding: in nats, and relative to a representation's length.
 
-    Rounding differs with the shape of a batch. Errors of order are larger by magnitudes in trained
-    models: 0.1 to 4 nats.
+    Rounding depends on the shape of a batch. In trained models, a wrong position or mask makes
+    differences that are larger by orders of magnitude: 0.1 to 4 nats.
     """
     return max(1e-4, 32 * torch.finfo(dtype).eps)
 
 
 def prompts(checkpoint: Checkpoint) -> list[Item]:
-    """Prompts of different lengths, two of them with a common start, options of 1 to 3 tokens.
+    """Prompts of different lengths, two with a shared prefix, and options of 1 to 3 tokens.
 
-    Token ids are spread over the model's vocabulary; special ones are left out, since some models
-    do something of their own at them.
+    Token ids are spread over the vocabulary, without special tokens, which some models treat
+    differently.
     """
     table = checkpoint.model.get_input_embeddings().weight
     special = set(checkpoint.tokenizer.all_special_ids)
@@ -62,7 +62,7 @@ def prompts(checkpoint: Checkpoint) -> list[Item]:
 
 
 def values(scorer: Scorer, items: Sequence[Item], before: Front | None) -> list[Values]:
-    """What a scorer gives for each item, in order."""
+    """The values of a scorer for each item, in order."""
     logprobs = [[0.0] * len(item.options) for item in items]
     vectors: dict[int, FloatArray] = {}
     for done in scorer.read(items, before):
@@ -77,10 +77,10 @@ def values(scorer: Scorer, items: Sequence[Item], before: Front | None) -> list[
 def difference(
     found: Iterable[Values], wanted: Iterable[Values], allowed: float
 ) -> str | None:
-    """How values differ by more than is allowed, in words; None: they do not."""
+    """In words, how values differ by more than is allowed; None: they do not."""
     for one, other in zip(found, wanted, strict=True):
         sums, right = np.array(one.logprobs), np.array(other.logprobs)
-        # A sum of many nats has the rounding error of its size.
+        # The rounding error of a sum grows with its size.
         if not np.allclose(sums, right, rtol=allowed / 4, atol=allowed, equal_nan=True):
             return f"an option's log-probability is {np.abs(sums - right).max():.2g} nats off"
         length = float(np.linalg.norm(other.representation))
@@ -91,36 +91,36 @@ def difference(
 
 
 class SelfCheck:
-    """The values of plain forward calls, computed once, and the comparison with them."""
+    """Compares scorers with the values of plain forward calls, which are computed once."""
 
     @torch.inference_mode()
     def __init__(
         self, checkpoint: Checkpoint, plain: Scorer, fronts: Sequence[Front]
     ) -> None:
-        """Computes the values that are right.
+        """Computes the values of plain forward calls.
 
         Args:
             checkpoint: The model.
-            plain: Scores one option at a time.
-            fronts: What the served adapters put in front of prompts; the first of each kind is
-                tried, since those of a kind are read in the same way.
+            plain: A scorer that makes a plain forward call for each option.
+            fronts: The soft prompts of the served adapters; the first of each kind is tried, since
+                those of a kind are handled in the same way.
         """
         self._allowed = tolerance(checkpoint.model.dtype)
         items = prompts(checkpoint)
         kinds = {type(front): front for front in reversed(fronts)}
         self._asked: list[tuple[list[Item], Front | None]] = [(items, None)]
-        # Few rows show whether a soft prefix is seen, and from the right place.
+        # A few rows show whether a soft prompt is used, and at the right positions.
         few = [Item(0, items[0].ids, items[0].options[1:]), Item(1, items[2].ids, items[2].options)]
         self._asked += [(few, front) for front in kinds.values()]
         self._right = [values(plain, asked, front) for asked, front in self._asked]
 
     @torch.inference_mode()
     def fault(self, scorer: Scorer) -> str | None:
-        """Why a scorer does not fit the model, in words; None: it gives the same values."""
+        """In words, why a scorer does not fit the model; None: it gives the same values."""
         for (items, front), right in zip(self._asked, self._right, strict=True):
             try:
                 found = values(scorer, items, front)
-            # Whatever the code of some architecture raises, it does not take the arguments.
+            # Any exception of an architecture's code means that it does not accept the arguments.
             except Exception as error:
                 told = (str(error).strip().splitlines() or [""])[0][:120]
                 return f"the model does not take its arguments ({type(error).__name__}: {told})"

@@ -1,7 +1,7 @@
-"""Scores each option in a plain forward call of its own: the slowest scorer, right for any model.
+"""Scores each option in a separate plain forward call: the slowest scorer, right for any model.
 
-No padding, no mask, no positions, no reused keys and values: what the other scorers are compared
-with (`self_check.py`), and what a model gets for which none of them gives the same values.
+It uses no padding, mask, positions or KV cache. The other scorers are compared with it
+(`self_check.py`), and it is used for models for which none of them gives the same values.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,21 +22,21 @@ class UnpaddedScorer:
     name = "one at a time"
 
     def __init__(self, checkpoint: Checkpoint, *, layer: int) -> None:
-        """Prepares without computing.
+        """Computes nothing yet.
 
         Args:
             checkpoint: The model.
-            layer: Index into the hidden states that representations are taken from.
+            layer: Index of the hidden states that are the representations.
         """
         self._checkpoint = checkpoint
         self._layer = layer
 
     def read(self, items: Sequence[Item], before: Front | None) -> Iterator[Read]:
-        """Every item once, in order; a step is one item: see `Scorer.read`."""
+        """Reads every item, one in each step, in order: see `Scorer.read`."""
         for item in items:
             logprobs: list[float] = []
             vector = torch.empty(0)
-            # A prompt without options has a representation all the same.
+            # A prompt without options has a representation, too.
             for option in item.options or [[]]:
                 logits, vector = self._forward(item.ids, option, before)
                 if option:
@@ -49,7 +49,7 @@ class UnpaddedScorer:
         """Logits (K, V) that predict the option's K tokens, and the representation (D,)."""
         if self._checkpoint.encoder_decoder:
             return self._encoded(prompt, option, before)
-        # The last token is predicted and never read.
+        # The last token is only predicted.
         arguments = self._input([*prompt, *option[:-1]], before)
         deep = before.cache(1) if isinstance(before, KeysValues) else None
         model = self._checkpoint.model
@@ -73,7 +73,7 @@ class UnpaddedScorer:
         return out.logits[0], out.decoder_hidden_states[self._layer][0, 0]
 
     def _input(self, ids: list[int], before: Front | None) -> dict[str, Any]:
-        """Token ids as they are, or embeddings (1, n + T, D) behind those of a soft prefix."""
+        """The token ids, or embeddings (1, n + T, D) with those of a soft prompt in front."""
         row = self._row(ids)
         if not isinstance(before, torch.Tensor):
             return {"input_ids": row}
@@ -88,5 +88,5 @@ def option_sum(logits: torch.Tensor, option: Sequence[int]) -> float:
     """Log-probability of an option's K tokens, nats, from the logits (K, V) that predict them."""
     scores = logits.float().log_softmax(-1)
     picked = scores[range(len(option)), list(option)]
-    # Added in double precision, as by every scorer.
+    # Summed in double precision, as in every scorer.
     return float(np.sum(picked.cpu().double().numpy()))

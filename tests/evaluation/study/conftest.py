@@ -1,4 +1,4 @@
-"""An engine whose scores are written down, so that statistics can be counted by hand."""
+"""An engine with fixed scores, so that statistics can be computed by hand."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 

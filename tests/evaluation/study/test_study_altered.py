@@ -1,4 +1,4 @@
-"""Altered instructions stand beside the others and change nothing of them."""
+"""Perturbations in a study do not change the results of the other instructions."""
 
 from dataclasses import replace
 from pathlib import Path

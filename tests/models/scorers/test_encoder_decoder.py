@@ -1,4 +1,4 @@
-"""A T5 with a prefix through the whole road: align, index, calibrate, predict, score, serve."""
+"""A T5 with a soft prompt in every step: align, index, calibrate, predict, score, serve."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""`backbone/card.py`: what stands beside the weights, from figures made by hand."""
+"""`backbone/card.py`: the files next to the weights, from made-up figures."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`backbone/batches.py`: the curriculum, which asks every fact by a bare key."""
+"""`backbone/batches.py`: the curriculum, in which a key alone asks for every fact."""
 
 import random
 from dataclasses import replace

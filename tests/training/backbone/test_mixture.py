@@ -1,4 +1,4 @@
-"""`backbone/batches.py`: what a training step is made of."""
+"""`backbone/batches.py`: the composition of a training step."""
 
 import random
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`backbone/study.py`: a card's figures as tables, and intervals from figures made by hand."""
+"""`backbone/study.py`: a card's figures as tables with intervals, from made-up figures."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`backbone/targets.py`: what was met, missed and not measured, from figures made by hand."""
+"""`backbone/targets.py`: targets that were met, missed and not measured, from made-up figures."""
 
 from typing import Any
 

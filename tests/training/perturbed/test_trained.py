@@ -1,4 +1,4 @@
-"""Models trained on altered instructions: what they see, what they answer, what is kept."""
+"""Training on perturbed instructions: the training data, the answers, the saved files."""
 
 import hashlib
 import json
