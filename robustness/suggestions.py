@@ -1,6 +1,6 @@
-"""What to do about an instruction at risk: rewordings with their predictions, and what moved it.
+"""Suggestions for an instruction at risk: rewordings with their predictions, and risky phrases.
 
-Refuses to invent a prediction: every rewording is asked as any instruction is.
+Every rewording is predicted as any other instruction is; see `prediction/predictor.py`.
 """
 
 import re
@@ -16,14 +16,14 @@ from robustness.workbench import Workbench
 SUGGESTIONS = 5
 _PARAPHRASES = 6
 _LONGEST = 4
-"""Words of a phrase at the most."""
+"""Most words of a phrase."""
 _TOKEN = re.compile(rf"{prompts.PLACEHOLDER}|[^\s{{}}]+")
 _STOP = re.compile(r"[.,;:!?]$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewording:
-    """Another way to ask the same, and what it is predicted to cost."""
+    """A rewording of an instruction, with its predicted degradation."""
 
     text: str
     source: str
@@ -33,15 +33,15 @@ class Rewording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phrase:
-    """A phrase of an instruction and how far it moves it."""
+    """A phrase of an instruction, and its effect on the distance to the observed instructions."""
 
     start: int
     end: int
-    """Characters [start, end) of the instruction."""
+    """The phrase is the characters [start, end) of the instruction."""
     text: str
     moved: float
-    """Distance to the nearest observed instruction with the phrase minus without it (L2):
-    positive: the phrase leads away."""
+    """L2 distance to the nearest observed instruction with the phrase, minus that without it. A
+    positive value means that the phrase increases the distance."""
 
 
 def _loss(row: Rewording) -> tuple[bool, float]:
@@ -59,21 +59,24 @@ def rewordings(
     count: int = SUGGESTIONS,
     seed: int = 0,
 ) -> list[Rewording]:
-    """Up to `count` rewordings, least predicted loss first.
+    """Suggests up to `count` rewordings, least predicted degradation first.
+
+    They are observed instructions of the task, automatic paraphrases and, with `paraphraser`, those
+    of a language model.
 
     Args:
-        workbench: What predicts.
-        text: The person's instruction.
-        task: A task with observed instructions of its own.
+        workbench: Predicts the rewordings.
+        text: The user's instruction.
+        task: A task with observed instructions.
         model: A served model id; by default the original.
-        paraphraser: A served model that rewords too.
-        count: How many.
-        seed: Of the automatic paraphrases.
+        paraphraser: A language model that writes further rewordings.
+        count: Most rewordings.
+        seed: Seed of the automatic paraphrases.
 
     Raises:
         InputError: The text is empty or does not fit the task.
         NotFoundError, MismatchError, CorruptFileError: As `Workbench.predict`.
-        EngineError: As there, or the served paraphraser does not answer.
+        EngineError: As there, or the paraphrasing model does not answer.
     """
     own = workbench.predict(text, task=task, model=model, k=count)
     options = workbench.task(task).options
@@ -93,7 +96,7 @@ def rewordings(
         except RobustnessError:
             if source in ("observed", "paraphrase"):
                 raise
-            continue  # a model's rewording may lack a placeholder; it is no suggestion then
+            continue  # a rewording of the model may lack a placeholder and is then left out
         rows.append(Rewording(text=wording, source=source, prediction=made))
     return sorted(rows, key=_loss)[:count]
 
@@ -106,9 +109,9 @@ def _paraphrases(given: Instruction, seed: int) -> list[Instruction]:
 
 
 def phrases(text: str) -> list[tuple[int, int]]:
-    """(start, end) of the phrases of an instruction: clauses, in pieces of a few words.
+    """(start, end) of the phrases of an instruction: its clauses, in pieces of a few words.
 
-    Placeholders belong to no phrase: without them the input would be lost.
+    Placeholders belong to no phrase, since `moved` removes phrases and the input must stay.
     """
     spans: list[tuple[int, int]] = []
     current: list[tuple[int, int]] = []
@@ -133,7 +136,7 @@ def phrases(text: str) -> list[tuple[int, int]]:
 def moved(
     workbench: Workbench, text: str, *, task: str, model: str | None = None
 ) -> list[Phrase]:
-    """How far each phrase moves an instruction, in their order; none for a single phrase.
+    """The effect of each phrase on the distance, in their order; empty for a single phrase.
 
     Raises:
         As `rewordings`.

@@ -1,7 +1,6 @@
-"""One engine with its indexes and predictors, behind names that are easy to script against.
+"""The library's interface for scripts, the command line and the server: one engine's predictions.
 
-Each method resolves what it is given once and calls the function that does the work; see
-`prediction/`.
+Each method resolves its arguments and calls the function that does the work; see `prediction/`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,14 +28,15 @@ from robustness.types import (
 )
 
 Words = Mapping[str, str]
-"""Canonical option -> the word that an instruction asks for."""
+"""Canonical option -> label word that an instruction asks for."""
 
 
 class Workbench:
     """Predictions, comparisons and measurements on one engine. Safe to share among threads.
 
-    Without `model`, the original is asked. Errors: InputError for a text or a name that does not
-    fit, MismatchError and CorruptFileError for an index, EngineError where the engine fails.
+    Without `model`, the original model is used. The methods raise InputError for a text that does
+    not fit, NotFoundError for an unknown name, MismatchError and CorruptFileError for an index, and
+    EngineError where the engine fails.
     """
 
     def __init__(
@@ -65,20 +65,20 @@ class Workbench:
         return self.catalog.calibration(model)
 
     def held_out(self) -> list[HeldOut]:
-        """What came of predictions on held-out instructions: see `Catalog.held_out`."""
+        """The accuracy of predictions on held-out instructions: see `Catalog.held_out`."""
         return self.catalog.held_out()
 
     def instruction(
         self, text: str, task: Task, label_words: Words | None = None
     ) -> Instruction:
-        """A typed text for a task: see `query.instruction_for`."""
+        """The instruction of a text for a task: see `query.instruction_for`."""
         return query.instruction_for(self.catalog, text, task, label_words)
 
     def resolve(
         self, text: str, *, task: str | Task | None = None, inputs: Sequence[Example] = (),
         label_words: Words | None = None,
     ) -> Query:
-        """What the functions of `prediction/` take: see `query.resolve`."""
+        """The query of a text, as the functions of `prediction/` take it: see `query.resolve`."""
         return query.resolve(
             self.catalog, text, task=task, inputs=inputs, label_words=label_words
         )
@@ -88,7 +88,7 @@ class Workbench:
         label_words: Words | None = None, model: str | None = None, k: int = 5, probe: int = 0,
         labelled: int = 0,
     ) -> Prediction:
-        """Nearest observed instructions and predicted degradation: see `predictor.predict`."""
+        """The predicted degradation under an instruction: see `predictor.predict`."""
         asked = self.resolve(text, task=task, inputs=inputs or (), label_words=label_words)
         return predictor.predict(
             asked, self.catalog, model=model, k=k, probe=probe, labelled=labelled
@@ -99,7 +99,7 @@ class Workbench:
         model: str | None = None, k: int = 5, on_progress: Progress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Iterator[Rung]:
-        """The prediction as evidence arrives: see `ladder.ladder`."""
+        """The predictions of each tier of evidence: see `ladder.ladder`."""
         asked = self.resolve(text, task=task, label_words=label_words)
         return ladder.ladder(
             asked, self.catalog, model=model, k=k, on_progress=on_progress,
@@ -109,28 +109,28 @@ class Workbench:
     def planned(
         self, task: str | None, *, model: str | None = None, probe: int = 0, labelled: int = 0
     ) -> int:
-        """Prompts that `predict` would have a model read: see `ladder.planned`."""
+        """Number of prompts that the model reads for `predict`: see `ladder.planned`."""
         chosen = None if task is None else self.task(task)
         return ladder.planned(
             self.catalog, chosen, model=model, probe=probe, labelled=labelled
         )
 
     def plan(self, task: str, *, model: str | None = None) -> dict[Tier, int]:
-        """Prompts that each tier of evidence takes: see `ladder.plan`."""
+        """Number of prompts for each tier of evidence: see `ladder.plan`."""
         return ladder.plan(self.catalog, self.task(task), model=model)
 
     def prompt(
         self, text: str, *, task: str | None, example: Example | None,
         label_words: Words | None = None,
     ) -> Prompt:
-        """The exact prompt that a model sees: see `comparison.prompt`."""
+        """The exact prompt for an input: see `comparison.prompt`."""
         return comparison.prompt(self._on_one(text, task, example, label_words))
 
     def compare(
         self, text: str, *, task: str | None = None, example: Example | None = None,
         models: Sequence[str] | None = None, label_words: Words | None = None,
     ) -> Comparison:
-        """The same prompt on several models: see `comparison.compare`."""
+        """The answers of several models to the same prompt: see `comparison.compare`."""
         asked = self._on_one(text, task, example, label_words)
         return comparison.compare(asked, self.catalog, models=models)
 
@@ -139,7 +139,7 @@ class Workbench:
         label_words: Words | None = None, limit: int | None = None,
         on_progress: Progress | None = None, should_stop: ShouldStop | None = None,
     ) -> list[EvalRecord]:
-        """Answers to a task's labelled test inputs: see `measurement.records`."""
+        """Records of the answers to a task's labelled test inputs: see `measurement.records`."""
         asked = self.resolve(text, task=task, label_words=label_words)
         return measurement.records(
             asked, self.catalog, model=model, limit=limit, on_progress=on_progress,
@@ -151,7 +151,7 @@ class Workbench:
         label_words: Words | None = None, limit: int | None = None, coverage: float = 0.95,
         on_progress: Progress | None = None, should_stop: ShouldStop | None = None,
     ) -> Measurement:
-        """Accuracy, and what is lost against the observed instructions: see `measurement`."""
+        """The measured accuracy and degradation: see `measurement.measure`."""
         asked = self.resolve(text, task=task, label_words=label_words)
         return measurement.measure(
             asked, self.catalog, model=model, limit=limit, coverage=coverage,

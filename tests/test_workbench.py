@@ -37,7 +37,7 @@ def test_an_observed_instruction_is_at_distance_zero_and_measured(
     assert made.low <= made.degradation <= made.high
 
 
-def test_own_inputs_and_no_inputs_have_their_own_source(workbench: Workbench) -> None:
+def test_user_inputs_and_no_inputs_have_their_own_source(workbench: Workbench) -> None:
     assert workbench.predict("Good or bad?", inputs=OWN).task_source is TaskSource.INPUTS
     inferred = workbench.predict("Where is {name}? {story}")
     assert inferred.task_source is TaskSource.INFERRED
@@ -159,7 +159,7 @@ def test_an_observed_instruction_is_measured_already(workbench: Workbench) -> No
     assert rung.next_calls == 0
 
 
-def test_own_inputs_with_answers_are_a_tier_of_their_own(workbench: Workbench) -> None:
+def test_user_inputs_with_answers_are_a_tier_of_their_own(workbench: Workbench) -> None:
     rows = workbench.task("scene_topic").split("dev")[:4]
     named = workbench.predict("Which topic?", inputs=[replace(e, answer=None) for e in rows])
     labelled = workbench.predict("Which topic?", inputs=rows)

@@ -1,6 +1,6 @@
-"""Instructions times examples: answers, correctness and accuracy.
+"""Evaluates a model under instructions on examples: answers, correctness and accuracy.
 
-Refuses to know where instructions come from and what their accuracy is compared with.
+Does not compare accuracies; see `robustness.evaluation`.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from robustness.types import (
 )
 
 CHUNK = 64
-"""Prompts between two looks at progress and at the wish to stop."""
+"""Prompts between two calls of `on_progress` and `should_stop`."""
 GENERATED = GenerationSettings(max_tokens=24)
-"""Greedy; the answer is in the first line."""
+"""Settings for free answers: greedy, since the answer is in the first line."""
 
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
@@ -33,7 +33,7 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One instruction on one example, read."""
+    """The reading of one instruction on one example."""
 
     instruction: Instruction
     example: Example
@@ -54,18 +54,18 @@ def read_prompts(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Iterator[Reading]:
-    """Reads prompts in order, in chunks.
+    """Yields the model's readings of prompts, in their order; the engine gets them in chunks.
 
     Args:
-        engine: Where the model runs.
+        engine: Runs the model.
         model: A served model id.
-        prompts: What to read.
-        chunk: Prompts that go to the engine in one call.
+        prompts: The prompts.
+        chunk: Number of prompts in one call of the engine.
         on_progress: Called with (done, total) after each chunk.
-        should_stop: Asked before each chunk.
+        should_stop: Called before each chunk; True cancels.
 
     Raises:
-        CancelledError: `should_stop` said so.
+        CancelledError: `should_stop` returned True.
         InputError, NotFoundError, EngineError: See `Engine.read`.
     """
     for start in range(0, len(prompts), chunk):
@@ -85,17 +85,17 @@ def read_cells(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Iterator[Cell]:
-    """Reads pairs in order, in chunks.
+    """Yields the model's readings of (instruction, example) pairs, in their order.
 
     Args:
-        engine: Where the model runs.
+        engine: Runs the model.
         model: A served model id.
-        pairs: What to read.
+        pairs: The pairs.
         on_progress: Called with (done, total) after each chunk.
-        should_stop: Asked before each chunk.
+        should_stop: Called before each chunk; True cancels.
 
     Raises:
-        CancelledError: `should_stop` said so.
+        CancelledError: `should_stop` returned True.
         InputError, NotFoundError, EngineError: See `Engine.read` and `prompts.fill`.
     """
     for start in range(0, len(pairs), CHUNK):
@@ -118,7 +118,7 @@ def evaluate(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> list[EvalRecord]:
-    """Every instruction on every example, instruction by instruction.
+    """Records of every instruction on every example, ordered by instruction.
 
     Raises: As `read_cells`.
     """
@@ -128,7 +128,7 @@ def evaluate(
 
 
 def generate(engine: Engine, model: str, prompt: str) -> str:
-    """What a model writes when a prompt is all that it is told in a conversation.
+    """The model's generated answer to a prompt as a user's message.
 
     Raises:
         InputError, NotFoundError, EngineError: See `Engine.stream`.
@@ -144,7 +144,7 @@ def generate(engine: Engine, model: str, prompt: str) -> str:
 def free_answer(
     engine: Engine, model: str, instruction: Instruction, example: Example
 ) -> str | None:
-    """The option that a model's own words give; None: unparsed, which counts as wrong.
+    """The option in a model's generated answer; None: unparsed, which counts as wrong.
 
     Raises:
         InputError, NotFoundError, EngineError: See `prompts.fill` and `Engine.stream`.
@@ -155,7 +155,7 @@ def free_answer(
 
 
 def record(model: str, cell: Cell) -> EvalRecord:
-    """The answer of one cell, judged where the example is labelled."""
+    """The record of a reading: the answer, and whether it is correct if the example is labelled."""
     example = cell.example
     return EvalRecord(
         model=model,
@@ -168,14 +168,14 @@ def record(model: str, cell: Cell) -> EvalRecord:
 
 
 def correctness(records: Sequence[EvalRecord]) -> BoolArray:
-    """(N,) bool of the labelled records, in order."""
+    """(N,) bool: whether the labelled records are correct, in order."""
     return np.array([r.correct for r in records if r.correct is not None], dtype=np.bool_)
 
 
 def answered(
     engine: Engine, model: str, instructions: Sequence[Instruction], examples: Sequence[Example]
 ) -> BoolArray:
-    """(I, N) bool: which of N labelled inputs are answered rightly under each instruction.
+    """(I, N) bool: whether each of N labelled inputs is answered correctly by I instructions.
 
     Raises: As `read_cells`.
     """
@@ -187,7 +187,7 @@ def accuracy(records: Sequence[EvalRecord]) -> float:
     """Share of correct answers in [0, 1] among the labelled records.
 
     Raises:
-        InputError: None is labelled.
+        InputError: No record is labelled.
     """
     correct = correctness(records)
     if not correct.size:

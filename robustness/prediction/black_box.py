@@ -1,9 +1,9 @@
-"""Accuracies that people measured themselves: evidence for models that nobody can look into.
+"""Predicts degradation for black-box models, from a table of accuracies that a user measured.
 
-Refuses to run a model: a table of (instruction, task, model, accuracy) is all there is. The
-representation is one of the text (`degradation/texts.py`); tiers, intervals and abstention are
-those of every prediction. A table may also say on how many inputs a row was measured (`n`) and what
-the model answered to the same unlabelled inputs (`answers`).
+The table has the columns instruction, task, model and accuracy; it may also say on how many inputs
+a row was measured (`n`) and what the model answered to the same unlabelled inputs (`answers`).
+Instructions are compared by their texts (`degradation/texts.py`), since the model cannot be run;
+tiers, intervals and abstention are those of every prediction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,20 +26,20 @@ COLUMNS = (INSTRUCTION, "task", "model", "accuracy")
 _FURTHER = ("n", "answers")
 COVERAGE = 0.9
 _Cell = tuple[str, str, str]
-"""Task, model, instruction."""
+"""(task, model, instruction)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Instructions by task and what models reached under them."""
+    """The accuracies of a table: of models under instructions, by task."""
 
     tables: Mapping[str, pd.DataFrame]
-    """Task -> instructions (index) by models (columns), points, NaN where not measured."""
+    """Task -> accuracies in points, (instructions, models); NaN: not measured."""
     errors: Mapping[int, str]
     """Row number -> why the row was left out."""
     answers: Mapping[_Cell, Answers] = field(default_factory=dict)
     inputs: Mapping[_Cell, int] = field(default_factory=dict)
-    """How many inputs a cell was measured on, where the table says so."""
+    """Number of inputs behind an accuracy, where the table gives it."""
 
     def predict(
         self,
@@ -52,20 +52,21 @@ class Measured:
         labelled: tuple[int, int] | None = None,
         embed: Embed | None = None,
     ) -> Prediction:
-        """Degradation of an instruction from its text, and from what else is known of it.
+        """Predicts the degradation under an instruction from its text and further evidence.
 
         Args:
             text: The instruction.
-            task: One of the table's; may be left out where there is one.
-            model: One of the table's; may be left out where the task has one.
-            k: Neighbours to show.
-            answers: The model's to the unlabelled inputs of the table's `answers` (tier 1).
-            labelled: Labelled inputs that it answered rightly, and how many there were (tier 2).
+            task: A task of the table; may be left out if there is only one.
+            model: A model of the table; may be left out if the task has only one.
+            k: Number of neighbours to show.
+            answers: The model's answers to the unlabelled inputs of the column `answers` (tier 1).
+            labelled: (correct answers, labelled inputs) under this instruction (tier 2).
             embed: A sentence encoder; by default texts are compared by their characters and words.
 
         Raises:
-            NotFoundError: No such task or model.
-            InputError: The text is empty, the choice is not clear, or too little was measured.
+            NotFoundError: The table has no such task or model.
+            InputError: The text is empty, task or model is ambiguous, or too few instructions were
+                measured.
         """
         if not text.strip():
             raise InputError("the instruction is empty; write what the model should do")
@@ -89,7 +90,7 @@ class Measured:
     ) -> Prediction:
         table = self.tables[task]
         rows = table[table[model].notna()]
-        # Models with enough measurements of the same instructions may say something of this one.
+        # Other models that were measured on enough of the same instructions are used as predictors.
         peers = [c for c in rows.columns if rows[c].notna().sum() >= MINIMUM or c == model]
         rows = rows[peers]
         column, known = peers.index(model), rows[model]
@@ -138,7 +139,7 @@ class Measured:
             )
             for row in order
         )
-        # Labelled inputs speak for the instruction itself, however far away it lies.
+        # Labelled inputs are evidence on the instruction itself, so its distance does not matter.
         inside = bool(made.in_support[0]) or tier is Tier.LABELLED
         mean = float(known.mean())
         return Prediction(
@@ -174,7 +175,7 @@ class Measured:
 
 
 def _memory(embed: Embed | None) -> Embed | None:
-    """The encoder, asked once for each text."""
+    """The encoder with a cache of its results."""
     if embed is None:
         return None
     known: dict[str, FloatArray] = {}
@@ -212,10 +213,10 @@ def _fault(row: Mapping[str, Any], value: float) -> str | None:
 
 
 def read(path: Path) -> Measured:
-    """Reads a table; rows that cannot be used are left out and named in `errors`.
+    """Reads a table of measured accuracies; unusable rows are left out and named in `errors`.
 
     Accuracies are points (0 to 100), or shares (0 to 1) where none is above 1. Repeated
-    measurements of a cell are averaged.
+    measurements of the same model under the same instruction are averaged.
 
     Raises:
         NotFoundError, CorruptFileError: See `tables.read_table`.
@@ -262,15 +263,15 @@ def read(path: Path) -> Measured:
 
 
 def answers_of(cell: str) -> Answers:
-    """Answers to the same inputs, in one cell: separated by |, case and space evened out."""
+    """The answers in a cell, separated by |; letter case and spaces are normalized."""
     return tuple(" ".join(part.lower().split()) for part in cell.split("|"))
 
 
 def share_of(text: str) -> tuple[int, int]:
-    """Right answers and labelled inputs of "13/16".
+    """(correct answers, labelled inputs) of a text such as "13/16".
 
     Raises:
-        InputError: It is not of that form.
+        InputError: The text is not of that form.
     """
     first, _, second = text.partition("/")
     if not (first.strip().isdigit() and second.strip().isdigit()):

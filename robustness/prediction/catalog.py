@@ -1,6 +1,6 @@
-"""What one engine is asked about: tasks, observed instructions by text, indexes, calibrations.
+"""Looks up what predictions need: tasks, observed indexes, calibrations, observed instructions.
 
-Everything is loaded when it is first asked for and kept. Does not predict; see `predictor.py`.
+Everything is loaded at its first use and cached. Does not predict; see `predictor.py`.
 """
 
 import threading
@@ -17,18 +17,18 @@ from robustness.index.observed_index import ObservedIndex, TaskIndex
 from robustness.models.engine import Engine
 from robustness.prediction import degradation
 from robustness.prediction.degradation import Calibration, HeldOut, user_inputs
-from robustness.prediction.degradation.user_inputs import OwnInputs
+from robustness.prediction.degradation.user_inputs import UserInputs
 from robustness.types import Example, Instruction
 
 _REMEMBERED = 16
-"""Task files, and sets of user inputs, that are kept; the least recently used go first."""
+"""Sizes of the caches of task files and of user inputs; the least recently used go first."""
 
 _State = tuple[tuple[str, int, int], ...]
-"""Path, time of the last change and size of each file behind a task."""
+"""(path, modification time, size) of each file of a task."""
 
 
 class Catalog:
-    """Safe to share among threads: it holds the only lock."""
+    """The tasks, indexes and calibrations of one engine. Safe to share among threads."""
 
     def __init__(
         self, engine: Engine, *, indexes: Path = paths.INDEXES, task_files: bool = False
@@ -36,9 +36,9 @@ class Catalog:
         """Reads nothing yet.
 
         Args:
-            engine: Serves the original model and its aligned forms.
+            engine: Serves the original model, and the aligned ones (the original with an adapter).
             indexes: The folder of all indexes.
-            task_files: Whether `task` may name a file on this machine (never on a server).
+            task_files: Whether `task` accepts the path of a file (never on a server).
         """
         self.engine = engine
         served = engine.models()
@@ -50,24 +50,24 @@ class Catalog:
         self._indexes: dict[str, ObservedIndex] = {}
         self._calibrations: dict[str, Calibration | None] = {}
         self._by_text: dict[str, list[Instruction]] | None = None
-        self._read: OrderedDict[tuple[str, ...], OwnInputs] = OrderedDict()
+        self._read: OrderedDict[tuple[str, ...], UserInputs] = OrderedDict()
         self._lock = threading.RLock()
 
     @property
     def compared(self) -> tuple[str, ...]:
-        """The original model and the first aligned one, where there is one."""
+        """Ids of the original model and, if there is one, of the first aligned model."""
         return (self.original, *self.aligned[:1])
 
     def tasks(self) -> list[Task]:
-        """The built-in tasks without their examples, those that the backbone learned first."""
+        """The built-in tasks without their examples; first those the backbone was trained on."""
         known = [tasks.builtin(name).without_examples() for name in tasks.builtin_names()]
         return sorted(known, key=lambda t: not t.trained)
 
     def task(self, name: str) -> Task:
-        """A built-in task, or a task file where those are allowed; parsed again when it changed.
+        """A built-in task, or one from a task file if allowed, which is read again if it changed.
 
         Raises:
-            NotFoundError: There is neither.
+            NotFoundError: There is no such task.
             InputError, CorruptFileError, MismatchError: See `tasks.read_task`.
         """
         if not self._task_files:
@@ -86,7 +86,7 @@ class Catalog:
             return known[1]
 
     def index(self, model: str | None = None) -> ObservedIndex:
-        """The observed index of a model, by default of the original.
+        """The observed index of a model; None: the original.
 
         Raises:
             NotFoundError, MismatchError, CorruptFileError: See `observed_index.load`.
@@ -102,7 +102,7 @@ class Catalog:
             return self._indexes[model]
 
     def part(self, task: Task, model: str | None = None) -> TaskIndex | None:
-        """A task's part of a model's index; None where the index does not have it, or is missing.
+        """The part of a model's index for a task; None if there is no index or it lacks the task.
 
         Raises:
             MismatchError, CorruptFileError: As `index`.
@@ -113,7 +113,7 @@ class Catalog:
             return None
 
     def calibration(self, model: str | None = None) -> Calibration | None:
-        """The calibration of a model's index; None where it has none.
+        """The calibration of a model's index; None if there is none.
 
         Raises: As `index`.
         """
@@ -121,9 +121,11 @@ class Catalog:
         return self._calibrations[model or self.original]
 
     def held_out(self) -> list[HeldOut]:
-        """What came of the original model's predictions on instructions held out of everything.
+        """The accuracy of the original model's predictions on held-out instructions.
 
-        Raises: As `index`; empty where nobody has asked yet.
+        It is empty until `calibrate --held-out` has measured it.
+
+        Raises: As `index`.
         """
         index = self.index()
         return degradation.load_report(
@@ -150,8 +152,8 @@ class Catalog:
             (i for i in found if i.task in (task.id, None) and i.task_type == task.task_type), None
         )
 
-    def own_inputs(self, inputs: Sequence[Example], model: str) -> OwnInputs:
-        """The observed instructions read on a user's inputs; the last few sets are kept.
+    def user_inputs(self, inputs: Sequence[Example], model: str) -> UserInputs:
+        """The readings of the observed instructions on user inputs; the last few sets are cached.
 
         Raises:
             NotFoundError, MismatchError, CorruptFileError: As `index`.
@@ -173,7 +175,7 @@ class Catalog:
 
 
 def _state(path: Path) -> _State:
-    """The files behind a task's name as they are now; empty where there is none."""
+    """The current state of a task's files; empty if there are none."""
     try:
         files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         stats = [(str(file), file.stat()) for file in files]

@@ -1,6 +1,6 @@
-"""The same prompt on several models.
+"""Compares the answers of several models to the same prompt.
 
-Does not look names up; see `query.py`.
+Does not look up tasks by name; see `query.py`.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from robustness.types import Comparison, Example, ModelAnswer, Prompt, Reading
 
 
 def example_of(query: Query) -> Example:
-    """The input that is compared on: the user's first, else the task's first test input.
+    """The input to compare on: the user's first input, else the task's first test input.
 
     Raises:
         InputError: The task has no inputs; or there is neither task nor input, or the input has
@@ -37,7 +37,7 @@ def example_of(query: Query) -> Example:
 
 
 def prompt(query: Query) -> Prompt:
-    """The exact prompt that a model sees: of the user's first input, or the task's, or of none.
+    """The exact prompt for the user's first input, else the task's first, else without an input.
 
     Raises:
         InputError: The text's placeholders do not fit the input, or the task has no inputs.
@@ -49,7 +49,7 @@ def prompt(query: Query) -> Prompt:
     example = query.inputs[0] if query.inputs else Example(task="", fields={}, options=())
     instruction = query.instruction
     if not example.options:
-        # Nothing is there to be listed.
+        # There are no options to list.
         instruction = replace(
             instruction, task_type=user_instruction.type_of([example]), option_format="", id=""
         )
@@ -59,7 +59,7 @@ def prompt(query: Query) -> Prompt:
 def compare(
     query: Query, catalog: Catalog, *, models: Sequence[str] | None = None
 ) -> Comparison:
-    """Asks several models, by default the original and the first aligned one.
+    """Compares the answers of models, by default of the original and the first aligned one.
 
     Raises:
         InputError: See `example_of` and `prompt`.
@@ -76,12 +76,12 @@ def compare(
 def compared(
     example: Example, asked: Prompt, readings: Sequence[tuple[str, Reading]]
 ) -> Comparison:
-    """What the models' readings of one prompt come to.
+    """The comparison of several models' readings of one prompt.
 
     Args:
-        example: The input behind the prompt.
+        example: The input in the prompt.
         asked: The prompt.
-        readings: Served model ids with what each gave.
+        readings: (served model id, its reading of the prompt).
     """
     answers = tuple(_answer(model, asked, example, r) for model, r in readings)
     return Comparison(

@@ -1,6 +1,7 @@
-"""The tiers of evidence of one instruction, from distance to measurement, and what each takes.
+"""Predicts one instruction from each tier of evidence in turn, and counts the prompts of each.
 
-Does not estimate and does not measure; see `predictor.py` and `measurement.py`.
+The tiers go from the distance alone to the measured accuracy. For the predictions and the
+measurement see `predictor.py` and `measurement.py`.
 """
 
 from collections.abc import Iterator
@@ -28,9 +29,9 @@ def ladder(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Iterator[Rung]:
-    """The prediction as evidence arrives: distance, inputs without labels, with, everything.
+    """Yields the prediction by distance, unlabelled inputs, labelled inputs and measurement.
 
-    The last rung is measured on all labelled test inputs, where the task has a baseline.
+    The last one is measured on all labelled test inputs, if the task has a baseline.
 
     Raises:
         InputError: There is no task.
@@ -71,7 +72,7 @@ def planned(
     catalog: Catalog, task: Task | None, *, model: str | None = None, probe: int = 0,
     labelled: int = 0,
 ) -> int:
-    """Prompts that `predictor.predict` would have a model read.
+    """Number of prompts that the model reads for `predictor.predict`.
 
     Raises:
         NotFoundError, MismatchError, CorruptFileError: See `Catalog.index`.
@@ -88,7 +89,7 @@ def planned(
 
 
 def plan(catalog: Catalog, task: Task, *, model: str | None = None) -> dict[Tier, int]:
-    """Prompts that each tier of evidence takes on a task, those of the tiers before included.
+    """Number of prompts for each tier of evidence on a task, including those of weaker tiers.
 
     Raises:
         NotFoundError, MismatchError, CorruptFileError: See `Catalog.index`.

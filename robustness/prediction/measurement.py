@@ -1,4 +1,4 @@
-"""An instruction's accuracy on labelled inputs, and what it loses against the observed ones.
+"""Measures an instruction's accuracy and its degradation from the observed instructions.
 
 Does not predict; see `predictor.py`.
 """
@@ -21,7 +21,7 @@ _SEED = 0
 
 
 def labelled(task: Task | None, limit: int | None = None) -> tuple[Example, ...]:
-    """The inputs that a task is measured on.
+    """The labelled inputs on which a task is measured.
 
     Raises:
         InputError: There are none.
@@ -35,7 +35,7 @@ def labelled(task: Task | None, limit: int | None = None) -> tuple[Example, ...]
 
 
 def measured_inputs(catalog: Catalog, task: Task, model: str | None = None) -> int | None:
-    """How many test inputs the observed instructions were measured on; None: unknown.
+    """Number of test inputs on which the observed instructions were measured; None: unknown.
 
     Raises:
         MismatchError, CorruptFileError: See `Catalog.index`.
@@ -53,7 +53,7 @@ def records(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> list[EvalRecord]:
-    """Answers to a task's labelled test inputs, in their order.
+    """Records of the answers to a task's labelled test inputs, in their order.
 
     Raises:
         InputError: The text does not fit the inputs, or the task has no labelled inputs.
@@ -75,17 +75,17 @@ def measure(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Measurement:
-    """Accuracy of an instruction, and what it loses against the observed ones.
+    """Measures an instruction's accuracy and its degradation, in points with intervals.
 
     Args:
         query: An instruction for a task with labelled inputs.
-        catalog: What is known.
+        catalog: The tasks and indexes.
         model: A served model id; by default the original.
-        limit: Labelled inputs at the most; by default those that the observed instructions were
-            measured on, so that there is a baseline.
-        coverage: Nominal, of both intervals.
+        limit: Most labelled inputs; by default those on which the observed instructions were
+            measured, so that there is a baseline.
+        coverage: Nominal coverage of both intervals.
         on_progress: Called with (done, total) inputs.
-        should_stop: Asked between chunks.
+        should_stop: Called between chunks; True cancels.
 
     Raises:
         As `records`; MismatchError, CorruptFileError: See `Catalog.index`.
@@ -117,7 +117,7 @@ def measure(
 def _observed_cells(
     query: Query, catalog: Catalog, model: str, done: Sequence[EvalRecord]
 ) -> BoolArray | None:
-    """The observed instructions' stored answers on the same inputs, (I, N) bool."""
+    """(I, N) bool: whether observed instructions' stored answers to the inputs are correct."""
     part = None if query.task is None else catalog.part(query.task, model)
     if part is None or not part.own:
         return None

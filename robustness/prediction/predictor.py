@@ -1,4 +1,4 @@
-"""One instruction -> its prediction: neighbours, distance, degradation, conflicts.
+"""Predicts the degradation under one instruction, with neighbours, distance and conflicts.
 
 Does not load indexes and calibrations; see `catalog.py`.
 """
@@ -26,7 +26,7 @@ from robustness.prediction.degradation import (
 from robustness.prediction.degradation.calibration import right_options
 from robustness.prediction.degradation.probes import Probe
 from robustness.prediction.degradation.skill import Skill
-from robustness.prediction.degradation.user_inputs import OwnInputs
+from robustness.prediction.degradation.user_inputs import UserInputs
 from robustness.prediction.query import Query
 from robustness.stats import intervals
 from robustness.types import (
@@ -42,21 +42,21 @@ from robustness.types import (
 )
 
 NOMINAL = 0.9
-"""Coverage named where nothing was calibrated."""
+"""Nominal coverage where there is no calibration."""
 _SEED = 0
 _FIRST_LOOK = 1024
-"""Neighbours among which those that fit are looked for, before more."""
+"""Number of neighbours searched first for those whose fields fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One step of evidence."""
+    """A prediction from one tier of evidence, with the number of prompts."""
 
     prediction: Prediction
     calls: int
-    """Prompts read so far."""
+    """Number of prompts read so far."""
     next_calls: int
-    """Prompts that the next step reads besides."""
+    """Number of further prompts for the next tier."""
 
 
 def predict(
@@ -68,15 +68,15 @@ def predict(
     probe: int = 0,
     labelled: int = 0,
 ) -> Prediction:
-    """Nearest observed instructions and predicted degradation of one instruction.
+    """Predicts the degradation under one instruction.
 
     Args:
-        query: What is asked.
-        catalog: What is known.
+        query: The instruction with its task and inputs.
+        catalog: The tasks, indexes and calibrations.
         model: A served model id; by default the original.
-        k: Neighbours to show.
-        probe: Unlabelled inputs of the task to read, where more than the representation takes.
-        labelled: Labelled inputs of the task to read.
+        k: Number of neighbours to show.
+        probe: Number of unlabelled inputs to read, if more than the representation needs.
+        labelled: Number of labelled inputs to read.
 
     Raises:
         InputError: The text's placeholders do not fit the inputs.
@@ -90,18 +90,19 @@ def predict(
 
 
 class Predictor:
-    """Predicts for one model.
+    """Predicts the degradation of one model.
 
-    It tells first which inputs are read, so that a caller can read other prompts along with them.
+    `wanted` gives the inputs that a prediction needs, so that a caller can read other prompts in
+    the same call of the engine; `predict` takes the readings.
     """
 
     def __init__(self, catalog: Catalog, model: str | None = None, k: int = 5) -> None:
-        """Takes the model's index and calibration.
+        """Loads the model's index and calibration.
 
         Args:
-            catalog: What is known.
+            catalog: The tasks, indexes and calibrations.
             model: A served model id; by default the original.
-            k: Neighbours to show.
+            k: Number of neighbours to show.
 
         Raises:
             NotFoundError, MismatchError, CorruptFileError: See `Catalog.index`.
@@ -115,12 +116,12 @@ class Predictor:
     def wanted(
         self, query: Query, *, probe: int = 0, labelled: int = 0
     ) -> tuple[Example, ...]:
-        """The inputs that the instruction is read on; none where its task is inferred.
+        """The inputs on which the instruction is read; none where its task is inferred.
 
         Args:
-            query: What is asked.
-            probe: Unlabelled inputs of the task, where more than the representation takes.
-            labelled: Labelled inputs of the task.
+            query: The instruction with its task and inputs.
+            probe: Number of unlabelled inputs, if more than the representation needs.
+            labelled: Number of labelled inputs.
         """
         if query.task is None:
             return user_inputs.kept(query.inputs) if query.inputs else ()
@@ -132,23 +133,23 @@ class Predictor:
         return known[: max(len(inputs), probe, labelled)] or inputs
 
     def check(self, query: Query) -> None:
-        """Whether any observed instruction can be compared with what is asked.
+        """Checks that the index has an observed instruction to compare with.
 
         Raises:
-            InputError: None has fields that fit.
+            InputError: No observed instruction has the same fields.
         """
         known = self._index.instructions.values()
         if query.task is None and not query.inputs:
             if not any(representations.shares_fields(query.instruction, i) for i in known):
-                raise _without_kin(query.instruction)
+                raise _no_fitting_instruction(query.instruction)
             return
         if query.task is None or query.task.id not in self._index.tasks:
             fields = self.wanted(query)[0].fields
             if not any(representations.fits(i, fields) for i in known):
-                raise user_inputs.without_kin(fields)
+                raise user_inputs.no_fitting_instruction(fields)
 
     def read(self, query: Query, inputs: Sequence[Example]) -> Readings:
-        """The instruction on inputs, I = 1.
+        """The readings of the instruction on inputs, I = 1.
 
         Raises:
             InputError: The text does not fit the inputs.
@@ -161,15 +162,15 @@ class Predictor:
     def predict(
         self, query: Query, readings: Readings | None, *, labelled: int = 0
     ) -> Prediction:
-        """The prediction from what was read.
+        """The prediction from the instruction's readings.
 
         Args:
-            query: What is asked.
-            readings: On the `wanted` inputs, I = 1; None where there are none.
-            labelled: Inputs whose labels may be looked at.
+            query: The instruction with its task and inputs.
+            readings: Its readings on the `wanted` inputs, I = 1; None if there are no inputs.
+            labelled: Number of inputs whose labels are used.
 
         Raises:
-            InputError: The text fits no observed instruction, or the inputs fit none.
+            InputError: No observed instruction has the fields of the text or of the inputs.
             NotFoundError, EngineError: See `Engine.read`.
         """
         if readings is None:
@@ -177,17 +178,17 @@ class Predictor:
         if query.task is not None and query.task.id in self._index.tasks:
             return self._on_task(query.instruction, query.task, readings, labelled)
         inputs = query.inputs if query.task is None else _inputs_of(query.task)
-        own = self._catalog.own_inputs(inputs, self._model)
+        own = self._catalog.user_inputs(inputs, self._model)
         return self._on_inputs(query.instruction, own, readings)
 
     def rungs(self, query: Query, task: Task) -> Iterator[Rung]:
-        """The prediction with more and more evidence: distance, unlabelled inputs, labelled inputs.
+        """Yields the prediction by distance, by unlabelled inputs and by labelled inputs.
 
-        An observed instruction, or one without a number, has one rung.
+        There is only one for an observed instruction, and where no degradation can be predicted.
 
         Args:
-            query: What is asked.
-            task: Its task, one of the index.
+            query: The instruction with its task and inputs.
+            task: The task, one of the index.
 
         Raises: As `read` and `predict`.
         """
@@ -218,14 +219,14 @@ class Predictor:
         self, instruction: Instruction, task: Task, readings: Readings, labelled: int,
         *, probed: bool = True,
     ) -> Prediction:
-        """From what was read on the task's first inputs.
+        """The prediction for a task of the index.
 
         Args:
-            instruction: What they typed.
-            task: With its inputs.
-            readings: I = 1.
-            labelled: Of them, how many labels may be looked at.
-            probed: Whether the answers may be looked at, not the representation alone.
+            instruction: The user's instruction.
+            task: The task with its inputs.
+            readings: Readings on the task's first inputs, I = 1.
+            labelled: Number of inputs whose labels are used.
+            probed: Whether to use the answers as well as the representations.
         """
         part = self._index.tasks[task.id]
         inputs = inputs_of(task, self._index.recipe)
@@ -254,18 +255,18 @@ class Predictor:
         return self._estimated(instruction, task.id, TaskSource.GIVEN, clues, nearest, found, seen)
 
     def _on_inputs(
-        self, instruction: Instruction, inputs: OwnInputs, readings: Readings
+        self, instruction: Instruction, inputs: UserInputs, readings: Readings
     ) -> Prediction:
-        """For a user's own inputs; with their answers where they are labelled.
+        """The prediction for user inputs; uses the answers where the inputs are labelled.
 
         Args:
-            instruction: What they typed.
+            instruction: The user's instruction.
             inputs: The observed instructions on these inputs.
-            readings: The instruction on them, I = 1.
+            readings: Readings of the instruction on the inputs, I = 1.
         """
         found = label_conflicts.find(instruction, inputs.examples[0].options)
         k = len(inputs.examples)
-        clue = user_inputs.clue(self._index, inputs, readings, k, found, neighbours=self._k)
+        clue = user_inputs.evidence_on(self._index, inputs, readings, k, found, neighbours=self._k)
         near = clue.neighbours
         nearest = self._nearest(inputs.space(k), near, self._at_home(near), None)
         return self._estimated(
@@ -274,7 +275,7 @@ class Predictor:
         )
 
     def _inferred(self, instruction: Instruction) -> Prediction:
-        """Without task and inputs: the nearest observed instruction says which task it is."""
+        """The prediction without task and inputs; the nearest instruction gives the task."""
         space = self._index.alone
         vector = representations.alone(self._catalog.engine, self._model, [instruction])
         near = self._fitting(instruction, space, vector)
@@ -287,12 +288,12 @@ class Predictor:
     def _fitting(
         self, instruction: Instruction, space: PointSet, vector: FloatArray
     ) -> Neighbours:
-        """The first k whose templates name the fields that the instruction names.
+        """The k nearest observed instructions whose templates have the instruction's fields.
 
         Args:
-            instruction: What they typed.
-            space: Of the observed instructions alone.
-            vector: (1, D) float32.
+            instruction: The user's instruction.
+            space: Points of the observed instructions without inputs.
+            vector: The instruction's representation, (1, D) float32.
         """
         most = _FIRST_LOOK
         while True:
@@ -305,7 +306,7 @@ class Predictor:
                 break
             most *= 8
         if not kept:
-            raise _without_kin(instruction)
+            raise _no_fitting_instruction(instruction)
         rows = [number for number, _ in kept]
         return Neighbours(
             ids=(tuple(i for _, i in kept),), distances=near.distances[:, rows]
@@ -399,7 +400,7 @@ class Predictor:
         )
 
 
-def _without_kin(instruction: Instruction) -> InputError:
+def _no_fitting_instruction(instruction: Instruction) -> InputError:
     return InputError(
         "no observed instruction has the placeholders of this one "
         f"({', '.join(representations.fields_of(instruction))}); choose a task"
@@ -407,7 +408,7 @@ def _without_kin(instruction: Instruction) -> InputError:
 
 
 def _inputs_of(task: Task) -> tuple[Example, ...]:
-    """Inputs of a task that the index does not have: they are taken as a user's own."""
+    """Inputs of a task that the index does not have; they are treated as user inputs."""
     found = task.split("dev") or task.examples
     if not found:
         raise InputError(f"the task {task.id} has no inputs to predict on")
@@ -415,7 +416,7 @@ def _inputs_of(task: Task) -> tuple[Example, ...]:
 
 
 def _basis(made: Estimated, skill: Skill) -> str:
-    """One sentence on what the number stands on, and whether that has shown any skill."""
+    """One sentence on a prediction's evidence, and whether it had any skill in calibration."""
     stands = {
         Tier.DISTANCE: "Distance to the nearest observed instruction",
         Tier.PROBES: f"Distance and answers on {made.inputs} unlabelled inputs",

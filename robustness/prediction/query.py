@@ -1,6 +1,6 @@
-"""A user's text, resolved once: the instruction, its task, its inputs.
+"""Resolves what a user gives (text, task name, inputs) to an instruction, a task and examples.
 
-Does not ask a model; see `predictor.py`, `comparison.py` and `measurement.py`.
+Does not run a model; see `predictor.py`, `comparison.py` and `measurement.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ from robustness.types import Example, Instruction, TaskType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is asked about."""
+    """An instruction with the task and the inputs that it is for."""
 
     instruction: Instruction
     task: Task | None = None
     inputs: tuple[Example, ...] = ()
-    """Inputs that the user gave: of the task, or their own where there is none. Empty: all of the
-    task's, or none."""
+    """Inputs that the user gave, of the task or, without a task, any. Empty: the task's inputs, or
+    none."""
 
 
 def resolve(
@@ -31,12 +31,12 @@ def resolve(
     inputs: Sequence[Example] = (),
     label_words: Mapping[str, str] | None = None,
 ) -> Query:
-    """Looks everything up that a text is asked with, once.
+    """Resolves a text with its task and inputs.
 
     Args:
-        catalog: What is known.
+        catalog: The tasks and indexes.
         text: A template with {placeholders}, or an instruction alone.
-        task: A task's name, or the task where it was looked up already.
+        task: The name of a task, or the task itself.
         inputs: The user's inputs.
         label_words: Canonical option -> the word that the text asks for.
 
@@ -56,10 +56,10 @@ def resolve(
 def instruction_for(
     catalog: Catalog, text: str, task: Task, label_words: Mapping[str, str] | None = None
 ) -> Instruction:
-    """A typed text for a task; a text that is an observed one is that one, labels included.
+    """The instruction of a text for a task; the observed one with its labels, if the text is its.
 
     Raises:
-        InputError: It is empty.
+        InputError: The text is empty.
         MismatchError, CorruptFileError: See `Catalog.index`.
     """
     known = catalog.observed(text, task) if label_words is None else None

@@ -1,7 +1,8 @@
-"""A table of instructions -> a table of results (the CSV contract of DESIGN.md).
+"""Scores a table of instructions in one process: predicts and measures each row.
 
 The table is read once, each row is checked once (`rows.py`) and scored (`row_scorer.py`), and the
-result is written once. Does not know files' formats; see `storage/tables.py`.
+result is written once. The result's columns are described in DESIGN.md. Does not handle file
+formats; see `storage/tables.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,16 +28,16 @@ __all__ = [
 ]
 
 Ask = Callable[[Callable[[], Any]], Any]
-"""Calls what it is given, again where the engine does not answer; see `score`."""
+"""Calls a function, and repeats the call if the engine does not answer; see `score`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What scoring a table would take."""
+    """The number of rows and prompts of a table, before it is scored."""
 
     rows: int
     calls: int
-    """Prompts that the models would read."""
+    """Number of prompts that the models would read."""
     bad_rows: int
     errors: Mapping[int, str] = field(default_factory=dict)
     """Row number -> what is wrong with it."""
@@ -44,7 +45,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What became of a table."""
+    """The numbers of scored rows and errors of a table."""
 
     out: str
     rows: int
@@ -59,7 +60,7 @@ def summary(scored: Sequence[ScoredRow], out: Path) -> Summary:
 
 
 def plan(table: Table, workbench: Workbench) -> Plan:
-    """What scoring a table would take, without asking a model.
+    """Checks a table and counts the prompts, without running a model.
 
     Raises:
         NotFoundError, MismatchError, CorruptFileError: The original model has no fitting index.
@@ -77,7 +78,7 @@ def plan(table: Table, workbench: Workbench) -> Plan:
 
 
 def _calls(catalog: Catalog, predictor: Predictor, query: Query) -> int:
-    """Prompts that one row has the models read."""
+    """Number of prompts that the models read for one row."""
     wanted, asked = predictor.wanted(query), row_scorer.asked_inputs(query)
     alone = 0 if wanted else 1
     first = len({e.id for e in (*wanted, *asked)})
@@ -86,7 +87,7 @@ def _calls(catalog: Catalog, predictor: Predictor, query: Query) -> int:
 
 
 def identity(workbench: Workbench) -> list[str]:
-    """What a row's result depends on besides the row: the index and the served models.
+    """The identities of the index and the served models, on which every result depends.
 
     Raises:
         NotFoundError, MismatchError, CorruptFileError: See `Workbench.index`.
@@ -95,11 +96,11 @@ def identity(workbench: Workbench) -> list[str]:
 
 
 def key_of(row: RowInput, told: Sequence[str]) -> str:
-    """Under which a row's result is kept.
+    """The key of a row's result in the journal.
 
     Args:
         row: The row.
-        told: See `identity`.
+        told: The result of `identity`.
     """
     return f"{row.number}:{content_id(row.cells, told)}"
 
@@ -110,10 +111,10 @@ def result(
     should_stop: Callable[[], bool] | None = None,
     ask: Ask | None = None,
 ) -> ScoredRow:
-    """What is added to one row; a bad one says what is wrong with it.
+    """Scores one row; the result of an invalid row has the error.
 
     Raises:
-        CancelledError: `should_stop` said so.
+        CancelledError: `should_stop` returned True.
         EngineError: The engine stopped answering.
     """
 
@@ -142,24 +143,24 @@ def score(
     should_stop: Callable[[], bool] | None = None,
     ask: Ask | None = None,
 ) -> list[ScoredRow]:
-    """Scores every row; a bad one gets `status` error and its reason.
+    """Scores every row; an invalid one gets the `status` error with the reason.
 
     Args:
-        table: As `read_table` gives it.
-        workbench: Whose original and first aligned model are compared.
-        journal: Where finished rows are kept meanwhile; the caller removes it when the output is
+        table: A table of `read_table`.
+        workbench: Its original and first aligned model are compared.
+        journal: File for the results of finished rows; the caller removes it when the output is
             written.
-        resume: Whether to take up a journal that is there.
+        resume: Whether to continue from an existing journal.
         on_progress: Called with (rows done, rows).
-        should_stop: Asked between rows and inside long ones.
-        ask: How the engine is asked for a row; by default once. An EngineError of its ends the
-            table, any other RobustnessError is the row's.
+        should_stop: Called between rows and within long ones; True cancels.
+        ask: Calls the function that scores a row; by default once. If it raises EngineError, the
+            scoring ends; any other RobustnessError is the error of the row.
 
     Returns:
-        A result a row, in order.
+        The results of the rows, in order.
 
     Raises:
-        CancelledError: `should_stop` said so; the journal keeps what is done.
+        CancelledError: `should_stop` returned True; the journal keeps what is done.
         NotFoundError, MismatchError, CorruptFileError: The original model has no fitting index.
         EngineError: The engine stopped answering.
     """
@@ -206,7 +207,7 @@ def score_file(
     should_stop: Callable[[], bool] | None = None,
     ask: Ask | None = None,
 ) -> list[ScoredRow]:
-    """Reads, scores and writes; the journal lies beside the target until it is written.
+    """Reads, scores and writes a table; until it is written, a journal lies next to the target.
 
     Raises: As `read_table`, `score` and `write`.
     """

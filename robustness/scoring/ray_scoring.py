@@ -1,7 +1,7 @@
-"""A table of instructions scored by Ray Data over a cluster, with the results of one process.
+"""Scores a table of instructions with Ray Data on a cluster; the results are those of `batch.py`.
 
-Refuses to be imported where Ray is not installed (`cluster.py` says so), and to know how a row is
-scored (`batch.py`). The table is read, put together and written here, in the driver.
+Workers score partitions of the rows; the driver reads the table, collects the results and writes
+them. Import this module through `ray_setup.py`, since Ray may not be installed.
 """
 
 import itertools
@@ -28,51 +28,50 @@ from robustness.storage.tables import RowInput
 from robustness.workbench import Workbench
 
 PART = 32
-"""Rows of a partition: a worker gets one at a time, and it is scored again when the worker dies."""
+"""Rows of a partition, which is what a worker gets at a time, and again if a worker dies."""
 ATTEMPTS = 3
-"""Workers that may die on the same partition, or servers that may fail, before the run ends."""
+"""Number of workers that die on a partition, or of servers that fail, until the run ends."""
 
 _ROWS, _RESULTS = "rows", "results"
 
 _Part = tuple[list[str], Sequence[RowInput], list[ScoredRow]]
-"""What results depend on, rows, their results."""
+"""(`batch.identity`, rows, results of the rows)."""
 
 
 class Replicas:
-    """Deals Steadfast servers to workers in turn, over the whole cluster."""
+    """A Ray actor that assigns Steadfast servers to the cluster's workers in turn."""
 
     def __init__(self, urls: Sequence[str]) -> None:
         self._urls = itertools.cycle(urls)
 
     def take(self) -> str:
-        """The next server's address."""
+        """The URL of the next server."""
         return next(self._urls)
 
 
 class Worker:
-    """Scores partitions in a process of its own, with an engine or a server of its own."""
+    """A worker process, which scores partitions with its own engine or through a server."""
 
     def __init__(self, setup: Setup, replicas: Any = None) -> None:
-        """Loads nothing yet: what fails in a constructor, Ray tells as the death of the worker.
+        """Loads nothing yet, since Ray reports an error in a constructor as a worker's death.
 
         Args:
-            setup: What is loaded.
-            replicas: Handle of the `Replicas`, where servers do the work.
+            setup: The model and the index.
+            replicas: Handle of the `Replicas` actor, if servers run the model.
         """
         self._setup = setup
         self._replicas = replicas
         self._workbench: Workbench | None = None
 
     def __call__(self, part: pa.Table) -> pa.Table:
-        """One partition, or several.
+        """Scores one or more partitions.
 
         Args:
-            part: A row a partition, whose column `rows` holds pickled `RowInput`.
+            part: A row for each partition, whose column `rows` has the pickled `RowInput`s.
 
         Returns:
-            A row a partition, whose column `results` holds the pickled outcome: what results depend
-            on and the rows with their results, or the family's error. Raised, it would look as if
-            the worker had failed.
+            A row for each partition, whose column `results` has the pickled outcome: a `_Part`, or
+            a RobustnessError. It is returned, since Ray takes a raised one for a worker's failure.
         """
         outcomes = [self._outcome(pickle.loads(cell.as_py())) for cell in part[_ROWS]]
         return pa.table({_RESULTS: [pickle.dumps(outcome) for outcome in outcomes]})
@@ -90,14 +89,14 @@ class Worker:
                 found = [batch.result(workbench, row) for row in rows]
                 return batch.identity(workbench), rows, found
             except EngineError:
-                # Another server may answer; an engine in this process would fail again.
+                # Another server may answer, while an engine in this process would fail again.
                 if self._replicas is None or attempt == ATTEMPTS:
                     raise
                 self._workbench = None
         raise AssertionError("the loop ends by itself")
 
     def _opened(self) -> Workbench:
-        """The model with its index.
+        """The workbench of the model, loaded at the first call.
 
         Raises:
             RobustnessError: See `TransformersEngine`, `RemoteEngine` and `Workbench`.
@@ -119,7 +118,7 @@ class Worker:
 
 
 class _Pool:
-    """Ray Data with a number of workers."""
+    """Ray Data's pool of workers."""
 
     def __init__(self, setup: Setup, workers: int | None) -> None:
         resources = ray.cluster_resources()
@@ -128,25 +127,25 @@ class _Pool:
             ray.remote(num_cpus=0)(Replicas).remote(setup.engine_urls)
             if setup.engine_urls else None
         )
-        # Where the cluster has GPUs, a worker takes one; else one core. Servers have their own.
+        # If the cluster has GPUs, each worker takes one, else one core; servers have their own.
         self._gpus = 1 if resources.get("GPU") and not setup.engine_urls else 0
         self.workers = workers or len(setup.engine_urls) or int(
             resources.get("GPU") or resources.get("CPU") or 1
         )
 
     def told(self) -> list[str]:
-        """What results depend on: see `batch.identity`. One worker opens the model for it."""
+        """The result of `batch.identity`, for which one worker loads the model."""
         (told, _, _), = self.scored([[]], workers=1)
         return told
 
     def scored(
         self, parts: Sequence[Sequence[RowInput]], *, workers: int | None = None
     ) -> Iterator[_Part]:
-        """Partitions as they are done: what they depend on, rows, results.
+        """Yields partitions when they are scored.
 
         Raises:
-            EngineError: Worker after worker died on a partition.
-            RobustnessError: What a worker met.
+            EngineError: Several workers in turn died on a partition.
+            RobustnessError: An error of a worker.
         """
         blocks = [pa.table({_ROWS: [pickle.dumps(list(part))]}) for part in parts]
         done = ray.data.from_arrow(blocks).map_batches(
@@ -157,7 +156,7 @@ class _Pool:
             compute=ray.data.ActorPoolStrategy(size=workers or self.workers),
             num_cpus=1,
             num_gpus=self._gpus,
-            # A dead worker starts again, and its partition goes to whoever is free.
+            # A dead worker is restarted, and its partition goes to any free worker.
             ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": ATTEMPTS - 1},
         )
         try:
@@ -177,7 +176,7 @@ class _Pool:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what lies at the bottom."""
+    """The first line of the error that is the cause of the others."""
     lines = str(error.__cause__ or error).strip().splitlines()
     return lines[-1] if lines else type(error).__name__
 
@@ -192,17 +191,17 @@ def score_file(
     resume: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[ScoredRow]:
-    """Reads, scores on a cluster and writes; see `batch.score_file`.
+    """Reads a table, scores it on a cluster and writes it; see `batch.score_file`.
 
     Args:
         source: The table.
-        target: Where to write; the journal lies beside it until it is written, and an interrupted
-            run goes on with or without a cluster.
-        setup: What each worker loads.
+        target: The output file; until it is written, a journal lies next to it, from which an
+            interrupted run can be resumed with or without a cluster.
+        setup: The model and the index of each worker.
         address: `local` starts a cluster on this machine, `auto` finds the one that it belongs to,
             `HOST:PORT` or `ray://HOST:PORT` name one.
-        workers: By default one a server, else one a GPU of the cluster, or one a core.
-        resume: Whether to take up a journal that is there.
+        workers: Number of workers; by default one for each server, else GPU, else core.
+        resume: Whether to continue from an existing journal.
         on_progress: Called with (rows done, rows).
 
     Raises:
@@ -214,7 +213,7 @@ def score_file(
     journal = target.with_name(f".{target.name}.journal")
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
-        # An address may be that of a running cluster, whose resources are not ours to name.
+        # The resources of a running cluster cannot be set here.
         more = {"num_cpus": workers} if address == "local" and workers else {}
         ray.init(
             address=address, include_dashboard=False, log_to_driver=False, logging_level="error",
@@ -242,7 +241,7 @@ def _results(
     on_progress: Callable[[int, int], None] | None,
 ) -> list[ScoredRow]:
     """The results of all rows, in order."""
-    # Without a journal there is nothing to know before the first partition is done.
+    # With an empty journal, the identity is not needed before the first partition is done.
     known = pool.told() if len(kept) else None
     results = {} if known is None else {
         row.number: done
@@ -260,7 +259,7 @@ def _results(
             )
         known = told
         made = list(zip(given, found, strict=True))
-        # Together: the disk would otherwise be what all workers wait for.
+        # Written together, since all workers would wait for one write for each row.
         kept.keep_all({batch.key_of(row, told): new.document() for row, new in made})
         results |= {row.number: new for row, new in made}
         if on_progress is not None:

@@ -1,7 +1,4 @@
-"""What the workers of a cluster load, and the one place from which Ray is reached.
-
-Refuses to need Ray until somebody asks for it.
-"""
+"""Settings of the workers of a Ray cluster, and the import of Ray, which is optional."""
 
 import importlib
 import os
@@ -20,16 +17,16 @@ _ADDRESSES = ("auto", LOCAL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What each worker loads; paths must be the same on every machine."""
+    """The model and index of each worker; paths must be the same on every machine."""
 
     model: str
-    """A folder with a transformers model, or a hub name."""
+    """Folder of a transformers model, or its name on the hub."""
     prefixes: Mapping[str, Path]
     indexes: Path
     prompt_format: str = chat_formats.NONE
     loading: Loading = PLAIN
     engine_urls: tuple[str, ...] = ()
-    """Steadfast servers that run the model instead, dealt to the workers in turn."""
+    """URLs of Steadfast servers that run the model instead; assigned to the workers in turn."""
 
 
 def ray_cluster() -> ModuleType:
@@ -38,7 +35,7 @@ def ray_cluster() -> ModuleType:
     Raises:
         InputError: Ray is not installed.
     """
-    # Ray reads it when it is loaded, and its workers inherit it.
+    # Ray reads this variable when it is imported, and its workers inherit it.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
         return importlib.import_module("robustness.scoring.ray_scoring")
@@ -52,7 +49,7 @@ def ray_cluster() -> ModuleType:
 
 
 def with_address(arguments: Sequence[str]) -> list[str]:
-    """Command-line arguments in which a bare `--ray` has the address `local` behind it."""
+    """Command-line arguments in which a `--ray` without an address gets the address `local`."""
     made = list(arguments)
     for place in reversed([n for n, a in enumerate(made) if a == "--ray"]):
         following = made[place + 1] if place + 1 < len(made) else ""

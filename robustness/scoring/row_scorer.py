@@ -1,6 +1,6 @@
-"""One checked row -> its result: what it asks of one model is read in one go.
+"""Scores one checked row: predicts, and measures both models; each model reads its prompts at once.
 
-Does not know tables; see `batch.py`.
+Does not handle tables; see `batch.py`.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -22,15 +22,15 @@ from robustness.stats import intervals
 from robustness.types import Example, Prompt, Reading
 
 _CHUNK = 512
-"""Prompts between two looks at the wish to stop: a shipped task's whole row is read at once."""
+"""Prompts between two calls of `should_stop`; the row of a built-in task is read at once."""
 _SEED = 0
 _NONE = np.empty(0, dtype=np.float32)
 _MEASURED_ALONE = 2
-"""Labelled inputs below which a difference has neither an interval nor a test."""
+"""Least number of labelled inputs for an interval and a test of the difference."""
 
 
 def asked_inputs(query: Query) -> tuple[Example, ...]:
-    """The inputs on which both models answer: its own, all labelled ones of its task, none.
+    """The inputs on which both models answer: the row's, else the task's labelled ones, else none.
 
     Raises:
         InputError: The task has no labelled inputs.
@@ -45,12 +45,12 @@ def score_row(
 ) -> ScoredRow:
     """Predicts for the original model, and compares it with the first aligned one.
 
-    The prompts behind the prediction and those behind the comparison are filled once and go to the
-    original together; where they are the same, they are read once.
+    The original reads the prompts of the prediction and those of the comparison in one call; a
+    prompt that is in both is read once.
 
     Raises:
         InputError: The text does not fit, or a prompt is too long.
-        CancelledError: `should_stop` said so.
+        CancelledError: `should_stop` returned True.
         NotFoundError, EngineError: See `Engine.read`.
     """
     predictor = Predictor(catalog)
@@ -76,7 +76,7 @@ def score_row(
 
 
 def _once(examples: Sequence[Example]) -> list[Example]:
-    """Each input once: a task may have the same one twice."""
+    """The inputs without duplicates, which a task may have."""
     return list({e.id: e for e in examples}.values())
 
 
@@ -87,14 +87,14 @@ def _read(
     behind: Set[str],
     should_stop: ShouldStop | None,
 ) -> dict[str, Reading]:
-    """What a model gives on prompts, by input.
+    """A model's readings of prompts: id of the input -> reading.
 
     Args:
-        catalog: Has the engine.
+        catalog: Gives the engine.
         model: A served model id.
         filled: Id of an input -> prompt.
-        behind: Inputs whose representations are kept; all others would fill the memory.
-        should_stop: Asked between chunks.
+        behind: Ids of inputs whose representations are kept; the others' would fill the memory.
+        should_stop: Called between chunks; True cancels.
     """
     done: dict[str, Reading] = {}
     readings = evaluator.read_prompts(
@@ -130,7 +130,7 @@ def _on_one_input(
 def _on_task(
     row: ScoredRow, examples: Sequence[Example], found: Sequence[Mapping[str, Reading]]
 ) -> ScoredRow:
-    """The row with both models' accuracies on a task's labelled inputs."""
+    """Adds both models' accuracies on a task's labelled inputs to a result."""
     answers = [
         [e.options[int(np.argmax(readings[e.id].option_logprobs))] for e in examples]
         for readings in found

@@ -1,4 +1,4 @@
-"""One row of a table -> what it asks, or what is wrong with it, for the plan and the run alike.
+"""Checks the rows of a table and turns each into a query, or the error that it has.
 
 Does not read files; see `storage/tables.py`.
 """
@@ -22,7 +22,7 @@ from robustness.types import Example
 from robustness.workbench import Workbench
 
 OWN = "own"
-"""Stands for the task of a user's own input."""
+"""Task of a row with a user input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +33,10 @@ class RowError:
 
 
 def check(catalog: Catalog, row: RowInput) -> Query | RowError:
-    """What a row asks, or what is wrong with it.
+    """The query of a row, or its error.
 
     Raises:
-        CancelledError, EngineError: The engine, not the row, is at fault.
+        CancelledError, EngineError: Errors that are not the row's.
     """
     try:
         return _checked(catalog, row)
@@ -75,7 +75,7 @@ def _text(cells: Mapping[str, Any], name: str) -> str:
 def example_of(
     workbench: Workbench, task: str | None, text: str, options: str, answer: str
 ) -> Example:
-    """One input from the texts of its cells.
+    """An input from the texts of a row's cells.
 
     Raises:
         InputError: Options are missing or fewer than two, the answer is not among them, or the
@@ -101,7 +101,7 @@ def _example(task: Task | None, given: Any, options: str, answer: str) -> Exampl
 
 
 def _fields(given: Any, names: tuple[str, ...]) -> dict[str, str]:
-    """The input cell as fields: as it is for one field, a JSON object for several."""
+    """The fields of an input cell: the text of the only field, or a JSON object of several."""
     if len(names) == 1:
         return {names[0]: text_of(given).strip()}
     found = given
@@ -119,7 +119,7 @@ def _fields(given: Any, names: tuple[str, ...]) -> dict[str, str]:
 
 
 def read_inputs(workbench: Workbench, path: Path, task: str | None = None) -> list[Example]:
-    """A user's own inputs: a table with `input`, and `options` where no task has them.
+    """Reads user inputs from a table with `input`, and `options` if they belong to no task.
 
     Raises:
         InputError: A row is malformed; the message names it.

@@ -1,6 +1,6 @@
-"""What is added to each row of a table: the columns of the CSV contract, in order.
+"""The result of a scored row: the columns that are added to a table, in the order of DESIGN.md.
 
-Does not compute; see `row_scorer.py`.
+Does not compute them; see `row_scorer.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from robustness.types import Prediction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredRow:
-    """One row's result. Degradation, accuracies and differences are in points (0 to 100)."""
+    """The result of a row. Degradation, accuracies and differences are in points."""
 
     status: str = "ok"
     """`ok` or `error`."""
@@ -31,30 +31,30 @@ class ScoredRow:
     output_original: str | None = None
     output_aligned: str | None = None
     agree: bool | float | None = None
-    """Whether both models' outputs are the same, or the share of a task's inputs on which."""
+    """Whether both models give the same answer; for a task, the share of inputs on which."""
     accuracy_original: float | None = None
     accuracy_aligned: float | None = None
     difference: float | None = None
     difference_low: float | None = None
     difference_high: float | None = None
     p_holm: float | None = None
-    """Adjusted over the table: see `adjusted`."""
+    """The p-value adjusted over the table by Holm's method: see `adjusted`."""
     p: float | None = None
-    """The row's own p-value (McNemar); no column."""
+    """The unadjusted p-value of McNemar's test; not a column."""
 
     def cells(self) -> list[Any]:
         """The values of `COLUMNS`."""
         return [getattr(self, name) for name in COLUMNS]
 
     def document(self) -> dict[str, Any]:
-        """What a journal keeps: the values that are there."""
+        """The fields that are not None, as the journal stores them."""
         known = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: value for name, value in known.items() if value is not None}
 
 
 _P = "p"
 COLUMNS = tuple(f.name for f in fields(ScoredRow) if f.name != _P)
-"""What is added to the input's columns, in order; input columns of these names are replaced."""
+"""The added columns, in order; input columns of the same names are replaced."""
 
 
 def predicted(made: Prediction) -> ScoredRow:
@@ -70,7 +70,7 @@ def predicted(made: Prediction) -> ScoredRow:
 
 
 def kept(document: Any) -> ScoredRow | None:
-    """What a journal kept; None where it is none of this version's, so that it is made again."""
+    """The result of a journal's document; None if another version wrote it (it is scored again)."""
     if not isinstance(document, Mapping) or "status" not in document:
         return None
     if not set(document) <= {f.name for f in fields(ScoredRow)}:
@@ -79,7 +79,7 @@ def kept(document: Any) -> ScoredRow | None:
 
 
 def adjusted(rows: Sequence[ScoredRow]) -> list[ScoredRow]:
-    """The rows of a table with their p-values adjusted over all of them (Holm)."""
+    """The results of a table, with p-values adjusted over its rows by Holm's method."""
     tested = [n for n, row in enumerate(rows) if row.p is not None]
     values = intervals.holm([p for row in rows if (p := row.p) is not None])
     holm = dict(zip(tested, values, strict=True))

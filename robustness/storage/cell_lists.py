@@ -1,4 +1,4 @@
-r"""Several values in one cell, such as options: separated by |, with `\|` for the mark itself."""
+r"""Splits and joins lists in one cell, such as options: separated by |, `\|` for a | itself."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ _END = re.compile(r"(\\+)$")
 
 
 def split(text: str) -> tuple[str, ...]:
-    r"""The values of a cell, without spaces around them; empty ones are left out.
+    r"""The values of a cell, without spaces around them and without empty ones.
 
     Backslashes count only in front of a mark: `a\|b|c` holds `a|b` and `c`, `a\\|b` holds `a\` and
     `b`; elsewhere a backslash is text.
@@ -28,12 +28,12 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def join(values: Sequence[str]) -> str:
-    """One cell that `split` takes apart again."""
+    """A cell from which `split` gives the values again."""
     last = len(values) - 1
     return "|".join(_escaped(value, n < last) for n, value in enumerate(values))
 
 
 def _escaped(value: str, followed: bool) -> str:
-    """A value whose own marks, and backslashes in front of a mark, are text."""
+    """A value in which each | and each backslash in front of a | is escaped."""
     made = _MARK.sub(lambda found: found[1] * 2 + r"\|", value)
     return _END.sub(lambda found: found[1] * 2, made) if followed else made

@@ -1,7 +1,7 @@
-"""Tables of instructions: CSV, TSV, JSON, JSON lines and Parquet, read row by row, written whole.
+"""Reads and writes tables of instructions: CSV, TSV, JSON, JSON lines and Parquet.
 
-What is wrong with one row is told of that row; a file is refused where rows may have been lost.
-Does not check what cells mean; see `scoring/rows.py`.
+An error in a row is stored with that row; a file in which rows may be lost is an error as a whole.
+Does not check the meaning of cells; see `scoring/rows.py`.
 """
 
 import csv
@@ -21,36 +21,36 @@ from robustness.storage import cell_lists, files
 
 INSTRUCTION = "instruction"
 NAMES = (INSTRUCTION, "task", "input", "options", "answer", "id")
-"""Columns that mean something; they are found whatever their case."""
+"""Columns with a meaning; they are found in any letter case."""
 SEPARATORS = (",", ";", "\t")
 LONGEST_CELL = 131_072
-"""Characters of a cell; a row with a longer one has an error."""
+"""Most characters of a cell; a row with a longer one has an error."""
 
 _DEEPEST = 32
-"""Lists and objects inside one another in a cell of JSON."""
+"""Deepest nesting of lists and objects in a cell of JSON."""
 _MOST_DIGITS = 4000
-"""Of a whole number; Python refuses to write more than 4,300."""
+"""Most digits of an integer; Python does not print more than 4,300."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_BYTE = re.compile("[\udc80-\udcff]")
-"""What a byte becomes that is not UTF-8."""
+"""The lone surrogates that stand for bytes that are not UTF-8."""
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
 _LARGEST = 2**63
-"""Whole numbers of this size and more have no type in Parquet."""
+"""Integers from this one on have no type in Parquet."""
 _SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowInput:
-    """One row as it stands in the table."""
+    """A row of a table as it was read."""
 
     number: int
-    """From 0."""
+    """Number of the row, from 0."""
     cells: Mapping[str, Any]
-    """Column -> value; "" where there is none. CSV has texts, the other formats their types."""
+    """Column -> value; "" if there is none. CSV gives texts, the other formats typed values."""
     broken: str | None = None
-    """What is wrong with how the row is written."""
+    """The error in the row's format, such as too many cells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +58,15 @@ class Table:
     """A table as it was read."""
 
     columns: tuple[str, ...]
-    """Keys of the rows' cells; those of `NAMES` in small letters."""
+    """Keys of the rows' cells; those of `NAMES` in lower case."""
     header: tuple[str, ...]
-    """The same as the file spells them."""
+    """The columns' names as in the file."""
     rows: tuple[RowInput, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Raw:
-    """Columns and rows of one format, before cells are cleaned."""
+    """The columns and rows of a file before its cells are checked."""
 
     columns: Sequence[str]
     rows: Sequence[Mapping[str, Any]]
@@ -74,7 +74,7 @@ class _Raw:
 
 
 class _TooLong(str):
-    """The digits of a whole number that is too long to be one."""
+    """The digits of an integer that is too long for Python to convert."""
 
 
 def _suffix(name: str) -> str:
@@ -87,7 +87,7 @@ def _suffix(name: str) -> str:
 
 
 def decoded(data: bytes) -> str:
-    """Text of UTF-8 or UTF-16; what is neither becomes lone surrogates."""
+    """The text of UTF-8 or UTF-16 bytes; other bytes become lone surrogates."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             return data.decode("utf-16", errors="surrogatepass")
@@ -97,17 +97,17 @@ def decoded(data: bytes) -> str:
 
 
 def separator_of(header: str) -> str:
-    """What parts the cells of a table whose first line this is."""
+    """The separator of a CSV file with this first line."""
     return next((s for s in SEPARATORS if s in header), ",")
 
 
 def csv_lines(text: str, name: str, separator: str = "") -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV with the number of the line that each begins on, empty lines left out.
+    """Yields (number of the first line, cells) of the rows of a CSV file, without empty lines.
 
     Args:
         text: The whole file.
         name: For messages.
-        separator: By default the one that its first line shows.
+        separator: By default the one of the first line: see `separator_of`.
 
     Raises:
         InputError: A quotation mark is not closed, or closed inside a cell of several lines: rows
@@ -118,7 +118,7 @@ def csv_lines(text: str, name: str, separator: str = "") -> Iterator[tuple[int, 
     if lines and (named := re.fullmatch(r'"?sep=(.)"?\s*', lines[0])):
         separator, skipped = named[1], 1  # a spreadsheet's own word on what parts its cells
     separator = separator or separator_of(lines[skipped] if lines[skipped:] else "")
-    # Only ever grows: cells have a limit of their own, told of their row alone.
+    # The csv module's limit would be an error of the file; cells have a limit of their own.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     reader = csv.reader(lines[skipped:], delimiter=separator)
     first = skipped
@@ -132,7 +132,7 @@ def csv_lines(text: str, name: str, separator: str = "") -> Iterator[tuple[int, 
 
 
 def _prove(lines: Sequence[str], separator: str, where: str) -> None:
-    """That a row which spans lines, or is the last, swallowed no other."""
+    """Checks that a row of several lines, or the last one, contains no other row."""
     try:
         list(csv.reader(lines, delimiter=separator, strict=True))
     except csv.Error as error:
@@ -150,7 +150,7 @@ def _csv_rows(data: bytes, name: str, suffix: str) -> _Raw:
     if not lines:
         raise InputError(f"{name} is empty; its first line must name the columns")
     columns = [c.strip() for c in lines[0]]
-    # Spreadsheets write empty columns behind the last one.
+    # Spreadsheets write empty columns after the last one.
     while columns and not columns[-1] and not any(
         cell.strip() for line in lines[1:] for cell in line[len(columns) - 1 :]
     ):
@@ -173,10 +173,10 @@ def _whole(digits: str) -> int | str:
 
 
 def _parsed(text: str) -> Any:
-    """A JSON document.
+    """The value of a JSON document.
 
     Raises:
-        ValueError: It is none, or lists and objects lie too deep inside one another.
+        ValueError: The text is not JSON, or lists and objects are nested too deeply.
     """
     try:
         return json.loads(text, parse_int=_whole)
@@ -228,7 +228,7 @@ def _parquet_rows(data: bytes, name: str) -> _Raw:
 
 
 def _keys(columns: Sequence[str], names: Sequence[str]) -> list[str]:
-    """What each column is called in the rows."""
+    """The key of each column in the rows' cells."""
     taken = set(columns)
     keys = []
     for column in columns:
@@ -242,7 +242,7 @@ def _keys(columns: Sequence[str], names: Sequence[str]) -> list[str]:
 
 
 class _FaultyCell(ValueError):
-    """What is wrong with a cell, and what is kept of it."""
+    """The error in a cell, with the text that replaces the cell."""
 
     def __init__(self, reason: str, kept: str) -> None:
         super().__init__(reason)
@@ -263,7 +263,7 @@ def _whole_text(text: str) -> str:
 
 
 def _checked(value: Any, depth: int = 0) -> None:
-    """Looks for what cannot be used inside lists and objects."""
+    """Raises `_FaultyCell` for unusable values within lists and objects."""
     if depth > _DEEPEST:
         raise _FaultyCell(f"has more than {_DEEPEST} lists or objects inside one another", "")
     if isinstance(value, _TooLong):
@@ -283,10 +283,10 @@ def _checked(value: Any, depth: int = 0) -> None:
 
 
 def _cell(value: Any) -> Any:
-    """A cell's value.
+    """The value of a cell.
 
     Raises:
-        _FaultyCell: It cannot be used.
+        _FaultyCell: The cell cannot be used.
     """
     if isinstance(value, np.ndarray):
         value = value.tolist()
@@ -299,7 +299,7 @@ def _cell(value: Any) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """A cell's text as a person would write it: numbers and truth values mean what they say."""
+    """The text of a cell as a user would write it, also for numbers and booleans."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -335,13 +335,13 @@ def read_table(
     Args:
         source: A file, or its bytes.
         name: The file's name, for its ending and for messages; by default the path's.
-        required: The column that must be there, where there is one.
-        names: Columns that are found whatever their case, in small letters.
+        required: A column that the table must have; None: none.
+        names: Columns that are found in any letter case, in lower case.
 
     Raises:
         NotFoundError: There is no such file.
         InputError: The ending is unknown, the required column is missing, or rows may be lost.
-        CorruptFileError: It is not what its ending says.
+        CorruptFileError: The file is not of the format of its ending.
     """
     if isinstance(source, Path):
         name = name or source.name
@@ -370,7 +370,7 @@ def read_table(
 
 
 def guarded(value: object) -> object:
-    """A cell that no spreadsheet runs as a formula; a plain number is none."""
+    """A cell that no spreadsheet runs as a formula; plain numbers need no change."""
     if not isinstance(value, str) or not value.startswith(_FORMULA) or _NUMBER.fullmatch(value):
         return value
     return f"'{value}"
@@ -381,14 +381,14 @@ def _absent(value: Any) -> bool:
 
 
 def _printed(value: Any) -> Any:
-    """A value as one cell of a CSV."""
+    """A value as a cell of CSV."""
     if _absent(value):
         return ""
     return guarded(text_of(value) if isinstance(value, Mapping) else value)
 
 
 def _documented(value: Any) -> Any:
-    """A value as JSON has it; what JSON has no type for is text."""
+    """A value as a type of JSON; values of other types become text."""
     if _absent(value):
         return None
     known = (str, bool, int, float, Mapping, list, tuple, np.generic)
@@ -396,7 +396,7 @@ def _documented(value: Any) -> Any:
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]], separator: str = ",") -> bytes:
-    """Rows of values as guarded CSV."""
+    """The CSV of rows of values, with formulas guarded: see `guarded`."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=separator)
     writer.writerow([guarded(c) for c in columns])
@@ -405,12 +405,12 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]], separator: 
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Writes CSV, TSV, JSON, JSON lines or Parquet by the ending, atomically.
+    """Writes a table as CSV, TSV, JSON, JSON lines or Parquet by the ending, atomically.
 
     Args:
-        path: Where.
-        columns: Their names.
-        rows: A value a column.
+        path: The file.
+        columns: Names of the columns.
+        rows: The rows, each with a value for every column.
 
     Raises:
         InputError: The ending is unknown.
@@ -431,7 +431,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]
 
 
 def _typed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
-    """Columns of one type each, as Parquet wants them; a mixed one becomes text."""
+    """A frame with one type in each column, as Parquet needs; mixed columns become text."""
     series: dict[str, pd.Series[Any]] = {}
     for place, name in enumerate(columns):
         values = [None if _absent(row[place]) else row[place] for row in rows]

@@ -18,7 +18,7 @@ def test_neighbours_carry_accuracy_in_points_and_their_text(workbench: Workbench
     assert len(made.nearest) == 3
 
 
-def test_a_conflict_is_reported_on_own_inputs(
+def test_a_conflict_is_reported_on_user_inputs(
     tiny_engine: TransformersEngine, indexes: Path
 ) -> None:
     workbench = Workbench(tiny_engine, indexes=indexes)

@@ -112,7 +112,7 @@ def test_the_journal_is_gone_when_the_file_is_written(
     assert batch.summary(scored, target).errors == 0
 
 
-def test_own_inputs_are_read_from_a_table(workbench: Workbench, tmp_path: Path) -> None:
+def test_user_inputs_are_read_from_a_table(workbench: Workbench, tmp_path: Path) -> None:
     path = tmp_path / "inputs.jsonl"
     path.write_text(json.dumps({"input": "x", "options": ["good", "bad"]}) + "\n")
     assert batch.read_inputs(workbench, path)[0].options == ("good", "bad")

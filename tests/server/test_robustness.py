@@ -36,7 +36,7 @@ def test_a_prediction_is_the_librarys(http, aligned_engine, indexes) -> None:
         assert reply["degradation"] is None
 
 
-def test_own_inputs_and_none_have_their_own_source(http) -> None:
+def test_user_inputs_and_none_have_their_own_source(http) -> None:
     own = http.post(
         "/robustness/v1/predict", json={"instruction": "Good or bad?", "inputs": [OWN]}
     )

@@ -23,7 +23,7 @@ from robustness.prediction.degradation import probes, user_inputs
 from robustness.prediction.degradation.distance import evidence
 from robustness.prediction.degradation.predictor import Calibration, Point, fit
 from robustness.prediction.degradation.probes import Probe
-from robustness.prediction.degradation.user_inputs import OwnInputs
+from robustness.prediction.degradation.user_inputs import UserInputs
 from robustness.types import Example, Instruction, TaskSource
 
 
@@ -38,7 +38,7 @@ def _point(
     model: str,
     index: ObservedIndex,
     task: Task,
-    own_inputs: OwnInputs,
+    on_inputs: UserInputs,
     instruction: Instruction,
 ) -> Point:
     part: TaskIndex = index.tasks[task.id]
@@ -56,9 +56,9 @@ def _point(
         readings.option_logprobs[0, : len(probed)], part.probed,
         [part.space.rows[i] for i in near.ids[0]], baseline, right_options(probed),
     )
-    most = len(own_inputs.examples)
+    most = len(on_inputs.examples)
     by_step = {
-        k: user_inputs.clue(index, own_inputs, readings, k, found)
+        k: user_inputs.evidence_on(index, on_inputs, readings, k, found)
         for k in user_inputs.STEPS
         if k <= most
     }
@@ -127,9 +127,9 @@ def measure(
         if not chosen:
             continue
         inputs = inputs_of(task, index.recipe)
-        own_inputs = user_inputs.read(engine, model, index, inputs, should_stop=should_stop)
+        on_inputs = user_inputs.read(engine, model, index, inputs, should_stop=should_stop)
         for instruction in chosen:
-            points.append(_point(engine, model, index, task, own_inputs, instruction))
+            points.append(_point(engine, model, index, task, on_inputs, instruction))
             if on_progress is not None:
                 on_progress(len(points), total)
     return points

@@ -1,7 +1,7 @@
-"""Somebody's own inputs: the observed instructions read on them, and what a new one differs in.
+"""Evidence for user inputs, which belong to no task of the index.
 
-Refuses to predict. An own task has no observed accuracy; the nearest observed instructions' at home
-stands in for it.
+For user-provided inputs there is no baseline accuracy, so the accuracy of the nearest observed
+instructions on the tasks they were measured on is used. Does not predict; see `predictor.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,33 +21,33 @@ from robustness.prediction.degradation.probes import NEIGHBOURS, Probe, features
 from robustness.types import Conflict, Example, Neighbours
 
 STEPS = (1, 2, 4, 8)
-"""Numbers of own inputs that are calibrated; more are not read."""
+"""Numbers of user inputs that are calibrated; more inputs are not read."""
 LABELLED = (4, 8)
-"""Numbers of labelled own inputs that are calibrated."""
+"""Numbers of labelled user inputs that are calibrated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OwnInputs:
-    """The observed instructions that fit, read on the inputs."""
+class UserInputs:
+    """User inputs, with the readings of the observed instructions that have their fields."""
 
     examples: tuple[Example, ...]
-    """As many as a step of `STEPS`."""
+    """The inputs; their number is in `STEPS`."""
     ids: tuple[str, ...]
     readings: Readings
 
     def space(self, k: int) -> PointSet:
-        """The observed instructions as points on the first k inputs.
+        """The observed instructions as points, by their representations on the first k inputs.
 
         Raises:
-            InputError: None fits the inputs.
+            InputError: No observed instruction has the fields of the inputs.
         """
         if not self.ids:
-            raise without_kin(self.examples[0].fields)
+            raise no_fitting_instruction(self.examples[0].fields)
         return point_set(self.ids, self.readings.mean(k))
 
 
-def without_kin(fields: Iterable[str]) -> InputError:
-    """What is said where no observed instruction fits inputs with these fields."""
+def no_fitting_instruction(fields: Iterable[str]) -> InputError:
+    """The error where no observed instruction has the fields of the inputs."""
     return InputError(
         f"no observed instruction of the index fits inputs with the fields {', '.join(fields)}, so "
         "there is no distance; build an index with instructions for them: index build --observed "
@@ -56,8 +56,8 @@ def without_kin(fields: Iterable[str]) -> InputError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnClue:
-    """What is known of an instruction on own inputs."""
+class UserInputsEvidence:
+    """The evidence on an instruction from user inputs."""
 
     neighbours: Neighbours
     evidence: Evidence
@@ -65,12 +65,12 @@ class OwnClue:
 
 
 def step(available: int) -> int:
-    """The largest calibrated number of inputs that there are."""
+    """The largest number in `STEPS` that is at most the number of available inputs."""
     return max(k for k in STEPS if k <= max(available, STEPS[0]))
 
 
 def kept(inputs: Sequence[Example]) -> tuple[Example, ...]:
-    """The first inputs, as many as are read."""
+    """The first inputs, up to the number that is read."""
     return tuple(inputs[: step(len(inputs))])
 
 
@@ -81,11 +81,11 @@ def read(
     examples: Sequence[Example],
     *,
     should_stop: ShouldStop | None = None,
-) -> OwnInputs:
-    """Reads all observed instructions that fit the inputs on the first few of them.
+) -> UserInputs:
+    """Reads the observed instructions that have the inputs' fields on the first few inputs.
 
     Raises:
-        CancelledError, NotFoundError, EngineError: See `evaluation.read_cells`.
+        CancelledError, NotFoundError, EngineError: See `evaluator.read_cells`.
     """
     inputs = kept(examples)
     chosen = [i for i in index.instructions.values() if representations.fits(i, inputs[0].fields)]
@@ -96,55 +96,55 @@ def read(
             np.empty((0, len(inputs), 0), dtype=np.float32),
             np.empty((0, len(inputs), 0), dtype=np.float32),
         )
-    return OwnInputs(examples=inputs, ids=tuple(i.id for i in chosen), readings=readings)
+    return UserInputs(examples=inputs, ids=tuple(i.id for i in chosen), readings=readings)
 
 
 def home_accuracy(index: ObservedIndex, instruction_id: str) -> float | None:
-    """Accuracy in [0, 1] of an observed instruction on a task that it was measured on."""
+    """Accuracy in [0, 1] of an observed instruction on the task it was measured on; None: none."""
     home = index.home(instruction_id)
     return None if home is None else index.tasks[home].accuracy(instruction_id)
 
 
 def home_deficit(index: ObservedIndex, instruction_id: str) -> float | None:
-    """Accuracy in [-1, 1] that it lacks there against its peers."""
+    """The other observed instructions' accuracy on that task minus this one's, in [-1, 1]."""
     home = index.home(instruction_id)
     return None if home is None else index.tasks[home].deficit(instruction_id)
 
 
-def clue(
+def evidence_on(
     index: ObservedIndex,
-    own: OwnInputs,
+    inputs: UserInputs,
     readings: Readings,
     k: int,
     found: Sequence[Conflict],
     *,
     neighbours: int = 1,
-) -> OwnClue:
-    """What the first k inputs say of an instruction.
+) -> UserInputsEvidence:
+    """The evidence on an instruction from the first k inputs.
 
     Args:
-        index: For accuracies at home.
-        own: The observed instructions on the inputs.
-        readings: The instruction on the same inputs, I = 1.
-        k: One of `STEPS`.
+        index: Gives the accuracies of the observed instructions on their tasks.
+        inputs: The inputs with the readings of the observed instructions.
+        readings: The readings of the instruction on the same inputs, I = 1.
+        k: Number of inputs, one of `STEPS`.
         found: Conflicts of the instruction.
-        neighbours: To find; `NEIGHBOURS` at least.
+        neighbours: Number of neighbours to find, at least `NEIGHBOURS`.
 
     Raises:
-        InputError: No observed instruction fits the inputs.
+        InputError: No observed instruction has the fields of the inputs.
     """
-    space_k = own.space(k)
+    space_k = inputs.space(k)
     near = space_k.search(readings.mean(k), max(neighbours, NEIGHBOURS))
-    rows = [own.ids.index(i) for i in near.ids[0][:NEIGHBOURS]]
-    observed = own.readings.option_logprobs[rows][:, :k]
+    rows = [inputs.ids.index(i) for i in near.ids[0][:NEIGHBOURS]]
+    observed = inputs.readings.option_logprobs[rows][:, :k]
     mine = readings.option_logprobs[0, :k]
     at_home = [a for i in near.ids[0][:NEIGHBOURS] if (a := home_accuracy(index, i)) is not None]
     label_free = features(
         mine, observed, range(len(rows)), float(np.mean(at_home)) if at_home else 1.0
     )
-    right = [e.options.index(e.answer) for e in own.examples[:k] if e.answer is not None]
+    right = [e.options.index(e.answer) for e in inputs.examples[:k] if e.answer is not None]
     losses = {k: lost(mine, observed, right)} if len(right) == k and k in LABELLED else {}
-    return OwnClue(
+    return UserInputsEvidence(
         neighbours=Neighbours(
             ids=(near.ids[0][:neighbours],), distances=near.distances[:, :neighbours]
         ),

@@ -107,7 +107,7 @@ def test_too_few_measured_instructions_are_no_calibration(
         )
 
 
-def test_own_inputs_are_compared_with_the_phrasings_that_fit_them(
+def test_user_inputs_are_compared_with_the_phrasings_that_fit_them(
     tiny_engine: TransformersEngine, loaded: observed_index.ObservedIndex
 ) -> None:
     example = Example(task="own", fields={"text": "The soup was cold."}, options=("good", "bad"))
@@ -141,7 +141,7 @@ def test_a_deficit_is_what_one_lacks_against_its_peers_at_home(
     assert user_inputs.home_deficit(homeless, part.space.ids[0]) is None
 
 
-def test_own_inputs_are_probed_step_by_step_on_the_first_of_them(
+def test_user_inputs_are_probed_step_by_step_on_the_first_of_them(
     tiny_engine: TransformersEngine, loaded: observed_index.ObservedIndex, topics: Task
 ) -> None:
     asked = phrasing("Find the subject of the sentence.", topics)
@@ -153,6 +153,6 @@ def test_own_inputs_are_probed_step_by_step_on_the_first_of_them(
     few = user_inputs.read(tiny_engine, MODEL, loaded, inputs[:3])
     assert len(few.examples) == 2
     readings = representations.read_on(tiny_engine, MODEL, [asked], few.examples)
-    made = user_inputs.clue(loaded, few, readings, 2, ())
+    made = user_inputs.evidence_on(loaded, few, readings, 2, ())
     assert made.evidence.distance == pytest.approx(point.own_evidence[2].distance, rel=1e-3)
     assert made.probe.features[2] == pytest.approx(point.own_probe.features[2], abs=1e-4)
