@@ -1,7 +1,7 @@
-"""What benchmarks/README.md claims, each with its bound: the one place that has these numbers.
+"""The claims of benchmarks/README.md with their bounds; these numbers are nowhere else.
 
-Scripts name the claims that their lines belong to; `table.py` compares what was measured with the
-bounds, and the README's table of claims is generated here and tested against this file.
+Scripts name the claims of their results; `table.py` compares the measured ratios with the bounds,
+and the README's table of claims is generated from this file and tested against it.
 """
 
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """One claim."""
+    """A claim with the bound of its ratio."""
 
     claim: str
-    """What is compared, as in the README."""
+    """The comparison, as in the README."""
     ratio: float
     at_least: bool = True
-    """Whether the ratio may not be smaller, or may not be larger."""
+    """Whether the bound is the least ratio; False: the largest."""
 
     def holds(self, ratio: float) -> bool:
-        """Whether a measured ratio is as claimed."""
+        """Whether a measured ratio is within the bound."""
         return ratio >= self.ratio if self.at_least else ratio <= self.ratio
 
     def __str__(self) -> str:
