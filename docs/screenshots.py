@@ -69,7 +69,7 @@ def main() -> None:
             wait_until_ready(address, process)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
-                page = browser.new_page(viewport={"width": 1440, "height": 900})
+                page = browser.new_page(viewport={"width": 1440, "height": 1360})
                 page.set_default_timeout(SECONDS * 1000)
                 page.goto(address)
                 page.wait_for_selector("#run")
