@@ -1,6 +1,6 @@
-"""What the *Try* tab asks, and what it shows of it.
+"""The inputs of the *Try* tab as values, and the texts of its lists and replies.
 
-Does not lay anything out; see `try_layout.py`.
+Does not lay out the tab; see `try_tab.py`.
 """
 
 import dataclasses
@@ -37,23 +37,23 @@ class Question:
     chosen: str | None
     """Id of the task's input."""
     text: str
-    """The user's own input, and its options."""
+    """The user's input; its options are in `options`."""
     options: str
     model: str
     evidence: str = next(iter(EVIDENCE))
 
     @property
     def own(self) -> bool:
-        """Whether it is on the user's own input, not on a task."""
+        """Whether the question is about a user input, not about a task."""
         return self.task == OWN
 
     @property
     def given(self) -> str | None:
-        """The task's name, where there is a task."""
+        """Name of the task; None for a user input."""
         return None if self.own else self.task
 
     def example(self) -> Example | None:
-        """The input that is shown and compared on; None where the user has typed none."""
+        """The shown input, on which models are compared; None if the user has typed none."""
         if not self.own:
             examples = tasks.builtin(self.task).split("dev")
             return next((e for e in examples if e.id == self.chosen), examples[0])
@@ -64,21 +64,21 @@ class Question:
         )
 
     def about(self) -> tuple[Any, ...]:
-        """What a prediction depends on: which of a task's inputs is shown is not among it."""
+        """The values that a prediction depends on, without the chosen input of a task."""
         typed = (self.text, self.options) if self.own else ()
         return (self.instruction, self.task, self.model, self.evidence, *typed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A prediction that is handed on, so that nobody makes it again."""
+    """A prediction that was made, for the handlers that show it again."""
 
     about: tuple[Any, ...]
     """See `Question.about`."""
     prediction: Prediction
 
     def line(self) -> str:
-        """The prediction in one line of the history."""
+        """The prediction as a line of the history."""
         made = self.prediction
         if made.degradation is None or made.low is None or made.high is None:
             return "no number"
@@ -86,16 +86,16 @@ class Shown:
 
 
 def of(fields: Sequence[Any]) -> Question:
-    """The question that the inputs' values make, in their order."""
+    """The question of the values of the tab's inputs, in their order."""
     names = [f.name for f in dataclasses.fields(Question)]
     values = dict(zip(names, fields, strict=True))
-    # A box that was emptied by a script has no value at all.
+    # A text box that a script has emptied has the value None.
     texts = {name: values[name] or "" for name in ("instruction", "text", "options")}
     return Question(**values | texts)
 
 
 def reply(asked: Sequence[Any], cards: Sequence[str]) -> str:
-    """Cards with what they answer, so that the browser drops them where that changed meanwhile."""
+    """Cards with their question; the browser drops them if the question has changed meanwhile."""
     return json.dumps({"asked": list(asked), "cards": list(cards)})
 
 
@@ -106,7 +106,7 @@ def label_of(example: Example) -> str:
 
 
 def listed(task: str) -> list[tuple[str, str]]:
-    """Label and id of the inputs that a task offers; none for the user's own."""
+    """(label, id) of the inputs of a task; empty for user inputs."""
     if task == OWN:
         return []
     return [(label_of(e), e.id) for e in tasks.builtin(task).split("dev")[:_LISTED]]
