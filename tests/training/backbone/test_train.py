@@ -41,6 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Progre
     return run(tmp_path_factory.mktemp("whole"), TINY, seen.append), seen
 
 
+@pytest.mark.slow
 @needs_data
 def test_what_was_trained_is_served(trained: tuple[Path, list[Progress]]) -> None:
     folder, seen = trained
@@ -58,6 +59,7 @@ def test_what_was_trained_is_served(trained: tuple[Path, list[Progress]]) -> Non
     assert reading.representation.shape == (32,)
 
 
+@pytest.mark.slow
 @needs_data
 def test_a_killed_training_goes_on_to_the_same_weights(
     trained: tuple[Path, list[Progress]], tmp_path: Path
@@ -78,6 +80,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+@pytest.mark.slow
 @needs_data
 def test_a_training_in_slices_gives_the_same_weights(
     trained: tuple[Path, list[Progress]], tmp_path: Path
@@ -101,6 +104,7 @@ def test_a_recipe_for_a_gpu_says_that_there_is_none(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @needs_data
 def test_batches_made_by_another_process_are_the_same(
     trained: tuple[Path, list[Progress]], tmp_path: Path
