@@ -55,8 +55,8 @@ class TwoModels:
         self._counts.read.append((model, texts))
         return self._engine.represent("tiny-llama", texts)
 
-    def count_tokens(self, model: str, texts: list[str]) -> list[int]:
-        return self._engine.count_tokens("tiny-llama", texts)
+    def check_prompts(self, model: str, asked: list[Prompt]) -> None:
+        self._engine.check_prompts("tiny-llama", asked)
 
 
 @pytest.fixture

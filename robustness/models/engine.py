@@ -99,6 +99,16 @@ class Engine(Protocol):
         """
         ...
 
+    def check_prompts(self, model: str, prompts: Sequence[Prompt]) -> None:
+        """Whether `read` would take prompts, without running the model.
+
+        Raises:
+            ModelNotFoundError: No such model.
+            InputError: A prompt is empty or does not fit the context, as in `read`.
+            EngineError: The engine cannot answer now.
+        """
+        ...
+
     def close(self) -> None:
         """Frees the model; the engine cannot be used afterwards."""
         ...

@@ -114,6 +114,12 @@ class Served:
         text = self._format.wrap(prompt.text) if prompt.text else ""
         return self.item(position, text, prompt.options, adapter)
 
+    def check_prompts(self, model: str, prompts: Sequence[Prompt]) -> None:
+        """Whether prompts fit: see `Engine.check_prompts`."""
+        adapter = self.adapter(model)
+        for number, prompt in enumerate(prompts):
+            self.reading(number, prompt, adapter)
+
     def item(
         self, position: int, text: str, options: Sequence[str], adapter: Adapter | None
     ) -> Item:

@@ -100,6 +100,23 @@ class RemoteEngine:
         body = {"model": model, "texts": list(texts)}
         return [int(n) for n in self._ask("POST", f"{_ROOT}/count_tokens", body)["tokens"]]
 
+    def check_prompts(self, model: str, prompts: Sequence[Prompt]) -> None:
+        """Whether `read` would take prompts: see `Engine.check_prompts`.
+
+        Counted without what the server puts around a prompt (chat format, virtual tokens), which
+        only reading tells.
+        """
+        info = next((m for m in self._models if m.id == model), None)
+        for prompt in prompts if info is not None else ():
+            text, *options = self.count_tokens(model, [prompt.text, *prompt.options])
+            longest = max(options, default=0)
+            if info is not None and text + longest > info.context:
+                raise InputError(
+                    f"the prompt has {text + longest} tokens ({text} of text, {longest} of the "
+                    f"longest option), the model {model} reads at the most {info.context}; shorten "
+                    "the input"
+                )
+
     async def stream(
         self, model: str, prompt: str, settings: GenerationSettings
     ) -> AsyncGenerator[CompletionChunk]:

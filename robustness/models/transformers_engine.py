@@ -166,6 +166,10 @@ class TransformersEngine:
         """Number of tokens of each text: see `Engine.count_tokens`."""
         return self._served.count_tokens(model, texts)
 
+    def check_prompts(self, model: str, prompts: Sequence[Prompt]) -> None:
+        """Whether `read` would take prompts: see `Engine.check_prompts`."""
+        self._served.check_prompts(model, prompts)
+
     def close(self) -> None:
         """Frees the model; the engine cannot be used afterwards."""
         with self._turns.taken(None):

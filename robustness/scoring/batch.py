@@ -79,7 +79,7 @@ def plan(table: Table, workbench: Workbench) -> Plan:
 
 def _calls(catalog: Catalog, predictor: Predictor, query: Query) -> int:
     """Number of prompts that the models read for one row."""
-    wanted, asked = predictor.wanted(query), row_scorer.asked_inputs(query)
+    wanted, asked = predictor.wanted(query), rows.asked_inputs(query)
     alone = 0 if wanted else 1
     first = len({e.id for e in (*wanted, *asked)})
     others = len({e.id for e in asked}) * (len(catalog.compared) - 1)

@@ -12,11 +12,12 @@ from robustness.data import prompts
 from robustness.index import representations
 from robustness.models import evaluator
 from robustness.models.evaluator import ShouldStop
-from robustness.prediction import comparison, measurement
+from robustness.prediction import comparison
 from robustness.prediction.catalog import Catalog
 from robustness.prediction.predictor import Predictor
 from robustness.prediction.query import Query
 from robustness.scoring import scored_row
+from robustness.scoring.rows import asked_inputs
 from robustness.scoring.scored_row import ScoredRow
 from robustness.stats import intervals
 from robustness.types import Example, Prompt, Reading
@@ -27,17 +28,6 @@ _SEED = 0
 _NONE = np.empty(0, dtype=np.float32)
 _MEASURED_ALONE = 2
 """Least number of labelled inputs for an interval and a test of the difference."""
-
-
-def asked_inputs(query: Query) -> tuple[Example, ...]:
-    """The inputs on which both models answer: the row's, else the task's labelled ones, else none.
-
-    Raises:
-        InputError: The task has no labelled inputs.
-    """
-    if query.inputs or query.task is None:
-        return query.inputs
-    return measurement.labelled(query.task)
 
 
 def score_row(

@@ -3,6 +3,7 @@
 Does not read files; see `storage/tables.py`.
 """
 
+import heapq
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,17 +13,21 @@ from typing import Any
 from robustness.data import prompts
 from robustness.data.tasks import Task
 from robustness.errors import CancelledError, EngineError, InputError, RobustnessError
+from robustness.index import representations
 from robustness.prediction import comparison, measurement, query
 from robustness.prediction.catalog import Catalog
 from robustness.prediction.predictor import Predictor
 from robustness.prediction.query import Query
 from robustness.storage import cell_lists
 from robustness.storage.tables import INSTRUCTION, RowInput, read_table, text_of
-from robustness.types import Example
+from robustness.types import Example, Instruction, Prompt
 from robustness.workbench import Workbench
 
 OWN = "own"
 """Task of a row with a user input."""
+_OWN_FIELD = "text"
+_LONGEST = 4
+"""Inputs of a row, the longest, whose prompts are counted before anything is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +63,74 @@ def _checked(catalog: Catalog, row: RowInput) -> Query:
     if not has_input and (options or answer):
         raise InputError("the row has options or an answer but no input")
     chosen = catalog.task(task) if task else None
+    if chosen is None and isinstance(given, Mapping) and len(given) == 1:
+        # The instruction does not name the only field: it is the text, whatever it is called.
+        ((name, value),) = given.items()
+        named = prompts.field_name(str(name)) in prompts.placeholders(text)
+        given = given if named else text_of(value)
     inputs = [_example(chosen, given, options, answer)] if has_input else []
     asked = query.resolve(catalog, text, task=chosen, inputs=inputs)
     if chosen is not None and not inputs:
         measurement.labelled(chosen)
     if chosen is not None or inputs:
         prompts.check(asked.instruction, comparison.example_of(asked))
-    Predictor(catalog).check(asked)
+    predictor = Predictor(catalog)
+    predictor.check(asked)
+    _check_length(catalog, asked, predictor)
     return asked
+
+
+def asked_inputs(query: Query) -> tuple[Example, ...]:
+    """The inputs on which both models answer: the row's, else the task's labelled ones, else none.
+
+    Raises:
+        InputError: The task has no labelled inputs.
+    """
+    if query.inputs or query.task is None:
+        return query.inputs
+    return measurement.labelled(query.task)
+
+
+def _check_length(catalog: Catalog, asked: Query, predictor: Predictor) -> None:
+    """Whether the longest prompts of a row fit the models.
+
+    Raises:
+        InputError: One does not.
+    """
+    wanted, answered = predictor.wanted(asked), asked_inputs(asked)
+    read = {catalog.original: (*wanted, *answered)}
+    read |= dict.fromkeys(catalog.compared[1:], answered)
+    for info in catalog.engine.models():
+        examples = {e.id: e for e in read.get(info.id, ())}.values()
+        longest = heapq.nlargest(_LONGEST, examples, key=_size)
+        if not longest and info.id == catalog.original:
+            alone = representations.alone_text(asked.instruction)
+            longest_prompts = [
+                Prompt(instruction_id="", example_id="", text=alone, options=())
+            ]
+        elif not longest or _surely_fits(asked.instruction, longest[0], info.context):
+            continue
+        else:
+            longest_prompts = [prompts.fill(asked.instruction, e) for e in longest]
+        try:
+            catalog.engine.check_prompts(info.id, longest_prompts)
+        except EngineError:
+            return  # it is away: whether the prompts fit, reading them will tell
+
+
+def _size(example: Example) -> int:
+    """Bytes of an input and its options."""
+    texts = (*example.fields.values(), *example.options)
+    return sum(len(text.encode()) for text in texts)
+
+
+def _surely_fits(instruction: Instruction, example: Example, context: int) -> bool:
+    """Whether a prompt is so short that it need not be filled and counted.
+
+    A token is a byte at the least; half of the context is left to chat format and virtual tokens.
+    """
+    times = 1 + len(prompts.placeholders(instruction.text))
+    return len(instruction.text.encode()) + times * _size(example) < context // 2
 
 
 def _text(cells: Mapping[str, Any], name: str) -> str:
@@ -92,17 +157,29 @@ def _example(task: Task | None, given: Any, options: str, answer: str) -> Exampl
         raise InputError(
             f"an input needs at least two options, separated by |; found {options!r}"
         )
+    if len(own) > len(prompts.LETTERS):
+        raise InputError(
+            f"an input can have {len(prompts.LETTERS)} options, as many as there are letters; "
+            f"found {len(own)}"
+        )
     if answer and answer not in answers:
         raise InputError(f"the answer {answer!r} is not among the options {', '.join(answers)}")
     return Example(
-        task=task.id if task else OWN, fields=_fields(given, task.fields if task else ("text",)),
+        task=task.id if task else OWN, fields=_fields(given, task),
         options=answers, answer=answer or None,
     )
 
 
-def _fields(given: Any, names: tuple[str, ...]) -> dict[str, str]:
-    """The fields of an input cell: the text of the only field, or a JSON object of several."""
-    if len(names) == 1:
+def _fields(given: Any, task: Task | None) -> dict[str, str]:
+    """The input cell as fields.
+
+    A text is a single field; a task with several fields wants a JSON object, as a value or as
+    text. A user's own object names its fields itself.
+    """
+    if task is None and isinstance(given, Mapping):
+        return {prompts.field_name(str(name)): text_of(value) for name, value in given.items()}
+    names = task.fields if task is not None else (_OWN_FIELD,)
+    if len(names) == 1 and not isinstance(given, Mapping):
         return {names[0]: text_of(given).strip()}
     found = given
     if isinstance(given, str):

@@ -166,6 +166,10 @@ class VllmEngine:
             self._client.ping()
         return counts
 
+    def check_prompts(self, model: str, prompts: Sequence[Prompt]) -> None:
+        """Whether `read` would take prompts: see `Engine.check_prompts`."""
+        self._served.check_prompts(model, prompts)
+
     def close(self) -> None:
         """Ends vLLM if it was started here."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -113,8 +113,8 @@ class BatchTab:
         with gr.Row():
             with gr.Column(min_width=320):
                 file = gr.File(
-                    label="CSV, JSON lines or Parquet with a column `instruction`",
-                    file_types=[".csv", ".json", ".jsonl", ".parquet"],
+                    label="CSV, TSV, JSON lines or Parquet with a column `instruction`",
+                    file_types=[".csv", ".tsv", ".json", ".jsonl", ".parquet"],
                     elem_id="upload",
                 )
                 gr.DownloadButton(

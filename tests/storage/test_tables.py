@@ -72,3 +72,108 @@ def test_a_json_list_keeps_its_good_rows() -> None:
         tables.read_table(b'{"instruction": "a"}', "m.json")
     with pytest.raises(CorruptFileError, match="not JSON"):
         tables.read_table(b'[{"instruction"', "m.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('instruction,task\na,x\n"b,y\nc,z\nd,w\n', 3),
+        ('instruction,task\na,x\nb,"y\nc,z\nd,"w"\n', 3),
+        ('instruction\n"a\n', 2),
+    ],
+)
+def test_a_quotation_mark_that_swallows_rows_is_an_error_that_names_the_line(
+    text: str, line: int
+) -> None:
+    with pytest.raises(InputError, match=f"line {line}: a quotation mark"):
+        tables.read_table(text.encode(), "x.csv")
+
+
+def test_quoted_line_breaks_and_stray_marks_inside_a_line_are_text() -> None:
+    table = tables.read_table(b'instruction,task\n"a\nb",x\n5" disk,y\n"c"d,z\n', "x.csv")
+    assert column(table, "instruction") == ["a\nb", '5" disk', "cd"]
+    assert not errors(table)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"instruction": "a\\ud800"}', '{"instruction": ' + "9" * 5000 + "}", "[" * 100_000,
+        '{"instruction": ' + "[" * 40 + "]" * 40 + "}", '{"\\ud800": 1}' + "x",
+        '{"instruction": "' + "w " * 70_000 + '"}',
+    ],
+    ids=["half a character", "5,000 digits", "nested", "deep", "name", "long"],
+)
+def test_whatever_a_json_line_holds_it_alone_carries_an_error(line: str, tmp_path: Path) -> None:
+    data = f'{{"instruction": "first"}}\n{line}\n{{"instruction": "last"}}\n'.encode()
+    table = tables.read_table(data, "x.jsonl")
+    assert set(errors(table)) == {1}
+    assert [table.rows[n].cells["instruction"] for n in (0, 2)] == ["first", "last"]
+    for suffix in (".csv", ".json", ".jsonl", ".parquet"):
+        rows = [[row.cells[c] for c in table.columns] for row in table.rows]
+        tables.write_table(tmp_path / f"out{suffix}", table.header, rows)
+
+
+def test_a_long_number_in_a_json_list_is_its_rows_error() -> None:
+    rows = b'[{"instruction": "a"}, {"instruction": ' + b"9" * 5000 + b"}]"
+    table = tables.read_table(rows, "x.json")
+    assert set(errors(table)) == {1}
+    assert "5000 digits" in errors(table)[1]
+
+
+def test_a_long_cell_is_its_rows_error() -> None:
+    long = b"instruction,input\na," + b"w" * 140_000 + b"\nb,short\n"
+    table = tables.read_table(long, "x.csv")
+    assert set(errors(table)) == {0}
+    assert "140000 characters" in errors(table)[0]
+    assert table.rows[1].cells["input"] == "short"
+
+
+def test_a_valid_file_may_hold_the_replacement_character() -> None:
+    table = tables.read_table("instruction\na\N{REPLACEMENT CHARACTER}\n".encode(), "x.csv")
+    assert not errors(table)
+
+
+def test_a_spreadsheets_trailing_empty_columns_are_dropped() -> None:
+    table = tables.read_table(b"instruction,task,,\na,x,,\nb,y,,,\n", "x.csv")
+    assert table.columns == ("instruction", "task")
+    assert not errors(table)
+    with pytest.raises(InputError, match="a column twice"):
+        tables.read_table(b"instruction,task,,\na,x,,z\n", "x.csv")
+
+
+@pytest.mark.parametrize("text", ["-0.35", "+1", "-3", "-1.5e-7", "-0,35", "-.5"])
+def test_a_plain_number_is_no_formula(text: str) -> None:
+    assert tables.guarded(text) == text
+
+
+@pytest.mark.parametrize("text", ["-1+1", "+A1", "-0.35x", "=-0.35", "-", "-1\n"])
+def test_what_only_begins_like_a_number_is_guarded(text: str) -> None:
+    assert tables.guarded(text) == f"'{text}"
+
+
+def test_columns_are_found_whatever_their_case_and_written_as_they_were() -> None:
+    table = tables.read_table(b"Instruction,TASK,Note\na,x,n\n", "x.csv")
+    assert table.columns == ("instruction", "task", "Note")
+    assert table.header == ("Instruction", "TASK", "Note")
+    both = tables.read_table(b"Instruction,instruction\na,b\n", "x.csv")
+    assert both.rows[0].cells == {"Instruction": "a", "instruction": "b"}
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"instruction\ttask\na, b\tx\n", "x.tsv"), (b"instruction\ttask\na, b\tx\n", "x.csv"),
+        (b"sep=;\ninstruction;task\na, b;x\n", "x.csv"),
+        (b"instruction;task\ra, b;x\r", "x.csv"),
+    ],
+)
+def test_cells_are_parted_as_the_file_says(data: bytes, name: str) -> None:
+    table = tables.read_table(data, name)
+    assert table.rows[0].cells == {"instruction": "a, b", "task": "x"}
+
+
+def test_numbers_and_truth_values_mean_what_they_say() -> None:
+    assert [tables.text_of(v) for v in (0, False, 0.5, 3.0, "", "0", None)] == [
+        "0", "false", "0.5", "3", "", "0", "",
+    ]

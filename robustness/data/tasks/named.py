@@ -4,7 +4,6 @@ The format of a file is recognised by its ending, columns and keys, and read by 
 `mmlu` or `table`.
 """
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,6 @@ from robustness.data.tasks import base, bigbench, mmlu, table
 from robustness.data.tasks.base import Task
 from robustness.data.tasks.builtin import builtin, builtin_names
 from robustness.errors import InputError, NotFoundError
-from robustness.storage import tables
 
 EVERYTHING = "builtin"
 """The name that stands for all shipped tasks."""
@@ -100,10 +98,4 @@ def _json(path: Path, field: str) -> Task:
 
 
 def _csv(path: Path) -> Task:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        first = lines.readline()
-    cells = next(csv.reader([first], delimiter=tables.separator_of(first)), [])
-    header = [c.strip().casefold() for c in cells]
-    # MMLU's files have no header, or one that names the options A, B, C, D.
-    labelled = "answer" in header and not {"a", "b", "c", "d"} <= set(header)
-    return table.read_labelled_table(path) if labelled else mmlu.read_mmlu(path)
+    return table.read_labelled_table(path) if table.is_labelled(path) else mmlu.read_mmlu(path)

@@ -3,6 +3,8 @@
 Further columns become fields of the input under their own names.
 """
 
+import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from robustness.data.prompts import field_name
@@ -16,6 +18,7 @@ EXPECTED = (
     "a CSV with the columns input, options (separated by |) and answer; further columns are "
     "fields, and a column split may say train, dev or test"
 )
+_MEANT = ("input", "options", "answer", "split", "id")
 _SPLITS = ("train", "dev", "test")
 
 
@@ -71,23 +74,68 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 ({error}); save it as UTF-8") from error
-    columns: list[str] = []
+    lines = [
+        (line, [cell.strip() for cell in cells])
+        for line, cells in tables.csv_lines(text, str(path)) if any(c.strip() for c in cells)
+    ]
+    if not lines:
+        return [], []
+    (_, header), *below = lines
+    skipped = _numbering(header, [cells for _, cells in below])
+    columns = _columns(header[skipped:])
     rows = []
-    for line, cells in tables.csv_lines(text, str(path)):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if not columns:
-            columns = [c.strip() for c in cells]
-            continue
+    for line, cells in below:
+        cells = cells[skipped:]
+        if not any(cells[len(columns) :]):
+            cells = cells[: len(columns)]
         if len(cells) != len(columns):
             raise InputError(
                 f"{path}, line {line}: {len(cells)} cells, the header has {len(columns)}; put "
                 "quotation marks around text that holds what parts the cells"
             )
-        rows.append((line, dict(zip(columns, (c.strip() for c in cells), strict=True))))
+        rows.append((line, dict(zip(columns, cells, strict=True))))
     if len({field_name(c) for c in columns}) < len(columns):
         raise InputError(f"{path} names a column twice: {', '.join(columns)}")
     return columns, rows
+
+
+def _columns(header: Sequence[str]) -> list[str]:
+    """Column names: those that have a meaning in lower case, a spreadsheet's empty ones left out.
+
+    A nameless column between others keeps its place.
+    """
+    named = [c.casefold() if c.casefold() in _MEANT else c for c in header]
+    while named and not named[-1]:
+        named.pop()
+    return named
+
+
+def _numbering(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """1 where the first column has no name and numbers the rows from 0 or 1, as pandas' does."""
+    if not header or header[0] or not rows:
+        return 0
+    first = [row[0] for row in rows]
+    counted = [[str(n) for n in range(start, start + len(first))] for start in (0, 1)]
+    return int(first in counted)
+
+
+def is_labelled(path: Path) -> bool:
+    """Whether a file is a labelled table, and no questions of MMLU."""
+    if path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+        first = lines.readline()
+    cells = next(csv.reader([first], delimiter=tables.separator_of(first)), [])
+    header = [c.strip().casefold() for c in cells]
+    # MMLU's files have no header, or one that names the options A, B, C, D.
+    return "answer" in header and not {"a", "b", "c", "d"} <= set(header)
+
+
+def numbered(path: Path) -> bool:
+    """Whether `read` leaves out a nameless first column that numbers the rows."""
+    text = tables.decoded(path.read_bytes())
+    lines = [cells for _, cells in tables.csv_lines(text, str(path)) if any(map(str.strip, cells))]
+    return bool(lines and _numbering([c.strip() for c in lines[0]], lines[1:]))
 
 
 def _example(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from robustness import paths
 from robustness.data import instructions
-from robustness.data.tasks import Task, bigbench, named
+from robustness.data.tasks import Task, bigbench, named, table
 from robustness.errors import InputError, RobustnessError
 from robustness.evaluation.study.plan import Plan, Recipe, plan
 from robustness.evaluation.study.values import Left
@@ -50,6 +50,9 @@ def read_tasks(
         except RobustnessError as error:
             left.append(Left(what="task", name=name, reason=str(error)))
             continue
+        if table.is_labelled(Path(name)) and table.numbered(Path(name)):
+            reason = "its first column has no name and numbers the rows"
+            left.append(Left(what="column", name=name, reason=reason))
         for task in made:
             if task.id in found:
                 reason = f"a task with the id {task.id} is there already"

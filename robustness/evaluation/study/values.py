@@ -20,7 +20,7 @@ class Left:
     """Something that the user named but that was left out."""
 
     what: str
-    """`task`, `instruction`, `examples` or `input`."""
+    """`task`, `column`, `instruction`, `examples` or `input`."""
     name: str
     reason: str
     """Why, in a sentence."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from robustness.data import prompts
 from robustness.errors import InputError
 from robustness.index import representations
 from robustness.index.neighbours import PointSet, point_set
@@ -89,6 +90,8 @@ def read(
     """
     inputs = kept(examples)
     chosen = [i for i in index.instructions.values() if representations.fits(i, inputs[0].fields)]
+    if max(len(e.options) for e in inputs) > len(prompts.LETTERS):
+        chosen = [i for i in chosen if not prompts.answers_by_letter(i)]
     if chosen:
         readings = representations.read_on(engine, model, chosen, inputs, should_stop=should_stop)
     else:
