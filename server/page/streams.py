@@ -1,7 +1,4 @@
-"""Text of several models as it comes.
-
-Does not ask for it; see `Engine.stream`.
-"""
+"""Merges the generated text of several models. Does not generate it; see `Engine.stream`."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence

@@ -1,7 +1,6 @@
-"""What the *Try* tab does: predict, answer, measure, suggest.
+"""The event handlers of the *Try* tab: predict, answer, measure, suggest.
 
-Each handler makes one call into the library and shows what it gives; see `try_tab.py` for the
-layout.
+Each handler calls the library and renders the result. For the layout see `try_tab.py`.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -26,16 +25,16 @@ _LINES = 12
 
 
 class TryHandlers:
-    """Handlers on one workbench."""
+    """The handlers for one workbench."""
 
     def __init__(
         self, workbench: Workbench, paraphraser: LlmParaphraser | None = None
     ) -> None:
-        """Asks nothing yet.
+        """Computes nothing yet.
 
         Args:
-            workbench: What answers.
-            paraphraser: A served model that rewords too.
+            workbench: Predicts, compares and measures.
+            paraphraser: A language model that also suggests rewordings.
         """
         self.workbench = workbench
         self.names = [t.id for t in workbench.tasks()]
@@ -51,11 +50,11 @@ class TryHandlers:
         """Cards of the prediction, the nearest observed instructions and the exact prompt.
 
         Args:
-            asked: What the page asks.
-            before: What was shown last: a prediction of the same is not made again.
+            asked: The question.
+            before: The last prediction, which is used again if its question is the same.
 
         Returns:
-            The cards, and the prediction to hand on; None where there is none.
+            The cards, and the prediction; None if there is none.
         """
         if not asked.instruction.strip():
             return (cards.note(_TITLE, "Type an instruction."), "", ""), None
@@ -73,7 +72,7 @@ class TryHandlers:
 
     def _predicted(self, asked: Question, query: Query) -> Any:
         if query.task is None and query.inputs and len(query.inputs[0].options) < 2:
-            # Without options there is nothing to choose from: the task is inferred.
+            # An input without options cannot be scored, so the task is inferred.
             query = self._query(asked, None)
         probe, labelled = EVIDENCE[asked.evidence]
         return predictor.predict(
@@ -81,10 +80,10 @@ class TryHandlers:
         )
 
     def reply(self, *values: Any) -> tuple[str, Shown | None]:
-        """`predict` for the browser: cards with what they answer, and the prediction to hand on.
+        """`predict` for the browser: cards with their question, and the prediction.
 
         Args:
-            values: The fields of a `Question` in order, then what was shown last.
+            values: The fields of a `Question` in order, then the last prediction.
         """
         *fields, before = values
         shown, handed = self.predict(question.of(fields), before)
@@ -101,9 +100,9 @@ class TryHandlers:
         """Shows the option probabilities of both models, then their text while it is generated.
 
         Args:
-            asked: What the page asks.
+            asked: The question.
             handed: Its prediction, for the line of the history.
-            aligned: The model beside the original.
+            aligned: The model to compare with the original.
             settings: How text is sampled.
             seen: The history.
 
