@@ -22,21 +22,23 @@ _ACROSS = 4
 _MEANING = """
 **Degradation** is the mean accuracy over the observed instructions of a task minus the accuracy
 under this one, in points. Positive is worse. The **interval** is cross-conformal: it was
-calibrated on instructions that the model never saw, each predicted without its cluster. Where an
-instruction is farther from the observed ones than anything calibrated, there is **no number**. A
-**label conflict** warns that the instruction asks for answers that the scorer does not read.
+calibrated on unobserved instructions, each predicted without its cluster of near-duplicates. If an
+instruction is farther from the observed ones than any in the calibration set, **no degradation is
+predicted**. A **label conflict** warns that the instruction asks for answers that are not among the
+scored options.
 """
 
 
 def _skill(calibration: Calibration | None) -> str:
     if calibration is None:
         return (
-            "This backbone has no calibration: neighbours and distances are shown, never a number."
+            "This model has no calibration: neighbours and distances are shown, and no degradation "
+            "is predicted."
         )
     rows = [
-        "Every figure is of predictions that saw nothing of the instruction's cluster, on "
-        "unobserved-development, in points. *Gain* is the constant's error minus the "
-        "predictor's, with its interval from resampling tasks.",
+        "All figures are in points, on unobserved-development; each instruction was predicted "
+        "without its cluster of near-duplicates. *Gain* is the error of the constant minus that "
+        "of the predictor, with an interval from resampling tasks.",
         "",
         "| task, evidence | n | error (MAE) | constant's | distance alone | gain | Spearman | "
         "within tasks | AUROC, loss over 5 | coverage | width | |",
@@ -104,8 +106,8 @@ def _held_out(rows: Sequence[HeldOut]) -> str:
     lines = [
         "",
         "",
-        "**On unobserved-test**, asked once with the calibration above; intervals of coverage are "
-        "Wilson's, 95%.",
+        "**On unobserved-test**, evaluated once with the calibration above; the intervals of "
+        "coverage are 95% Wilson intervals.",
         "",
         "| task, evidence | type | n | abstained | coverage | width | error (MAE) | constant's |",
         "|---|---|---|---|---|---|---|---|",

@@ -20,10 +20,10 @@ from server.page import cards
 TITLE = "Does the model use the instruction at all?"
 _MOST = 512
 _EXPLAINED = (
-    "The instruction is answered beside altered ones on the same labelled inputs: an opposite, "
-    "random words, the output space alone, nothing, wrong worked examples. Where accuracy stays, "
-    "the model answers from the input and hardly reads the instruction. [S1] is Sun, Shaib and "
-    "Wallace, [S2] Kung and Peng."
+    "The instruction and perturbations of it are evaluated on the same labelled inputs: a negated "
+    "one, random words, the output space alone, none, wrong solved examples. If the accuracy stays "
+    "the same, the model answers from the input and hardly uses the instruction. [S1] is Sun, "
+    "Shaib and Wallace, [S2] Kung and Peng."
 )
 _RELIANCE = (
     ("over_simplified", "minus the output space alone (simplified)"),
@@ -81,8 +81,8 @@ def card(made: Probes) -> str:
         "Instruction reliance",
         "<div>Accuracy under your instruction, in points, 95% intervals</div>"
         f"<table><tbody>{reliance}</tbody></table>"
-        '<div class="sf-sub">Above zero, the interval too: the model uses the instruction. Below '
-        "zero: it answers better without. An interval that holds 0 shows neither. "
+        '<div class="sf-sub">Interval above zero: the model uses the instruction. Interval below '
+        "zero: it answers better without it. An interval that contains zero shows neither. "
         f"{escape(made.model)} on {made.n} labelled inputs of {escape(made.task)}, seed "
         f"{made.seed}.</div>",
     ) + cards.card(

@@ -62,7 +62,7 @@ class BatchTab:
         return cards.card(
             "Plan",
             f"<div><b>{plan.rows}</b> rows, <b>{plan.calls}</b> model calls, "
-            f"<b>{plan.bad_rows}</b> bad rows (they cost nothing and keep their place)</div>"
+            f"<b>{plan.bad_rows}</b> rows with errors (not scored; the result lists them)</div>"
             f'<div class="sf-sub">{bad}</div>',
         )
 

@@ -69,8 +69,8 @@ def prediction(made: Prediction) -> str:
         )
     if not made.in_support:
         body += (
-            '<div class="sf-warn">Farther from every observed instruction than anything that was '
-            "calibrated on: no number is given.</div>"
+            '<div class="sf-warn">Farther from every observed instruction than any in the '
+            "calibration set, so no degradation is predicted.</div>"
         )
     for conflict in made.conflicts:
         body += f'<div class="sf-warn"><b>Label conflict.</b> {escape(conflict.message)}'
@@ -139,8 +139,8 @@ def nearest(made: Prediction) -> str:
     )
     body = (
         f'<div class="sf-text">{escape(first.text)}</div>'
-        f"<div>distance <b>{first.distance:.2f}</b>, farther than {first.percentile:.0f}% of the "
-        f"observed from their own nearest &middot; measured accuracy "
+        f"<div>distance <b>{first.distance:.2f}</b>, larger than the distance between observed "
+        f"instructions in {first.percentile:.0f}% of cases &middot; measured accuracy "
         f"<b>{_accuracy(first)}</b></div>"
         f'<div class="sf-sub">{escape(first.collection)}, task {escape(first.task or "any")}</div>'
     )
@@ -230,7 +230,7 @@ def _interval(made: Prediction) -> str:
 def moved(text: str, phrases: Sequence[Phrase]) -> str:
     """The instruction, with its phrases marked that increase the distance to the observed ones."""
     if not phrases:
-        return note("Which words moved it", "It is one phrase: nothing can be left out.")
+        return note("Phrases", "The instruction is a single phrase, so none can be left out.")
     largest = max(max(abs(p.moved) for p in phrases), 1e-9)
     pieces, at = [], 0
     for p in phrases:
@@ -244,11 +244,11 @@ def moved(text: str, phrases: Sequence[Phrase]) -> str:
         at = p.end
     pieces.append(escape(text[at:]))
     return card(
-        "Which words moved it",
+        "Phrases that increase the distance",
         f'<div class="sf-text">{"".join(pieces)}</div>'
         '<div class="sf-sub">Distance to the nearest observed instruction with a phrase minus '
-        f"without it: orange leads away, teal brings near; the strongest is {largest:.2f}. "
-        "Distance is weak evidence of loss.</div>",
+        f"without it: orange phrases increase it, teal ones decrease it, by at most {largest:.2f}. "
+        "The distance is weak evidence of degradation.</div>",
     )
 
 

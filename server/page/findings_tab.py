@@ -28,10 +28,10 @@ from server.page.findings_plots import draw, shown
 from server.page.findings_views import OWN, PUBLISHED, View
 
 _INTRODUCTION = """
-The study of Sun, Shaib and Wallace, computed again from the accuracies that its authors released,
-beside the same questions asked of the backbone that this page serves. Footnotes name what looks
-like degradation and is not: compare the columns *degradation* and *without artefacts*. Where
-nothing is picked, everything is shown.
+The study of Sun, Shaib and Wallace, recomputed from the accuracies that its authors released, next
+to the same study of the backbone that this page serves. Footnotes explain what looks like
+degradation but is an artefact: compare the columns *degradation* and *without artefacts*. If no
+line is picked, all are shown.
 """
 _OUTPUTS = 7
 """Number of outputs: three pickers, choice of the figure, card, figure, CSV."""

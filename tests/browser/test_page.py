@@ -100,7 +100,7 @@ def test_measuring_shows_what_was_measured_beside_the_prediction(page: Page) -> 
 def test_rewordings_come_with_predictions_and_the_words_that_moved_it(page: Page) -> None:
     page.click("#suggest")
     expect(page.locator("#rewordings td").first).to_be_visible(timeout=60_000)
-    expect(page.locator("#moved")).to_contain_text("Which words moved it")
+    expect(page.locator("#moved")).to_contain_text("Phrases that increase the distance")
 
 
 def number(page: Page) -> str:

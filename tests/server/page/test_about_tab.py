@@ -28,7 +28,7 @@ def test_without_calibration_no_number_is_promised(
     workbench: Workbench, monkeypatch
 ) -> None:
     monkeypatch.setattr(Workbench, "calibration", lambda self: None)
-    assert "never a number" in about_tab.skill(workbench)
+    assert "no degradation is predicted" in about_tab.skill(workbench)
 
 
 def test_a_tier_without_skill_is_called_so(workbench: Workbench, monkeypatch) -> None:
