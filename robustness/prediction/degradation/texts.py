@@ -292,11 +292,6 @@ class TextPredictor:
             self._deviations[rows, model] = deviations
 
     @property
-    def task_mean(self) -> Floats:
-        """(M,) mean accuracy of the measured instructions, in points."""
-        return np.asarray(self._mean)
-
-    @property
     def left_out(self) -> Floats:
         """(N, M) leave-cluster-out estimates of the measured accuracies, in points."""
         return np.asarray((self._standard - self._residuals) * self._scale + self._mean)

@@ -79,7 +79,7 @@ def test_marked_phrases_are_escaped_and_in_order() -> None:
     assert "<b>" not in shown
     assert shown.index("sf-away") < shown.index("sf-towards")
     assert "--share:50%" in shown
-    assert "one phrase" in cards.moved("Topic?", [])
+    assert "a single phrase" in cards.moved("Topic?", [])
 
 
 def test_rewordings_show_prediction_source_and_text(workbench: Workbench) -> None:
