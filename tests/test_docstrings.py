@@ -37,8 +37,10 @@ def names_of(path: Path) -> set[str]:
             found |= {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found.add(node.target.id)
-        elif isinstance(node, ast.ImportFrom):
-            found |= {alias.asname or alias.name for alias in node.names}
+        else:  # also those that are imported for type checkers alone
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.ImportFrom):
+                    found |= {alias.asname or alias.name for alias in inner.names}
     return found
 
 
