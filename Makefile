@@ -118,7 +118,7 @@ $(BENCH)/.installed: requirements-bench.txt locks/bench.txt | python
 bench: setup-dev $(BENCH)/.installed
 	rm -f runs/bench/*.json
 	@failed=; \
-	for script in "prediction.py $(MULTI_PROMPT)" quantiles.py scoring.py whole.py caching.py \
+	for script in "prediction.py $(MULTI_PROMPT)" quantiles.py scoring.py whole.py start.py caching.py \
 	  index.py alignment.py table.py; do \
 	  echo "$(BIN)/python benchmarks/$$script"; \
 	  $(BIN)/python benchmarks/$$script || failed="$$failed $${script%% *}"; \

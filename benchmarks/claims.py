@@ -65,6 +65,21 @@ BOUNDS = {
     "alignment": Bound(
         claim="a step of PT+KL: ours / bare forward and backward pass", ratio=1.15, at_least=False
     ),
+    "help": Bound(
+        claim="help of every command: ours / importing torch and transformers", ratio=0.15,
+        at_least=False,
+    ),
+    "light command": Bound(
+        claim="published and import: ours / importing torch and transformers", ratio=0.4,
+        at_least=False,
+    ),
+    "predict": Bound(
+        claim="predict on the embedded backbone: ours / importing torch and transformers",
+        ratio=1.5, at_least=False,
+    ),
+    "first page": Bound(
+        claim="the first byte of the page: ours / importing gradio", ratio=1.2, at_least=False
+    ),
 }
 
 

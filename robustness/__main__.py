@@ -1,30 +1,14 @@
-"""Entry point of `python -m robustness`: sets the thread variables, then runs the command line."""
+"""`python -m robustness`: settles threads and other libraries' output, then runs the command."""
 
-import importlib
-import sys
-
-from robustness import threads
-
-_EXTRAS = {"nltk": "train", "rouge_score": "train"}
-"""The extra that brings a library which not everybody installs."""
+from robustness import cli, quiet, threads
 
 
 def main() -> None:
     """Runs the command line."""
+    # Before torch and the others are loaded, which read these settings once.
     threads.settle()
-    # Imported only now: torch reads the thread settings once, when it is loaded.
-    try:
-        importlib.import_module("robustness.cli").main()
-    except ModuleNotFoundError as missing:
-        library = (missing.name or "").partition(".")[0]
-        if library not in _EXTRAS:
-            raise
-        print(
-            f"error: this command needs {library}, which is not installed; install it with: "
-            f"pip install 'steadfast-nlp[{_EXTRAS[library]}]'",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+    quiet.settle()
+    cli.main()
 
 
 if __name__ == "__main__":

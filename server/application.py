@@ -17,9 +17,6 @@ from server.metrics import CountRequests, Metrics
 from server.routes import health, jobs, openai, robustness
 from server.settings import Settings
 
-GRACE_SECONDS = 5
-"""Time that open streams have to end when the server is stopped; a page keeps one open."""
-
 
 def create_app(
     workbench: Workbench, settings: Settings, *, reason: str = "", batch: Jobs | None = None,

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
@@ -28,12 +29,13 @@ from robustness.errors import (
     RobustnessError,
     StorageError,
 )
-from robustness.scoring import batch
 from robustness.storage import files
 from robustness.storage.folder_lock import FolderLock
-from robustness.workbench import Workbench
-from server import errors
+from server import errors, library
 from server.patience import Patience
+
+if TYPE_CHECKING:
+    from robustness.workbench import Workbench
 
 SCHEMA = 1
 STATUS = "status.json"
@@ -87,7 +89,7 @@ class Jobs:
     """The jobs of one folder with their worker; a lock keeps a second process from the folder."""
 
     def __init__(
-        self, workbench: Workbench, folder: Path, *, patience: float = 1800.0, pause: float = 2.0
+        self, workbench: "Workbench", folder: Path, *, patience: float = 1800.0, pause: float = 2.0
     ) -> None:
         """Starts the worker, which resumes the jobs that an earlier process left unfinished.
 
@@ -134,11 +136,11 @@ class Jobs:
         # The name goes into files and replies, whose encoding has no lone surrogates.
         name = Path(name).name.encode(errors="replace").decode() or "upload.csv"
         try:
-            table = batch.read_table(content, name)
+            table = library.batch.read_table(content, name)
         except CorruptFileError as error:
             # The file was corrupt when it was sent: the client's error, not the server's.
             raise InputError(str(error)) from error
-        planned = batch.plan(table, self._workbench)
+        planned = library.batch.plan(table, self._workbench)
         job = Job(
             id=uuid.uuid4().hex[:16],
             name=name,
@@ -388,7 +390,7 @@ class Jobs:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _score(self, job: Job) -> None:
-        batch.score_file(
+        library.batch.score_file(
             self._upload(job),
             self._folder / job.id / RESULT,
             self._workbench,

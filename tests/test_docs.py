@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 import pandas as pd
 import pytest
-import typer
 from fastapi import FastAPI
 
 import robustness
@@ -21,8 +20,9 @@ from robustness.data import instructions
 from robustness.models import adapters
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.workbench import Workbench
-from server import settings as server_settings
+from server import options as server_options
 from server.application import create_app
+from server.settings import Settings
 
 PAGES = sorted(
     str(p.relative_to(paths.ROOT))
@@ -65,7 +65,7 @@ def commands(page: str) -> list[list[str]]:
 
 def parsed(arguments: list[str]) -> click.Context:
     """What the command line makes of arguments, without running them."""
-    command = typer.main.get_command(cli.app)
+    command = cli.app
     context = click.Context(command, info_name="robustness")
     while isinstance(command, click.Group) or hasattr(command, "resolve_command"):
         name, found, arguments = command.resolve_command(context, list(arguments))
@@ -105,7 +105,7 @@ def test_every_command_of_a_page_exists_with_its_options(page: str) -> None:
             parsed(words[3:])
         elif words[:2] in SERVERS or words[:3] in SERVERS:
             given = words[2:] if words[1] == "app.py" else words[3:]
-            server_settings.settings_from(given, environment={})
+            server_options.settings_from(given, environment={})
         elif words[0] == "make":
             for target in target_of(words):
                 assert re.search(rf"^{target}:", make, re.M), f"make {target}"
@@ -121,7 +121,7 @@ def test_an_option_that_does_not_exist_is_found() -> None:
     with pytest.raises(Exception, match="No such option"):
         parsed(["evaluate", "--tasks", "x", "--instructions", "y", "--out", "z", "--fast"])
     with pytest.raises(SystemExit):
-        server_settings.settings_from(["--fast"], environment={})
+        server_options.settings_from(["--fast"], environment={})
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -174,7 +174,7 @@ def address(
 ) -> Iterator[str]:
     """A server on the embedded backbone with what ships for it."""
     engine = TransformersEngine(backbone, prefixes=adapters.shipped(backbone))
-    settings = server_settings.Settings(jobs=tmp_path_factory.mktemp("jobs"))
+    settings = Settings(jobs=tmp_path_factory.mktemp("jobs"))
     with serve(create_app(Workbench(engine), settings)) as url:
         yield url
 

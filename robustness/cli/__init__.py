@@ -1,39 +1,54 @@
-"""The command line, a module a group of commands.
+"""The command line, a file a command.
 
-Refuses to compute. One JSON document on stdout with `--json`; progress and errors on stderr.
+A command parses, makes one call into the library, and shows: one JSON document on standard output
+with `--json`, progress and errors on standard error. A command's file imports what its options
+need; what it calls comes through `robustness.cli.library`, when it is called.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import typer
 
-from robustness.cli import (
-    altering,
-    asking,
-    evaluating,
-    indexing,
-    paraphrasing,
-    publishing,
-    training,
-)
+from robustness.cli.commands import COMMANDS
+from robustness.cli.lazy_group import LazyGroup
 from robustness.errors import RobustnessError
 from robustness.scoring import ray_setup
 
-app = typer.Typer(
-    name="robustness", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
-    help="How much does a language model depend on the way an instruction is phrased?",
-)
-for _group in (asking, evaluating, indexing, paraphrasing, training):
-    app.add_typer(_group.app)
-app.add_typer(altering.app, name="alterations")
-app.add_typer(publishing.app, name="published")
+_EXTRAS = {"nltk": "train", "rouge_score": "train"}
+"""The extra that brings a library which not everybody installs."""
+
+_HELP = "How much does a language model depend on the way an instruction is phrased?"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command; what a user can fix is one line on stderr and exit status 2."""
+def group_of(table: Mapping[str, Any], name: str) -> LazyGroup:
+    """The group of all commands of a program."""
+    return LazyGroup(name=name, table=table, help=_HELP)
+
+
+app = group_of(COMMANDS, "robustness")
+
+
+def run(group: Any, arguments: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Runs a command or a group; what a user can fix is one line on stderr and exit status 2."""
+    given = ray_setup.with_address(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(args=ray_setup.with_address(sys.argv[1:] if arguments is None else arguments))
+        group(args=given, prog_name=prog)
     except RobustnessError as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(2) from None
+    except ModuleNotFoundError as missing:
+        library = (missing.name or "").partition(".")[0]
+        if library not in _EXTRAS:
+            raise
+        typer.echo(
+            f"error: this command needs {library}, which is not installed; install it with: "
+            f"pip install 'steadfast-nlp[{_EXTRAS[library]}]'", err=True,
+        )
+        raise SystemExit(2) from None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command of `python -m robustness`."""
+    run(app, arguments)

@@ -6,16 +6,16 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robustness import paths
+from robustness.data.defaults import OBSERVED as OBSERVED
+from robustness.data.defaults import PARAPHRASES as PARAPHRASES
+from robustness.data.defaults import UNOBSERVED_DEVELOPMENT as UNOBSERVED_DEVELOPMENT
+from robustness.data.defaults import UNOBSERVED_TEST as UNOBSERVED_TEST
 from robustness.data.prompts import OPTION_FORMATS, placeholders
 from robustness.errors import InputError, NotFoundError
 from robustness.storage import files
 from robustness.storage.validation import first_fault
 from robustness.types import Instruction, TaskType
 
-OBSERVED = "observed"
-PARAPHRASES = "paraphrases"
-UNOBSERVED_DEVELOPMENT = "unobserved-development"
-UNOBSERVED_TEST = "unobserved-test"
 SHORTEST = 3
 """Least number of characters of an instruction."""
 

@@ -8,12 +8,12 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from jinja2 import TemplateError
 
 from robustness.errors import InputError
+from robustness.models.load_options import PromptFormat
 
 NONE = "none"
 
@@ -38,16 +38,6 @@ _NAMED = (
     (re.compile(r"alpaca"), "alpaca"),
 )
 """Name patterns of models older than chat templates -> format; the first match counts."""
-
-
-class PromptFormat(StrEnum):
-    """Values of the option `--prompt-format`."""
-
-    AUTO = "auto"
-    NONE = "none"
-    ALPACA = "alpaca"
-    VICUNA = "vicuna"
-    WIZARDLM = "wizardlm"
 
 
 def from_messages(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:

@@ -28,7 +28,8 @@ from transformers.utils import logging as transformers_logging
 from robustness import paths
 from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
 from robustness.models import chat_formats
-from robustness.models.load_options import AUTO, PLAIN, Loading, pick_device, pick_dtype, pinned
+from robustness.models.load_options import AUTO, PLAIN, Loading
+from robustness.models.placement import pick_device, pick_dtype, pinned
 from robustness.storage import files
 
 _SAFE, _PICKLED = _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")

@@ -11,8 +11,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from robustness.data import prompts
 from robustness.errors import EngineError, InputError, NotFoundError
+from robustness.paraphrasing.defaults import ENTAILMENT_THRESHOLD
 
-THRESHOLD = 0.5
 _LONGEST = 512
 _LABELS = frozenset({"entailment", "entails", "entailed"})
 
@@ -20,7 +20,7 @@ _LABELS = frozenset({"entailment", "entails", "entailed"})
 class Entailment:
     """Implements `candidate_filter.Entails` with a transformers sequence-classification model."""
 
-    def __init__(self, name: str, *, threshold: float = THRESHOLD) -> None:
+    def __init__(self, name: str, *, threshold: float = ENTAILMENT_THRESHOLD) -> None:
         """Loads the model.
 
         Args:

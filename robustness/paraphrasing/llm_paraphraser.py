@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from robustness.data.instructions import PARAPHRASES
 from robustness.paraphrasing.candidate_filter import CandidateFilter
+from robustness.paraphrasing.defaults import CANDIDATES, TEMPERATURE
 from robustness.storage.result_cache import Journal
 from robustness.types import Instruction
 
@@ -24,9 +25,6 @@ PROMPTS = (
     "Say what the instruction below says, in simple words and in detail.",
 )
 """Three prompts, as in section 5 of Sun et al. (2023); the wording is this project's."""
-CANDIDATES = 3
-"""Replies to each prompt: the paper keeps the top three at temperature 0.5."""
-TEMPERATURE = 0.5
 _RULES = (
     "Keep every word in curly braces exactly as it is, and every answer word that the instruction "
     "names."

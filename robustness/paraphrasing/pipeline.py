@@ -16,6 +16,7 @@ from robustness.data.instructions import UNOBSERVED_DEVELOPMENT, UNOBSERVED_TEST
 from robustness.errors import InputError
 from robustness.paraphrasing import llm_paraphraser, rule_based
 from robustness.paraphrasing.candidate_filter import CandidateFilter, Entails, Ground, Refusal
+from robustness.paraphrasing.defaults import CANDIDATES, PER_INSTRUCTION
 from robustness.paraphrasing.token_cost import Bill, Prices, bill
 from robustness.storage import files
 from robustness.types import Instruction
@@ -31,7 +32,7 @@ class RuleBased:
     """Paraphrases made by rules, without a model."""
 
     seed: int = 0
-    most: int = rule_based.PER_INSTRUCTION
+    most: int = PER_INSTRUCTION
     """Largest number of paraphrases that are kept for one instruction."""
 
     @property
@@ -51,7 +52,7 @@ class ModelBased:
     """Paraphrases made by a chat model behind an address."""
 
     endpoint: "Endpoint"
-    candidates: int = llm_paraphraser.CANDIDATES
+    candidates: int = CANDIDATES
     """Replies to each prompt."""
     most: int | None = None
     """Largest number of paraphrases that are kept for one instruction; None: all that pass."""

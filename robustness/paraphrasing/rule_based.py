@@ -14,10 +14,10 @@ from robustness.data.instructions import PARAPHRASES
 from robustness.data.prompts import OPTION_FORMATS, answers_by_letter, placeholders
 from robustness.paraphrasing import grammar, lexicon, template_parser
 from robustness.paraphrasing.candidate_filter import CandidateFilter, readable, words_of
+from robustness.paraphrasing.defaults import PER_INSTRUCTION
 from robustness.paraphrasing.template_parser import Outline
 from robustness.types import Instruction
 
-PER_INSTRUCTION = 8
 _TRIES = 40
 _PAIR = re.compile(
     r"^(?:answer|say|reply|respond|write)?(?: with)? ?[\"']?(\w+)[\"']? or [\"']?(\w+)[\"']?[.?!]$",

@@ -60,8 +60,7 @@ class Catalog:
 
     def tasks(self) -> list[Task]:
         """The built-in tasks without their examples; first those the backbone was trained on."""
-        known = [tasks.builtin(name).without_examples() for name in tasks.builtin_names()]
-        return sorted(known, key=lambda t: not t.trained)
+        return tasks.listed()
 
     def task(self, name: str) -> Task:
         """A built-in task, or one from a task file if allowed, which is read again if it changed.

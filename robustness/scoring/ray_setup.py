@@ -8,8 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from robustness.errors import InputError
-from robustness.models import chat_formats
-from robustness.models.load_options import PLAIN, Loading
+from robustness.models.load_options import PLAIN, Loading, PromptFormat
 
 LOCAL = "local"
 _ADDRESSES = ("auto", LOCAL)
@@ -23,7 +22,7 @@ class Setup:
     """Folder of a transformers model, or its name on the hub."""
     prefixes: Mapping[str, Path]
     indexes: Path
-    prompt_format: str = chat_formats.NONE
+    prompt_format: str = PromptFormat.NONE
     loading: Loading = PLAIN
     engine_urls: tuple[str, ...] = ()
     """URLs of Steadfast servers that run the model instead; assigned to the workers in turn."""

@@ -13,8 +13,9 @@ from pathlib import Path
 from robustness.errors import EngineError
 from robustness.models import adapters, checkpoint
 from robustness.models.engine import Engine, Withheld
-from robustness.models.load_options import Dtype, pinned
+from robustness.models.load_options import Dtype
 from robustness.models.model_registry import Served
+from robustness.models.placement import pinned
 from robustness.models.remote_engine import RemoteEngine
 from robustness.models.transformers_engine import TransformersEngine
 from server.engines import vllm_command

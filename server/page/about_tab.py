@@ -5,18 +5,20 @@ Every figure is read from the calibration and the model card; none is written in
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from plotly.subplots import make_subplots
 
 from robustness import paths
-from robustness.errors import RobustnessError
-from robustness.prediction.degradation import Calibration, HeldOut
+from robustness.errors import EngineError, RobustnessError
 from robustness.stats.interval_text import CHANGE, with_bounds
 from robustness.types import TaskSource
-from robustness.workbench import Workbench
 from server.page.look import ACCENT, CONTRAST
+
+if TYPE_CHECKING:
+    from robustness.prediction.degradation import Calibration, HeldOut
+    from robustness.workbench import Workbench
 
 _ACROSS = 4
 _MEANING = """
@@ -29,7 +31,7 @@ scored options.
 """
 
 
-def _skill(calibration: Calibration | None) -> str:
+def _skill(calibration: "Calibration | None") -> str:
     if calibration is None:
         return (
             "This model has no calibration: neighbours and distances are shown, and no degradation "
@@ -60,7 +62,7 @@ def _number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.2f}"
 
 
-def plot(calibration: Calibration) -> Any:
+def plot(calibration: "Calibration") -> Any:
     """Plot of predicted against measured degradation in points, by tier, with the diagonal."""
     tiers = {n: t for n, t in calibration.tiers.items() if n.startswith(TaskSource.GIVEN)}
     titles = [
@@ -91,7 +93,7 @@ def plot(calibration: Calibration) -> Any:
     return figure
 
 
-def skill(workbench: Workbench) -> str:
+def skill(workbench: "Workbench") -> str:
     """The accuracy of the predictions, as Markdown."""
     try:
         return _skill(workbench.calibration()) + _held_out(workbench.held_out())
@@ -99,7 +101,7 @@ def skill(workbench: Workbench) -> str:
         return str(error)
 
 
-def _held_out(rows: Sequence[HeldOut]) -> str:
+def _held_out(rows: "Sequence[HeldOut]") -> str:
     """Coverage and width of the intervals on held-out instructions, as Markdown."""
     if not rows:
         return ""
@@ -129,7 +131,7 @@ def _points(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.1f}"
 
 
-def card(workbench: Workbench) -> str:
+def card(workbench: "Workbench") -> str:
     """The model card of the backbone as Markdown; empty for another model."""
     path = paths.BACKBONE / "CARD.md"
     if workbench.original != paths.BACKBONE_ID or not path.is_file():
@@ -137,14 +139,28 @@ def card(workbench: Workbench) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def build(workbench: Workbench) -> None:
-    """Lays the tab out."""
+def build(workbench: "Workbench") -> list[Any]:
+    """Lays the tab out; gives what `loaded` fills."""
     gr.Markdown(f"## What the numbers mean\n{_MEANING}\n## How good the prediction is")
-    gr.Markdown(skill(workbench), elem_id="skill")
+    described = gr.Markdown(skill(workbench), elem_id="skill")
+    plotted = gr.Plot(show_label=False, visible=False, elem_id="reliability")
+    return [described, plotted, gr.Markdown(elem_id="card")]
+
+
+def loaded(workbench: "Workbench") -> tuple[Any, Any, Any]:
+    """How good the prediction is, its plot, and the model's card.
+
+    Raises:
+        EngineError: The model is not loaded.
+    """
     try:
         calibration = workbench.calibration()
+    except EngineError:
+        raise
     except RobustnessError:
         calibration = None
-    if calibration is not None:
-        gr.Plot(plot(calibration), show_label=False, elem_id="reliability")
-    gr.Markdown(card(workbench), elem_id="card")
+    if calibration is None:
+        return skill(workbench), gr.update(visible=False), card(workbench)
+    return (
+        skill(workbench), gr.update(value=plot(calibration), visible=True), card(workbench)
+    )

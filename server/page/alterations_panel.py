@@ -5,17 +5,20 @@ Does not measure; see `robustness.evaluation.perturbations`.
 
 from collections.abc import Iterator
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from robustness.errors import RobustnessError
-from robustness.evaluation import perturbations
-from robustness.evaluation.perturbations import Probed, Probes
+from robustness.evaluation.defaults import INPUTS
 from robustness.stats.interval_text import CHANGE, bounds, typeset
-from robustness.stats.intervals import Estimate
-from robustness.workbench import Workbench
+from server import library
 from server.page import cards
+
+if TYPE_CHECKING:
+    from robustness.evaluation.perturbations import Probed, Probes
+    from robustness.stats.intervals import Estimate
+    from robustness.workbench import Workbench
 
 TITLE = "Does the model use the instruction at all?"
 _MOST = 512
@@ -32,12 +35,12 @@ _RELIANCE = (
 )
 
 
-def _interval(made: Estimate | Probed, value: float) -> str:
+def _interval(made: "Estimate | Probed", value: float) -> str:
     ends = bounds(made.low, made.high, CHANGE)
     return typeset(f"{value:{CHANGE}} ") + f'<span class="sf-keep">{typeset(ends)}</span>'
 
 
-def _row(row: Probed) -> str:
+def _row(row: "Probed") -> str:
     paper = f" [{row.paper}]" if row.paper else ""
     # The original instruction's difference from itself is not shown.
     lost = "" if not row.paper else _interval(row, row.degradation)
@@ -49,7 +52,7 @@ def _row(row: Probed) -> str:
     )
 
 
-def _bars(made: Probes) -> str:
+def _bars(made: "Probes") -> str:
     """Bars of the accuracy under each perturbation, with its interval and the random guess."""
     lines = "".join(
         f'<div class="sf-row sf-whole"><span class="name">{escape(row.kind)}</span>'
@@ -67,7 +70,7 @@ def _bars(made: Probes) -> str:
     )
 
 
-def card(made: Probes) -> str:
+def card(made: "Probes") -> str:
     """Card of the accuracy under each perturbation, those left out, and instruction reliance."""
     reliance = "".join(
         f"<tr><td>{said}</td><td>{_interval(found, found.value)}</td></tr>"
@@ -98,7 +101,7 @@ def card(made: Probes) -> str:
 class AlterationsPanel:
     """Layout and handler of the panel."""
 
-    def __init__(self, workbench: Workbench) -> None:
+    def __init__(self, workbench: "Workbench") -> None:
         self._workbench = workbench
         self._names = [t.id for t in workbench.tasks()]
 
@@ -119,7 +122,7 @@ class AlterationsPanel:
             return
         yield cards.note(TITLE, "Reading…")
         try:
-            made = perturbations.probe(
+            made = library.perturbations.probe(
                 self._workbench, instruction, task=task, model=model, limit=int(limit),
                 on_progress=lambda done, total: progress((done, total), unit="prompts"),
             )
@@ -134,7 +137,7 @@ class AlterationsPanel:
             gr.Markdown(_EXPLAINED)
             with gr.Row():
                 limit = gr.Slider(
-                    16, _MOST, perturbations.LIMIT, step=16, elem_id="alterations-limit",
+                    16, _MOST, INPUTS, step=16, elem_id="alterations-limit",
                     label="Labelled inputs for each alteration, at the most",
                 )
                 run = gr.Button("Alter it and measure", elem_id="alter")

@@ -5,7 +5,7 @@ Does not score; see `server.jobs`.
 
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import pandas as pd
@@ -13,11 +13,13 @@ import plotly.express as px
 
 from robustness import paths
 from robustness.errors import RobustnessError
-from robustness.scoring import batch
-from robustness.workbench import Workbench
+from server import library
 from server.jobs import Job, Jobs, State
 from server.page import cards
 from server.page.look import ACCENT, CONTRAST
+
+if TYPE_CHECKING:
+    from robustness.workbench import Workbench
 
 TEMPLATE = paths.ASSETS / "examples" / "instructions.csv"
 _SHOWN = (
@@ -39,7 +41,7 @@ _TAKE_UP = "() => localStorage.getItem('steadfast-job') || ''"
 class BatchTab:
     """Layout and handlers of the tab."""
 
-    def __init__(self, workbench: Workbench, jobs: Jobs) -> None:
+    def __init__(self, workbench: "Workbench", jobs: Jobs) -> None:
         self._workbench = workbench
         self._jobs = jobs
 
@@ -53,7 +55,9 @@ class BatchTab:
         if not file:
             return cards.note("Plan", "Upload a file to see what it takes.")
         try:
-            plan = batch.plan(batch.read_table(Path(file)), self._workbench)
+            plan = library.batch.plan(
+                library.batch.read_table(Path(file)), self._workbench
+            )
         except RobustnessError as error:
             return cards.note("Plan", str(error))
         bad = "".join(
@@ -149,6 +153,8 @@ class BatchTab:
         )
         timer.tick(self.look, kept, outputs, show_progress="hidden", api_visibility="private")
         cancel.click(self.cancel, kept, status, api_visibility="private")
+        self.take_up = (self.look, kept, outputs)
+        """Handler, inputs and outputs that show the browser's job again."""
         page.load(None, None, kept, js=_TAKE_UP, api_visibility="private").then(
             self.look, kept, outputs, show_progress="hidden", api_visibility="private"
         )

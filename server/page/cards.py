@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
-from robustness.prediction.predictor import Rung
 from robustness.stats.interval_text import CHANGE, bounds, typeset, with_bounds
-from robustness.suggestions import Phrase, Rewording
 from robustness.types import Comparison, Measurement, Nearest, Prediction, Prompt, Tier
 from server.jobs import Job
+
+if TYPE_CHECKING:
+    from robustness.prediction.predictor import Rung
+    from robustness.suggestions import Phrase, Rewording
 
 _TIERS = {
     "distance": "distance alone (weakest evidence)",
@@ -84,7 +87,7 @@ def prediction(made: Prediction) -> str:
     return card("Predicted loss of accuracy", body)
 
 
-def ladder(rungs: Sequence[Rung]) -> str:
+def ladder(rungs: "Sequence[Rung]") -> str:
     """The predictions of each tier of evidence, weakest first, on one axis."""
     if not rungs:
         return note("From distance to measurement", "Reading…")
@@ -205,7 +208,7 @@ def measurement(made: Measurement) -> str:
     return card("Measured loss of accuracy", body)
 
 
-def rewordings(rows: Sequence[Rewording]) -> str:
+def rewordings(rows: "Sequence[Rewording]") -> str:
     """Suggested rewordings, least predicted degradation first."""
     if not rows:
         return note("What to ask instead", "No rewording was found.")
@@ -227,7 +230,7 @@ def _interval(made: Prediction) -> str:
     return f"{_signed(made.degradation)} {_bounds(made.low, made.high)}"
 
 
-def moved(text: str, phrases: Sequence[Phrase]) -> str:
+def moved(text: str, phrases: "Sequence[Phrase]") -> str:
     """The instruction, with its phrases marked that increase the distance to the observed ones."""
     if not phrases:
         return note("Phrases", "The instruction is a single phrase, so none can be left out.")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -21,11 +21,13 @@ from robustness.evaluation import published
 from robustness.evaluation.published import PublishedTable
 from robustness.evaluation.published.text import cells
 from robustness.storage import files
-from robustness.training.backbone import study
-from robustness.workbench import Workbench
+from server import library
 from server.page import cards
 from server.page.findings_plots import draw, shown
 from server.page.findings_views import OWN, PUBLISHED, View
+
+if TYPE_CHECKING:
+    from robustness.workbench import Workbench
 
 _INTRODUCTION = """
 The study of Sun, Shaib and Wallace, recomputed from the accuracies that its authors released, next
@@ -183,28 +185,45 @@ def _picker(choices: list[str], label: str) -> Any:
     )
 
 
-def no_study(workbench: Workbench) -> str:
+def no_study(workbench: "Workbench") -> str:
     """The command that makes a study, if the served model has none."""
     return cards.note(
         "This model's study",
         f"The study that ships is of {paths.BACKBONE_ID}; this page serves {workbench.original}. "
         "For a backbone made by `python -m robustness backbone train --out FOLDER`, "
-        f"`{study.COMMAND} --model FOLDER` measures one and writes it to FOLDER/CARD.md; for any "
-        "other model `python -m robustness calibrate --model MODEL` measures the unobserved "
-        "instructions, and the About tab shows what came of it.",
+        f"`{library.study.COMMAND} --model FOLDER` measures one and writes it to FOLDER/CARD.md; "
+        "for any other model `python -m robustness calibrate --model MODEL` measures the "
+        "unobserved instructions, and the About tab shows what came of it.",
     )
 
 
-def build(workbench: Workbench, tab: gr.Tab) -> None:
-    """Lays out the tab and connects its events."""
+def build(workbench: "Workbench", tab: gr.Tab) -> list[Any]:
+    """Lays out the tab and connects its events; gives what `loaded` fills."""
     gr.Markdown(_INTRODUCTION)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
             gr.Markdown("## Published")
             StudyColumn("published", PUBLISHED).build(tab)
         with gr.Column(min_width=320):
-            gr.Markdown(f"## {workbench.original}")
-            if workbench.original == paths.BACKBONE_ID:
+            served = gr.Markdown("## The model")
+            with gr.Column(visible=False) as own:
                 StudyColumn("own", OWN).build(tab)
-            else:
-                gr.HTML(no_study(workbench), elem_id="own-card")
+            absent = gr.HTML(
+                cards.note("This model's study", "The model is being loaded."),
+                elem_id="no-study",
+            )
+    return [served, own, absent]
+
+
+def loaded(workbench: "Workbench") -> tuple[Any, Any, Any]:
+    """The model's name, and its study or why there is none.
+
+    Raises:
+        EngineError: The model is not loaded.
+    """
+    ships = workbench.original == paths.BACKBONE_ID
+    return (
+        f"## {workbench.original}",
+        gr.update(visible=ships),
+        gr.update(value=no_study(workbench), visible=not ships),
+    )

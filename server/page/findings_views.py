@@ -9,7 +9,7 @@ from functools import cache
 
 from robustness.evaluation import published
 from robustness.evaluation.published import PublishedTable
-from robustness.training.backbone import study
+from server import library
 from server.page.findings_plots import Measure
 
 _LOST = "lost accuracy, points (positive is worse)"
@@ -37,7 +37,7 @@ def _published(name: str) -> PublishedTable:
 
 
 def _own(name: str) -> Callable[[], PublishedTable]:
-    return lambda: study.table(name, study.read_study())
+    return lambda: library.study.table(name, library.study.read_study())
 
 
 def _released(name: str) -> Callable[[], PublishedTable]:

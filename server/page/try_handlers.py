@@ -4,21 +4,22 @@ Each handler calls the library and renders the result. For the layout see `try_t
 """
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from robustness import suggestions
 from robustness.errors import RobustnessError
-from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
-from robustness.prediction import comparison, predictor
-from robustness.prediction.predictor import Rung
-from robustness.prediction.query import Query
 from robustness.types import Example, GenerationSettings, Tier
-from robustness.workbench import Workbench
+from server import library
 from server.page import cards, question
 from server.page.question import EVIDENCE, OWN, Question, Shown
 from server.page.streams import side_by_side
+
+if TYPE_CHECKING:
+    from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
+    from robustness.prediction.predictor import Rung
+    from robustness.prediction.query import Query
+    from robustness.workbench import Workbench
 
 _TITLE = "Predicted loss of accuracy"
 _LINES = 12
@@ -28,7 +29,7 @@ class TryHandlers:
     """The handlers for one workbench."""
 
     def __init__(
-        self, workbench: Workbench, paraphraser: LlmParaphraser | None = None
+        self, workbench: "Workbench", paraphraser: "LlmParaphraser | None" = None
     ) -> None:
         """Computes nothing yet.
 
@@ -40,7 +41,7 @@ class TryHandlers:
         self.names = [t.id for t in workbench.tasks()]
         self._paraphraser = paraphraser
 
-    def _query(self, asked: Question, example: Example | None) -> Query:
+    def _query(self, asked: Question, example: Example | None) -> "Query":
         inputs = [] if example is None else [example]
         return self.workbench.resolve(asked.instruction, task=asked.given, inputs=inputs)
 
@@ -64,18 +65,18 @@ class TryHandlers:
             made = before.prediction if before and before.about == asked.about() else None
             if made is None:
                 made = self._predicted(asked, query)
-            shown = comparison.prompt(query)
+            shown = library.comparison.prompt(query)
         except RobustnessError as error:
             return (cards.note(_TITLE, str(error)), "", ""), None
         handed = Shown(about=asked.about(), prediction=made)
         return (cards.prediction(made), cards.nearest(made), cards.prompt(shown)), handed
 
-    def _predicted(self, asked: Question, query: Query) -> Any:
+    def _predicted(self, asked: Question, query: "Query") -> Any:
         if query.task is None and query.inputs and len(query.inputs[0].options) < 2:
             # An input without options cannot be scored, so the task is inferred.
             query = self._query(asked, None)
         probe, labelled = EVIDENCE[asked.evidence]
-        return predictor.predict(
+        return library.predictor.predict(
             query, self.workbench.catalog, model=asked.model, probe=probe, labelled=labelled
         )
 
@@ -111,20 +112,20 @@ class TryHandlers:
         """
         bench = self.workbench
         quiet = ("", "", "", "", seen, cards.history(seen))
-        models = [bench.original, *([aligned] if aligned else [])]
         bars, agreement, chosen = ["", ""], "", ["", ""]
         try:
+            models = [bench.original, *([aligned] if aligned else [])]
             example = asked.example()
             query = self._query(asked, example)
             if example is not None and len(example.options) > 1:
-                made = comparison.compare(query, bench.catalog, models=models)
+                made = library.comparison.compare(query, bench.catalog, models=models)
                 missing = [""] * (2 - len(made.answers))
                 bars = [cards.options(made, n) for n in range(len(made.answers))] + missing
                 agreement = cards.agreement(made)
                 chosen = [a.option for a in made.answers] + missing
                 prompt = made.prompt
             else:
-                prompt = comparison.prompt(query).text
+                prompt = library.comparison.prompt(query).text
         except RobustnessError as error:
             yield (cards.note("Answers", str(error)), *quiet)
             return
@@ -183,7 +184,7 @@ class TryHandlers:
         except RobustnessError as error:
             yield (cards.ladder(rungs) if rungs else "") + cards.note(title, str(error))
 
-    def planned(self, task: str, model: str) -> str:
+    def planned(self, task: str, model: str | None) -> str:
         """Card of the number of prompts that each tier of evidence needs."""
         if task == OWN:
             return cards.planned({Tier.DISTANCE: 1})
@@ -199,14 +200,16 @@ class TryHandlers:
                 "What to ask instead", "Choose a task: rewordings are predicted on its inputs."
             ), ""
         try:
-            rows = suggestions.rewordings(
+            rows = library.suggestions.rewordings(
                 self.workbench,
                 instruction,
                 task=task,
                 model=model,
                 paraphraser=self._paraphraser,
             )
-            phrases = suggestions.moved(self.workbench, instruction, task=task, model=model)
+            phrases = library.suggestions.moved(
+                self.workbench, instruction, task=task, model=model
+            )
         except RobustnessError as error:
             return cards.note("What to ask instead", str(error)), ""
         return cards.rewordings(rows), cards.moved(instruction, phrases)

@@ -4,16 +4,18 @@ The layout, a function a card, and what calls which handler; see `try_handlers.p
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
-from robustness.workbench import Workbench
 from server.page import cards, question
 from server.page.alterations_panel import AlterationsPanel
 from server.page.question import EVIDENCE, OWN
 from server.page.try_handlers import TryHandlers
+
+if TYPE_CHECKING:
+    from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
+    from robustness.workbench import Workbench
 
 GUIDED = (
     ("Say if this is someone's take or just what happens.", "subjectivity"),
@@ -86,7 +88,6 @@ class _Found:
 
 def _form(tab: TryHandlers, instruction: str, task: str) -> _Form:
     """The instruction, what it is for, and what to predict from."""
-    bench = tab.workbench
     written = gr.Textbox(
         value=instruction,
         lines=3,
@@ -97,12 +98,7 @@ def _form(tab: TryHandlers, instruction: str, task: str) -> _Form:
     )
     with gr.Row():
         named = gr.Dropdown([*tab.names, OWN], value=task, label="Task", elem_id="task")
-        model = gr.Dropdown(
-            [bench.original, *bench.aligned],
-            value=bench.original,
-            label="Predict for",
-            elem_id="model",
-        )
+        model = gr.Dropdown([], label="Predict for", elem_id="model")
     evidence = gr.Dropdown(
         list(EVIDENCE),
         value=next(iter(EVIDENCE)),
@@ -131,14 +127,11 @@ def _buttons() -> _Buttons:
         )
 
 
-def _sampling(tab: TryHandlers) -> list[Any]:
+def _sampling() -> list[Any]:
     """The aligned model and how text is sampled: see `TryHandlers.answered`."""
-    aligned = tab.workbench.aligned
     with gr.Accordion("Generation settings", open=False):
         return [
-            gr.Dropdown(
-                list(aligned), value=next(iter(aligned), None), label="Aligned model (prefix)"
-            ),
+            gr.Dropdown([], label="Aligned model (prefix)"),
             gr.Slider(1, 64, 8, step=1, label="Tokens at the most"),
             gr.Slider(0, 2, 0, step=0.1, label="Temperature"),
             gr.Slider(0.05, 1, 1, step=0.05, label="Top p"),
@@ -198,7 +191,7 @@ class TryTab(TryHandlers):
     """The tab on one workbench."""
 
     def __init__(
-        self, workbench: Workbench, paraphraser: LlmParaphraser | None = None
+        self, workbench: "Workbench", paraphraser: "LlmParaphraser | None" = None
     ) -> None:
         super().__init__(workbench, paraphraser)
         self._alterations = AlterationsPanel(workbench)
@@ -213,10 +206,8 @@ class TryTab(TryHandlers):
             with gr.Column(scale=5, min_width=320):
                 form = self._form = _form(self, text, task)
                 buttons = _buttons()
-                planned = gr.HTML(
-                    self.planned(task, self.workbench.original), elem_id="planned"
-                )
-                self._sampling = _sampling(self)
+                planned = gr.HTML(self.planned(task, None), elem_id="planned")
+                self._sampling = _sampling()
                 examples = _examples(self)
             with gr.Column(scale=6, min_width=320):
                 found = self._found = _found()
@@ -296,6 +287,23 @@ class TryTab(TryHandlers):
             [form.instruction, form.task, form.chosen, form.text, form.options], **_QUIET,
         )
         return self._predicting(set_out.then, **_QUIET)
+
+    @property
+    def late(self) -> list[Any]:
+        """The choosers of models, which `loaded` fills."""
+        return [self._form.model, self._sampling[0]]
+
+    def loaded(self) -> tuple[Any, Any]:
+        """Updates of `late` once the model is loaded; the original is then predicted for.
+
+        Raises:
+            EngineError: The model is not loaded.
+        """
+        bench = self.workbench
+        return (
+            gr.update(choices=[bench.original, *bench.aligned], value=bench.original),
+            gr.update(choices=list(bench.aligned), value=next(iter(bench.aligned), None)),
+        )
 
     def on_load(self, page: gr.Blocks) -> None:
         """Predicts the first example when the page opens."""

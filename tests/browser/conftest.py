@@ -43,7 +43,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Iterato
         url = f"http://127.0.0.1:{port}"
         for _ in range(600):
             try:
-                if httpx.get(f"{url}/healthz").is_success:
+                if httpx.get(f"{url}/readyz").is_success:
                     break
             except httpx.TransportError:
                 assert process.poll() is None, log.read_text()

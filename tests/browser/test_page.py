@@ -1,10 +1,17 @@
 """The page in a browser: type, see the prediction, ask the models, upload, download."""
 
+import os
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
+
+from robustness import paths
 
 expect.set_options(timeout=30_000)
 
@@ -170,3 +177,40 @@ def test_a_late_reply_is_dropped(page: Page) -> None:
     page.wait_for_timeout(2000)
     expect(page.locator("#prediction")).to_contain_text("Type an instruction.")
     assert number(page) == ""
+
+
+def test_the_page_shows_the_state_of_loading_and_then_the_model_without_a_reload(
+    browser: Browser, backbone: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    log = tmp_path / "app.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "app.py", "--port", str(port), "--jobs", str(tmp_path / "jobs")],
+            cwd=paths.ROOT, stdout=out, stderr=subprocess.STDOUT,
+            env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        )
+        context = browser.new_context()
+        try:
+            opened = context.new_page()
+            opened.set_default_timeout(240_000)
+            for _ in range(1200):
+                try:
+                    opened.goto(f"http://127.0.0.1:{port}", wait_until="commit")
+                    break
+                except Error:
+                    assert process.poll() is None, log.read_text()
+                    time.sleep(0.2)
+            opened.get_by_text("Loading the model").wait_for()
+            opened.evaluate("window.kept = true")
+            opened.wait_for_selector("#prediction .sf-big")
+            assert opened.evaluate("window.kept")
+            assert not opened.get_by_text("Loading the model").is_visible()
+            assert paths.BACKBONE_ID in opened.inner_text("#footer")
+        finally:
+            context.close()
+            process.terminate()
+            process.wait(timeout=60)
+    assert "Traceback" not in log.read_text()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robustness.cli import render
+from robustness.cli.render import index as render
 from robustness.data.tasks import Task
 from robustness.errors import CorruptFileError, InputError, MismatchError
 from robustness.index import neighbours, observed_index, update, vector_store

@@ -15,12 +15,12 @@ from robustness.data.tasks import Task
 from robustness.errors import InputError, MismatchError, NotFoundError
 from robustness.index import observed_index
 from robustness.index.observed_index import IndexRecipe
-from robustness.models import checkpoint, load_options
+from robustness.models import checkpoint, placement
 from robustness.models.load_options import Loading
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.prediction import index_service
 from robustness.types import Instruction
-from server.settings import settings_from
+from server.options import settings_from
 
 HUB_NAME = "somebody/tiny"
 FIRST, SECOND = "a" * 40, "b" * 40
@@ -179,16 +179,16 @@ def test_the_device_is_the_best_there_is(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert load_options.pick_device("auto").type == wanted
-    assert load_options.pick_device("cpu").type == "cpu"
+    assert placement.pick_device("auto").type == wanted
+    assert placement.pick_device("cpu").type == "cpu"
     for name, there in (("cuda:0", cuda), ("mps", mps)):
         if there:
-            assert load_options.pick_device(name) == torch.device(name)
+            assert placement.pick_device(name) == torch.device(name)
         else:
             with pytest.raises(InputError, match=f"--device {name}: this machine has none"):
-                load_options.pick_device(name)
+                placement.pick_device(name)
     with pytest.raises(InputError, match="is not a device"):
-        load_options.pick_device("gpu")
+        placement.pick_device("gpu")
 
 
 def test_numbers_are_bfloat16_on_a_gpu_that_computes_in_it_and_float32_elsewhere(
@@ -196,14 +196,14 @@ def test_numbers_are_bfloat16_on_a_gpu_that_computes_in_it_and_float32_elsewhere
 ) -> None:
     cuda, cpu, mps = (torch.device(name) for name in ("cuda", "cpu", "mps"))
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
-    assert load_options.pick_dtype("auto", cuda) is torch.bfloat16
-    assert load_options.pick_dtype("auto", cpu) is torch.float32
-    assert load_options.pick_dtype("auto", mps) is torch.float32
-    assert load_options.pick_dtype("float16", cpu) is torch.float16
+    assert placement.pick_dtype("auto", cuda) is torch.bfloat16
+    assert placement.pick_dtype("auto", cpu) is torch.float32
+    assert placement.pick_dtype("auto", mps) is torch.float32
+    assert placement.pick_dtype("float16", cpu) is torch.float16
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
-    assert load_options.pick_dtype("auto", cuda) is torch.float32
+    assert placement.pick_dtype("auto", cuda) is torch.float32
     with pytest.raises(InputError, match="choose auto, float32"):
-        load_options.pick_dtype("int8", cpu)
+        placement.pick_dtype("int8", cpu)
 
 
 def test_weights_have_the_type_that_was_asked_for(tiny_llama: Path) -> None:

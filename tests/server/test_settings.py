@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from server.settings import settings_from
+from server.options import settings_from
 
 
 def test_a_server_listens_on_this_machine_alone_by_default() -> None:

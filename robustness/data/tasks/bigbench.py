@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from robustness.data.defaults import BIG_BENCH_FIELD as FIELD
 from robustness.data.tasks.base import Task
 from robustness.data.tasks.halves import halved
 from robustness.errors import InputError, NotFoundError
@@ -20,7 +21,6 @@ REPOSITORY = "https://github.com/google/BIG-bench"
 MISSING = (
     f"clone {REPOSITORY} and name a folder below bigbench/benchmark_tasks, or its task.json"
 )
-FIELD = "input"
 _MAX_TARGETS = 26
 
 

@@ -22,3 +22,9 @@ def builtin(task_id: str) -> Task:
     if task_id not in builtin_names():
         raise NotFoundError(f"no task {task_id!r}; there are {', '.join(builtin_names())}")
     return read_task(paths.TASKS / f"{task_id}.json")
+
+
+def listed() -> list[Task]:
+    """The shipped tasks without their inputs, those that the backbone learned first."""
+    known = [builtin(name).without_examples() for name in builtin_names()]
+    return sorted(known, key=lambda t: not t.trained)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from robustness.data.defaults import BIG_BENCH_FIELD
 from robustness.data.tasks import base, bigbench, mmlu, table
 from robustness.data.tasks.base import Task
 from robustness.data.tasks.builtin import builtin, builtin_names
@@ -36,7 +37,7 @@ def find(name: str) -> Task:
     return found[0]
 
 
-def find_all(name: str, field: str = bigbench.FIELD) -> list[Task]:
+def find_all(name: str, field: str = BIG_BENCH_FIELD) -> list[Task]:
     """All tasks of a name.
 
     Args:

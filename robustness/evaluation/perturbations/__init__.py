@@ -4,9 +4,9 @@ The instruction is altered (simplified, negated, replaced by nonsense and so on)
 under each alteration is compared with that under the original.
 """
 
+from robustness.evaluation.defaults import INPUTS as LIMIT
 from robustness.evaluation.perturbations.kinds import Alteration, Kind, Material, Suite, make
 from robustness.evaluation.perturbations.measure import (
-    LIMIT,
     Probed,
     Probes,
     Reliance,

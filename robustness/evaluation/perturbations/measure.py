@@ -11,6 +11,7 @@ import numpy as np
 
 from robustness.data import instructions
 from robustness.errors import InputError, NotFoundError
+from robustness.evaluation.defaults import INPUTS as LIMIT
 from robustness.evaluation.perturbations import kinds
 from robustness.evaluation.perturbations.kinds import PAPERS, Kind, Material
 from robustness.models import evaluator
@@ -19,9 +20,6 @@ from robustness.stats import intervals
 from robustness.stats.intervals import BoolArray, Estimate
 from robustness.types import Example, Instruction
 from robustness.workbench import Workbench
-
-LIMIT = 128
-"""Largest number of labelled inputs that each alteration is measured on, by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ No model is run.
 from pathlib import Path
 
 from robustness.errors import NotFoundError
+from robustness.evaluation.defaults import PUBLISHED_ACCURACIES as SHIPPED
+from robustness.evaluation.defaults import PUBLISHED_DRAWS as DRAWS
 from robustness.evaluation.published import (
     accuracy_tables,
     findings,
@@ -14,8 +16,6 @@ from robustness.evaluation.published import (
     released,
 )
 from robustness.evaluation.published.frames import complete, frame, pick, sets_of
-from robustness.evaluation.published.means import DRAWS
-from robustness.evaluation.published.released import SHIPPED
 from robustness.evaluation.published.text import table as as_text
 from robustness.evaluation.published.values import Figure, PublishedTable, TableRow
 

@@ -17,7 +17,6 @@ from robustness.errors import InputError
 from robustness.evaluation.published.values import Figure
 
 COVERAGE = 0.95
-DRAWS = 4_000
 
 _INSTRUCTION = ["collection", "type", "id", "repeat"]
 

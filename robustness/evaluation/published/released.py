@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from robustness import paths
 from robustness.errors import CorruptFileError, InputError, NotFoundError
+from robustness.evaluation.defaults import PUBLISHED_ACCURACIES as SHIPPED
 from robustness.storage import files
 
-SHIPPED = paths.ASSETS / "published" / "accuracy.csv"
 NOTE = "provenance.json"
 SCHEMA = 1
 MODELS = (

@@ -5,9 +5,10 @@ The steps are: read tasks and instructions (`sources`), plan the prompts (`plan`
 Accuracies and differences are in points (0 to 100) everywhere.
 """
 
-from robustness.data.tasks.bigbench import FIELD
+from robustness.data.defaults import BIG_BENCH_FIELD as FIELD
+from robustness.evaluation.defaults import INPUTS as LIMIT
 from robustness.evaluation.study.evaluate import Outcome, evaluate
-from robustness.evaluation.study.plan import LIMIT, Plan, Recipe, plan
+from robustness.evaluation.study.plan import Plan, Recipe, plan
 from robustness.evaluation.study.sources import plan_of, read_instructions, read_tasks
 from robustness.evaluation.study.values import Left, Study
 

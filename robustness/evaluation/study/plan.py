@@ -10,12 +10,11 @@ from robustness.data import instructions as collections
 from robustness.data import prompts
 from robustness.data.tasks import Task
 from robustness.errors import InputError
+from robustness.evaluation.defaults import INPUTS as LIMIT
 from robustness.evaluation.study import shots
 from robustness.evaluation.study.values import Condition, Left
 from robustness.index import representations
 from robustness.types import Example, Instruction, Prompt
-
-LIMIT = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

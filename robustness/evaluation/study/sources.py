@@ -9,7 +9,8 @@ from pathlib import Path
 
 from robustness import paths
 from robustness.data import instructions
-from robustness.data.tasks import Task, bigbench, named, table
+from robustness.data.defaults import BIG_BENCH_FIELD
+from robustness.data.tasks import Task, named, table
 from robustness.errors import InputError, RobustnessError
 from robustness.evaluation.study.plan import Plan, Recipe, plan
 from robustness.evaluation.study.values import Left
@@ -29,7 +30,7 @@ def names(given: Sequence[str]) -> list[str]:
 
 
 def read_tasks(
-    given: Sequence[str], *, field: str = bigbench.FIELD
+    given: Sequence[str], *, field: str = BIG_BENCH_FIELD
 ) -> tuple[list[Task], list[Left]]:
     """Reads tasks by name.
 
@@ -113,7 +114,7 @@ def _rows(path: Path, left: list[Left]) -> list[tuple[str, object]]:
 
 def plan_of(
     task_names: Sequence[str], collections: Sequence[str], *, recipe: Recipe,
-    field: str = bigbench.FIELD,
+    field: str = BIG_BENCH_FIELD,
 ) -> Plan:
     """Reads tasks and collections by name and plans their evaluation.
 

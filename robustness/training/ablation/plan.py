@@ -8,7 +8,7 @@ from typing import Any
 from robustness.data import instructions
 from robustness.data.tasks import Task
 from robustness.errors import InputError
-from robustness.models.chat_formats import PromptFormat
+from robustness.models.load_options import PromptFormat
 from robustness.storage import files, settings
 from robustness.training.alignment.data import Collections
 from robustness.training.alignment.recipe import KINDS, METHODS, AlignRecipe

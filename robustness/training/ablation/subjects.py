@@ -6,7 +6,7 @@ from pathlib import Path
 
 from robustness.data import instructions, tasks
 from robustness.data.tasks import Task
-from robustness.models.chat_formats import PromptFormat
+from robustness.models.load_options import PromptFormat
 from robustness.training.ablation.plan import Subject
 from robustness.training.backbone import data as backbone_data
 from robustness.types import Example, Instruction

@@ -7,15 +7,9 @@ import numpy.typing as npt
 
 from robustness.stats import intervals
 from robustness.stats.intervals import Estimate
+from robustness.training.perturbed.recipe import Form, Setting, Version
 from robustness.training.perturbed.run import Finished, rouge
-from robustness.training.perturbed.values import (
-    Answer,
-    Form,
-    Guess,
-    Setting,
-    Version,
-    VersionResult,
-)
+from robustness.training.perturbed.values import Answer, Guess, VersionResult
 
 _Table = npt.NDArray[np.float64]
 _SEED = 0

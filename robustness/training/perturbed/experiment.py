@@ -16,8 +16,9 @@ from robustness.models.load_options import PLAIN, Loading
 from robustness.storage import files, provenance
 from robustness.training.perturbed import analysis, inputs, report
 from robustness.training.perturbed.plan import Plan, plan
+from robustness.training.perturbed.recipe import Recipe
 from robustness.training.perturbed.run import SCHEMA, Experiment, Finished
-from robustness.training.perturbed.values import Recipe, Trained
+from robustness.training.perturbed.values import Trained
 from robustness.types import Example
 
 RECORDS = "records.parquet"

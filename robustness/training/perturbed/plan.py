@@ -12,7 +12,7 @@ from robustness.evaluation.perturbations import kinds
 from robustness.evaluation.perturbations.kinds import Kind, Material
 from robustness.evaluation.study.values import Left
 from robustness.training.perturbed import inputs
-from robustness.training.perturbed.values import Arm, Form, Recipe, Setting, Version
+from robustness.training.perturbed.recipe import Arm, Form, Recipe, Setting, Version
 from robustness.types import Example, Instruction
 
 _SHOWN = 16

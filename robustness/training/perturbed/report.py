@@ -15,7 +15,8 @@ from plotly.subplots import make_subplots
 from robustness.evaluation.study import markdown
 from robustness.evaluation.study.sheets import NONE, Sheet, interval, number
 from robustness.stats.intervals import Estimate
-from robustness.training.perturbed.values import Form, Setting, Trained, Version, VersionResult
+from robustness.training.perturbed.recipe import Form, Setting, Version
+from robustness.training.perturbed.values import Trained, VersionResult
 
 _TEMPLATE = "report.html.jinja"
 _CONFIG = {"responsive": True, "displaylogo": False}

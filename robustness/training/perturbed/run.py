@@ -29,7 +29,8 @@ from robustness.training.alignment.trainee import Trainee
 from robustness.training.alignment.update import optimizer_of, update
 from robustness.training.perturbed import greedy
 from robustness.training.perturbed.plan import Pair, Plan, Trial, altered, tested_as
-from robustness.training.perturbed.values import Answer, Arm, Form, Setting, Version
+from robustness.training.perturbed.recipe import Arm, Form, Setting, Version
+from robustness.training.perturbed.values import Answer
 from robustness.types import content_id
 
 SCHEMA = 1

@@ -13,16 +13,16 @@ import pytest
 from fastapi import FastAPI
 
 from robustness import cli
-from robustness.cli import training
 from robustness.data import instructions, tasks
 from robustness.data.tasks import Task
 from robustness.storage import files
+from robustness.training.alignment import recipe as align_recipe
 from robustness.training.alignment.recipe import AlignRecipe
 from robustness.types import Instruction
 from robustness.workbench import Workbench
 from server.application import create_app
 from server.engines import build_engine
-from server.settings import settings_from
+from server.options import settings_from
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
@@ -70,7 +70,7 @@ def road(
     task = folder / "topic.json"
     tasks.base.write_task(task, topics)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "AlignRecipe", partial(AlignRecipe, eval_cells=12))
+        patch.setattr(align_recipe, "AlignRecipe", partial(AlignRecipe, eval_cells=12))
         command(
             "align", "--model", tiny_t5, "--tasks", task, "--observed", names["observed"],
             "--steps", 2, "--virtual-tokens", 3, "--out", folder / "gentle",

@@ -126,7 +126,7 @@ def test_a_card_that_is_not_there_is_a_message(own: StudyColumn, monkeypatch) ->
     def missing(*_: object) -> None:
         raise NotFoundError("card.json is not there")
 
-    monkeypatch.setattr("server.page.findings_views.study.read_study", missing)
+    monkeypatch.setattr("robustness.training.backbone.study.read_study", missing)
     *pickers, _, card, plot, csv = own.opened("types")
     assert "card.json is not there" in card
     assert not any(p["visible"] for p in [*pickers, plot, csv])

@@ -17,17 +17,18 @@ from robustness.data.tasks import Task
 from robustness.errors import CancelledError, InputError, MismatchError
 from robustness.models import checkpoint as checkpoints
 from robustness.models.load_options import Loading
-from robustness.training import perturbed
 from robustness.training.perturbed import analysis, greedy, inputs
+from robustness.training.perturbed.experiment import plan_of, train
 from robustness.training.perturbed.plan import Plan, altered
+from robustness.training.perturbed.recipe import START, Arm, Form, Recipe, Setting, Version
 from robustness.training.perturbed.run import Experiment, Finished, rouge
-from robustness.training.perturbed.values import START, Answer, Arm, Form, Setting, Version
+from robustness.training.perturbed.values import Answer
 from robustness.types import Instruction, TaskType
 
 pytestmark = pytest.mark.slow
 
 CPU = Loading(device="cpu")
-SMALL = perturbed.Recipe(instances=(2, 4), seeds=1, limit=4, epochs=1, batch=4)
+SMALL = Recipe(instances=(2, 4), seeds=1, limit=4, epochs=1, batch=4)
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +36,8 @@ def without_corpora(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STEADFAST_DATA", raising=False)
 
 
-def planned(recipe: perturbed.Recipe = SMALL) -> Plan:
-    return perturbed.plan_of(recipe, task_names=["scene_topic"], held_out=["scene_night"])
+def planned(recipe: Recipe = SMALL) -> Plan:
+    return plan_of(recipe, task_names=["scene_topic"], held_out=["scene_night"])
 
 
 def digest(folder: Path) -> str:
@@ -105,7 +106,7 @@ def test_the_plan_counts_what_is_done(tiny_llama: Path, tmp_path: Path) -> None:
     assert outline.trainings == 2 * 2
     # One epoch of 2 or 4 inputs, four an update.
     assert outline.updates == 4
-    made = perturbed.train(plan, tiny_llama, tmp_path, loading=CPU)
+    made = train(plan, tiny_llama, tmp_path, loading=CPU)
     assert outline.answers == len(pd.read_parquet(tmp_path / "records.parquet"))
     assert (made.trained, made.known) == (5, 0)
 
@@ -118,7 +119,7 @@ def test_both_families_are_trained_and_reported_and_stay_as_they_were(
     before = digest(model)
     recipe = replace(SMALL, instances=(16,), epochs=12, learning_rate=1e-2,
                      versions=(Version.ORIGINAL, Version.EMPTY))
-    made = perturbed.train(planned(recipe), model, tmp_path, loading=CPU)
+    made = train(planned(recipe), model, tmp_path, loading=CPU)
     assert digest(model) == before
     for file in (tmp_path / "runs").glob("*-16-*.json"):
         losses = json.loads(file.read_text())["losses"]
@@ -154,14 +155,14 @@ def test_a_killed_run_goes_on_and_trains_nothing_twice(tiny_llama: Path, tmp_pat
         return asked > 9
 
     with pytest.raises(CancelledError, match="run the same command to resume"):
-        perturbed.train(plan, tiny_llama, tmp_path / "killed", loading=CPU, should_stop=stop)
+        train(plan, tiny_llama, tmp_path / "killed", loading=CPU, should_stop=stop)
     kept = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "killed" / "runs").iterdir()}
     assert 0 < len(kept) < 7 and not (tmp_path / "killed" / "records.parquet").exists()
-    made = perturbed.train(plan, tiny_llama, tmp_path / "killed", loading=CPU)
+    made = train(plan, tiny_llama, tmp_path / "killed", loading=CPU)
     assert (made.known, made.trained) == (len(kept), 7 - len(kept))
     files = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "killed" / "runs").iterdir()}
     assert len(files) == 7 and all(files[name] == when for name, when in kept.items())
-    perturbed.train(plan, tiny_llama, tmp_path / "whole", loading=CPU)
+    train(plan, tiny_llama, tmp_path / "whole", loading=CPU)
     whole, killed = (pd.read_parquet(tmp_path / n / "records.parquet") for n in ("whole", "killed"))
     pd.testing.assert_frame_equal(whole, killed)
 
@@ -170,8 +171,8 @@ def test_more_inputs_take_what_is_known_and_other_settings_do_not(
     tiny_llama: Path, tmp_path: Path
 ) -> None:
     first = replace(SMALL, instances=(2,), versions=(Version.EMPTY,))
-    perturbed.train(planned(first), tiny_llama, tmp_path, loading=CPU)
-    more = perturbed.train(
+    train(planned(first), tiny_llama, tmp_path, loading=CPU)
+    more = train(
         planned(replace(first, instances=(2, 4))), tiny_llama, tmp_path, loading=CPU
     )
     assert (more.known, more.trained) == (3, 2)
@@ -183,11 +184,11 @@ def test_more_inputs_take_what_is_known_and_other_settings_do_not(
 
 def test_a_damaged_file_is_named(tiny_llama: Path, tmp_path: Path) -> None:
     plan = planned(replace(SMALL, instances=(2,), versions=()))
-    perturbed.train(plan, tiny_llama, tmp_path, loading=CPU)
+    train(plan, tiny_llama, tmp_path, loading=CPU)
     file = next((tmp_path / "runs").glob("start-*.json"))
     file.write_text(json.dumps({"schema": 1, "answers": [{"version": "original"}]}))
     with pytest.raises(MismatchError, match="remove it"):
-        perturbed.train(plan, tiny_llama, tmp_path, loading=CPU)
+        train(plan, tiny_llama, tmp_path, loading=CPU)
 
 
 @pytest.mark.parametrize("family", ["tiny_llama", "tiny_t5"])
@@ -281,16 +282,16 @@ def test_rouge_is_the_f_measure_of_the_longest_common_subsequence() -> None:
 )
 def test_impossible_recipes_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        perturbed.Recipe(**values)  # type: ignore[arg-type]
+        Recipe(**values)  # type: ignore[arg-type]
 
 
 def test_kept_instructions_and_overlapping_tasks_are_refused() -> None:
     with pytest.raises(InputError, match="final measurements"):
-        perturbed.plan_of(SMALL, task_names=["place"], unobserved=instructions.UNOBSERVED_TEST)
+        plan_of(SMALL, task_names=["place"], unobserved=instructions.UNOBSERVED_TEST)
     with pytest.raises(InputError, match="trained on and held out"):
-        perturbed.plan_of(SMALL, task_names=["place"], held_out=["place"])
+        plan_of(SMALL, task_names=["place"], held_out=["place"])
     with pytest.raises(InputError, match="no phrasing to train on"):
-        perturbed.plan_of(SMALL, task_names=["food"], held_out=[])
+        plan_of(SMALL, task_names=["food"], held_out=[])
 
 
 def test_the_start_is_tested_and_not_trained() -> None:

@@ -1,7 +1,4 @@
-"""Commands of an evaluation: import, evaluate.
-
-Refuses to compute: each command parses, makes one call into the library, and shows.
-"""
+"""The command evaluate."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from robustness.cli import render
+from robustness.cli import library, output
 from robustness.cli.options import (
     DEFAULT_MODEL,
     BigBenchField,
@@ -17,42 +14,14 @@ from robustness.cli.options import (
     Json,
     Model,
     Prefixes,
-    default_prefix,
-    emit,
-    engine_of,
-    folders_of,
-    progress,
     with_loading,
 )
-from robustness.data.importers import sources
+from robustness.data import defaults
 from robustness.errors import InputError
-from robustness.evaluation import perturbations, study
-from robustness.models.chat_formats import PromptFormat
-from robustness.models.load_options import PLAIN, Loading
-
-app = typer.Typer()
+from robustness.evaluation.defaults import INPUTS
+from robustness.models.load_options import PLAIN, Loading, PromptFormat
 
 
-@app.command("import")
-def import_(
-    source: Annotated[str, typer.Argument(help=f"The format: {', '.join(sources.SOURCES)}.")],
-    path: Annotated[Path, typer.Argument(help="A file of the format, or a folder of them.")],
-    out: Annotated[Path, typer.Option(help="Collection file to write, JSON lines.")],
-    task_type: Annotated[
-        str | None, typer.Option(help="qa, mc or bc for all entries; by default inferred.")
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(help="Id of the task that all entries are for; by default the source's."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Takes instructions from a public collection; what is left out is named with its reason."""
-    made = sources.take(source, path, out, task_type, task=task)
-    emit(made, as_json, render.imported(made))
-
-
-@app.command()
 @with_loading
 def evaluate(
     task_names: Annotated[
@@ -81,7 +50,7 @@ def evaluate(
     ] = 1,
     limit: Annotated[
         int, typer.Option(min=0, help="Labelled inputs a task at the most; 0: all.")
-    ] = study.LIMIT,
+    ] = INPUTS,
     free: Annotated[
         bool, typer.Option("--free", help="Generate answers as well, and count the unparsed.")
     ] = False,
@@ -94,7 +63,7 @@ def evaluate(
             "--alterations", help="Read altered observed instructions besides (Fig. 3)."
         ),
     ] = False,
-    field: BigBenchField = study.FIELD,
+    field: BigBenchField = defaults.BIG_BENCH_FIELD,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
     seed: int = 0,
     model: Model = DEFAULT_MODEL,
@@ -104,37 +73,37 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Tasks x instructions x models: accuracy, statistics, tables and a report; resumes."""
-    prefix = default_prefix(model) if prefix is None else prefix
-    planned = study.plan_of(
+    prefix = library.open.default_prefix(model) if prefix is None else prefix
+    planned = library.study.plan_of(
         task_names, collections, field=field,
-        recipe=study.Recipe(
+        recipe=library.study.Recipe(
             shots=tuple(shots or ()), draws=draws, limit=limit or None, free=free, posix=posix,
             seed=seed,
         ),
     )
     beside = _altered(planned) if altered else None
-    models = 1 + len(folders_of(prefix, model))
-    shown = render.plan(planned, models=models)
+    models = 1 + len(library.open.folders_of(prefix, model))
+    shown = library.render_evaluation.plan(planned, models=models)
     if beside is not None:
         shown += f"\nAltered instructions besides: {beside.calls(models)} prompts"
     if dry_run:
-        emit(planned.summary(models), as_json, shown)
+        output.emit(planned.summary(models), as_json, shown)
         return
     typer.echo(shown, err=True)
-    with progress("prompt") as report:
-        made = study.evaluate(
-            engine_of(model, prefix, prompt_format, loading), planned, out, altered=beside,
-            on_progress=report,
+    with output.progress("prompt") as report:
+        made = library.study.evaluate(
+            library.open.engine_of(model, prefix, prompt_format, loading), planned, out,
+            altered=beside, on_progress=report,
             on_start=lambda what, known, total: report(f"{what}, {known} known", known, total),
         )
-    emit(made, as_json, render.outcome(made))
+    output.emit(made, as_json, library.render_evaluation.outcome(made))
 
 
-def _altered(planned: study.Plan) -> study.Plan:
+def _altered(planned: "library.study.Plan") -> "library.study.Plan":
     """Alterations of the observed instructions of a plan, on the same inputs, zero-shot."""
     parts = {p.task.id: p for p in planned.parts}
     known = {i.id: i for p in parts.values() for i in p.instructions}
-    made = perturbations.of_tasks(
+    made = library.perturbations.of_tasks(
         [p.task for p in parts.values()], list(known.values()), seed=planned.recipe.seed
     )
     if not made:
@@ -143,4 +112,4 @@ def _altered(planned: study.Plan) -> study.Plan:
             "with observed instructions"
         )
     recipe = replace(planned.recipe, shots=(), free=False, posix=False)
-    return study.plan([p.task for p in parts.values()], made, recipe)
+    return library.study.plan([p.task for p in parts.values()], made, recipe)

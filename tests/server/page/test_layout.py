@@ -1,9 +1,9 @@
 from types import SimpleNamespace
 from typing import Any
 
-import app
 from robustness.models.engine import ModelInfo
 from robustness.types import RepresentationSpec
+from server.page import layout
 
 
 def workbench(*slower: str | None) -> Any:
@@ -16,7 +16,7 @@ def workbench(*slower: str | None) -> Any:
 
 
 def test_the_footer_names_models_that_are_scored_more_slowly_and_why() -> None:
-    assert app.slower(workbench(None, None)) == ""
-    assert app.slower(workbench("it has a window", None, "it has a window")) == (
+    assert layout.slower(workbench(None, None)) == ""
+    assert layout.slower(workbench("it has a window", None, "it has a window")) == (
         " Scored more slowly (padded): m0, m2 (it has a window)."
     )

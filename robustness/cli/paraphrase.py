@@ -1,14 +1,11 @@
-"""The command paraphrase.
-
-Refuses to compute: it parses, makes one call into the library, and shows.
-"""
+"""The command paraphrase."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from robustness.cli import render
+from robustness.cli import library, output
 from robustness.cli.options import (
     Collections,
     Json,
@@ -17,24 +14,11 @@ from robustness.cli.options import (
     ParaphraserUrl,
     TaskName,
     TaskSources,
-    collections_of,
-    emit,
-    labelled_tasks,
-    progress,
 )
-from robustness.data import tasks, user_instruction
 from robustness.errors import InputError
-from robustness.paraphrasing import entailment, llm_paraphraser, pipeline
-from robustness.paraphrasing.entailment import Entailment
-from robustness.paraphrasing.rule_based import PER_INSTRUCTION
-from robustness.paraphrasing.token_cost import Prices
-from robustness.storage.result_cache import Journal
-from robustness.types import Instruction
-
-app = typer.Typer()
+from robustness.paraphrasing import defaults
 
 
-@app.command()
 def paraphrase(
     collections: Annotated[
         list[str] | None,
@@ -54,7 +38,7 @@ def paraphrase(
         typer.Option(
             min=1,
             help="Paraphrases of each instruction at the most; by default "
-            f"{PER_INSTRUCTION}, and all that pass of a served model.",
+            f"{defaults.PER_INSTRUCTION}, and all that pass of a served model.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the offline paraphraser.")] = 0,
@@ -63,10 +47,10 @@ def paraphrase(
     paraphraser_key: ParaphraserKey = "",
     candidates: Annotated[
         int, typer.Option(min=1, help="Replies of the served model to each of three prompts.")
-    ] = llm_paraphraser.CANDIDATES,
+    ] = defaults.CANDIDATES,
     temperature: Annotated[
         float, typer.Option(min=0.0, help="Of the served model; 0: greedy.")
-    ] = llm_paraphraser.TEMPERATURE,
+    ] = defaults.TEMPERATURE,
     cache: Annotated[
         Path | None,
         typer.Option(help="File that keeps its replies; by default beside the collection file."),
@@ -85,7 +69,7 @@ def paraphrase(
     ] = None,
     nli_threshold: Annotated[
         float, typer.Option(help="Probability of entailment that is wanted.")
-    ] = entailment.THRESHOLD,
+    ] = defaults.ENTAILMENT_THRESHOLD,
     apart_from: Collections = None,
     observed: Annotated[
         bool, typer.Option("--observed", help="Mark them as observed, for an index.")
@@ -94,46 +78,49 @@ def paraphrase(
     as_json: Json = False,
 ) -> None:
     """Paraphrases instructions, offline or by a served model; what does not pass is listed."""
-    sources = pipeline.checked([*collections_of(collections), *_typed(text, task)])
-    maker: pipeline.RuleBased | pipeline.ModelBased = pipeline.RuleBased(
-        seed, count or PER_INSTRUCTION
+    named = library.open.collections_of(collections)
+    sources = library.pipeline.checked([*named, *_typed(text, task)])
+    maker: library.pipeline.RuleBased | library.pipeline.ModelBased = library.pipeline.RuleBased(
+        seed, count or defaults.PER_INSTRUCTION
     )
     if paraphraser_url is not None:
-        kept = Journal(cache or out.with_suffix(".replies.jsonl"), resume=True)
-        endpoint = llm_paraphraser.connect(
+        kept = library.result_cache.Journal(cache or out.with_suffix(".replies.jsonl"), resume=True)
+        endpoint = library.llm_paraphraser.connect(
             url=paraphraser_url, model=paraphraser_model, key=paraphraser_key,
             temperature=temperature, journal=kept,
         )
-        maker = pipeline.ModelBased(endpoint, candidates, count)
-    planned = pipeline.plan(sources, maker)
+        maker = library.pipeline.ModelBased(endpoint, candidates, count)
+    planned = library.pipeline.plan(sources, maker)
     if dry_run:
-        emit(planned, as_json, render.rewriting(planned))
+        output.emit(planned, as_json, library.render_paraphrases.rewriting(planned))
         return
-    typer.echo(render.rewriting(planned), err=True)
-    spaces = {t.id: t.options for t in labelled_tasks(task_sources) if t.options}
+    typer.echo(library.render_paraphrases.rewriting(planned), err=True)
+    spaces = {t.id: t.options for t in library.open.labelled_tasks(task_sources) if t.options}
     if task is not None:
-        spaces[tasks.find(task).id] = tasks.find(task).options
-    judge = Entailment(nli, threshold=nli_threshold) if nli is not None else None
-    with progress("instruction") as report:
-        made = pipeline.write(
+        spaces[library.tasks.find(task).id] = library.tasks.find(task).options
+    judge = (
+        library.entailment.Entailment(nli, threshold=nli_threshold) if nli is not None else None
+    )
+    with output.progress("instruction") as report:
+        made = library.pipeline.write(
             sources, maker, out, answer_spaces=spaces,
-            apart=pipeline.kept_apart(collections_of(apart_from)), entails=judge,
-            observed=observed, prices=_prices(price_prompt, price_completion),
+            apart=library.pipeline.kept_apart(library.open.collections_of(apart_from)),
+            entails=judge, observed=observed, prices=_prices(price_prompt, price_completion),
             on_progress=report,
         )
-    emit(made, as_json, render.rewritten(made))
+    output.emit(made, as_json, library.render_paraphrases.rewritten(made))
 
 
-def _typed(text: str | None, task: str | None) -> list[Instruction]:
+def _typed(text: str | None, task: str | None) -> "list[library.types.Instruction]":
     if text is None:
         return []
     if task is None:
         raise InputError("--text needs --task: paraphrases belong to a task")
-    found = tasks.find(task)
-    return [user_instruction.instruction(text, found.task_type, found.id)]
+    found = library.tasks.find(task)
+    return [library.user_instruction.instruction(text, found.task_type, found.id)]
 
 
-def _prices(prompt: float | None, completion: float | None) -> Prices | None:
+def _prices(prompt: float | None, completion: float | None) -> "library.token_cost.Prices | None":
     if prompt is None and completion is None:
         return None
-    return Prices(prompt=prompt or 0.0, completion=completion or 0.0)
+    return library.token_cost.Prices(prompt=prompt or 0.0, completion=completion or 0.0)

@@ -1,93 +1,29 @@
-"""Commands about altered instructions: alterations TEXT, alterations train.
-
-Refuses to compute: each command parses, makes one call into the library, and shows.
-"""
+"""The command alterations train."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from robustness import paths
-from robustness.cli import render
+from robustness.cli import library, output
 from robustness.cli.options import (
     DEFAULT_MODEL,
-    TASK_HELP,
     Data,
-    Format,
-    Indexes,
     Json,
     Model,
-    Prefixes,
-    Text,
     corpora_of,
-    emit,
     listed,
     numbers,
-    one_model,
-    progress,
     with_loading,
 )
-from robustness.data import instructions
+from robustness.data import defaults
 from robustness.errors import InputError
-from robustness.evaluation import perturbations
-from robustness.models.chat_formats import PromptFormat
 from robustness.models.load_options import PLAIN, Loading
-from robustness.training import perturbed
+from robustness.training.perturbed.recipe import Recipe, Version
 
-_PROBE = "probe"
-_RECIPE = perturbed.Recipe()
-
-
-class _TextOrCommand(TyperGroup):
-    """A group whose first argument may be an instruction instead of a command."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Puts the default command in front of what is no command."""
-        if args and args[0] not in (*self.commands, "--help"):
-            args = [_PROBE, *args]
-        parsed: list[str] = super().parse_args(ctx, args)
-        return parsed
+_RECIPE = Recipe()
 
 
-app = typer.Typer(
-    cls=_TextOrCommand, no_args_is_help=True,
-    subcommand_metavar="TEXT --task TASK [OPTIONS] | train [OPTIONS]",
-    help="How much a model uses an instruction at all. TEXT: negated, nonsensical, empty and other "
-    "forms of it are measured; `alterations TEXT --help` has the options. `train`: what models "
-    "lose that are trained on altered instructions. A text that is a command's name stands behind "
-    "`--`: alterations --task TASK -- train.",
-)
-
-
-@app.command("probe")
-@with_loading
-def probe(
-    text: Text,
-    task: Annotated[str, typer.Option(help=TASK_HELP)],
-    limit: Annotated[
-        int, typer.Option(min=1, help="Labelled inputs to read for each alteration.")
-    ] = perturbations.LIMIT,
-    seed: Annotated[int, typer.Option(help="Of the alterations and the intervals.")] = 0,
-    model: Model = DEFAULT_MODEL,
-    prefix: Prefixes = None,
-    prompt_format: Format = PromptFormat.AUTO,
-    loading: Loading = PLAIN,
-    indexes: Indexes = paths.INDEXES,
-    as_json: Json = False,
-) -> None:
-    """The alterations of one instruction, measured: the command where none is named."""
-    workbench, chosen = one_model(model, prefix, indexes, prompt_format, loading)
-    with progress("prompt") as report:
-        made = perturbations.probe(
-            workbench, text, task=task, model=chosen, limit=limit, seed=seed,
-            on_progress=lambda done, total: report("reading", done, total),
-        )
-    emit(made, as_json, render.probes(made))
-
-
-@app.command("train")
 @with_loading
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the results; with the same one, goes on.")],
@@ -129,10 +65,10 @@ def train(
     ] = _RECIPE.learning_rate,
     observed: Annotated[
         str, typer.Option(help="Instructions to train on: a shipped collection or a file.")
-    ] = instructions.OBSERVED,
+    ] = defaults.OBSERVED,
     unobserved: Annotated[
         str, typer.Option(help="Instructions to test with: a shipped collection or a file.")
-    ] = instructions.UNOBSERVED_DEVELOPMENT,
+    ] = defaults.UNOBSERVED_DEVELOPMENT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
     model: Model = DEFAULT_MODEL,
     loading: Loading = PLAIN,
@@ -144,8 +80,8 @@ def train(
     After Kung and Peng (2023): original, simplified, empty and delusive versions (and rightly
     solved examples), tested by generated answers on unseen instructions and on unseen tasks.
     """
-    planned = perturbed.plan_of(
-        perturbed.Recipe(
+    planned = library.perturbed.plan_of(
+        Recipe(
             versions=tuple(_version(name) for name in listed(versions)),
             instances=tuple(numbers(instances, "--instances")), seeds=seeds, limit=limit,
             epochs=epochs, batch=batch, learning_rate=learning_rate,
@@ -153,24 +89,24 @@ def train(
         task_names=task_names or (), held_out=[] if held_out == ["none"] else held_out,
         observed=observed, unobserved=unobserved, nltk_data=corpora_of(data),
     )
-    shown = render.training_plan(planned.outline())
+    shown = library.render_training.training_plan(planned.outline())
     if dry_run:
-        emit(planned.outline(), as_json, shown)
+        output.emit(planned.outline(), as_json, shown)
         return
     typer.echo(shown, err=True)
-    with progress("unit") as report:
-        made = perturbed.train(
+    with output.progress("unit") as report:
+        made = library.perturbed.train(
             planned, model, out, loading=loading, on_progress=report,
             on_start=lambda name, known, total: typer.echo(
                 f"{name}: {known} of {total} are finished", err=True
             ),
         )
-    emit(made, as_json, render.trained(made))
+    output.emit(made, as_json, library.render_training.trained(made))
 
 
-def _version(name: str) -> perturbed.Version:
+def _version(name: str) -> Version:
     try:
-        return perturbed.Version(name)
+        return Version(name)
     except ValueError:
-        known = ", ".join(perturbed.Version)
+        known = ", ".join(Version)
         raise InputError(f"no version {name!r}; there are {known}") from None

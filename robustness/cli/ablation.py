@@ -1,0 +1,93 @@
+"""The command ablation."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustness import paths
+from robustness.cli import library, output
+from robustness.cli.options import (
+    DEFAULT_MODEL,
+    Collections,
+    Data,
+    Format,
+    Json,
+    Model,
+    TaskSources,
+    corpora_of,
+    listed,
+    numbers,
+    with_loading,
+)
+from robustness.data import defaults
+from robustness.models.load_options import PLAIN, Loading, PromptFormat
+
+
+@with_loading
+def ablation(
+    out: Annotated[Path, typer.Option(help="Folder of the summary and of each run.")],
+    methods: Annotated[
+        str, typer.Option(help="Comma-separated: what is trained, see align --method.")
+    ] = "ft,ft+kl,pt,pt+kl,deep+kl,lora+kl",
+    seeds: Annotated[str, typer.Option(help="Comma-separated.")] = "1,2,3",
+    steps: Annotated[int, typer.Option(help="Updates of each run at the most.")] = 1000,
+    inputs: Annotated[int, typer.Option(help="Labelled inputs a task to measure on.")] = 64,
+    free: Annotated[
+        int, typer.Option(help="How many of them are answered in the model's own words as well.")
+    ] = 8,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE of every run's recipe: virtual_tokens=8."),
+    ] = None,
+    rates: Annotated[
+        list[str] | None,
+        typer.Option("--rate", help="METHOD=VALUE, peak learning rate of pt, deep, lora or ft."),
+    ] = None,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Ask unobserved-test too; that it was is recorded.")
+    ] = False,
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Keep what ft and ft+kl trained.")
+    ] = False,
+    model: Model = DEFAULT_MODEL,
+    prompt_format: Format = PromptFormat.AUTO,
+    task_sources: TaskSources = None,
+    observed: Collections = None,
+    paraphrases: Collections = None,
+    development: Collections = None,
+    test: Collections = None,
+    loading: Loading = PLAIN,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Compares methods of alignment, each trained on the same data; a killed one goes on.
+
+    Collections are files or shipped names; where none is named, the shipped ones are taken. Updates
+    are selected on --development; --test is asked with --held-out alone.
+    """
+    plan = library.ablation_methods.Ablation(
+        out=out, methods=listed(methods), seeds=numbers(seeds, "--seeds"), steps=steps,
+        inputs=inputs, free=free, held_out=held_out, keep_weights=keep_weights,
+        rates=library.ablation_plan.rates_of(rates or ()),
+        sizes=library.ablation_plan.sizes_of(settings or ()),
+    )
+    named = {
+        defaults.OBSERVED: observed, defaults.PARAPHRASES: paraphrases,
+        defaults.UNOBSERVED_DEVELOPMENT: development, defaults.UNOBSERVED_TEST: test,
+    }
+    sets = {name: library.open.collections_of(given) for name, given in named.items() if given}
+    subject = library.subjects.gather(
+        model, chosen=library.open.labelled_tasks(task_sources) if task_sources else None,
+        sets=sets,
+        nltk_data=corpora_of(data), prompt_format=prompt_format,
+    )
+    shipped = library.checkpoint.model_id(model) == paths.BACKBONE_ID
+    asked_before = (out / library.ablation_methods.HELD_OUT_FILE).is_file()
+    if held_out and shipped and test is None and not asked_before:
+        library.test_set_log.append(
+            paths.BACKBONE, paths.BACKBONE_ID, f"ablation: {methods}, seeds {seeds}, once each"
+        )
+    with output.progress("step") as report:
+        made = library.ablation_methods.run(plan, subject, loading=loading, on_progress=report)
+    output.emit(made, as_json, (out / "summary.md").read_text(encoding="utf-8"))

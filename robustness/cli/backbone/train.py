@@ -1,0 +1,40 @@
+"""The command backbone train."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustness import paths
+from robustness.cli import library, output
+from robustness.cli.options import Data, Json, corpora_of
+
+
+def train(
+    preset: Annotated[str, typer.Option(help="cpu, gpu, small or ci.")] = "cpu",
+    out: Annotated[Path, typer.Option(help="Folder of the result.")] = paths.BACKBONE,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE instead of the preset's, repeatable: seed=1."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Stop at the first checkpoint after that; the same command goes on."),
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Trains the embedded backbone from scratch; a killed training goes on where it stopped."""
+    chosen = library.recipe.changed(library.recipe.load(preset), settings or ())
+    with output.progress("step") as report:
+        def on_progress(made: "library.backbone.Progress") -> None:
+            report(f"loss {made.loss:.3f}", made.step, made.steps)
+            output.beside(library.render_training.training(made))
+
+        folder = library.backbone.train(
+            chosen, out, nltk_data=corpora_of(data), on_progress=on_progress,
+            seconds=None if minutes is None else 60 * minutes,
+        )
+    finished = (folder / "training.json").is_file() and not (folder / "checkpoint.pt").is_file()
+    what = "trained" if finished else "stopped in time; the same command goes on"
+    output.emit({"backbone": folder, "finished": finished}, as_json, f"{what}: {folder}")

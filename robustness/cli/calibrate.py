@@ -1,0 +1,73 @@
+"""The command calibrate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustness import paths
+from robustness.cli import library, output
+from robustness.cli.options import (
+    DEFAULT_MODEL,
+    BigBenchField,
+    Format,
+    Indexes,
+    Json,
+    Model,
+    Prefixes,
+    TaskSources,
+    with_loading,
+)
+from robustness.data import defaults
+from robustness.models.load_options import PLAIN, Loading, PromptFormat
+
+
+@with_loading
+def calibrate(
+    unobserved: Annotated[
+        Path | None,
+        typer.Option(help="Collection file; by default the shipped unobserved-development one."),
+    ] = None,
+    task_sources: TaskSources = None,
+    field: BigBenchField = defaults.BIG_BENCH_FIELD,
+    coverage: Annotated[float, typer.Option(min=0.5, max=0.99)] = 0.9,
+    seed: int = 0,
+    held_out: Annotated[
+        bool,
+        typer.Option(
+            "--held-out",
+            help="Fit nothing: compare the calibration with unobserved-test, or the given file.",
+        ),
+    ] = False,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Measures unobserved instructions and fits the predictor of the model and of each prefix."""
+    shipped = (
+        defaults.UNOBSERVED_TEST if held_out else defaults.UNOBSERVED_DEVELOPMENT
+    )
+    pool = (
+        library.instructions.read_collection(unobserved) if unobserved
+        else library.instructions.builtin(shipped)
+    )
+    engine = library.open.engine_of(model, prefix, prompt_format, loading)
+    chosen = library.open.labelled_tasks(task_sources, field)
+    if held_out:
+        with output.progress("instruction") as report:
+            made = library.index_service.held_out(engine, indexes, pool, chosen, report=report)
+        if unobserved is None and engine.models()[0].id == paths.BACKBONE_ID:
+            for name in made:
+                library.test_set_log.append(
+                    paths.BACKBONE, name, "predictions beside measured degradation"
+                )
+        output.emit(made, as_json, library.render_index.held_out(made))
+        return
+    with output.progress("instruction") as report:
+        cards = library.index_service.calibrate(
+            engine, indexes, pool, chosen, coverage=coverage, seed=seed, report=report
+        )
+    output.emit(cards, as_json, library.render_index.cards(cards))

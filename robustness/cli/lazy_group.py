@@ -1,0 +1,94 @@
+"""A group of commands that imports a command when it is asked for, and none to list them.
+
+The one place of the command line that imports by name.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+Command = Any
+"""A command or group of Click's, which typer carries inside itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command lies, and its line in its group's help."""
+
+    place: str
+    """`module:function`."""
+    help: str
+    """The first sentence of the function's docstring."""
+    shared: bool = False
+    """Whether one function serves several commands: the line is then the whole help."""
+
+
+def load(place: str) -> Any:
+    """The function at `module:function`."""
+    module, name = place.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+class LazyGroup(TyperGroup):
+    """Commands of a table; `--help` lists their lines and imports none of them."""
+
+    def __init__(self, *, table: Mapping[str, "Entry | LazyGroup"], **options: Any) -> None:
+        """Imports nothing.
+
+        Args:
+            table: Name of a command -> where it lies, or another group.
+            **options: As of `TyperGroup`.
+        """
+        listed: dict[str, Command] = {
+            name: entry if isinstance(entry, LazyGroup) else TyperCommand(name, help=entry.help)
+            for name, entry in table.items()
+        }
+        super().__init__(commands=listed, **({"no_args_is_help": True} | options))
+        self.table = table
+        self._listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order of the table."""
+        return list(self.table)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Command | None:
+        """The command itself; while help is written, one that has only its line."""
+        entry = self.table.get(cmd_name)
+        if self._listing or not isinstance(entry, Entry):
+            return self.commands.get(cmd_name)
+        made = typer.Typer(add_completion=False)
+        made.command(cmd_name, help=entry.help if entry.shared else None)(load(entry.place))
+        return typer.main.get_command(made)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Writes the help from the table alone."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+
+class TextOrCommand(LazyGroup):
+    """A group whose first argument may be an instruction instead of a command."""
+
+    def __init__(self, *, default: str, **options: Any) -> None:
+        """Imports nothing.
+
+        Args:
+            default: The command that takes an instruction.
+            **options: As of `LazyGroup`.
+        """
+        super().__init__(**options)
+        self._default = default
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Puts the default command in front of what is no command."""
+        if args and args[0] not in (*self.table, "--help"):
+            args = [self._default, *args]
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed

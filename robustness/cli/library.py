@@ -1,0 +1,156 @@
+"""The library's modules that commands call, each imported when a command first uses it.
+
+`library.batch` is `robustness.scoring.batch`, and so on. A command's help therefore loads none of
+them, and a command only those that it comes to.
+"""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tqdm
+
+    from robustness import suggestions, types, workbench
+    from robustness.cli import open
+    from robustness.cli.render import alterations as render_alterations
+    from robustness.cli.render import evaluation as render_evaluation
+    from robustness.cli.render import imports as render_imports
+    from robustness.cli.render import index as render_index
+    from robustness.cli.render import paraphrases as render_paraphrases
+    from robustness.cli.render import predictions as render_predictions
+    from robustness.cli.render import quantiles as render_quantiles
+    from robustness.cli.render import tables as render_tables
+    from robustness.cli.render import training as render_training
+    from robustness.data import instructions, tasks, test_set_log, user_instruction
+    from robustness.data.importers import sources
+    from robustness.evaluation import perturbations, published, study
+    from robustness.evaluation.prompteval import runner
+    from robustness.models import checkpoint, sentence_encoder
+    from robustness.paraphrasing import (
+        entailment,
+        llm_paraphraser,
+        pipeline,
+        token_cost,
+    )
+    from robustness.prediction import black_box, index_service
+    from robustness.scoring import batch, ray_setup
+    from robustness.storage import files, result_cache
+    from robustness.training import ablation as ablation_methods
+    from robustness.training.ablation import plan as ablation_plan
+    from robustness.training.ablation import subjects
+    from robustness.training.alignment import data as alignment_data
+    from robustness.training.alignment import recipe as align_recipe
+    from robustness.training.alignment import train as alignment
+    from robustness.training.alignment import user_tasks
+    from robustness.training.backbone import quality, recipe
+    from robustness.training.backbone import train as backbone
+    from robustness.training.perturbed import experiment as perturbed
+
+__all__ = [
+    "ablation_methods",
+    "ablation_plan",
+    "align_recipe",
+    "alignment",
+    "alignment_data",
+    "backbone",
+    "batch",
+    "black_box",
+    "checkpoint",
+    "entailment",
+    "files",
+    "index_service",
+    "instructions",
+    "llm_paraphraser",
+    "open",
+    "perturbations",
+    "perturbed",
+    "pipeline",
+    "published",
+    "quality",
+    "ray_setup",
+    "recipe",
+    "render_alterations",
+    "render_evaluation",
+    "render_imports",
+    "render_index",
+    "render_paraphrases",
+    "render_predictions",
+    "render_quantiles",
+    "render_tables",
+    "render_training",
+    "result_cache",
+    "runner",
+    "sentence_encoder",
+    "sources",
+    "study",
+    "subjects",
+    "suggestions",
+    "tasks",
+    "test_set_log",
+    "token_cost",
+    "tqdm",
+    "types",
+    "user_instruction",
+    "user_tasks",
+    "workbench",
+]
+
+# Name here -> module; the imports above tell type checkers the same, and a test compares them.
+_PLACES = {
+    "ablation_methods": "robustness.training.ablation",
+    "ablation_plan": "robustness.training.ablation.plan",
+    "align_recipe": "robustness.training.alignment.recipe",
+    "alignment": "robustness.training.alignment.train",
+    "alignment_data": "robustness.training.alignment.data",
+    "backbone": "robustness.training.backbone.train",
+    "batch": "robustness.scoring.batch",
+    "black_box": "robustness.prediction.black_box",
+    "checkpoint": "robustness.models.checkpoint",
+    "entailment": "robustness.paraphrasing.entailment",
+    "files": "robustness.storage.files",
+    "index_service": "robustness.prediction.index_service",
+    "instructions": "robustness.data.instructions",
+    "llm_paraphraser": "robustness.paraphrasing.llm_paraphraser",
+    "open": "robustness.cli.open",
+    "user_tasks": "robustness.training.alignment.user_tasks",
+    "perturbations": "robustness.evaluation.perturbations",
+    "perturbed": "robustness.training.perturbed.experiment",
+    "pipeline": "robustness.paraphrasing.pipeline",
+    "published": "robustness.evaluation.published",
+    "quality": "robustness.training.backbone.quality",
+    "ray_setup": "robustness.scoring.ray_setup",
+    "recipe": "robustness.training.backbone.recipe",
+    "render_alterations": "robustness.cli.render.alterations",
+    "render_evaluation": "robustness.cli.render.evaluation",
+    "render_imports": "robustness.cli.render.imports",
+    "render_index": "robustness.cli.render.index",
+    "render_paraphrases": "robustness.cli.render.paraphrases",
+    "render_predictions": "robustness.cli.render.predictions",
+    "render_quantiles": "robustness.cli.render.quantiles",
+    "render_tables": "robustness.cli.render.tables",
+    "render_training": "robustness.cli.render.training",
+    "result_cache": "robustness.storage.result_cache",
+    "runner": "robustness.evaluation.prompteval.runner",
+    "sentence_encoder": "robustness.models.sentence_encoder",
+    "sources": "robustness.data.importers.sources",
+    "study": "robustness.evaluation.study",
+    "subjects": "robustness.training.ablation.subjects",
+    "suggestions": "robustness.suggestions",
+    "tasks": "robustness.data.tasks",
+    "test_set_log": "robustness.data.test_set_log",
+    "token_cost": "robustness.paraphrasing.token_cost",
+    "tqdm": "tqdm",
+    "types": "robustness.types",
+    "user_instruction": "robustness.data.user_instruction",
+    "workbench": "robustness.workbench",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    """A module of the table."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = importlib.import_module(_PLACES[name])
+    globals()[name] = found
+    return found

@@ -1,0 +1,38 @@
+"""What an evaluation asks and finds, as text."""
+
+from robustness.cli.render.left import left_out
+from robustness.evaluation.study import Outcome, Plan
+
+
+def plan(made: Plan, *, models: int) -> str:
+    """What an evaluation would ask."""
+    lines = [
+        f"{made.calls(models)} prompts: {len(made.parts)} tasks and conditions, {models} models"
+    ]
+    lines += [
+        f"  {part.task.id}, {part.condition.label}: {len(part.instructions)} instructions x "
+        f"{len(part.examples)} inputs"
+        for part in made.parts
+    ]
+    return "\n".join([*lines, *left_out(made.left, "summary.json")])
+
+
+def outcome(made: Outcome) -> str:
+    """What an evaluation found, by group of tasks, and where it lies."""
+    lines = [f"{made.calls} prompts read now, {made.known} known from before"]
+    for row in made.study.groups:
+        sides = [
+            f"{name} {side.value:.1f} [{side.low:.1f}, {side.high:.1f}]"
+            for name, side in (("observed", row.observed), ("unobserved", row.unobserved))
+            if side is not None
+        ]
+        lines.append(
+            f"  {row.model}, {row.condition}, {row.group} ({row.tasks} tasks): {', '.join(sides)}"
+        )
+    lines += [
+        f"  {row.model} minus {made.study.models[0]}, {row.condition}, {row.task}, {row.set}: "
+        f"{row.difference.value:+.1f} [{row.difference.low:.1f}, {row.difference.high:.1f}]"
+        for row in made.study.differences if row.task == "all"
+    ]
+    lines += left_out(made.study.left, "summary.json")
+    return "\n".join([*lines, *(f"written: {made.folder}/{name}" for name in made.files)])

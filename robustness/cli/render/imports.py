@@ -1,0 +1,12 @@
+"""What an import took and left out, as text."""
+
+from robustness.data.importers.sources import Receipt
+
+
+def imported(made: Receipt) -> str:
+    """What an import took, and every entry that it left out."""
+    types = ", ".join(f"{count} {name}" for name, count in made.by_type.items())
+    lines = [f"{made.out}: {made.taken} of {made.entries} entries taken ({types or 'none'})"]
+    lines += [f"  left out: {entry.where}: {entry.reason}" for entry in made.left]
+    lines += [f"  changed: {entry.where}: {entry.what}" for entry in made.changes]
+    return "\n".join(lines)

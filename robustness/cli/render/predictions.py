@@ -1,0 +1,72 @@
+"""Predictions, comparisons and rewordings as text."""
+
+from collections.abc import Sequence
+
+from robustness.cli.render.figures import points, short
+from robustness.prediction.predictor import Rung
+from robustness.suggestions import Phrase, Rewording
+from robustness.types import Comparison, Prediction, Tier
+
+
+def prediction(made: Prediction) -> str:
+    """A prediction with its neighbours and conflicts."""
+    lines = [f"Task: {made.task} ({made.task_source})"]
+    if made.degradation is None:
+        lines.append("Predicted degradation: no number")
+    else:
+        lines.append(
+            f"{'Measured' if made.tier is Tier.MEASURED else 'Predicted'} degradation: "
+            f"{made.degradation:.1f} points, "
+            f"{made.coverage * 100:.0f}% interval [{made.low:.1f}, {made.high:.1f}]"
+        )
+    lines += [f"Evidence: {made.tier}. {made.basis}"]
+    lines += [f"Conflict: {c.message}" for c in made.conflicts]
+    # Conflicts of one instruction share their rewriting.
+    lines += dict.fromkeys(f"Rewritten: {c.suggestion}" for c in made.conflicts if c.suggestion)
+    lines.append("Nearest observed instructions:")
+    lines += [
+        f"  distance {n.distance:.2f} (percentile {n.percentile:.0f}), accuracy "
+        f"{points(n.accuracy)}: {short(n.text)}"
+        for n in made.nearest
+    ]
+    return "\n".join(lines)
+
+
+def rung(made: Rung) -> str:
+    """One step of evidence in a line."""
+    p = made.prediction
+    if p.degradation is None:
+        return f"{p.tier}, {made.calls} prompts: no number"
+    return (
+        f"{p.tier}, {made.calls} prompts: {p.degradation:.1f} points, "
+        f"{p.coverage * 100:.0f}% interval [{p.low:.1f}, {p.high:.1f}]"
+    )
+
+
+def advised(rows: Sequence[Rewording], phrases: Sequence[Phrase]) -> str:
+    """Rewordings, least predicted loss first, and what each phrase moves."""
+    lines = ["Rewordings, predicted loss in points:"]
+    for row in rows:
+        p = row.prediction
+        number = "no number" if p.degradation is None else (
+            f"{p.degradation:.1f} [{p.low:.1f}, {p.high:.1f}]"
+        )
+        lines.append(f"  {number}, {row.source}: {short(row.text)}")
+    if phrases:
+        lines.append("Distance to the nearest observed with each phrase minus without it:")
+        lines += [f"  {p.moved:+.2f}  {short(p.text)}" for p in phrases]
+    return "\n".join(lines)
+
+
+def comparison(made: Comparison) -> str:
+    """Both models' answers under the prompt that they saw."""
+    lines = ["Prompt:", *(f"  {line}" for line in made.prompt.splitlines()), ""]
+    for answer in made.answers:
+        chances = ", ".join(
+            f"{option} {chance * 100:.1f}%"
+            for option, chance in zip(made.options, answer.option_probabilities, strict=True)
+        )
+        lines.append(f"{answer.model}: {answer.option} ({chances})")
+    if len(made.answers) > 1:
+        lines.append("They agree." if made.agree else "They disagree.")
+    return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""Trainings as text."""
+
+from robustness.cli.render.left import left_out
+from robustness.data import tasks
+from robustness.training.backbone.train import Progress
+from robustness.training.perturbed.experiment import Outcome
+from robustness.training.perturbed.plan import Outline
+
+
+def training(made: Progress) -> str:
+    """How far a training is: loss, speed, and accuracy on its batches by type and by group."""
+    kinds: dict[str, list[float]] = {}
+    for name, accuracy in made.accuracy.items():
+        if name in tasks.builtin_names():
+            kinds.setdefault(str(tasks.builtin(name).task_type), []).append(accuracy)
+    by_type = ", ".join(f"{k} {100 * sum(v) / len(v):.1f}" for k, v in sorted(kinds.items()))
+    by_group = ", ".join(f"{name} {100 * a:.0f}" for name, a in made.accuracy.items())
+    return (
+        f"step {made.step} of {made.steps}: loss {made.loss:.3f}, "
+        f"{made.tokens_per_second:.0f} tokens/s; accuracy {by_type} ({by_group})"
+    )
+
+
+def training_plan(made: Outline) -> str:
+    """What an experiment with altered training instructions would do."""
+    lines = [
+        f"{made.trainings} trainings of {made.updates} updates in all, {made.answers} answers to "
+        "generate"
+    ]
+    lines += [
+        f"  {row.task}, {row.setting}: "
+        + (f"{row.training} inputs to train on, " if row.training else "")
+        + f"{row.tested} to test"
+        for row in made.tasks
+    ]
+    return "\n".join([*lines, *left_out(made.left, "summary.json")])
+
+
+def trained(made: Outcome) -> str:
+    """Exact match of every version, and where tables and plot lie."""
+    lines = [f"{made.trained} models trained or tested now, {made.known} known from before"]
+    for guess in made.found.guesses:
+        lines.append(f"{guess.setting}, exact match: random guess {guess.exact:.1f}")
+        for row in made.found.rows:
+            if row.setting is guess.setting:
+                name = f"{row.version}, {row.instances} inputs" if row.instances else "not trained"
+                lines.append(
+                    f"  {name}, {row.tested}: {row.exact.value:.1f} "
+                    f"[{row.exact.low:.1f}, {row.exact.high:.1f}]"
+                )
+    lines += left_out(made.found.left, "summary.json")
+    return "\n".join([*lines, *(f"written: {made.folder}/{name}" for name in made.files)])

@@ -1,0 +1,79 @@
+"""The command score."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustness import paths
+from robustness.cli import library, output
+from robustness.cli.options import (
+    DEFAULT_MODEL,
+    Format,
+    Indexes,
+    Json,
+    Model,
+    Prefixes,
+    with_loading,
+)
+from robustness.models.load_options import PLAIN, Loading, PromptFormat
+
+
+@with_loading
+def score(
+    table: Annotated[Path, typer.Argument(help=".csv, .json, .jsonl or .parquet.")],
+    out: Annotated[Path, typer.Option(help="Where to write; the ending gives the format.")],
+    resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Score on a Ray cluster: HOST:PORT, auto, or alone for one on this machine.",
+        ),
+    ] = None,
+    ray_workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --ray: workers; by default one a server, else one a GPU, or one a core.",
+        ),
+    ] = None,
+    engine_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A Steadfast server that runs the model instead (it may hold a vLLM); with --ray "
+            "repeatable, dealt to the workers in turn."
+        ),
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    prefix: Prefixes = None,
+    prompt_format: Format = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
+    indexes: Indexes = paths.INDEXES,
+    as_json: Json = False,
+) -> None:
+    """Scores a table of instructions; a bad row says so itself and never costs the others."""
+    with output.progress("row") as report:
+        def on_progress(done: int, total: int) -> None:
+            report("scoring", done, total)
+
+        if ray is not None:
+            scored = library.ray_setup.ray_cluster().score_file(
+                table, out,
+                library.ray_setup.Setup(
+                    model=model, prefixes=library.open.folders_of(prefix, model), indexes=indexes,
+                    prompt_format=prompt_format, loading=loading,
+                    engine_urls=tuple(engine_url or ()),
+                ),
+                address=ray, workers=ray_workers, resume=resume, on_progress=on_progress,
+            )
+        else:
+            workbench = (
+                library.open.served_at(engine_url, indexes) if engine_url
+                else library.open.workbench_of(model, prefix, indexes, prompt_format, loading)
+            )
+            scored = library.batch.score_file(
+                table, out, workbench, resume=resume, on_progress=on_progress
+            )
+    summary = library.batch.summary(scored, out)
+    output.emit(summary, as_json, library.render_tables.summary(summary))

@@ -1,0 +1,150 @@
+"""A model that is loaded in a thread while the page is already served.
+
+Does not load anything itself; see `server.demo`.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.types import ASGIApp
+
+from robustness.data import tasks
+from robustness.data.tasks import Task
+from robustness.errors import EngineError, RobustnessError
+
+if TYPE_CHECKING:
+    from robustness.workbench import Workbench
+    from server.engines import Built
+    from server.jobs import Jobs
+
+_log = logging.getLogger(__name__)
+
+_LOADING = "the model is still being loaded; ask again in a few seconds"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What answers once the model is loaded."""
+
+    built: "Built"
+    workbench: "Workbench"
+    jobs: "Jobs"
+    api: ASGIApp
+
+    def close(self) -> None:
+        """Stops the jobs' worker and frees the model."""
+        self.jobs.close()
+        self.built.engine.close()
+
+
+class Opening:
+    """Loads in a thread; says how far it is, and gives what was loaded."""
+
+    def __init__(self, work: "Callable[[Opening], Opened]", parts: tuple[str, ...]) -> None:
+        """Starts nothing.
+
+        Args:
+            work: Loads everything, each part within `loading`.
+            parts: Names of the parts, in the order in which they are loaded.
+        """
+        self._work = work
+        self._waiting = list(parts)
+        self._loaded: list[str] = []
+        self._opened: Opened | None = None
+        self._problem: str | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Loads in a thread that does not keep the process from ending."""
+        threading.Thread(target=self._run, name="steadfast-loading", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            opened = self._work(self)
+        except RobustnessError as error:
+            self._failed(str(error))
+        except Exception as error:
+            self._failed(f"{type(error).__name__}: {error}")
+            _log.debug("while loading", exc_info=True)
+        else:
+            with self._lock:
+                self._opened = None if self._closed else opened
+            if self._closed:
+                opened.close()
+
+    def _failed(self, why: str) -> None:
+        self._problem = f"the model could not be loaded: {why}"
+        _log.error("%s", self._problem)
+
+    @contextmanager
+    def loading(self, part: str) -> Iterator[None]:
+        """One part of the work; it counts as loaded where the block succeeds."""
+        yield
+        self._waiting.remove(part)
+        self._loaded.append(part)
+
+    def close(self) -> None:
+        """Closes what was loaded, and what is loaded from now on as soon as it is."""
+        with self._lock:
+            self._closed, opened, self._opened = True, self._opened, None
+        if opened is not None:
+            opened.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the model answers."""
+        return self._opened is not None
+
+    @property
+    def problem(self) -> str | None:
+        """Why it never will, where loading has failed."""
+        return self._problem
+
+    def opened(self) -> Opened:
+        """What was loaded.
+
+        Raises:
+            EngineError: It is still being loaded, or could not be.
+        """
+        if self._opened is None:
+            raise EngineError(self._problem or _LOADING)
+        return self._opened
+
+    def document(self) -> dict[str, Any]:
+        """How far it is, as `/readyz` shows it."""
+        if self._problem is not None:
+            return {"status": "unavailable", "problem": self._problem, "loaded": self._loaded,
+                    "loading": []}
+        return {"status": "loading", "problem": _LOADING, "loaded": list(self._loaded),
+                "loading": list(self._waiting)}
+
+    def workbench(self) -> "Workbench":
+        """A stand-in for the workbench: raises EngineError where it is asked too early."""
+        return cast("Workbench", _LateWorkbench(lambda: self.opened().workbench))
+
+    def jobs(self) -> "Jobs":
+        """A stand-in for the jobs, likewise."""
+        return cast("Jobs", _Late(lambda: self.opened().jobs))
+
+
+class _Late:
+    """Hands everything that it is asked for on to what is there by then."""
+
+    def __init__(self, get: Callable[[], Any]) -> None:
+        self._get = get
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._get(), name)
+
+
+class _LateWorkbench(_Late):
+    """The tasks are files and are known before any model is."""
+
+    def tasks(self) -> list[Task]:
+        """See `tasks.listed`."""
+        return tasks.listed()

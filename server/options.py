@@ -1,0 +1,172 @@
+"""The servers' options: command line and environment -> `Settings`.
+
+One list for `python -m server`, `python app.py`, `steadfast serve` and `steadfast demo`. The only
+reader of the environment.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from robustness import cli, paths
+from robustness.cli.options import Indexes, with_loading
+from robustness.models.load_options import PLAIN, Loading, PromptFormat
+from server.settings import Settings
+
+
+def _seconds(text: str) -> float:
+    """A duration from the command line."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{text} is no time (seconds, above 0)")
+    return value
+
+
+def _port(text: str) -> int:
+    """A port from the command line."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 65535:
+        raise typer.BadParameter(f"{text} is not a port (0 to 65535)")
+    return value
+
+
+@with_loading
+def _settings(
+    model: Annotated[
+        str, typer.Option(help="Model folder or hub name; by default the embedded backbone.")
+    ] = str(paths.BACKBONE),
+    prefix: Annotated[
+        list[str] | None,
+        typer.Option(help="Soft prefix: a shipped name or a PEFT adapter folder; repeatable."),
+    ] = None,
+    engine: Annotated[
+        Literal["auto", "transformers", "vllm"],
+        typer.Option(
+            help="What runs the model; auto: vllm where it is installed with a GPU."
+        ),
+    ] = "auto",
+    vllm_url: Annotated[str | None, typer.Option(help="URL of a vLLM that runs already.")] = None,
+    vllm_timeout: Annotated[
+        float,
+        typer.Option(
+            parser=_seconds, metavar="<float>",
+            help="Seconds that vLLM may be silent; longer, and one that was started here is "
+            "started again.",
+        ),
+    ] = 120.0,
+    prompt_format: Annotated[
+        PromptFormat,
+        typer.Option(
+            help="Around a prompt; auto: the chat template, or by the model's name."
+        ),
+    ] = PromptFormat.AUTO,
+    loading: Loading = PLAIN,
+    backend: Annotated[
+        str | None,
+        typer.Option(help="URL of another Steadfast server, which then runs the models."),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; by default this machine alone.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(parser=_port, metavar="<int>", help="Port to listen on.")
+    ] = 7860,
+    indexes: Indexes = paths.INDEXES,
+    paraphraser_url: Annotated[
+        str | None,
+        typer.Option(
+            help="OpenAI-compatible address (up to /v1) of a model that suggests rewordings too; "
+            "its key is read from $STEADFAST_PARAPHRASER_KEY."
+        ),
+    ] = None,
+    paraphraser_model: Annotated[str, typer.Option(help="Its name there.")] = "",
+    jobs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the batch jobs; by default $STEADFAST_JOBS or runs/jobs/PORT."
+        ),
+    ] = None,
+    patience: Annotated[
+        float,
+        typer.Option(
+            parser=_seconds, metavar="<float>",
+            help="Seconds that a job waits for an engine that is away before its rows carry the "
+            "error.",
+        ),
+    ] = 1800.0,
+    *,
+    environment: Mapping[str, str],
+) -> Settings:
+    """Settings from the values of the options and from the environment."""
+    folder = environment.get("STEADFAST_JOBS") or Path("runs/jobs", str(port))
+    return Settings(
+        model=model, prefixes=tuple(prefix or ()), engine=engine, prompt_format=prompt_format,
+        loading=loading, backend=backend, vllm_url=vllm_url, vllm_timeout=vllm_timeout,
+        vllm_key=environment.get("VLLM_API_KEY", ""),
+        vllm_log=Path("runs/vllm", f"{port}.log"), host=host, port=port, indexes=indexes,
+        jobs=jobs or Path(folder), paraphraser_url=paraphraser_url,
+        paraphraser_model=paraphraser_model,
+        paraphraser_key=environment.get("STEADFAST_PARAPHRASER_KEY", ""), patience=patience,
+    )
+
+
+def with_settings(
+    command: Callable[[Settings], None], environment: Mapping[str, str] | None = None
+) -> Callable[..., None]:
+    """A command that takes `Settings`, as one with the servers' options.
+
+    Args:
+        command: What is started; its docstring is the help.
+        environment: By default the process's, read when the command runs.
+    """
+    whole = inspect.signature(_settings)
+    options = [p for p in whole.parameters.values() if p.name != "environment"]
+
+    def asked(**given: Any) -> None:
+        read = os.environ if environment is None else environment
+        command(_settings(**given, environment=read))
+
+    asked.__name__, asked.__doc__ = command.__name__, command.__doc__
+    asked.__annotations__ = {p.name: p.annotation for p in options}
+    asked.__signature__ = whole.replace(  # type: ignore[attr-defined]
+        parameters=options, return_annotation=None
+    )
+    return asked
+
+
+def run(
+    command: Callable[..., None], arguments: Sequence[str] | None = None, *, prog: str
+) -> None:
+    """Runs one command of a program of its own; exits with status 2 on a bad argument.
+
+    Args:
+        command: As `with_settings` gives it.
+        arguments: By default the process's.
+        prog: The program's name in help and errors.
+    """
+    made = typer.Typer(add_completion=False)
+    made.command()(command)
+    cli.run(typer.main.get_command(made), arguments, prog)
+
+
+def settings_from(
+    arguments: Sequence[str], *, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Settings from a command line; exits with status 2 on a bad argument."""
+    found: list[Settings] = []
+    try:
+        run(with_settings(found.append, environment), arguments, prog="python -m server")
+    except SystemExit as ended:
+        if ended.code or not found:
+            raise
+    return found[0]
