@@ -1,6 +1,6 @@
-"""Keeps other libraries' chatter off a user's terminal: deprecations, progress bars, log lines.
+"""Silences other libraries' output: deprecation warnings, progress bars, log messages.
 
-Nothing happens at import: each program's main calls `settle()`, before libraries are loaded.
+The main function of each program calls `settle` before libraries are imported.
 """
 
 import logging
@@ -16,20 +16,20 @@ _SETTINGS = {
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-"""Each is read once, when its library is loaded."""
+"""Environment variables, which the libraries read when they are imported."""
 
 
 def settle() -> None:
-    """Shows no warnings, and errors alone of other libraries' logs; this project's logs stay.
+    """Hides warnings, and other libraries' log messages below errors.
 
-    What the environment already says stays, and so do warnings that were asked for with
-    `python -W` or `PYTHONWARNINGS`. This project issues no warnings: what a user should know is an
-    error, a log line or part of a result.
+    Variables that the environment has already are kept, and so are warnings that `python -W` or
+    `PYTHONWARNINGS` asks for. This project issues no warnings: what a user should know is an error,
+    a log message or part of a result.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     if not sys.warnoptions:
-        # A filter would not do: some libraries put filters of their own in front of it.
+        # Not a filter, since some libraries add their filters before it.
         warnings.showwarning = _unshown
     logging.getLogger().setLevel(logging.ERROR)
     for ours in ("robustness", "server"):
@@ -37,4 +37,4 @@ def settle() -> None:
 
 
 def _unshown(*_: object, **__: object) -> None:
-    """Stands for `warnings.showwarning`."""
+    """Replaces `warnings.showwarning` and shows nothing."""

@@ -1,4 +1,4 @@
-"""Serves the page at once and loads the model behind it; page and API share one port."""
+"""Serves the page and the API on one port; the page is shown while the model is loaded."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 _PARTS = ("libraries", "model", "index")
 _API = ("/v1", "/robustness", "/healthz", "/readyz", "/metrics", "/openapi.json")
-"""Roots of the API's paths; every other path is the page's."""
+"""First parts of the API's paths; every other path is the page's."""
 _RETRY = {"Retry-After": "5"}
 
 
 def open_all(settings: Settings, opening: Opening) -> Opened:
-    """Loads libraries, model and index, then makes the API on them.
+    """Loads libraries, model and index, then builds the API.
 
     Raises:
         RobustnessError: See `build_engine`.
@@ -51,23 +51,23 @@ def open_all(settings: Settings, opening: Opening) -> Opened:
 
 
 def _read_index(workbench: "Workbench") -> None:
-    """Reads the original's index now rather than at the first question."""
+    """Loads the original model's index now rather than at the first request."""
     try:
         workbench.calibration()
     except RobustnessError:
-        # A model without an index is served; the page and `/readyz` say what it lacks.
+        # A model without an index is served; the page and `/readyz` show that it has none.
         return
 
 
 class Front:
-    """Hands requests to the page, or to the API where it is there; until then the API is away."""
+    """Routes requests to the page or the API; until the model is loaded, the API replies 503."""
 
     def __init__(self, page: Any, opening: Opening) -> None:
         """Serves nothing yet.
 
         Args:
             page: The page's ASGI application.
-            opening: What is being loaded.
+            opening: Loads the model.
         """
         self._page = page
         self._opening = opening
@@ -86,7 +86,7 @@ class Front:
             await self._away(path)(scope, receive, send)
 
     def _closing(self, receive: Receive) -> Receive:
-        """The server's messages; at the one that ends it, what was loaded is closed."""
+        """Wraps the server's messages; the one that ends the server closes what was loaded."""
 
         async def received() -> Message:
             message = await receive()
@@ -97,7 +97,7 @@ class Front:
         return received
 
     def _away(self, path: str) -> JSONResponse:
-        """The reply while there is no API: alive, not ready, and what is still loading."""
+        """The reply before the model is loaded: alive but not ready, and what is being loaded."""
         if path == "/healthz":
             return JSONResponse({"status": "ok"})
         state = self._opening.document()
@@ -111,7 +111,7 @@ class Front:
 
 
 def front(settings: Settings, opening: Opening) -> Front:
-    """Page and API in one ASGI application."""
+    """One ASGI application of the page and the API."""
     served = None
     if settings.paraphraser_url is not None:
         served = library.llm_paraphraser.LlmParaphraser(
@@ -128,7 +128,7 @@ def front(settings: Settings, opening: Opening) -> Front:
 
 
 def serve(settings: Settings) -> None:
-    """Serves until interrupted."""
+    """Serves the page and the API until interrupted."""
     logs.settle()
     opening = Opening(lambda made: open_all(settings, made), _PARTS)
     try:

@@ -1,4 +1,4 @@
-"""The library's modules that the page and its jobs call, each imported when it is first used.
+"""The library's modules that the page and its jobs call, each imported at its first use.
 
 The page is shown before the libraries that compute are loaded; see `server.opening`.
 """

@@ -1,6 +1,6 @@
-"""A model that is loaded in a thread while the page is already served.
+"""Runs the loading of a model in a thread, so that the page can be served meanwhile.
 
-Does not load anything itself; see `server.demo`.
+Does not define what is loaded; see `server.demo`.
 """
 
 import logging
@@ -28,7 +28,7 @@ _LOADING = "the model is still being loaded; ask again in a few seconds"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What answers once the model is loaded."""
+    """The objects that answer requests once the model is loaded."""
 
     built: "Built"
     workbench: "Workbench"
@@ -42,7 +42,7 @@ class Opened:
 
 
 class Opening:
-    """Loads in a thread; says how far it is, and gives what was loaded."""
+    """The loading in a thread: its progress, and its result."""
 
     def __init__(self, work: "Callable[[Opening], Opened]", parts: tuple[str, ...]) -> None:
         """Starts nothing.
@@ -60,7 +60,7 @@ class Opening:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Loads in a thread that does not keep the process from ending."""
+        """Starts the loading in a daemon thread, which does not keep the process from ending."""
         threading.Thread(target=self._run, name="steadfast-loading", daemon=True).start()
 
     def _run(self) -> None:
@@ -83,13 +83,13 @@ class Opening:
 
     @contextmanager
     def loading(self, part: str) -> Iterator[None]:
-        """One part of the work; it counts as loaded where the block succeeds."""
+        """Context of one part of the work, which counts as loaded if the block succeeds."""
         yield
         self._waiting.remove(part)
         self._loaded.append(part)
 
     def close(self) -> None:
-        """Closes what was loaded, and what is loaded from now on as soon as it is."""
+        """Closes what was loaded, and, if it is still being loaded, as soon as it is."""
         with self._lock:
             self._closed, opened, self._opened = True, self._opened, None
         if opened is not None:
@@ -97,26 +97,26 @@ class Opening:
 
     @property
     def ready(self) -> bool:
-        """Whether the model answers."""
+        """Whether the model is loaded."""
         return self._opened is not None
 
     @property
     def problem(self) -> str | None:
-        """Why it never will, where loading has failed."""
+        """Why the loading failed; None if it did not."""
         return self._problem
 
     def opened(self) -> Opened:
-        """What was loaded.
+        """The result of the loading.
 
         Raises:
-            EngineError: It is still being loaded, or could not be.
+            EngineError: The loading has not ended, or has failed.
         """
         if self._opened is None:
             raise EngineError(self._problem or _LOADING)
         return self._opened
 
     def document(self) -> dict[str, Any]:
-        """How far it is, as `/readyz` shows it."""
+        """The progress, as `/readyz` shows it."""
         if self._problem is not None:
             return {"status": "unavailable", "problem": self._problem, "loaded": self._loaded,
                     "loading": []}
@@ -124,16 +124,16 @@ class Opening:
                 "loading": list(self._waiting)}
 
     def workbench(self) -> "Workbench":
-        """A stand-in for the workbench: raises EngineError where it is asked too early."""
+        """A proxy of the workbench, which raises EngineError until the model is loaded."""
         return cast("Workbench", _LateWorkbench(lambda: self.opened().workbench))
 
     def jobs(self) -> "Jobs":
-        """A stand-in for the jobs, likewise."""
+        """A proxy of the jobs, which raises EngineError until the model is loaded."""
         return cast("Jobs", _Late(lambda: self.opened().jobs))
 
 
 class _Late:
-    """Hands everything that it is asked for on to what is there by then."""
+    """A proxy that looks up its attributes on an object that exists later."""
 
     def __init__(self, get: Callable[[], Any]) -> None:
         self._get = get
@@ -143,7 +143,7 @@ class _Late:
 
 
 class _LateWorkbench(_Late):
-    """The tasks are files and are known before any model is."""
+    """A proxy of the workbench with the tasks, which are known before a model is loaded."""
 
     def tasks(self) -> list[Task]:
         """See `tasks.listed`."""

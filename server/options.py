@@ -1,7 +1,7 @@
-"""The servers' options: command line and environment -> `Settings`.
+"""Reads the servers' settings from the command line and the environment.
 
-One list for `python -m server`, `python app.py`, `steadfast serve` and `steadfast demo`. The only
-reader of the environment.
+`python -m server`, `python app.py`, `steadfast serve` and `steadfast demo` have the same options.
+No other module of the server reads the environment.
 """
 
 import inspect
@@ -47,36 +47,36 @@ def _settings(
     ] = str(paths.BACKBONE),
     prefix: Annotated[
         list[str] | None,
-        typer.Option(help="Soft prefix: a shipped name or a PEFT adapter folder; repeatable."),
+        typer.Option(help="Prefix or LoRA: a shipped name or a PEFT adapter folder; repeatable."),
     ] = None,
     engine: Annotated[
         Literal["auto", "transformers", "vllm"],
         typer.Option(
-            help="What runs the model; auto: vllm where it is installed with a GPU."
+            help="What runs the model; auto: vllm if it is installed and there is a GPU."
         ),
     ] = "auto",
-    vllm_url: Annotated[str | None, typer.Option(help="URL of a vLLM that runs already.")] = None,
+    vllm_url: Annotated[str | None, typer.Option(help="URL of a running vLLM.")] = None,
     vllm_timeout: Annotated[
         float,
         typer.Option(
             parser=_seconds, metavar="<float>",
-            help="Seconds that vLLM may be silent; longer, and one that was started here is "
-            "started again.",
+            help="Seconds without an answer after which a vLLM that was started here is started "
+            "again.",
         ),
     ] = 120.0,
     prompt_format: Annotated[
         PromptFormat,
         typer.Option(
-            help="Around a prompt; auto: the chat template, or by the model's name."
+            help="Chat format of prompts; auto: the chat template, or by the model's name."
         ),
     ] = PromptFormat.AUTO,
     loading: Loading = PLAIN,
     backend: Annotated[
         str | None,
-        typer.Option(help="URL of another Steadfast server, which then runs the models."),
+        typer.Option(help="URL of another Steadfast server that runs the models."),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; by default this machine alone.")
+        str, typer.Option(help="Address to listen on; by default only for this machine.")
     ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(parser=_port, metavar="<int>", help="Port to listen on.")
@@ -85,11 +85,11 @@ def _settings(
     paraphraser_url: Annotated[
         str | None,
         typer.Option(
-            help="OpenAI-compatible address (up to /v1) of a model that suggests rewordings too; "
-            "its key is read from $STEADFAST_PARAPHRASER_KEY."
+            help="URL (up to /v1) of an OpenAI-compatible API whose model also suggests "
+            "rewordings; its key is read from $STEADFAST_PARAPHRASER_KEY."
         ),
     ] = None,
-    paraphraser_model: Annotated[str, typer.Option(help="Its name there.")] = "",
+    paraphraser_model: Annotated[str, typer.Option(help="Name of the model in that API.")] = "",
     jobs: Annotated[
         Path | None,
         typer.Option(
@@ -100,14 +100,14 @@ def _settings(
         float,
         typer.Option(
             parser=_seconds, metavar="<float>",
-            help="Seconds that a job waits for an engine that is away before its rows carry the "
-            "error.",
+            help="Seconds that a job waits for an engine that does not answer before its rows get "
+            "the error.",
         ),
     ] = 1800.0,
     *,
     environment: Mapping[str, str],
 ) -> Settings:
-    """Settings from the values of the options and from the environment."""
+    """The settings from the values of the options and the environment."""
     folder = environment.get("STEADFAST_JOBS") or Path("runs/jobs", str(port))
     return Settings(
         model=model, prefixes=tuple(prefix or ()), engine=engine, prompt_format=prompt_format,
@@ -123,11 +123,11 @@ def _settings(
 def with_settings(
     command: Callable[[Settings], None], environment: Mapping[str, str] | None = None
 ) -> Callable[..., None]:
-    """A command that takes `Settings`, as one with the servers' options.
+    """Turns a function of `Settings` into a command with the servers' options.
 
     Args:
-        command: What is started; its docstring is the help.
-        environment: By default the process's, read when the command runs.
+        command: Starts the server; its docstring is the help.
+        environment: By default that of the process, read when the command runs.
     """
     whole = inspect.signature(_settings)
     options = [p for p in whole.parameters.values() if p.name != "environment"]
@@ -147,11 +147,11 @@ def with_settings(
 def run(
     command: Callable[..., None], arguments: Sequence[str] | None = None, *, prog: str
 ) -> None:
-    """Runs one command of a program of its own; exits with status 2 on a bad argument.
+    """Runs a program with one command; exits with status 2 on a bad argument.
 
     Args:
-        command: As `with_settings` gives it.
-        arguments: By default the process's.
+        command: A result of `with_settings`.
+        arguments: By default those of the process.
         prog: The program's name in help and errors.
     """
     made = typer.Typer(add_completion=False)

@@ -1,4 +1,4 @@
-"""Runs the API on an engine that is loaded before the first request is taken."""
+"""Loads the engine, then serves the API without the page."""
 
 import uvicorn
 

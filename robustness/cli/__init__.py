@@ -1,8 +1,8 @@
-"""The command line, a file a command.
+"""The command line; each command has a file.
 
-A command parses, makes one call into the library, and shows: one JSON document on standard output
-with `--json`, progress and errors on standard error. A command's file imports what its options
-need; what it calls comes through `robustness.cli.library`, when it is called.
+A command parses its options, calls the library and prints the result: with `--json` as one JSON
+document on standard output; progress and errors go to standard error. A command's file imports what
+its options need; the modules that it calls are imported by `robustness.cli.library` at their use.
 """
 
 import sys
@@ -31,7 +31,7 @@ app = group_of(COMMANDS, "robustness")
 
 
 def run(group: Any, arguments: Sequence[str] | None = None, prog: str | None = None) -> None:
-    """Runs a command or a group; what a user can fix is one line on stderr and exit status 2."""
+    """Runs a command; an error that a user can fix is one line on stderr and exit status 2."""
     given = ray_setup.with_address(sys.argv[1:] if arguments is None else arguments)
     try:
         group(args=given, prog_name=prog)

@@ -28,13 +28,13 @@ from robustness.models.load_options import PLAIN, Loading, PromptFormat
 def ablation(
     out: Annotated[Path, typer.Option(help="Folder of the summary and of each run.")],
     methods: Annotated[
-        str, typer.Option(help="Comma-separated: what is trained, see align --method.")
+        str, typer.Option(help="Methods as in align --method, separated by commas.")
     ] = "ft,ft+kl,pt,pt+kl,deep+kl,lora+kl",
-    seeds: Annotated[str, typer.Option(help="Comma-separated.")] = "1,2,3",
-    steps: Annotated[int, typer.Option(help="Updates of each run at the most.")] = 1000,
-    inputs: Annotated[int, typer.Option(help="Labelled inputs a task to measure on.")] = 64,
+    seeds: Annotated[str, typer.Option(help="Random seeds, separated by commas.")] = "1,2,3",
+    steps: Annotated[int, typer.Option(help="Most updates of each run.")] = 1000,
+    inputs: Annotated[int, typer.Option(help="Labelled inputs per task for the evaluation.")] = 64,
     free: Annotated[
-        int, typer.Option(help="How many of them are answered in the model's own words as well.")
+        int, typer.Option(help="Number of them that are also answered by generated text.")
     ] = 8,
     settings: Annotated[
         list[str] | None,
@@ -45,7 +45,7 @@ def ablation(
         typer.Option("--rate", help="METHOD=VALUE, peak learning rate of pt, deep, lora or ft."),
     ] = None,
     held_out: Annotated[
-        bool, typer.Option("--held-out", help="Ask unobserved-test too; that it was is recorded.")
+        bool, typer.Option("--held-out", help="Also use unobserved-test; the log records it.")
     ] = False,
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Keep what ft and ft+kl trained.")
@@ -61,10 +61,10 @@ def ablation(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Compares methods of alignment, each trained on the same data; a killed one goes on.
+    """Compares methods of alignment, each trained on the same data; resumes if interrupted.
 
-    Collections are files or shipped names; where none is named, the shipped ones are taken. Updates
-    are selected on --development; --test is asked with --held-out alone.
+    Collections are files or names of shipped ones; by default the shipped ones are used. The best
+    update is selected on --development; --test is used only with --held-out.
     """
     plan = library.ablation_methods.Ablation(
         out=out, methods=listed(methods), seeds=numbers(seeds, "--seeds"), steps=steps,

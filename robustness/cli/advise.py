@@ -37,7 +37,7 @@ def advise(
     paraphraser_key: ParaphraserKey = "",
     as_json: Json = False,
 ) -> None:
-    """Rewordings with their predicted loss, and which words moved the instruction."""
+    """Suggests rewordings with their predicted degradation, and shows the risky phrases."""
     workbench, chosen = library.open.one_model(model, prefix, indexes, prompt_format, loading)
     served = None
     if paraphraser_url is not None:

@@ -22,25 +22,25 @@ from robustness.models.load_options import PLAIN, Loading, PromptFormat
 
 @with_loading
 def align(
-    out: Annotated[Path, typer.Option(help="Folder of the result; its name is the prefix's.")],
+    out: Annotated[Path, typer.Option(help="Folder of the result; its name is the adapter's.")],
     method: Annotated[
         str, typer.Option(help="pt+kl, deep+kl, lora+kl or ft+kl, or any without +kl.")
     ] = "pt+kl",
-    steps: Annotated[int, typer.Option(help="Updates at the most.")] = 1000,
-    virtual_tokens: Annotated[int, typer.Option(help="Rows of the prefix.")] = 20,
-    lambda_: Annotated[float, typer.Option("--lambda", help="Weight of the divergence.")] = 0.8,
+    steps: Annotated[int, typer.Option(help="Most updates.")] = 1000,
+    virtual_tokens: Annotated[int, typer.Option(help="Virtual tokens of the prefix.")] = 20,
+    lambda_: Annotated[float, typer.Option("--lambda", help="Weight of the KL divergence.")] = 0.8,
     learning_rate: Annotated[
         float | None,
-        typer.Option(min=0.0, help="Peak; by default 1e-3 for a prefix, 3e-4 for all weights."),
+        typer.Option(min=0.0, help="Peak; by default 1e-3 for an adapter, 3e-4 for all weights."),
     ] = None,
-    weight_decay: Annotated[float, typer.Option(min=0.0, help="AdamW's.")] = 0.0,
-    instances: Annotated[int, typer.Option(help="Inputs an update.")] = 4,
+    weight_decay: Annotated[float, typer.Option(min=0.0, help="Weight decay of AdamW.")] = 0.0,
+    instances: Annotated[int, typer.Option(help="Inputs per update.")] = 4,
     group: Annotated[
-        int, typer.Option(help="Paraphrases of each input in an update, beside its reference.")
+        int, typer.Option(help="Paraphrases per input in an update, besides its reference.")
     ] = 4,
-    rows_per_pass: Annotated[int, typer.Option(help="Prompts in one pass.")] = 32,
+    rows_per_pass: Annotated[int, typer.Option(help="Prompts in one forward pass.")] = 32,
     gradient_checkpointing: Annotated[
-        bool, typer.Option("--gradient-checkpointing", help="Less memory, more time.")
+        bool, typer.Option("--gradient-checkpointing", help="Use less memory and more time.")
     ] = False,
     observed: Collections = None,
     paraphrases: Collections = None,
@@ -52,11 +52,11 @@ def align(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Trains a prefix (or all weights) so that paraphrases answer like their reference.
+    """Trains an adapter (or all weights) so that a paraphrase gives the answers of its reference.
 
-    Observed instructions, paraphrases and labelled inputs are the shipped ones where none are
-    named. Of tasks that are named, the inputs of the split train are trained on, or those of the
-    split dev where there are none, and their paraphrases are made where no file is named.
+    By default, the shipped observed instructions, paraphrases and labelled inputs are used. For
+    tasks given by --tasks, the training inputs are those of the split train, or of dev if there are
+    none; their paraphrases are generated unless a file is given.
     """
     settings = library.align_recipe.AlignRecipe(
         out=out, method=method, steps=steps, virtual_tokens=virtual_tokens, lambda_=lambda_,

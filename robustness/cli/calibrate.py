@@ -36,7 +36,7 @@ def calibrate(
         bool,
         typer.Option(
             "--held-out",
-            help="Fit nothing: compare the calibration with unobserved-test, or the given file.",
+            help="Fit nothing; check the predictions on unobserved-test, or on the given file.",
         ),
     ] = False,
     model: Model = DEFAULT_MODEL,
@@ -46,7 +46,7 @@ def calibrate(
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
-    """Measures unobserved instructions and fits the predictor of the model and of each prefix."""
+    """Measures unobserved instructions and fits the predictor of the model and of each adapter."""
     shipped = (
         defaults.UNOBSERVED_TEST if held_out else defaults.UNOBSERVED_DEVELOPMENT
     )

@@ -1,6 +1,6 @@
-"""The command line as a table: where each command lies, and its line in the help.
+"""The table of commands: the function of each command, and its line in the help.
 
-Imports no command; `robustness.cli.lazy_group` does, when one is asked for.
+Does not import commands; see `lazy_group.py`.
 """
 
 from robustness.cli.lazy_group import Entry, LazyGroup, TextOrCommand
@@ -14,18 +14,20 @@ ALTERATIONS = TextOrCommand(
     table={
         "probe": Entry(
             f"{_HERE}.alterations.probe:probe",
-            "The alterations of one instruction, measured: the command where none is named.",
+            "Measures a model's accuracy under perturbations of one instruction; the default "
+            "command.",
         ),
         "train": Entry(
             f"{_HERE}.alterations.train:train",
-            "Trains copies of a model on altered instructions and compares them with the original.",
+            "Trains copies of a model on perturbed instructions and compares them with the "
+            "original.",
         ),
     },
     subcommand_metavar="TEXT --task TASK [OPTIONS] | train [OPTIONS]",
-    help="How much a model uses an instruction at all. TEXT: negated, nonsensical, empty and other "
-    "forms of it are measured; `alterations TEXT --help` has the options. `train`: what models "
-    "lose that are trained on altered instructions. A text that is a command's name stands behind "
-    "`--`: alterations --task TASK -- train.",
+    help="Perturbations: whether a model uses the instruction at all. TEXT: measures negated, "
+    "nonsensical, empty and other forms of an instruction; for the options see `alterations TEXT "
+    "--help`. `train`: trains models on perturbed instructions. A text that is the name of a "
+    "command goes after `--`: alterations --task TASK -- train.",
 )
 
 INDEX = LazyGroup(
@@ -33,19 +35,19 @@ INDEX = LazyGroup(
     table={
         "build": Entry(
             f"{_HERE}.index.build:build",
-            "Reads the observed instructions and saves the index of the model and of each prefix.",
+            "Builds and saves the index of observed instructions of the model and of each adapter.",
         ),
         "add": Entry(
             f"{_HERE}.index.add:add",
-            "Puts observed instructions into a saved index: only they are read and measured.",
+            "Adds observed instructions to a saved index; only they are read and measured.",
         ),
         "remove": Entry(
-            f"{_HERE}.index.remove:remove", "Takes observed instructions out of a saved index."
+            f"{_HERE}.index.remove:remove", "Removes observed instructions from a saved index."
         ),
         "info": Entry(
             f"{_HERE}.index.info:info",
-            "What the index of the model and of each prefix holds, and how good its calibration "
-            "is.",
+            "Shows the content of each saved index, and how accurate its calibrated predictions "
+            "are.",
         ),
     },
     help="The observed index of a model.",
@@ -56,8 +58,7 @@ BACKBONE = LazyGroup(
     table={
         "train": Entry(
             f"{_HERE}.backbone.train:train",
-            "Trains the embedded backbone from scratch; a killed training goes on where it "
-            "stopped.",
+            "Trains the embedded backbone from scratch; an interrupted training is resumed.",
         ),
         "seeds": Entry(
             f"{_HERE}.backbone.seeds:seeds",
@@ -65,11 +66,11 @@ BACKBONE = LazyGroup(
         ),
         "card": Entry(
             f"{_HERE}.backbone.card:card",
-            "Measures the backbone, and what alignment gains, by set of instructions; writes its "
+            "Measures the backbone with and without alignment by set of instructions; writes its "
             "card.",
         ),
     },
-    help="How the embedded backbone is made.",
+    help="Trains and measures the embedded backbone.",
 )
 
 PUBLISHED = LazyGroup(
@@ -92,47 +93,48 @@ PUBLISHED = LazyGroup(
 COMMANDS: dict[str, Entry | LazyGroup] = {
     "predict": Entry(
         f"{_HERE}.predict:predict",
-        "Nearest observed instructions, predicted degradation and conflicts of one instruction.",
+        "Predicts the degradation under one instruction, with its nearest observed instructions.",
     ),
     "advise": Entry(
         f"{_HERE}.advise:advise",
-        "Rewordings with their predicted loss, and which words moved the instruction.",
+        "Suggests rewordings with their predicted degradation, and shows the risky phrases.",
     ),
     "compare": Entry(
         f"{_HERE}.compare:compare",
-        "Both models' answers to the same prompt, with option probabilities.",
+        "Compares the answers of the original and the aligned model to the same prompt.",
     ),
     "quantiles": Entry(
         f"{_HERE}.quantiles:quantiles",
-        "Quantiles of accuracy over many instructions, from a part of the cells (PromptEval).",
+        "Estimates quantiles of accuracy over instructions from some of the prompts (PromptEval).",
     ),
     "score": Entry(
         f"{_HERE}.score:score",
-        "Scores a table of instructions; a bad row says so itself and never costs the others.",
+        "Scores a table of instructions; an error in a row does not affect the others.",
     ),
     "import": Entry(
         f"{_HERE}.import_collection:import_collection",
-        "Takes instructions from a public collection; what is left out is named with its reason.",
+        "Imports instructions from a public collection; lists what is left out, with the reason.",
     ),
     "evaluate": Entry(
         f"{_HERE}.evaluate:evaluate",
-        "Tasks x instructions x models: accuracy, statistics, tables and a report; resumes.",
+        "Evaluates models under instructions on tasks: accuracy, statistics, tables and a report.",
     ),
     "calibrate": Entry(
         f"{_HERE}.calibrate:calibrate",
-        "Measures unobserved instructions and fits the predictor of the model and of each prefix.",
+        "Measures unobserved instructions and fits the predictor of the model and of each adapter.",
     ),
     "paraphrase": Entry(
         f"{_HERE}.paraphrase:paraphrase",
-        "Paraphrases instructions, offline or by a served model; what does not pass is listed.",
+        "Paraphrases instructions, by rules or by a language model; lists what the checks reject.",
     ),
     "align": Entry(
         f"{_HERE}.align:align",
-        "Trains a prefix (or all weights) so that paraphrases answer like their reference.",
+        "Trains an adapter (or all weights) so that a paraphrase gives the answers of its "
+        "reference.",
     ),
     "ablation": Entry(
         f"{_HERE}.ablation:ablation",
-        "Compares methods of alignment, each trained on the same data; a killed one goes on.",
+        "Compares methods of alignment, each trained on the same data; resumes if interrupted.",
     ),
     "index": INDEX,
     "backbone": BACKBONE,

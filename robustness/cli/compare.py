@@ -27,7 +27,7 @@ def compare(
     input_text: Annotated[
         str, typer.Option("--input", help="The input; by default the task's first test input.")
     ] = "",
-    options: Annotated[str, typer.Option(help="Own options, separated by |.")] = "",
+    options: Annotated[str, typer.Option(help="Options of your input, separated by |.")] = "",
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -35,7 +35,7 @@ def compare(
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
-    """Both models' answers to the same prompt, with option probabilities."""
+    """Compares the answers of the original and the aligned model to the same prompt."""
     workbench = library.open.workbench_of(model, prefix, indexes, prompt_format, loading)
     example = None
     if input_text:

@@ -40,27 +40,27 @@ def evaluate(
             "separate by commas.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the results; with the same one, goes on.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results; an existing one is resumed.")],
     shots: Annotated[
         list[int] | None,
-        typer.Option(min=0, help="Solved examples in front, besides zero-shot; repeatable."),
+        typer.Option(min=0, help="Solved examples in a prompt, besides zero-shot; repeatable."),
     ] = None,
     draws: Annotated[
-        int, typer.Option(min=1, help="How often solved examples and their order are drawn.")
+        int, typer.Option(min=1, help="Number of draws of solved examples and their order.")
     ] = 1,
     limit: Annotated[
-        int, typer.Option(min=0, help="Labelled inputs a task at the most; 0: all.")
+        int, typer.Option(min=0, help="Most labelled inputs per task; 0: all.")
     ] = INPUTS,
     free: Annotated[
-        bool, typer.Option("--free", help="Generate answers as well, and count the unparsed.")
+        bool, typer.Option("--free", help="Also generate answers, and count the unparsed ones.")
     ] = False,
     posix: Annotated[
-        bool, typer.Option(help="Score the other instructions' label words too.")
+        bool, typer.Option(help="Also score the label words of other instructions, for POSIX.")
     ] = True,
     altered: Annotated[
         bool,
         typer.Option(
-            "--alterations", help="Read altered observed instructions besides (Fig. 3)."
+            "--alterations", help="Also evaluate perturbations of observed instructions (Fig. 3)."
         ),
     ] = False,
     field: BigBenchField = defaults.BIG_BENCH_FIELD,
@@ -72,7 +72,7 @@ def evaluate(
     loading: Loading = PLAIN,
     as_json: Json = False,
 ) -> None:
-    """Tasks x instructions x models: accuracy, statistics, tables and a report; resumes."""
+    """Evaluates models under instructions on tasks: accuracy, statistics, tables and a report."""
     prefix = library.open.default_prefix(model) if prefix is None else prefix
     planned = library.study.plan_of(
         task_names, collections, field=field,

@@ -23,6 +23,6 @@ def import_collection(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Takes instructions from a public collection; what is left out is named with its reason."""
+    """Imports instructions from a public collection; lists what is left out, with the reason."""
     made = library.sources.take(source, path, out, task_type, task=task)
     output.emit(made, as_json, library.render_imports.imported(made))

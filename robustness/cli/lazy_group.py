@@ -1,7 +1,4 @@
-"""A group of commands that imports a command when it is asked for, and none to list them.
-
-The one place of the command line that imports by name.
-"""
+"""A group of commands that imports a command only when it is called, and none for the help."""
 
 import importlib
 from collections.abc import Mapping
@@ -12,19 +9,19 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 Command = Any
-"""A command or group of Click's, which typer carries inside itself."""
+"""A command or group of Click, of which typer has a copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a command lies, and its line in its group's help."""
+    """The function of a command, and its line in the group's help."""
 
     place: str
     """`module:function`."""
     help: str
     """The first sentence of the function's docstring."""
     shared: bool = False
-    """Whether one function serves several commands: the line is then the whole help."""
+    """Whether several commands have this function; then the line is the whole help."""
 
 
 def load(place: str) -> Any:
@@ -40,8 +37,8 @@ class LazyGroup(TyperGroup):
         """Imports nothing.
 
         Args:
-            table: Name of a command -> where it lies, or another group.
-            **options: As of `TyperGroup`.
+            table: Name of a command -> its entry, or another group.
+            **options: Options of `TyperGroup`.
         """
         listed: dict[str, Command] = {
             name: entry if isinstance(entry, LazyGroup) else TyperCommand(name, help=entry.help)
@@ -52,11 +49,11 @@ class LazyGroup(TyperGroup):
         self._listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Names in the order of the table."""
+        """The commands' names in the order of the table."""
         return list(self.table)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Command | None:
-        """The command itself; while help is written, one that has only its line."""
+        """The command; for the help of the group, one that has only its line."""
         entry = self.table.get(cmd_name)
         if self._listing or not isinstance(entry, Entry):
             return self.commands.get(cmd_name)
@@ -80,14 +77,14 @@ class TextOrCommand(LazyGroup):
         """Imports nothing.
 
         Args:
-            default: The command that takes an instruction.
-            **options: As of `LazyGroup`.
+            default: Name of the command that takes an instruction.
+            **options: Options of `LazyGroup`.
         """
         super().__init__(**options)
         self._default = default
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Puts the default command in front of what is no command."""
+        """Puts the default command in front of a first argument that is not a command."""
         if args and args[0] not in (*self.table, "--help"):
             args = [self._default, *args]
         parsed: list[str] = super().parse_args(ctx, args)

@@ -1,7 +1,7 @@
-"""The library's modules that commands call, each imported when a command first uses it.
+"""The library's modules that commands call, each imported at its first use.
 
-`library.batch` is `robustness.scoring.batch`, and so on. A command's help therefore loads none of
-them, and a command only those that it comes to.
+`library.batch` is `robustness.scoring.batch`, and so on. So the help of a command imports none of
+them, and a command only those that it uses.
 """
 
 import importlib

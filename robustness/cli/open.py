@@ -1,4 +1,4 @@
-"""Opens what the options name: engines, workbenches, tasks and collections."""
+"""Loads what options name: engines, workbenches, tasks and collections."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from robustness.workbench import Workbench
 
 
 def folders_of(prefixes: Sequence[Path] | None, model: str) -> Mapping[str, Path]:
-    """Prefix names -> folders; by default those that ship for the model."""
+    """Name -> folder of the adapters; by default those that ship for the model."""
     shipped = adapters.shipped(model)
     if prefixes is None:
         return shipped
@@ -25,14 +25,14 @@ def folders_of(prefixes: Sequence[Path] | None, model: str) -> Mapping[str, Path
 
 
 def default_prefix(model: str) -> list[Path]:
-    """What is compared with a model where nothing is named: the first adapter that ships."""
+    """The adapter that is used by default: the first one that ships for the model."""
     return list(adapters.shipped(model).values())[:1]
 
 
 def engine_of(
     model: str, prefixes: Sequence[Path] | None, prompt_format: PromptFormat, loading: Loading
 ) -> TransformersEngine:
-    """The engine in this process, with the named prefixes or those that ship."""
+    """The engine in this process, with the given adapters or those that ship for the model."""
     return TransformersEngine(
         model, prefixes=folders_of(prefixes, model), prompt_format=prompt_format, loading=loading
     )
@@ -42,13 +42,13 @@ def workbench_of(
     model: str, prefixes: Sequence[Path] | None, indexes: Path, prompt_format: PromptFormat,
     loading: Loading,
 ) -> Workbench:
-    """The engine with its saved indexes."""
+    """A workbench of an engine in this process and the saved indexes."""
     engine = engine_of(model, prefixes, prompt_format, loading)
     return Workbench(engine, indexes=indexes, task_files=True)
 
 
 def served_at(urls: Sequence[str], indexes: Path) -> Workbench:
-    """Another Steadfast server with the indexes saved here."""
+    """A workbench of another Steadfast server and the indexes saved here."""
     if len(urls) > 1:
         raise InputError(f"--engine-url was given {len(urls)} times; only --ray takes several")
     return Workbench(RemoteEngine(urls[0]), indexes=indexes, task_files=True)
@@ -58,16 +58,16 @@ def one_model(
     model: str, prefixes: Sequence[Path] | None, indexes: Path, prompt_format: PromptFormat,
     loading: Loading,
 ) -> tuple[Workbench, str]:
-    """A workbench, and the model that is asked about: the named prefix, else the original."""
+    """(workbench, id of the given adapter's model, else of the original)."""
     workbench = workbench_of(model, prefixes or [], indexes, prompt_format, loading)
     return workbench, workbench.aligned[0] if prefixes else workbench.original
 
 
 def labelled_tasks(given: Sequence[str] | None, field: str = study.FIELD) -> list[Task]:
-    """What `evaluate --tasks` takes; by default the built-in tasks.
+    """The tasks of `--tasks`, as `evaluate` reads them; by default the built-in tasks.
 
     Raises:
-        InputError: One of them cannot be read.
+        InputError: A task cannot be read.
     """
     found, left = study.read_tasks(given or [sources.EVERYTHING], field=field)
     if left:
@@ -76,7 +76,7 @@ def labelled_tasks(given: Sequence[str] | None, field: str = study.FIELD) -> lis
 
 
 def collections_of(names: Sequence[str] | None) -> list[Instruction]:
-    """Shipped collections and collection files, the first of equal instructions.
+    """The instructions of shipped collections and files; of equal ones, the first.
 
     Raises:
         InputError, NotFoundError, CorruptFileError: See `instructions.read`.

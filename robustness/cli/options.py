@@ -12,16 +12,16 @@ from robustness.errors import InputError
 from robustness.models.load_options import AUTO, Dtype, Loading, PromptFormat
 
 Text = Annotated[str, typer.Argument(help="The instruction, with {placeholders} or without.")]
-Model = Annotated[str, typer.Option(help="A folder with a transformers model, or a hub name.")]
+Model = Annotated[str, typer.Option(help="Folder of a transformers model, or its name on the hub.")]
 Prefixes = Annotated[
     list[Path] | None,
-    typer.Option("--prefix", help="Prefix or LoRA: a PEFT adapter folder, or a shipped name."),
+    typer.Option("--prefix", help="Prefix or LoRA: folder of a PEFT adapter, or a shipped name."),
 ]
 Format = Annotated[
     PromptFormat,
     typer.Option(
         "--prompt-format",
-        help="What stands around a prompt; auto: the chat template, or by the model's name.",
+        help="Chat format of prompts; auto: the chat template, or by the model's name.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -39,7 +39,7 @@ TaskSources = Annotated[
     ),
 ]
 BigBenchField = Annotated[
-    str, typer.Option("--field", help="What BIG-bench's input is called in the templates.")
+    str, typer.Option("--field", help="Name of BIG-bench's input in the templates.")
 ]
 Collections = Annotated[
     list[str] | None,
@@ -49,13 +49,13 @@ ParaphraserUrl = Annotated[
     str | None,
     typer.Option(
         "--paraphraser-url",
-        help="OpenAI-compatible address of a model that rewords, up to /v1.",
+        help="URL, up to /v1, of an OpenAI-compatible API whose model writes paraphrases.",
     ),
 ]
-ParaphraserModel = Annotated[str, typer.Option("--paraphraser-model", help="Its name there.")]
+ParaphraserModel = Annotated[str, typer.Option("--paraphraser-model", help="Its name in that API.")]
 ParaphraserKey = Annotated[
     str,
-    typer.Option("--paraphraser-key", envvar="STEADFAST_PARAPHRASER_KEY", help="Its key."),
+    typer.Option("--paraphraser-key", envvar="STEADFAST_PARAPHRASER_KEY", help="Key of that API."),
 ]
 Data = Annotated[
     Path | None,
@@ -65,14 +65,14 @@ Data = Annotated[
 DEFAULT_MODEL = str(paths.BACKBONE)
 
 Made = TypeVar("Made")
-"""What a command gives: None, but for those that only read options."""
+"""Result of a command: None, except for those that only read options."""
 
 _LOADING = "loading"
 _LOADING_OPTIONS = {
     "revision": (
         Annotated[
             str | None,
-            typer.Option(help="A hub's branch, tag or commit; indexes are kept for the commit."),
+            typer.Option(help="Branch, tag or commit on the hub; an index belongs to a commit."),
         ],
         None,
     ),
@@ -89,7 +89,7 @@ _LOADING_OPTIONS = {
             bool,
             typer.Option(
                 "--allow-pickle",
-                help="Take weights that are not in safetensors; reading them can run code.",
+                help="Load weights that are not in safetensors; reading them can run code.",
             ),
         ],
         False,
@@ -97,7 +97,7 @@ _LOADING_OPTIONS = {
     "trust_remote_code": (
         Annotated[
             bool,
-            typer.Option("--trust-remote-code", help="Run the Python code beside the weights."),
+            typer.Option("--trust-remote-code", help="Run Python code that the repository holds."),
         ],
         False,
     ),

@@ -1,4 +1,4 @@
-"""What commands print: a result on standard output, progress on standard error."""
+"""Prints results to standard output, and progress to standard error."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def emit(document: object, as_json: bool, shown: str) -> None:
-    """Prints a result, as one JSON document or as it is shown to people."""
+    """Prints a result, as one JSON document or as text."""
     if as_json:
         shown = json.dumps(library.files.plain(document), ensure_ascii=False)
     typer.echo(shown)
@@ -23,7 +23,7 @@ def emit(document: object, as_json: bool, shown: str) -> None:
 
 @contextmanager
 def progress(unit: str) -> Iterator["Report"]:
-    """A progress bar on standard error, where that is a terminal."""
+    """A progress bar on standard error, if this is a terminal."""
     with library.tqdm.tqdm(unit=unit, file=sys.stderr, disable=None) as bar:
         def report(what: str, done: int, total: int) -> None:
             bar.set_description(what, refresh=False)

@@ -26,10 +26,10 @@ def paraphrase(
     ] = None,
     *,
     out: Annotated[
-        Path, typer.Option(help="Collection file to write; its report is written beside it.")
+        Path, typer.Option(help="Collection file to write; its report is written next to it.")
     ],
     text: Annotated[
-        str | None, typer.Option(help="One instruction more, of the task that --task names.")
+        str | None, typer.Option(help="One further instruction, for the task of --task.")
     ] = None,
     task: TaskName = None,
     task_sources: TaskSources = None,
@@ -37,47 +37,47 @@ def paraphrase(
         int | None,
         typer.Option(
             min=1,
-            help="Paraphrases of each instruction at the most; by default "
-            f"{defaults.PER_INSTRUCTION}, and all that pass of a served model.",
+            help="Most paraphrases of each instruction; by default "
+            f"{defaults.PER_INSTRUCTION}, and of a language model all that pass the checks.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the offline paraphraser.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the rule-based paraphraser.")] = 0,
     paraphraser_url: ParaphraserUrl = None,
     paraphraser_model: ParaphraserModel = "",
     paraphraser_key: ParaphraserKey = "",
     candidates: Annotated[
-        int, typer.Option(min=1, help="Replies of the served model to each of three prompts.")
+        int, typer.Option(min=1, help="Replies of the language model to each of three prompts.")
     ] = defaults.CANDIDATES,
     temperature: Annotated[
-        float, typer.Option(min=0.0, help="Of the served model; 0: greedy.")
+        float, typer.Option(min=0.0, help="Sampling temperature of the language model; 0: greedy.")
     ] = defaults.TEMPERATURE,
     cache: Annotated[
         Path | None,
-        typer.Option(help="File that keeps its replies; by default beside the collection file."),
+        typer.Option(help="File that stores its replies; by default next to the collection file."),
     ] = None,
     price_prompt: Annotated[
-        float | None, typer.Option(min=0.0, help="Money a million prompt tokens.")
+        float | None, typer.Option(min=0.0, help="Price of a million prompt tokens.")
     ] = None,
     price_completion: Annotated[
-        float | None, typer.Option(min=0.0, help="Money a million completion tokens.")
+        float | None, typer.Option(min=0.0, help="Price of a million completion tokens.")
     ] = None,
     nli: Annotated[
         str | None,
         typer.Option(
-            help="NLI model that must see the same meaning both ways: a folder or a hub name."
+            help="NLI model that must find entailment both ways: a folder or a hub name."
         ),
     ] = None,
     nli_threshold: Annotated[
-        float, typer.Option(help="Probability of entailment that is wanted.")
+        float, typer.Option(help="Least probability of entailment.")
     ] = defaults.ENTAILMENT_THRESHOLD,
     apart_from: Collections = None,
     observed: Annotated[
-        bool, typer.Option("--observed", help="Mark them as observed, for an index.")
+        bool, typer.Option("--observed", help="Mark the paraphrases as observed, for an index.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Paraphrases instructions, offline or by a served model; what does not pass is listed."""
+    """Paraphrases instructions, by rules or by a language model; lists what the checks reject."""
     named = library.open.collections_of(collections)
     sources = library.pipeline.checked([*named, *_typed(text, task)])
     maker: library.pipeline.RuleBased | library.pipeline.ModelBased = library.pipeline.RuleBased(

@@ -27,18 +27,18 @@ def predict(
     text: Text,
     task: TaskName = None,
     inputs: Annotated[
-        Path | None, typer.Option(help="Own inputs: a table with `input` and `options`.")
+        Path | None, typer.Option(help="Your inputs: a table with `input` and `options`.")
     ] = None,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
     loading: Loading = PLAIN,
-    neighbours: Annotated[int, typer.Option("-k", help="Neighbours to show.")] = 5,
+    neighbours: Annotated[int, typer.Option("-k", help="Number of neighbours to show.")] = 5,
     measurements: Annotated[
         Path | None,
         typer.Option(
-            help="Table of instruction, task, model, accuracy: predict from texts alone, for the "
-            "table's model that --of names."
+            help="Table of instruction, task, model, accuracy, to predict from texts alone for "
+            "its model --of."
         ),
     ] = None,
     of: Annotated[str | None, typer.Option(help="A model of the table of measurements.")] = None,
@@ -50,14 +50,14 @@ def predict(
         ),
     ] = "",
     right: Annotated[
-        str, typer.Option(help="With --measurements: labelled inputs answered rightly: 13/16.")
+        str, typer.Option(help="With --measurements: correct answers of labelled ones: 13/16.")
     ] = "",
     encoder: Annotated[
         str | None,
-        typer.Option(help="With --measurements: sentence encoder, a folder or a hub name."),
+        typer.Option(help="With --measurements: sentence encoder, a folder or a name on the hub."),
     ] = None,
     probe: Annotated[
-        int, typer.Option(min=0, help="Unlabelled inputs to read: 32 or 64; 16 are read anyway.")
+        int, typer.Option(min=0, help="Unlabelled inputs to read: 32 or 64; 16 are always read.")
     ] = 0,
     labelled: Annotated[
         int, typer.Option(min=0, help="Labelled inputs to read: 16, 32 or 64.")
@@ -65,13 +65,13 @@ def predict(
     measure: Annotated[
         bool,
         typer.Option(
-            "--measure", help="Go through every tier of evidence up to all labelled inputs."
+            "--measure", help="Use each tier of evidence in turn, up to all labelled inputs."
         ),
     ] = False,
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
-    """Nearest observed instructions, predicted degradation and conflicts of one instruction."""
+    """Predicts the degradation under one instruction, with its nearest observed instructions."""
     if measurements is not None:
         table = library.black_box.read(measurements)
         for number, problem in table.errors.items():

@@ -30,16 +30,16 @@ def quantiles(
         ),
     ] = None,
     paraphrases: Annotated[
-        int, typer.Option(min=0, help="Automatic paraphrases of each, besides.")
+        int, typer.Option(min=0, help="Automatic paraphrases to add for each instruction.")
     ] = 0,
     share: Annotated[
-        float, typer.Option("--budget", help="Share of all cells that may be asked.")
+        float, typer.Option("--budget", help="Share of all prompts that may be read.")
     ] = 0.1,
     width: Annotated[
-        float | None, typer.Option(help="Points: stop where no interval is wider.")
+        float | None, typer.Option(help="Stop when no interval is wider than this, in points.")
     ] = None,
     journal: Annotated[
-        Path | None, typer.Option(help="File that keeps answers; with it nothing is asked twice.")
+        Path | None, typer.Option(help="File that stores answers, so that no prompt is read twice.")
     ] = None,
     seed: int = 0,
     model: Model = DEFAULT_MODEL,
@@ -48,7 +48,7 @@ def quantiles(
     loading: Loading = PLAIN,
     as_json: Json = False,
 ) -> None:
-    """Quantiles of accuracy over many instructions, from a part of the cells (PromptEval)."""
+    """Estimates quantiles of accuracy over instructions from some of the prompts (PromptEval)."""
     chosen = library.tasks.find(task)
     pool, left = library.runner.pool(chosen, instruction_table, paraphrases=paraphrases, seed=seed)
     for text, reason in left.items():

@@ -22,27 +22,27 @@ from robustness.models.load_options import PLAIN, Loading, PromptFormat
 @with_loading
 def score(
     table: Annotated[Path, typer.Argument(help=".csv, .json, .jsonl or .parquet.")],
-    out: Annotated[Path, typer.Option(help="Where to write; the ending gives the format.")],
-    resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = False,
+    out: Annotated[Path, typer.Option(help="File to write; the ending gives the format.")],
+    resume: Annotated[bool, typer.Option(help="Resume an interrupted run.")] = False,
     ray: Annotated[
         str | None,
         typer.Option(
             metavar="[ADDRESS]",
-            help="Score on a Ray cluster: HOST:PORT, auto, or alone for one on this machine.",
+            help="Score on a Ray cluster: HOST:PORT or auto; without an address, on this machine.",
         ),
     ] = None,
     ray_workers: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="With --ray: workers; by default one a server, else one a GPU, or one a core.",
+            help="With --ray: workers; by default one per server, else per GPU, else per core.",
         ),
     ] = None,
     engine_url: Annotated[
         list[str] | None,
         typer.Option(
-            help="A Steadfast server that runs the model instead (it may hold a vLLM); with --ray "
-            "repeatable, dealt to the workers in turn."
+            help="URL of a Steadfast server that runs the model instead (also in vLLM); with --ray "
+            "repeatable, assigned to the workers in turn."
         ),
     ] = None,
     model: Model = DEFAULT_MODEL,
@@ -52,7 +52,7 @@ def score(
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
-    """Scores a table of instructions; a bad row says so itself and never costs the others."""
+    """Scores a table of instructions; an error in a row does not affect the others."""
     with output.progress("row") as report:
         def on_progress(done: int, total: int) -> None:
             report("scoring", done, total)

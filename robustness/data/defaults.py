@@ -1,4 +1,4 @@
-"""Names of what ships, and what is taken where nothing is named; imports nothing."""
+"""Names of shipped collections, and default values; imports nothing."""
 
 OBSERVED = "observed"
 PARAPHRASES = "paraphrases"
@@ -6,9 +6,9 @@ UNOBSERVED_DEVELOPMENT = "unobserved-development"
 UNOBSERVED_TEST = "unobserved-test"
 
 BIG_BENCH_FIELD = "input"
-"""What BIG-bench's input is called in an instruction's template."""
+"""Name of BIG-bench's input in the template of an instruction."""
 
 IMPORT_FORMATS = (
     "promptsource", "flan", "alpaca", "natural-instructions", "instructioneval", "csv",
 )
-"""What `import` reads; `robustness.data.importers.sources` has an importer for each."""
+"""Formats of `import`; `robustness.data.importers.sources` has an importer for each."""

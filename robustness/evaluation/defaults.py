@@ -1,9 +1,9 @@
-"""What evaluations take where nothing is named; imports no library."""
+"""Default values of evaluations; imports no library."""
 
 from robustness import paths
 
 INPUTS = 128
-"""Labelled inputs a task, at the most."""
+"""Most labelled inputs per task."""
 
 PUBLISHED_ACCURACIES = paths.ASSETS / "published" / "accuracy.csv"
 PUBLISHED_TABLES = (
@@ -11,4 +11,4 @@ PUBLISHED_TABLES = (
 )
 """Names of the published tables and figures."""
 PUBLISHED_DRAWS = 4_000
-"""Bootstrap samples."""
+"""Number of bootstrap samples."""

@@ -1,10 +1,10 @@
-"""What paraphrasing takes where nothing is named; imports nothing."""
+"""Default values of paraphrasing; imports nothing."""
 
 PER_INSTRUCTION = 8
-"""Offline paraphrases of each instruction, at the most."""
+"""Most rule-based paraphrases of each instruction."""
 CANDIDATES = 3
-"""Replies of a served model to each prompt: the paper keeps the top three at this temperature."""
+"""Replies of a language model to each prompt; the paper keeps the top three."""
 TEMPERATURE = 0.5
-"""Of a served model."""
+"""Sampling temperature of a language model, as in the paper."""
 ENTAILMENT_THRESHOLD = 0.5
-"""Probability of entailment that is wanted, both ways."""
+"""Least probability of entailment in each direction."""

@@ -1,4 +1,4 @@
-"""The page's tabs, and what fills them once the model is loaded."""
+"""Lays out the page's tabs, and fills them once the model is loaded."""
 
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from robustness.workbench import Workbench
 
 _SECONDS = 0.5
-"""Between two looks whether the model is loaded."""
+"""Seconds between two checks whether the model is loaded."""
 
 
 def _state(opening: Opening) -> str:
-    """What is loading, or why it could not be loaded, as a line of HTML."""
+    """What is being loaded, or why it could not be, as a line of HTML."""
     made = opening.document()
     if not made["loading"]:
         return f'<div class="sf-loading sf-failed" role="alert">{escape(made["problem"])}</div>'
@@ -41,7 +41,7 @@ def _footer(opened: Opened) -> str:
 
 
 def slower(workbench: "Workbench") -> str:
-    """What the footer says of models that are not scored in the fastest way, grouped by reason."""
+    """Text of the footer on models without the fastest scorer, grouped by the reason."""
     told: dict[tuple[str, str], list[str]] = {}
     for info in workbench.engine.models():
         if info.slower is not None:
@@ -53,7 +53,7 @@ def slower(workbench: "Workbench") -> str:
 
 
 def build_page(opening: Opening, paraphraser: "LlmParaphraser | None" = None) -> gr.Blocks:
-    """The page's tabs; they may be shown before the model is loaded."""
+    """Builds the page with its tabs; it can be shown before the model is loaded."""
     workbench, jobs = opening.workbench(), opening.jobs()
     with gr.Blocks(title="Steadfast", analytics_enabled=False) as page:
         gr.Markdown(
@@ -74,7 +74,7 @@ def build_page(opening: Opening, paraphraser: "LlmParaphraser | None" = None) ->
         outputs = [timer, state, footer, *trying.late, *own, *about]
 
         def look() -> tuple[Any, ...]:
-            """Everything that shows the model, once it is there; before, how far it is."""
+            """The values of all that depends on the model; until it is loaded, the progress."""
             if not opening.ready:
                 failed = opening.problem is not None
                 rest = [gr.skip()] * (len(outputs) - 2)
@@ -86,7 +86,7 @@ def build_page(opening: Opening, paraphraser: "LlmParaphraser | None" = None) ->
 
         for event in (page.load, timer.tick):
             event(look, None, outputs, show_progress="hidden", api_visibility="private")
-        # Set by `look`, and only once a visit: what was typed meanwhile is predicted.
+        # Set by `look` once in a visit, so that a text that was typed meanwhile is predicted.
         trying.on_load(page)
         footer.change(*batch.take_up, show_progress="hidden", api_visibility="private")
     return page

@@ -1,6 +1,6 @@
-"""The *Try* tab: one instruction, its prediction, both models answering.
+"""The layout of the *Try* tab: one instruction, its prediction, and the answers of both models.
 
-The layout, a function a card, and what calls which handler; see `try_handlers.py` for those.
+Each card has a function. For the event handlers see `try_handlers.py`.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _LATE = """() => {
   for (const id of ['prediction', 'nearest', 'prompt'])
     document.getElementById(id)?.setAttribute('data-late', '');
 }"""
-"""Hides what was shown for another text, from the moment that the text changes."""
+"""Hides the cards of the previous text as soon as the text changes."""
 
 _SHOW = """(...values) => {
   const shown = values.splice(-3);
@@ -40,14 +40,14 @@ _SHOW = """(...values) => {
     document.getElementById(id)?.removeAttribute('data-late');
   return reply.cards;
 }"""
-"""Shows a reply where the inputs are still what it answers, and drops it otherwise."""
+"""Shows a reply if its question is still that of the inputs, and drops it otherwise."""
 
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Form:
-    """What is asked: the fields of a `Question`, in their order."""
+    """The components for the fields of a `Question`, in their order."""
 
     instruction: Any
     task: Any
@@ -67,7 +67,7 @@ class _Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Buttons:
-    """What is done with it."""
+    """The buttons below the form."""
 
     run: Any
     measure: Any
@@ -87,7 +87,7 @@ class _Found:
 
 
 def _form(tab: TryHandlers, instruction: str, task: str) -> _Form:
-    """The instruction, what it is for, and what to predict from."""
+    """Lays out the instruction, its task or input, the model and the choice of evidence."""
     written = gr.Textbox(
         value=instruction,
         lines=3,
@@ -128,7 +128,7 @@ def _buttons() -> _Buttons:
 
 
 def _sampling() -> list[Any]:
-    """The aligned model and how text is sampled: see `TryHandlers.answered`."""
+    """Lays out the aligned model and the sampling settings: see `TryHandlers.answered`."""
     with gr.Accordion("Generation settings", open=False):
         return [
             gr.Dropdown([], label="Aligned model (prefix)"),
@@ -161,7 +161,7 @@ def _found() -> _Found:
 
 
 def _answers() -> list[Any]:
-    """Bars of both models, agreement, both texts."""
+    """Lays out the bars of both models, the agreement and both texts."""
     with gr.Row():
         with gr.Column(min_width=300):
             left_bars = gr.HTML(elem_id="bars-original")
@@ -177,7 +177,7 @@ def _answers() -> list[Any]:
 
 
 def _shown(task: str) -> tuple[Any, Any, Any]:
-    """The chooser of inputs for a task, or the boxes for one's own."""
+    """The list of a task's inputs, or the text boxes for a user input."""
     own = task == OWN
     listed = question.listed(task)
     return (

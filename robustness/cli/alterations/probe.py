@@ -26,9 +26,9 @@ def probe(
     text: Text,
     task: Annotated[str, typer.Option(help=TASK_HELP)],
     limit: Annotated[
-        int, typer.Option(min=1, help="Labelled inputs to read for each alteration.")
+        int, typer.Option(min=1, help="Labelled inputs to read for each perturbation.")
     ] = INPUTS,
-    seed: Annotated[int, typer.Option(help="Of the alterations and the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the perturbations and the intervals.")] = 0,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -36,7 +36,7 @@ def probe(
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
-    """The alterations of one instruction, measured: the command where none is named."""
+    """Measures a model's accuracy under perturbations of one instruction; the default command."""
     workbench, chosen = library.open.one_model(model, prefix, indexes, prompt_format, loading)
     with output.progress("prompt") as report:
         made = library.perturbations.probe(

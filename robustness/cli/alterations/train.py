@@ -26,7 +26,7 @@ _RECIPE = Recipe()
 
 @with_loading
 def train(
-    out: Annotated[Path, typer.Option(help="Folder of the results; with the same one, goes on.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results; an existing one is resumed.")],
     task_names: Annotated[
         list[str] | None,
         typer.Option(
@@ -38,30 +38,30 @@ def train(
     held_out: Annotated[
         list[str] | None,
         typer.Option(
-            help="Tasks to test only, likewise; by default the built-in tasks without observed "
+            help="Tasks that are only tested on; by default the built-in tasks without observed "
             "instructions. `none`: no task.",
         ),
     ] = None,
     versions: Annotated[
-        str, typer.Option(help="What instructions are replaced by in training; commas between.")
+        str, typer.Option(help="Versions of the instructions to train on, separated by commas.")
     ] = ",".join(_RECIPE.versions),
     instances: Annotated[
-        str, typer.Option(help="Training inputs a task; commas between.")
+        str, typer.Option(help="Numbers of training inputs per task, separated by commas.")
     ] = ",".join(map(str, _RECIPE.instances)),
     seeds: Annotated[
-        int, typer.Option(min=1, help="How often inputs, phrasings and their order are drawn.")
+        int, typer.Option(min=1, help="Number of draws of inputs, phrasings and their order.")
     ] = _RECIPE.seeds,
     limit: Annotated[
-        int, typer.Option(min=1, help="Test inputs a task at the most, as many of each label.")
+        int, typer.Option(min=1, help="Most test inputs per task, balanced over labels.")
     ] = _RECIPE.limit,
     epochs: Annotated[
-        int, typer.Option(min=1, help="How often each training input is seen.")
+        int, typer.Option(min=1, help="Number of passes over the training inputs.")
     ] = _RECIPE.epochs,
     batch: Annotated[
-        int, typer.Option(min=1, help="Training inputs an update.")
+        int, typer.Option(min=1, help="Training inputs per update.")
     ] = _RECIPE.batch,
     learning_rate: Annotated[
-        float, typer.Option(help="Peak learning rate, all weights.")
+        float, typer.Option(help="Peak learning rate of all weights.")
     ] = _RECIPE.learning_rate,
     observed: Annotated[
         str, typer.Option(help="Instructions to train on: a shipped collection or a file.")
@@ -75,10 +75,10 @@ def train(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Trains copies of a model on altered instructions and compares them with the original.
+    """Trains copies of a model on perturbed instructions and compares them with the original.
 
-    After Kung and Peng (2023): original, simplified, empty and delusive versions (and rightly
-    solved examples), tested by generated answers on unseen instructions and on unseen tasks.
+    After Kung and Peng (2023): original, simplified, empty and delusive versions of instructions
+    (and correctly solved examples), tested by generated answers on unseen instructions and tasks.
     """
     planned = library.perturbed.plan_of(
         Recipe(

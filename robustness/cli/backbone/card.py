@@ -23,7 +23,7 @@ def card(
     refresh: Annotated[
         bool,
         typer.Option(
-            "--refresh", help="Measure nothing: take in other seeds, the ablation and the ledger."
+            "--refresh", help="Measure nothing; only add other seeds, the ablation and the log."
         ),
     ] = False,
     model: Model = DEFAULT_MODEL,
@@ -32,7 +32,7 @@ def card(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Measures the backbone, and what alignment gains, by set of instructions; writes its card."""
+    """Measures the backbone with and without alignment by set of instructions; writes its card."""
     if refresh:
         refreshed = library.quality.refresh(Path(model))
         output.emit(refreshed, as_json, f"written: {Path(model) / 'CARD.md'}")

@@ -14,7 +14,7 @@ def seeds(
     folders: Annotated[
         list[Path], typer.Argument(help="Backbones of one preset with other seeds or settings.")
     ],
-    out: Annotated[Path, typer.Option(help="The backbone whose card shows it.")] = paths.BACKBONE,
+    out: Annotated[Path, typer.Option(help="The backbone whose card shows them.")] = paths.BACKBONE,
     as_json: Json = False,
 ) -> None:
     """Measures several trainings of one recipe; `backbone card` shows them in a table."""

@@ -15,16 +15,16 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = paths.BACKBONE,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE instead of the preset's, repeatable: seed=1."),
+        typer.Option("--set", help="KEY=VALUE for the preset's, such as seed=1; repeatable."),
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(help="Stop at the first checkpoint after that; the same command goes on."),
+        typer.Option(help="Stop at the first checkpoint after that; run it again to resume."),
     ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Trains the embedded backbone from scratch; a killed training goes on where it stopped."""
+    """Trains the embedded backbone from scratch; an interrupted training is resumed."""
     chosen = library.recipe.changed(library.recipe.load(preset), settings or ())
     with output.progress("step") as report:
         def on_progress(made: "library.backbone.Progress") -> None:

@@ -34,7 +34,7 @@ def add(
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
-    """Puts observed instructions into a saved index: only they are read and measured."""
+    """Adds observed instructions to a saved index; only they are read and measured."""
     engine = library.open.engine_of(model, prefix, prompt_format, loading)
     new = library.instructions.read_collection(collection)
     with output.progress("task") as report:

@@ -36,7 +36,7 @@ def build(
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
-    """Reads the observed instructions and saves the index of the model and of each prefix."""
+    """Builds and saves the index of observed instructions of the model and of each adapter."""
     known = (
         library.instructions.read_collection(observed) if observed
         else library.instructions.builtin(defaults.OBSERVED)

@@ -24,7 +24,7 @@ def info(
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
-    """What the index of the model and of each prefix holds, and how good its calibration is."""
+    """Shows the content of each saved index, and how accurate its calibrated predictions are."""
     engine = library.open.engine_of(model, prefix, prompt_format, loading)
     cards = library.index_service.info(engine, indexes)
     output.emit(cards, as_json, library.render_index.cards(cards))

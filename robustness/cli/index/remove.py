@@ -33,7 +33,7 @@ def remove(
     indexes: Indexes = paths.INDEXES,
     as_json: Json = False,
 ) -> None:
-    """Takes observed instructions out of a saved index."""
+    """Removes observed instructions from a saved index."""
     engine = library.open.engine_of(model, prefix, prompt_format, loading)
     with output.progress("task") as report:
         chosen = library.open.labelled_tasks(task_sources, field)

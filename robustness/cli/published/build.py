@@ -12,7 +12,7 @@ from robustness.evaluation import defaults
 
 def build(
     folder: Annotated[Path, typer.Argument(help="InstructionEval's folder with result_csv.")],
-    out: Annotated[Path, typer.Option(help="Where to write.")] = defaults.PUBLISHED_ACCURACIES,
+    out: Annotated[Path, typer.Option(help="File to write.")] = defaults.PUBLISHED_ACCURACIES,
     as_json: Json = False,
 ) -> None:
     """Makes the shipped file of accuracies again from the released folder."""

@@ -1,4 +1,4 @@
-"""The command of each published table."""
+"""The commands that show the published tables."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,15 +13,15 @@ from robustness.evaluation import defaults
 def table(
     context: typer.Context,
     results: Annotated[
-        Path, typer.Option(help="Accuracies in the shipped layout.")
+        Path, typer.Option(help="File of accuracies in the format of the shipped one.")
     ] = defaults.PUBLISHED_ACCURACIES,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the bootstrap.")] = 0,
     draws: Annotated[int, typer.Option(min=100, help="Bootstrap samples.")] = (
         defaults.PUBLISHED_DRAWS
     ),
     as_json: Json = False,
 ) -> None:
-    """The published table that the command is named after."""
+    """A table of the published study."""
     made = library.published.table(
         str(context.info_name), results=results, seed=seed, draws=draws
     )

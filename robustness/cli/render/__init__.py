@@ -1,1 +1,1 @@
-"""Values as plain text for a terminal, a file a subject."""
+"""Renders the library's values as plain text for a terminal."""

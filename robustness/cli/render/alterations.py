@@ -1,4 +1,4 @@
-"""What altered instructions give, as text."""
+"""Renders measured perturbations as text."""
 
 from robustness.cli.render.figures import short
 from robustness.evaluation.perturbations import Probes
@@ -6,7 +6,7 @@ from robustness.stats.intervals import Estimate
 
 
 def probes(made: Probes) -> str:
-    """Accuracy under every alteration, then how much the model relies on the instruction."""
+    """Accuracy under each perturbation, and the instruction reliance."""
     lines = [
         f"{made.model} on {made.n} labelled inputs of {made.task}; accuracy in points, 95% "
         f"intervals; a random guess gives {made.random_guess:.1f}",

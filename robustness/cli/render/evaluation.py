@@ -1,11 +1,11 @@
-"""What an evaluation asks and finds, as text."""
+"""Renders the plan and the results of an evaluation as text."""
 
 from robustness.cli.render.left import left_out
 from robustness.evaluation.study import Outcome, Plan
 
 
 def plan(made: Plan, *, models: int) -> str:
-    """What an evaluation would ask."""
+    """The number of prompts of a planned evaluation."""
     lines = [
         f"{made.calls(models)} prompts: {len(made.parts)} tasks and conditions, {models} models"
     ]
@@ -18,7 +18,7 @@ def plan(made: Plan, *, models: int) -> str:
 
 
 def outcome(made: Outcome) -> str:
-    """What an evaluation found, by group of tasks, and where it lies."""
+    """The results of an evaluation by group of tasks, and their files."""
     lines = [f"{made.calls} prompts read now, {made.known} known from before"]
     for row in made.study.groups:
         sides = [

@@ -1,4 +1,4 @@
-"""Figures and texts inside a line."""
+"""Formats numbers and texts within a line."""
 
 
 

@@ -1,10 +1,10 @@
-"""What an import took and left out, as text."""
+"""Renders the receipt of an import as text."""
 
 from robustness.data.importers.sources import Receipt
 
 
 def imported(made: Receipt) -> str:
-    """What an import took, and every entry that it left out."""
+    """The numbers of imported instructions, and every entry that was left out."""
     types = ", ".join(f"{count} {name}" for name, count in made.by_type.items())
     lines = [f"{made.out}: {made.taken} of {made.entries} entries taken ({types or 'none'})"]
     lines += [f"  left out: {entry.where}: {entry.reason}" for entry in made.left]

@@ -1,4 +1,4 @@
-"""Indexes and calibrations as text."""
+"""Renders indexes and calibrations as text."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ RECALIBRATE = (
 
 
 def cards(made: Sequence[IndexCard]) -> str:
-    """Indexes and calibrations."""
+    """The content of indexes, and the accuracy of their calibrated predictions."""
     lines = []
     for card in made:
         lines += [
@@ -43,7 +43,7 @@ def _skill(s: Skill) -> str:
 
 
 def held_out(made: Mapping[str, Sequence[HeldOut]]) -> str:
-    """Predictions against what came out, a line a tier and type of task."""
+    """Predicted against measured degradation, a line for each tier and type of task."""
     lines = []
     for model, rows in made.items():
         lines.append(model)

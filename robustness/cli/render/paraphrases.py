@@ -1,11 +1,11 @@
-"""What paraphrasing asks, keeps and costs, as text."""
+"""Renders the plan, the results and the cost of paraphrasing as text."""
 
 from robustness.paraphrasing.pipeline import Plan, Receipt
 from robustness.paraphrasing.token_cost import Bill, Spent
 
 
 def rewriting(made: Plan) -> str:
-    """What paraphrasing would ask."""
+    """The number of requests of a planned paraphrasing."""
     lines = [f"{made.sources} instructions, paraphrased by {made.made_by}"]
     if made.requests:
         lines.append(
@@ -16,7 +16,7 @@ def rewriting(made: Plan) -> str:
 
 
 def rewritten(made: Receipt) -> str:
-    """What paraphrasing wrote, what it left out, and what it cost."""
+    """The written and rejected paraphrases, and their cost."""
     lines = [
         f"{made.out}: {made.kept} paraphrases of {made.sources - made.without} instructions"
         + (f", none of {made.without} others" if made.without else "")

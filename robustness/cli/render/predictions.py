@@ -1,4 +1,4 @@
-"""Predictions, comparisons and rewordings as text."""
+"""Renders predictions, comparisons and suggestions as text."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def prediction(made: Prediction) -> str:
 
 
 def rung(made: Rung) -> str:
-    """One step of evidence in a line."""
+    """The prediction of one tier of evidence, in a line."""
     p = made.prediction
     if p.degradation is None:
         return f"{p.tier}, {made.calls} prompts: no number"
@@ -44,7 +44,7 @@ def rung(made: Rung) -> str:
 
 
 def advised(rows: Sequence[Rewording], phrases: Sequence[Phrase]) -> str:
-    """Rewordings, least predicted loss first, and what each phrase moves."""
+    """Rewordings, least predicted degradation first, and each phrase's effect on the distance."""
     lines = ["Rewordings, predicted loss in points:"]
     for row in rows:
         p = row.prediction
@@ -59,7 +59,7 @@ def advised(rows: Sequence[Rewording], phrases: Sequence[Phrase]) -> str:
 
 
 def comparison(made: Comparison) -> str:
-    """Both models' answers under the prompt that they saw."""
+    """The prompt and both models' answers."""
     lines = ["Prompt:", *(f"  {line}" for line in made.prompt.splitlines()), ""]
     for answer in made.answers:
         chances = ", ".join(

@@ -1,4 +1,4 @@
-"""Quantiles of accuracy over instructions as text."""
+"""Renders quantiles of accuracy over instructions as text."""
 
 from robustness.cli.render.figures import short
 from robustness.evaluation.prompteval.runner import BudgetReport
@@ -11,7 +11,7 @@ _STOPPED = {
 
 
 def budget(made: BudgetReport) -> str:
-    """Quantiles of accuracy over instructions, the worst instruction and the best."""
+    """Quantiles of accuracy over instructions, with the worst and the best instruction."""
     q = made.found
     lines = [
         f"{made.task}, {made.model}: {len(made.instructions)} instructions, {made.inputs} inputs",

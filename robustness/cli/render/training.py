@@ -1,4 +1,4 @@
-"""Trainings as text."""
+"""Renders the progress and results of training as text."""
 
 from robustness.cli.render.left import left_out
 from robustness.data import tasks
@@ -8,7 +8,7 @@ from robustness.training.perturbed.plan import Outline
 
 
 def training(made: Progress) -> str:
-    """How far a training is: loss, speed, and accuracy on its batches by type and by group."""
+    """Progress of a training: loss, speed, and accuracy on its batches by type and group."""
     kinds: dict[str, list[float]] = {}
     for name, accuracy in made.accuracy.items():
         if name in tasks.builtin_names():
@@ -22,7 +22,7 @@ def training(made: Progress) -> str:
 
 
 def training_plan(made: Outline) -> str:
-    """What an experiment with altered training instructions would do."""
+    """The plan of an experiment with perturbed training instructions."""
     lines = [
         f"{made.trainings} trainings of {made.updates} updates in all, {made.answers} answers to "
         "generate"
@@ -37,7 +37,7 @@ def training_plan(made: Outline) -> str:
 
 
 def trained(made: Outcome) -> str:
-    """Exact match of every version, and where tables and plot lie."""
+    """Exact match of every version, and the files of tables and plot."""
     lines = [f"{made.trained} models trained or tested now, {made.known} known from before"]
     for guess in made.found.guesses:
         lines.append(f"{guess.setting}, exact match: random guess {guess.exact:.1f}")
