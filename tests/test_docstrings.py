@@ -1,4 +1,4 @@
-"""The modules, functions and files that docstrings refer to exist."""
+"""What docstrings refer to exists, and none of them says what its module "refuses" to know."""
 
 import ast
 import re
@@ -129,3 +129,11 @@ def test_what_docstrings_refer_to_exists() -> None:
 )
 def test_a_reference_to_nothing_is_found(first: str, name: str) -> None:
     assert missing(first, name, Path(__file__))
+
+
+def test_no_docstring_says_what_a_module_refuses_to_know() -> None:
+    assert [
+        str(path.relative_to(paths.ROOT))
+        for path in SOURCES
+        if "Refuses to" in path.read_text(encoding="utf-8")
+    ] == []
