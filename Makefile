@@ -73,6 +73,7 @@ demo: setup
 
 test: setup-dev
 	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory test-wheel
 
 # The quick tests: within three minutes on two cores.
 test-fast: setup-dev

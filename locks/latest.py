@@ -34,7 +34,7 @@ def main() -> None:
         for line in tests.stdout:
             print(line, end="", flush=True)
             last = line.strip("= \n") or last
-    print(f"test-latest: {len(lines)} versions differ from {lock}; tests: {last}")
+    print(f"test-latest: versions not as in {lock}: {len(lines)}; tests: {last}")
     sys.exit(tests.returncode)
 
 
