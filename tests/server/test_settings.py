@@ -1,7 +1,10 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from robustness import paths
 from server.options import settings_from
 
 
@@ -46,3 +49,22 @@ def test_a_vllm_is_named_by_its_address_and_its_key_by_the_environment() -> None
     )
     assert (made.engine, made.vllm_url, made.vllm_key) == ("vllm", "http://127.0.0.1:8000", "key")
     assert made.vllm_log != settings_from([], environment={}).vllm_log
+
+
+@pytest.mark.parametrize(
+    "program", [["-m", "server"], ["app.py"], ["-m", "server.console", "demo"]]
+)
+def test_a_folder_that_is_no_model_is_told_at_once(program, tmp_path: Path) -> None:
+    for model in (tmp_path, tmp_path / "absent"):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", *program, "--model", str(model)],
+            cwd=paths.ROOT, capture_output=True, text=True, check=False,
+        )
+        said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+        assert done.returncode == 2
+        assert said == [
+            f"error: no model {str(model)!r}: neither a folder with a transformers model nor a "
+            "hub name"
+        ]
+        loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert not loaded & {"torch", "gradio"}
