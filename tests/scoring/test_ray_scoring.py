@@ -3,13 +3,14 @@ import itertools
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+import torch
 from fastapi import FastAPI
 
 from robustness import cli
@@ -32,6 +33,15 @@ needs_ray = pytest.mark.skipif(ray is None, reason="needs Ray: pip install -r re
 quiet = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"
 )
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As many threads as Ray gives a worker: another number adds up in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +192,9 @@ def test_servers_do_the_work_and_one_that_is_down_costs_no_row(
             cli.main(two)
         assert ended.value.code == 2
     batch.score_file(source, here, workbench)
-    assert there.read_bytes() == alone.read_bytes() == here.read_bytes()
+    assert there.read_bytes() == alone.read_bytes()
+    # A server is asked in smaller batches, whose sums differ in the last digits.
+    pd.testing.assert_frame_equal(pd.read_csv(there), pd.read_csv(here), rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.slow

@@ -137,7 +137,7 @@ def test_a_prompt_that_fills_the_context_is_read_and_a_longer_one_refused(
     full = Prompt(instruction_id="", example_id="", text=text, options=())
     compare(vllm.read(model, [full])[0], reference.read(model, [full])[0])
     assert gather(vllm, model, text, GenerationSettings())[-1].finish_reason == "length"
-    with pytest.raises(InputError, match=f"at the most {context}"):
+    with pytest.raises(InputError, match=f"at most {context}"):
         vllm.represent(model, [text + " the"])
 
 
