@@ -1,6 +1,6 @@
 """Adds observed instructions to an index and removes them; the model runs only on new ones.
 
-Does not write the index; see `observed_index.save`.
+Does not write the index; see `saved_index.save`.
 """
 
 from collections.abc import Sequence
@@ -11,15 +11,13 @@ import numpy as np
 
 from robustness.data.tasks import Task
 from robustness.errors import InputError, MismatchError
-from robustness.index import observed_index as indexes
-from robustness.index import representations, vector_store
+from robustness.index import building, observed_index, representations, vector_store
 from robustness.index.neighbours import PointSet, left_out
 from robustness.index.observed_index import (
     IndexRecipe,
     ObservedIndex,
     TaskIndex,
     measured_of,
-    observed_for,
     probes_of,
 )
 from robustness.models.engine import Engine
@@ -38,7 +36,7 @@ def update(
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> ObservedIndex:
-    """The index as `observed_index.build` would build it from another set of instructions.
+    """The index as `building.build` would build it from another set of instructions.
 
     Vectors, answers and accuracy of the instructions that stay are copied from the old index.
 
@@ -83,7 +81,7 @@ def update(
         tasks=changed,
         alone=_space(index.alone, stay, [i.id for i in new], added),
         digest="",
-        made=provenance.collect(schema=indexes.SCHEMA, device=engine.name),
+        made=provenance.collect(schema=observed_index.SCHEMA, device=engine.name),
     )
 
 
@@ -96,7 +94,7 @@ def _task(
     should_stop: ShouldStop | None,
 ) -> TaskIndex | None:
     """The new index of one task; None where no observed instruction fits it or it has no inputs."""
-    chosen, own = observed_for(task, observed)
+    chosen, own = building.observed_for(task, observed)
     if not chosen or not probes_of(task, index.recipe):
         return None
     part = index.tasks.get(task.id)
@@ -104,14 +102,14 @@ def _task(
         _check(task, part, index.recipe)
     if part is None or part.own != own:
         # So far instructions of other tasks were used, whose accuracy was not measured: run all.
-        return indexes.read_task(engine, model, index.recipe, task, chosen, own, should_stop)
+        return building.read_task(engine, model, index.recipe, task, chosen, own, should_stop)
     stay = {i.id for i in chosen}
     kept = _kept(part.space, stay)
     new = [i for i in chosen if i.id not in part.space.rows]
     if not new:
         left = _space(part.space, stay, (), _none(part.space))
         return replace(part, space=left, correct=part.correct[kept], probed=part.probed[kept])
-    read = indexes.read_task(engine, model, index.recipe, task, new, own, should_stop)
+    read = building.read_task(engine, model, index.recipe, task, new, own, should_stop)
     return replace(
         part,
         space=_space(part.space, stay, read.space.ids, read.space.vectors),

@@ -12,7 +12,7 @@ from robustness import paths
 from robustness.data import tasks
 from robustness.data.tasks import Task
 from robustness.errors import NotFoundError
-from robustness.index import observed_index, representations
+from robustness.index import observed_index, representations, saved_index
 from robustness.index.observed_index import ObservedIndex, TaskIndex
 from robustness.models.engine import Engine
 from robustness.prediction import degradation
@@ -88,14 +88,14 @@ class Catalog:
         """The observed index of a model; None: the original.
 
         Raises:
-            NotFoundError, MismatchError, CorruptFileError: See `observed_index.load`.
+            NotFoundError, MismatchError, CorruptFileError: See `saved_index.load`.
         """
         model = model or self.original
         with self._lock:
             if model not in self._indexes:
                 spec = representations.model_info(self.engine, model).spec
                 folder = observed_index.folder_of(spec, self._folder)
-                loaded = observed_index.load(folder, spec)
+                loaded = saved_index.load(folder, spec)
                 self._calibrations[model] = degradation.load(folder, loaded)
                 self._indexes[model] = loaded
             return self._indexes[model]

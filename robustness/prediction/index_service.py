@@ -6,8 +6,7 @@ from pathlib import Path
 
 from robustness.data.tasks import Task
 from robustness.errors import InputError, MismatchError
-from robustness.index import observed_index as indexes_
-from robustness.index import update
+from robustness.index import building, observed_index, saved_index, update
 from robustness.models.engine import Engine
 from robustness.prediction import degradation
 from robustness.prediction.degradation import HeldOut, Skill
@@ -35,7 +34,7 @@ class IndexCard:
     """Why a calibration in the folder is not used; empty where it is, or there is none."""
 
 
-def _card(model: str, folder: Path, index: indexes_.ObservedIndex) -> IndexCard:
+def _card(model: str, folder: Path, index: observed_index.ObservedIndex) -> IndexCard:
     calibration, refused = None, ""
     try:
         calibration = degradation.load(folder, index)
@@ -63,13 +62,13 @@ def build(
     observed: Sequence[Instruction],
     tasks: Sequence[Task],
     *,
-    recipe: indexes_.IndexRecipe | None = None,
+    recipe: observed_index.IndexRecipe | None = None,
     report: Report | None = None,
 ) -> list[IndexCard]:
     """Builds and saves the index of every served model; an older calibration is removed.
 
     Raises:
-        InputError, NotFoundError, EngineError: See `observed_index.build`.
+        InputError, NotFoundError, EngineError: See `building.build`.
     """
     cards = []
     for info in engine.models():
@@ -77,12 +76,12 @@ def build(
             if report is not None:
                 report(model, done, total)
 
-        made = indexes_.build(
+        made = building.build(
             engine, info.id, observed, tasks, recipe=recipe, on_progress=progress
         )
-        folder = indexes_.folder_of(info.spec, root)
+        folder = observed_index.folder_of(info.spec, root)
         (folder / degradation.FILE).unlink(missing_ok=True)
-        cards.append(_card(info.id, folder, indexes_.save(made, folder)))
+        cards.append(_card(info.id, folder, saved_index.save(made, folder)))
     return cards
 
 
@@ -101,7 +100,7 @@ def add(
     Raises:
         InputError: All of them are in the index already, or see `update.update`.
         MismatchError: A task's inputs have changed, or the index changed meanwhile.
-        NotFoundError, CorruptFileError, EngineError: See `observed_index.load` and
+        NotFoundError, CorruptFileError, EngineError: See `saved_index.load` and
             `update.update`.
     """
     def added(known: Mapping[str, Instruction]) -> list[Instruction]:
@@ -151,10 +150,10 @@ def _changed(
     unchanged: str,
 ) -> list[IndexCard]:
     """Updates the index of every served model; all are computed before any is saved."""
-    made: list[tuple[str, Path, indexes_.ObservedIndex, indexes_.ObservedIndex]] = []
+    made: list[tuple[str, Path, observed_index.ObservedIndex, observed_index.ObservedIndex]] = []
     for served in engine.models():
-        folder = indexes_.folder_of(served.spec, root)
-        loaded = indexes_.load(folder, served.spec, mapped=False)
+        folder = observed_index.folder_of(served.spec, root)
+        loaded = saved_index.load(folder, served.spec, mapped=False)
         wanted = observed(loaded.instructions)
         if len(wanted) == len(loaded.instructions):
             continue
@@ -170,7 +169,7 @@ def _changed(
     if not made:
         raise InputError(unchanged)
     return [
-        _card(model, folder, indexes_.save(updated, folder, onto=loaded.digest))
+        _card(model, folder, saved_index.save(updated, folder, onto=loaded.digest))
         for model, folder, loaded, updated in made
     ]
 
@@ -179,12 +178,12 @@ def info(engine: Engine, root: Path) -> list[IndexCard]:
     """Describes the index of every served model.
 
     Raises:
-        NotFoundError, MismatchError, CorruptFileError: See `observed_index.load`.
+        NotFoundError, MismatchError, CorruptFileError: See `saved_index.load`.
     """
     cards = []
     for served in engine.models():
-        folder = indexes_.folder_of(served.spec, root)
-        cards.append(_card(served.id, folder, indexes_.load(folder, served.spec)))
+        folder = observed_index.folder_of(served.spec, root)
+        cards.append(_card(served.id, folder, saved_index.load(folder, served.spec)))
     return cards
 
 
@@ -202,12 +201,12 @@ def calibrate(
 
     Raises:
         InputError, NotFoundError, MismatchError, CorruptFileError, EngineError: See
-            `observed_index.load` and `degradation.calibrate`.
+            `saved_index.load` and `degradation.calibrate`.
     """
     cards = []
     for served in engine.models():
-        folder = indexes_.folder_of(served.spec, root)
-        loaded = indexes_.load(folder, served.spec)
+        folder = observed_index.folder_of(served.spec, root)
+        loaded = saved_index.load(folder, served.spec)
 
         def progress(done: int, total: int, model: str = served.id) -> None:
             if report is not None:
@@ -244,8 +243,8 @@ def held_out(
     made = {}
     types = {task.id: str(task.task_type) for task in tasks}
     for served in engine.models():
-        folder = indexes_.folder_of(served.spec, root)
-        loaded = indexes_.load(folder, served.spec)
+        folder = observed_index.folder_of(served.spec, root)
+        loaded = saved_index.load(folder, served.spec)
         calibration = degradation.load(folder, loaded)
         if calibration is None:
             raise InputError(

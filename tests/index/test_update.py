@@ -8,7 +8,7 @@ import pytest
 from robustness.cli.render import index as render
 from robustness.data.tasks import Task
 from robustness.errors import CorruptFileError, InputError, MismatchError
-from robustness.index import neighbours, observed_index, update, vector_store
+from robustness.index import building, neighbours, saved_index, update, vector_store
 from robustness.index.observed_index import IndexRecipe, ObservedIndex
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.prediction import index_service
@@ -23,7 +23,7 @@ RECIPE = IndexRecipe(inputs=2, probes=4, measured=4)
 def build(
     engine: TransformersEngine, observed: list[Instruction], tasks: list[Task]
 ) -> ObservedIndex:
-    return observed_index.build(engine, MODEL, observed, tasks, recipe=RECIPE)
+    return building.build(engine, MODEL, observed, tasks, recipe=RECIPE)
 
 
 def assert_same(one: ObservedIndex, other: ObservedIndex) -> None:
@@ -121,7 +121,7 @@ def test_the_calibration_of_the_index_before_is_refused(
     folder = saved / MODEL / "original"
     (folder / FILE).write_bytes((indexes / MODEL / "original" / FILE).read_bytes())
     document = json.loads((folder / FILE).read_text())
-    before = observed_index.load(folder, tiny_engine.models()[0].spec)
+    before = saved_index.load(folder, tiny_engine.models()[0].spec)
     document["index_digest"] = before.digest
     (folder / FILE).write_text(json.dumps(document))
     assert index_service.info(tiny_engine, saved)[0].calibrated
@@ -148,25 +148,25 @@ def test_a_change_that_breaks_off_leaves_the_index_before(
 ) -> None:
     folder = saved / MODEL / "original"
     spec = tiny_engine.models()[0].spec
-    before = observed_index.load(folder, spec)
+    before = saved_index.load(folder, spec)
 
     def fails(*_: object) -> None:
         raise OSError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(observed_index.files, "write_json", fails)
+        broken.setattr(saved_index.files, "write_json", fails)
         with pytest.raises(OSError, match="full"):
             index_service.add(tiny_engine, saved, observed[-2:], [topics, places])
-    assert_same(observed_index.load(folder, spec), before)
+    assert_same(saved_index.load(folder, spec), before)
     index_service.add(tiny_engine, saved, observed[-2:], [topics, places])
-    after = observed_index.load(folder, spec)
+    after = saved_index.load(folder, spec)
     assert len(after.instructions) == len(observed)
-    named = set(observed_index._manifest(folder / observed_index.MANIFEST).files())
-    assert {p.name for p in folder.iterdir()} == named | {observed_index.MANIFEST}
+    named = set(saved_index._manifest(folder / saved_index.MANIFEST).files())
+    assert {p.name for p in folder.iterdir()} == named | {saved_index.MANIFEST}
     with pytest.raises(MismatchError, match="meanwhile"):
-        observed_index.save(before, folder, onto=before.digest)
+        saved_index.save(before, folder, onto=before.digest)
     index_service.remove(tiny_engine, saved, [i.id for i in observed[-2:]], [topics, places])
-    assert_same(observed_index.load(folder, spec), before)
+    assert_same(saved_index.load(folder, spec), before)
 
 
 def test_a_reader_that_finds_files_gone_reads_the_new_manifest(
@@ -174,18 +174,18 @@ def test_a_reader_that_finds_files_gone_reads_the_new_manifest(
     places: Task, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = saved / MODEL / "original"
-    original, asked = observed_index._manifest, []
+    original, asked = saved_index._manifest, []
 
     def slow(path: Path) -> object:
         made = original(path)
         asked.append(path)
         if len(asked) == 1:
-            monkeypatch.setattr(observed_index, "_manifest", original)
+            monkeypatch.setattr(saved_index, "_manifest", original)
             index_service.add(tiny_engine, saved, observed[-2:], [topics, places])
         return made
 
-    monkeypatch.setattr(observed_index, "_manifest", slow)
-    loaded = observed_index.load(folder, tiny_engine.models()[0].spec)
+    monkeypatch.setattr(saved_index, "_manifest", slow)
+    loaded = saved_index.load(folder, tiny_engine.models()[0].spec)
     assert len(loaded.instructions) == len(observed)
 
 
@@ -194,16 +194,16 @@ def test_a_big_index_keeps_its_choice_and_its_leave_one_out_distances(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(vector_store, "FLAT_MOST", 3)
-    for module in (neighbours, observed_index):
+    for module in (neighbours, saved_index):
         monkeypatch.setattr(module, "PAIRWISE", 3)
     own = [i for i in observed if i.task == "scene_topic"]
     made = build(tiny_engine, own, [topics])
-    observed_index.save(made, tmp_path)
+    saved_index.save(made, tmp_path)
     spec = tiny_engine.models()[0].spec
-    loaded = observed_index.load(tmp_path, spec)
+    loaded = saved_index.load(tmp_path, spec)
     assert loaded.alone.searcher.choice == made.alone.searcher.choice is not None
     np.testing.assert_array_equal(loaded.alone.left_out, made.alone.left_out)
     path = tmp_path / "instructions.left-out.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(CorruptFileError, match="does not have the hash in the manifest"):
-        observed_index.load(tmp_path, spec)
+        saved_index.load(tmp_path, spec)

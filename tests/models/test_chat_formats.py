@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from robustness.errors import InputError
-from robustness.index.observed_index import load
+from robustness.index.saved_index import load
 from robustness.models import chat_formats
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.types import Prompt

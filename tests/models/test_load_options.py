@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from robustness import cli
 from robustness.data.tasks import Task
 from robustness.errors import InputError, MismatchError, NotFoundError
-from robustness.index import observed_index
+from robustness.index import saved_index
 from robustness.index.observed_index import IndexRecipe
 from robustness.models import checkpoint, placement
 from robustness.models.load_options import Loading
@@ -55,7 +55,7 @@ def test_the_index_of_another_commit_is_refused(
     own = [i for i in observed if i.task == topics.id][:3]
     engine = TransformersEngine(HUB_NAME, loading=Loading(revision="v1", device="cpu"))
     index_service.build(engine, tmp_path, own, [topics], recipe=IndexRecipe(inputs=2, measured=2))
-    manifest = json.loads((tmp_path / "tiny" / "original" / observed_index.MANIFEST).read_text())
+    manifest = json.loads((tmp_path / "tiny" / "original" / saved_index.MANIFEST).read_text())
     assert manifest["spec"]["revision"] == FIRST
     later = TransformersEngine(HUB_NAME, device="cpu")
     with pytest.raises(MismatchError, match=f"revision '{FIRST}', the model has '{SECOND}'"):

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from robustness.errors import InputError, MismatchError
-from robustness.index import observed_index
+from robustness.index import observed_index, saved_index
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.prediction import degradation
 from robustness.prediction.degradation import conformal, predictor
@@ -105,7 +106,7 @@ def test_a_calibration_belongs_to_one_index(
     assert again.lines == made.lines
     assert again.points == made.points
     with pytest.raises(MismatchError, match="calibrate"):
-        degradation.load(tmp_path, observed_index.replace(loaded, digest="other"))
+        degradation.load(tmp_path, replace(loaded, digest="other"))
     assert degradation.load(tmp_path / "none", loaded) is None
 
 
@@ -114,7 +115,7 @@ def test_without_a_calibration_there_is_no_number(
 ) -> None:
     spec = tiny_engine.models()[0].spec
     folder = observed_index.folder_of(spec, tmp_path)
-    observed_index.save(observed_index.load(observed_index.folder_of(spec, indexes), spec), folder)
+    saved_index.save(saved_index.load(observed_index.folder_of(spec, indexes), spec), folder)
     made = Workbench(tiny_engine, indexes=tmp_path).predict("Which topic?", task="scene_topic")
     assert made.degradation is None
     assert made.nearest
