@@ -130,8 +130,11 @@ def compute(rows: pd.DataFrame, *, seed: int, draws: int) -> Means:
     means: dict[MeanKey, Mean] = {}
     spreads: dict[MeanKey, float] = {}
     sizes: dict[MeanKey, int] = {}
-    for (dataset, name), part in rows.groupby(["dataset", "set"], sort=True):
-        table = part.pivot(index=_INSTRUCTION, columns=["model", "shots"], values="points")
+    parts = ["dataset", "set"]
+    whole = rows.pivot(index=[*parts, *_INSTRUCTION], columns=["model", "shots"], values="points")
+    for (dataset, name), part in whole.groupby(level=parts, sort=True):
+        # What was measured here; the columns of the other datasets' models are empty.
+        table = part.dropna(axis="columns", how="all")
         asked = [(str(column[0]), int(column[1])) for column in table.columns]
         points = table.to_numpy(dtype=np.float64)
         # Columns (model, shots) with the same measured instructions form a block.
