@@ -14,6 +14,7 @@ from robustness import paths
 from robustness.errors import EngineError, RobustnessError
 from robustness.stats.interval_text import CHANGE, with_bounds
 from robustness.types import TaskSource
+from server import errors
 from server.page.look import ACCENT, CONTRAST
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def skill(workbench: "Workbench") -> str:
     try:
         return _skill(workbench.calibration()) + _held_out(workbench.held_out())
     except RobustnessError as error:
-        return str(error)
+        return errors.shown(error)
 
 
 def _held_out(rows: "Sequence[HeldOut]") -> str:

@@ -12,7 +12,7 @@ import gradio as gr
 from robustness.errors import RobustnessError
 from robustness.evaluation.defaults import INPUTS
 from robustness.stats.interval_text import CHANGE, bounds, typeset
-from server import library
+from server import errors, library
 from server.page import cards
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class AlterationsPanel:
                 on_progress=lambda done, total: progress((done, total), unit="prompts"),
             )
         except RobustnessError as error:
-            yield cards.note(TITLE, str(error))
+            yield cards.note(TITLE, errors.shown(error))
             return
         yield card(made)
 

@@ -3,6 +3,7 @@
 Does not score; see `server.jobs`.
 """
 
+import html
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,8 @@ import pandas as pd
 import plotly.express as px
 
 from robustness import paths
-from robustness.errors import RobustnessError
-from server import library
+from robustness.errors import NotFoundError, RobustnessError
+from server import errors, library
 from server.jobs import Job, Jobs, State
 from server.page import cards
 from server.page.look import ACCENT, CONTRAST
@@ -59,7 +60,7 @@ class BatchTab:
                 library.batch.read_table(Path(file)), self._workbench
             )
         except RobustnessError as error:
-            return cards.note("Plan", str(error))
+            return cards.note("Plan", errors.shown(error))
         bad = "".join(
             f"<div>row {n + 1}: {escape(e)}</div>" for n, e in list(plan.errors.items())[:8]
         )
@@ -77,7 +78,7 @@ class BatchTab:
         try:
             return self._jobs.submit(Path(file).name, Path(file).read_bytes()).id
         except RobustnessError as error:
-            raise gr.Error(str(error)) from error
+            raise gr.Error(html.escape(errors.shown(error))) from error
 
     def _job(self, job_id: str | None) -> Job | None:
         try:
@@ -92,8 +93,13 @@ class BatchTab:
         if job is None or job.state is not State.DONE:
             hidden = gr.update(visible=False)
             return cards.job(job), hidden, hidden, hidden, hidden, gr.Timer(active=active)
-        path = self._jobs.result(job.id)
-        table = pd.read_csv(path)
+        try:
+            path = self._jobs.result(job.id)
+            table = pd.read_csv(path)
+        except (NotFoundError, OSError):  # the folder was deleted by hand
+            hidden = gr.update(visible=False)
+            gone = cards.note("Result", "The result of this job was deleted.")
+            return gone, hidden, hidden, hidden, hidden, gr.Timer(active=False)
         shown = table[[c for c in _SHOWN if c in table.columns]].round(1)
         return (
             cards.job(job),
@@ -180,8 +186,9 @@ def _from_the_top(figure: Any, rows: int) -> Any:
 
 def predicted_plot(table: pd.DataFrame) -> Any:
     """Plot of the predicted degradation of the rows with its interval, in points."""
-    rows = table[table["predicted_degradation"].notna()].copy()
-    rows["row"] = _labels(rows)
+    known = table[table["predicted_degradation"].notna()]
+    # This project's columns alone: a column of the user's may have any name.
+    rows = known[["predicted_degradation", "low", "high"]].assign(row=_labels(known))
     rows["above"] = rows["high"] - rows["predicted_degradation"]
     rows["below"] = rows["predicted_degradation"] - rows["low"]
     figure = px.scatter(
@@ -205,9 +212,9 @@ def _measured(table: pd.DataFrame) -> pd.DataFrame:
 
 def measured_plot(table: pd.DataFrame) -> Any:
     """Plot of the measured accuracy of the original and the aligned model, by row."""
-    rows = _measured(table).copy()
-    rows["row"] = _labels(rows)
+    known = _measured(table)
     models = {"accuracy_original": "original", "accuracy_aligned": "aligned"}
+    rows = known[list(models)].assign(row=_labels(known))
     long = rows.melt("row", list(models), "model", "accuracy").dropna(subset="accuracy")
     figure = px.scatter(
         long.replace({"model": models}),

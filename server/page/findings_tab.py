@@ -21,7 +21,7 @@ from robustness.evaluation import published
 from robustness.evaluation.published import PublishedTable
 from robustness.evaluation.published.text import cells
 from robustness.storage import files
-from server import library
+from server import errors, library
 from server.page import cards
 from server.page.findings_plots import draw, shown
 from server.page.findings_views import OWN, PUBLISHED, View
@@ -129,7 +129,7 @@ class StudyColumn:
             made = published.pick(view.table(), names=lines, groups=groups, sets=sets)
         except RobustnessError as error:
             hidden = gr.update(visible=False)
-            return cards.note(view.title, str(error)), hidden, hidden
+            return cards.note(view.title, errors.shown(error)), hidden, hidden
         # When another table is chosen, its measures arrive with the same event.
         drawn = view.measures.get(measure, next(iter(view.measures.values())))
         figure = shown(draw(made, drawn), f"{self._name}-{made.name}")

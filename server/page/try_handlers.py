@@ -10,7 +10,7 @@ import gradio as gr
 
 from robustness.errors import RobustnessError
 from robustness.types import Example, GenerationSettings, Tier
-from server import library
+from server import errors, library
 from server.page import cards, question
 from server.page.question import EVIDENCE, OWN, Question, Shown
 from server.page.streams import side_by_side
@@ -67,7 +67,7 @@ class TryHandlers:
                 made = self._predicted(asked, query)
             shown = library.comparison.prompt(query)
         except RobustnessError as error:
-            return (cards.note(_TITLE, str(error)), "", ""), None
+            return (cards.note(_TITLE, errors.shown(error)), "", ""), None
         handed = Shown(about=asked.about(), prediction=made)
         return (cards.prediction(made), cards.nearest(made), cards.prompt(shown)), handed
 
@@ -127,7 +127,7 @@ class TryHandlers:
             else:
                 prompt = library.comparison.prompt(query).text
         except RobustnessError as error:
-            yield (cards.note("Answers", str(error)), *quiet)
+            yield (cards.note("Answers", errors.shown(error)), *quiet)
             return
         texts = ["", ""]
         yield (*bars, agreement, *texts, seen, cards.history(seen))
@@ -182,7 +182,7 @@ class TryHandlers:
                 made = self.workbench.measure(instruction, task=task, model=model)
                 yield cards.ladder(rungs) + cards.measurement(made)
         except RobustnessError as error:
-            yield (cards.ladder(rungs) if rungs else "") + cards.note(title, str(error))
+            yield (cards.ladder(rungs) if rungs else "") + cards.note(title, errors.shown(error))
 
     def planned(self, task: str, model: str | None) -> str:
         """Card of the number of prompts that each tier of evidence needs."""
@@ -191,7 +191,7 @@ class TryHandlers:
         try:
             return cards.planned(self.workbench.plan(task, model=model))
         except RobustnessError as error:
-            return cards.note("Evidence", str(error))
+            return cards.note("Evidence", errors.shown(error))
 
     def advise(self, instruction: str, task: str, model: str) -> tuple[str, str]:
         """Cards of suggested rewordings, and of the phrases that increase the distance."""
@@ -211,5 +211,5 @@ class TryHandlers:
                 self.workbench, instruction, task=task, model=model
             )
         except RobustnessError as error:
-            return cards.note("What to ask instead", str(error)), ""
+            return cards.note("What to ask instead", errors.shown(error)), ""
         return cards.rewordings(rows), cards.moved(instruction, phrases)

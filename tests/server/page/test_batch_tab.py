@@ -5,6 +5,8 @@ import gradio as gr
 import pandas as pd
 import pytest
 
+from robustness.errors import MismatchError
+from robustness.scoring import batch
 from robustness.workbench import Workbench
 from server.jobs import Jobs
 from server.page.batch_tab import TEMPLATE, BatchTab, measured_plot, predicted_plot
@@ -54,6 +56,42 @@ def test_a_forgotten_job_is_no_job(tab: BatchTab) -> None:
     assert "No job yet" in card
     assert not any(h["visible"] for h in hidden)
     assert not timer.active
+
+
+def test_a_result_that_was_deleted_by_hand_ends_the_waiting(tab: BatchTab, table: Path) -> None:
+    job = tab.start(str(table))
+    while (seen := tab.look(job))[-1].active:
+        time.sleep(0.05)
+    Path(seen[4]["value"]).unlink()
+    card, *hidden, timer = tab.look(job)
+    assert "was deleted" in card
+    assert not any(h["visible"] for h in hidden)
+    assert not timer.active
+
+
+@pytest.mark.parametrize("name", ["accuracy", "model", "row", "above", "variable"])
+def test_a_column_of_the_users_may_have_any_name(
+    tab: BatchTab, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "named.csv"
+    path.write_text(f"instruction,task,{name}\nWhich topic?,scene_topic,x\n", encoding="utf-8")
+    job = tab.start(str(path))
+    while (seen := tab.look(job))[-1].active:
+        time.sleep(0.05)
+    assert seen[3]["visible"]
+    assert pd.read_csv(seen[4]["value"])[name].tolist() == ["x"]
+
+
+def test_a_fault_of_the_index_names_no_folder(
+    tab: BatchTab, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise MismatchError(f"the index at {table.parent} was built with another model")
+
+    monkeypatch.setattr(batch, "plan", fails)
+    shown = tab.planned(str(table))
+    assert "index" in shown
+    assert str(table.parent) not in shown
 
 
 def test_plots_leave_out_rows_without_a_number() -> None:
