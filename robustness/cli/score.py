@@ -21,7 +21,7 @@ from robustness.models.load_options import PLAIN, Loading, PromptFormat
 
 @with_loading
 def score(
-    table: Annotated[Path, typer.Argument(help=".csv, .json, .jsonl or .parquet.")],
+    table: Annotated[Path, typer.Argument(help=".csv, .tsv, .json, .jsonl or .parquet.")],
     out: Annotated[Path, typer.Option(help="File to write; the ending gives the format.")],
     resume: Annotated[bool, typer.Option(help="Resume an interrupted run.")] = False,
     ray: Annotated[
