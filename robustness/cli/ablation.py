@@ -76,9 +76,9 @@ def ablation(
         defaults.OBSERVED: observed, defaults.PARAPHRASES: paraphrases,
         defaults.UNOBSERVED_DEVELOPMENT: development, defaults.UNOBSERVED_TEST: test,
     }
-    sets = {name: library.open.collections_of(given) for name, given in named.items() if given}
+    sets = {name: library.sets.collections_of(given) for name, given in named.items() if given}
     subject = library.subjects.gather(
-        model, chosen=library.open.labelled_tasks(task_sources) if task_sources else None,
+        model, chosen=library.sets.labelled_tasks(task_sources) if task_sources else None,
         sets=sets,
         nltk_data=corpora_of(data), prompt_format=prompt_format,
     )

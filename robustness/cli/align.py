@@ -64,12 +64,12 @@ def align(
         paraphrases=group, rows_per_pass=rows_per_pass,
         gradient_checkpointing=gradient_checkpointing, seed=seed,
     )
-    known = library.open.collections_of(observed) if observed else None
-    others = library.open.collections_of(paraphrases) if paraphrases else None
+    known = library.sets.collections_of(observed) if observed else None
+    others = library.sets.collections_of(paraphrases) if paraphrases else None
     examples, sets = None, library.alignment_data.Collections(observed=known, paraphrases=others)
     if task_sources is not None:
         examples, sets = library.user_tasks.gather(
-            library.open.labelled_tasks(task_sources), observed=known, paraphrases=others, seed=seed
+            library.sets.labelled_tasks(task_sources), observed=known, paraphrases=others, seed=seed
         )
     with output.progress("step") as report:
         folder = library.alignment.train(

@@ -55,7 +55,7 @@ def calibrate(
         else library.instructions.builtin(shipped)
     )
     engine = library.open.engine_of(model, prefix, prompt_format, loading)
-    chosen = library.open.labelled_tasks(task_sources, field)
+    chosen = library.sets.labelled_tasks(task_sources, field)
     if held_out:
         with output.progress("instruction") as report:
             made = library.index_service.held_out(engine, indexes, pool, chosen, report=report)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import tqdm
 
     from robustness import suggestions, types, workbench
-    from robustness.cli import open
+    from robustness.cli import open, sets
     from robustness.cli.render import alterations as render_alterations
     from robustness.cli.render import evaluation as render_evaluation
     from robustness.cli.render import imports as render_imports
@@ -82,6 +82,7 @@ __all__ = [
     "result_cache",
     "runner",
     "sentence_encoder",
+    "sets",
     "sources",
     "study",
     "subjects",
@@ -133,6 +134,7 @@ _PLACES = {
     "result_cache": "robustness.storage.result_cache",
     "runner": "robustness.evaluation.prompteval.runner",
     "sentence_encoder": "robustness.models.sentence_encoder",
+    "sets": "robustness.cli.sets",
     "sources": "robustness.data.importers.sources",
     "study": "robustness.evaluation.study",
     "subjects": "robustness.training.ablation.subjects",

@@ -1,18 +1,16 @@
-"""Loads what options name: engines, workbenches, tasks and collections."""
+"""Loads the models that options name: engines and workbenches.
+
+Does not read tasks and collections; see `sets.py`.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from robustness.data import instructions
-from robustness.data.tasks import Task
 from robustness.errors import InputError
-from robustness.evaluation import study
-from robustness.evaluation.study import sources
 from robustness.models import adapters
 from robustness.models.load_options import Loading, PromptFormat
 from robustness.models.remote_engine import RemoteEngine
 from robustness.models.transformers_engine import TransformersEngine
-from robustness.types import Instruction
 from robustness.workbench import Workbench
 
 
@@ -61,29 +59,3 @@ def one_model(
     """(workbench, id of the given adapter's model, else of the original)."""
     workbench = workbench_of(model, prefixes or [], indexes, prompt_format, loading)
     return workbench, workbench.aligned[0] if prefixes else workbench.original
-
-
-def labelled_tasks(given: Sequence[str] | None, field: str = study.FIELD) -> list[Task]:
-    """The tasks of `--tasks`, as `evaluate` reads them; by default the built-in tasks.
-
-    Raises:
-        InputError: A task cannot be read.
-    """
-    found, left = study.read_tasks(given or [sources.EVERYTHING], field=field)
-    if left:
-        raise InputError(f"{left[0].name}: {left[0].reason}")
-    return found
-
-
-def collections_of(names: Sequence[str] | None) -> list[Instruction]:
-    """The instructions of shipped collections and files; of equal ones, the first.
-
-    Raises:
-        InputError, NotFoundError, CorruptFileError: See `instructions.read`.
-    """
-    found: dict[str, Instruction] = {}
-    for name in sources.names(names or []):
-        path = Path(name)
-        rows = instructions.read_collection(path) if path.is_file() else instructions.builtin(name)
-        found |= {i.id: i for i in rows if i.id not in found}
-    return list(found.values())

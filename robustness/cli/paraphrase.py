@@ -78,7 +78,7 @@ def paraphrase(
     as_json: Json = False,
 ) -> None:
     """Paraphrases instructions, by rules or by a language model; lists what the checks reject."""
-    named = library.open.collections_of(collections)
+    named = library.sets.collections_of(collections)
     sources = library.pipeline.checked([*named, *_typed(text, task)])
     maker: library.pipeline.RuleBased | library.pipeline.ModelBased = library.pipeline.RuleBased(
         seed, count or defaults.PER_INSTRUCTION
@@ -95,7 +95,7 @@ def paraphrase(
         output.emit(planned, as_json, library.render_paraphrases.rewriting(planned))
         return
     typer.echo(library.render_paraphrases.rewriting(planned), err=True)
-    spaces = {t.id: t.options for t in library.open.labelled_tasks(task_sources) if t.options}
+    spaces = {t.id: t.options for t in library.sets.labelled_tasks(task_sources) if t.options}
     if task is not None:
         spaces[library.tasks.find(task).id] = library.tasks.find(task).options
     judge = (
@@ -104,7 +104,7 @@ def paraphrase(
     with output.progress("instruction") as report:
         made = library.pipeline.write(
             sources, maker, out, answer_spaces=spaces,
-            apart=library.pipeline.kept_apart(library.open.collections_of(apart_from)),
+            apart=library.pipeline.kept_apart(library.sets.collections_of(apart_from)),
             entails=judge, observed=observed, prices=_prices(price_prompt, price_completion),
             on_progress=report,
         )

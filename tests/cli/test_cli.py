@@ -59,7 +59,7 @@ def test_index_add_and_remove_change_a_saved_index(
     tiny_llama: Path, indexes: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, topics: Task, places: Task,
 ) -> None:
-    monkeypatch.setattr("robustness.cli.open.labelled_tasks", lambda *_: [topics, places])
+    monkeypatch.setattr("robustness.cli.sets.labelled_tasks", lambda *_: [topics, places])
     shutil.copytree(indexes, tmp_path / "indexes")
     where = ["--json", "--model", str(tiny_llama), "--indexes", str(tmp_path / "indexes")]
     new = Instruction(

@@ -38,7 +38,7 @@ def add(
     engine = library.open.engine_of(model, prefix, prompt_format, loading)
     new = library.instructions.read_collection(collection)
     with output.progress("task") as report:
-        chosen = library.open.labelled_tasks(task_sources, field)
+        chosen = library.sets.labelled_tasks(task_sources, field)
         cards = library.index_service.add(engine, indexes, new, chosen, report=report)
     typer.echo(library.render_index.RECALIBRATE, err=True)
     output.emit(cards, as_json, library.render_index.cards(cards))

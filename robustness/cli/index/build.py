@@ -43,6 +43,6 @@ def build(
     )
     engine = library.open.engine_of(model, prefix, prompt_format, loading)
     with output.progress("task") as report:
-        chosen = library.open.labelled_tasks(task_sources, field)
+        chosen = library.sets.labelled_tasks(task_sources, field)
         cards = library.index_service.build(engine, indexes, known, chosen, report=report)
     output.emit(cards, as_json, library.render_index.cards(cards))

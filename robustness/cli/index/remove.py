@@ -36,7 +36,7 @@ def remove(
     """Removes observed instructions from a saved index."""
     engine = library.open.engine_of(model, prefix, prompt_format, loading)
     with output.progress("task") as report:
-        chosen = library.open.labelled_tasks(task_sources, field)
+        chosen = library.sets.labelled_tasks(task_sources, field)
         cards = library.index_service.remove(engine, indexes, ids, chosen, report=report)
     typer.echo(library.render_index.RECALIBRATE, err=True)
     output.emit(cards, as_json, library.render_index.cards(cards))
