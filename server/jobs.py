@@ -33,8 +33,10 @@ from robustness.storage import files
 from robustness.storage.folder_lock import FolderLock
 from server import errors, library
 from server.patience import Patience
+from server.uploads import Uploads
 
 if TYPE_CHECKING:
+    from robustness.scoring.batch import Plan
     from robustness.workbench import Workbench
 
 SCHEMA = 1
@@ -105,6 +107,7 @@ class Jobs:
         """
         self._held = FolderLock(folder, "give this server its own with --jobs FOLDER")
         self._workbench = workbench
+        self._uploads = Uploads()
         self._folder = folder
         self._patience = patience
         self._pause = pause
@@ -122,6 +125,13 @@ class Jobs:
         self._worker = threading.Thread(target=self._work, name="steadfast-jobs", daemon=True)
         self._worker.start()
 
+    def plan(self, name: str, content: bytes) -> "Plan":
+        """What scoring a table takes; a submission of the same file does not parse it again.
+
+        Raises: As `batch.read_table` and `batch.plan`.
+        """
+        return library.batch.plan(self._uploads.table(name, content), self._workbench)
+
     def submit(self, name: str, content: bytes) -> Job:
         """Checks an uploaded table, stores it and queues it as a job.
 
@@ -136,11 +146,10 @@ class Jobs:
         # The name goes into files and replies, whose encoding has no lone surrogates.
         name = Path(name).name.encode(errors="replace").decode() or "upload.csv"
         try:
-            table = library.batch.read_table(content, name)
+            planned = self.plan(name, content)
         except CorruptFileError as error:
             # The file was corrupt when it was sent: the client's error, not the server's.
             raise InputError(str(error)) from error
-        planned = library.batch.plan(table, self._workbench)
         job = Job(
             id=uuid.uuid4().hex[:16],
             name=name,
@@ -390,10 +399,12 @@ class Jobs:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _score(self, job: Job) -> None:
+        upload = self._upload(job)
         library.batch.score_file(
-            self._upload(job),
+            upload,
             self._folder / job.id / RESULT,
             self._workbench,
+            table=self._uploads.table(job.name, upload.read_bytes()),
             resume=True,
             on_progress=self._progress(job.id),
             should_stop=lambda: self._stopped(job.id),

@@ -202,6 +202,7 @@ def score_file(
     target: Path,
     workbench: Workbench,
     *,
+    table: Table | None = None,
     resume: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -209,9 +210,20 @@ def score_file(
 ) -> list[ScoredRow]:
     """Reads, scores and writes a table; until it is written, a journal lies next to the target.
 
+    Args:
+        source: A table file.
+        target: Where to write; the ending gives the format.
+        workbench: As in `score`.
+        table: The source as it was read already; by default it is read here.
+        resume: As in `score`.
+        on_progress: As in `score`.
+        should_stop: As in `score`.
+        ask: As in `score`.
+
     Raises: As `read_table`, `score` and `write`.
     """
-    table = read_table(source)
+    if table is None:
+        table = read_table(source)
     journal = target.with_name(f".{target.name}.journal")
     scored = score(
         table, workbench, journal=journal, resume=resume, on_progress=on_progress,

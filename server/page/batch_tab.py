@@ -6,7 +6,7 @@ Does not score; see `server.jobs`.
 import html
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 import pandas as pd
@@ -14,13 +14,10 @@ import plotly.express as px
 
 from robustness import paths
 from robustness.errors import NotFoundError, RobustnessError
-from server import errors, library
+from server import errors
 from server.jobs import Job, Jobs, State
 from server.page import cards
 from server.page.look import ACCENT, CONTRAST
-
-if TYPE_CHECKING:
-    from robustness.workbench import Workbench
 
 TEMPLATE = paths.ASSETS / "examples" / "instructions.csv"
 _SHOWN = (
@@ -42,8 +39,7 @@ _TAKE_UP = "() => localStorage.getItem('steadfast-job') || ''"
 class BatchTab:
     """Layout and handlers of the tab."""
 
-    def __init__(self, workbench: "Workbench", jobs: Jobs) -> None:
-        self._workbench = workbench
+    def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
 
     @staticmethod
@@ -56,9 +52,7 @@ class BatchTab:
         if not file:
             return cards.note("Plan", "Upload a file to see what it takes.")
         try:
-            plan = library.batch.plan(
-                library.batch.read_table(Path(file)), self._workbench
-            )
+            plan = self._jobs.plan(Path(file).name, Path(file).read_bytes())
         except RobustnessError as error:
             return cards.note("Plan", errors.shown(error))
         bad = "".join(

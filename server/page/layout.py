@@ -60,7 +60,7 @@ def build_page(opening: Opening, paraphraser: "LlmParaphraser | None" = None) ->
             "# Steadfast\nHow much does a model depend on the way an instruction is phrased?"
         )
         state = gr.HTML(_state(opening), elem_id="loading", visible=not opening.ready)
-        trying, batch = TryTab(workbench, paraphraser), BatchTab(workbench, jobs)
+        trying, batch = TryTab(workbench, paraphraser), BatchTab(jobs)
         with gr.Tab("Try", id="try"):
             trying.build()
         with gr.Tab("Batch", id="batch"):

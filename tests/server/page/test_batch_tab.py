@@ -7,6 +7,7 @@ import pytest
 
 from robustness.errors import MismatchError
 from robustness.scoring import batch
+from robustness.storage import tables
 from robustness.workbench import Workbench
 from server.jobs import Jobs
 from server.page.batch_tab import TEMPLATE, BatchTab, measured_plot, predicted_plot
@@ -14,7 +15,7 @@ from server.page.batch_tab import TEMPLATE, BatchTab, measured_plot, predicted_p
 
 @pytest.fixture
 def tab(workbench: Workbench, tmp_path: Path) -> BatchTab:
-    return BatchTab(workbench, Jobs(workbench, tmp_path / "jobs"))
+    return BatchTab(Jobs(workbench, tmp_path / "jobs"))
 
 
 @pytest.fixture
@@ -49,6 +50,24 @@ def test_a_finished_job_is_shown_with_table_plots_and_file(tab: BatchTab, table:
     assert chart["visible"]
     assert measured["visible"]
     assert pd.read_csv(result["value"])["status"].tolist() == ["ok", "error"]
+
+
+def test_a_file_is_parsed_once_from_its_plan_to_its_result(
+    tab: BatchTab, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed, read = [], batch.read_table
+
+    def counted(source: bytes | Path, name: str = "") -> tables.Table:
+        parsed.append(name)
+        return read(source, name)
+
+    monkeypatch.setattr(batch, "read_table", counted)
+    tab.planned(str(table))
+    job = tab.start(str(table))
+    while (seen := tab.look(job))[-1].active:
+        time.sleep(0.05)
+    assert "2 of 2 rows" in seen[0]
+    assert parsed == ["mine.csv"]
 
 
 def test_a_forgotten_job_is_no_job(tab: BatchTab) -> None:
