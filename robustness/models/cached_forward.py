@@ -4,6 +4,7 @@ transformers 5.24 renamed the argument and the field `past_key_values` to `cache
 handles both names.
 """
 
+import functools
 import inspect
 from typing import Any
 
@@ -21,8 +22,14 @@ def cached_forward(model: Any, cache: Any, **arguments: Any) -> Any:
     Returns:
         The model's output object.
     """
-    name = _NEW if _NEW in inspect.signature(model.forward).parameters else _OLD
-    return model(**{name: cache}, **arguments)
+    kind: Any = type(model)
+    return model(**{_argument(kind): cache}, **arguments)
+
+
+@functools.cache
+def _argument(kind: Any) -> str:
+    """Name of the cache's argument of a class of models; asked at every token, so it is kept."""
+    return _NEW if _NEW in inspect.signature(kind.forward).parameters else _OLD
 
 
 def cache_of(output: Any) -> Any:
