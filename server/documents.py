@@ -25,7 +25,7 @@ from openai.types.create_embedding_response import Usage
 
 from robustness.models.engine import ModelInfo
 from robustness.types import CompletionChunk, FloatArray, TokenLogprob
-from server import wire
+from server.wire import embeddings as wire
 
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 

@@ -9,9 +9,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from robustness.errors import EngineError, RobustnessError
 from robustness.models.engine import ModelInfo, Withheld
 from robustness.workbench import Workbench
-from server import errors, wire
+from server import errors
 from server.jobs import Jobs
 from server.metrics import Metrics
+from server.wire import health as wire
 
 
 def _state(workbench: Workbench, model: ModelInfo) -> wire.ModelState:

@@ -1,6 +1,6 @@
 """The endpoints in OpenAI's format: models, completions, chat completions, embeddings.
 
-Does not define requests and replies; see `wire.py` and `documents.py`.
+Does not define requests and replies; see `wire/` and `documents.py`.
 """
 
 import json
@@ -18,10 +18,14 @@ from robustness.errors import RobustnessError
 from robustness.index import representations
 from robustness.models.engine import Engine
 from robustness.types import CompletionChunk, GenerationSettings
-from server import documents, errors, wire
+from server import documents, errors
 from server.connection import EventStream, while_connected
 from server.documents import ChatForm, TextForm
 from server.metrics import Metrics
+from server.wire.chat import Chat
+from server.wire.completions import Completion as AskedCompletion
+from server.wire.embeddings import EmbeddingList, Embeddings, ModelList
+from server.wire.generation import StreamOptions
 
 
 class _Generations:
@@ -76,7 +80,7 @@ async def _events(
     first: tuple[int, CompletionChunk],
     rest: AsyncGenerator[tuple[int, CompletionChunk]],
     form: TextForm | ChatForm,
-    options: wire.StreamOptions,
+    options: StreamOptions,
 ) -> AsyncGenerator[bytes]:
     """Yields server-sent events; a later error is an event, since the status has been sent."""
     ends: dict[int, CompletionChunk] = {}
@@ -104,14 +108,14 @@ async def _events(
 
 async def _stream(
     request: Request,
-    asked: wire.Completion | wire.Chat,
+    asked: AskedCompletion | Chat,
     generations: _Generations,
     form: TextForm | ChatForm,
 ) -> EventStream:
     # The first chunk is awaited before the status is sent, so that a wrong prompt is a 400.
     pieces = generations.pieces()
     first = await while_connected(request, anext(pieces))
-    return EventStream(_events(first, pieces, form, asked.stream_options or wire.StreamOptions()))
+    return EventStream(_events(first, pieces, form, asked.stream_options or StreamOptions()))
 
 
 _STREAMED: dict[int | str, dict[str, Any]] = {
@@ -129,9 +133,9 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["openai"])
 
     @router.get("/models", response_model_exclude_unset=True)
-    async def models() -> wire.ModelList:
+    async def models() -> ModelList:
         """The served models: the original, and the original with each adapter."""
-        return wire.ModelList(object="list", data=[documents.model(m) for m in engine.models()])
+        return ModelList(object="list", data=[documents.model(m) for m in engine.models()])
 
     @router.get("/models/{model:path}", response_model_exclude_unset=True)
     async def model(model: str) -> Model:
@@ -142,7 +146,7 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
         "/completions", response_model=Completion, response_model_exclude_unset=True,
         responses=_STREAMED,
     )
-    async def completions(asked: wire.Completion, request: Request) -> Completion | EventStream:
+    async def completions(asked: AskedCompletion, request: Request) -> Completion | EventStream:
         """Generates the text that follows a prompt."""
         representations.model_info(engine, asked.model)
         settings = asked.settings()
@@ -156,7 +160,7 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
         "/chat/completions", response_model=ChatCompletion, response_model_exclude_unset=True,
         responses=_STREAMED,
     )
-    async def chat(asked: wire.Chat, request: Request) -> ChatCompletion | EventStream:
+    async def chat(asked: Chat, request: Request) -> ChatCompletion | EventStream:
         """Generates the answer to a conversation."""
         settings = asked.settings(representations.model_info(engine, asked.model).context)
         messages = [m.plain() for m in asked.messages]
@@ -168,7 +172,7 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
         return form.whole(await while_connected(request, generations.whole()))
 
     @router.post("/embeddings")
-    def embeddings(asked: wire.Embeddings) -> wire.EmbeddingList:
+    def embeddings(asked: Embeddings) -> EmbeddingList:
         """Representations: hidden states of the penultimate layer at the first decoded token."""
         vectors = engine.represent(asked.model, asked.input)
         tokens = sum(engine.count_tokens(asked.model, asked.input))

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from robustness.models.evaluator import ShouldStop
 from robustness.types import Comparison, Measurement, Prediction, Prompt
 from robustness.workbench import Workbench
-from server import wire
 from server.connection import in_thread_while_connected
+from server.wire import robustness as wire
 
 
 def routes(workbench: Workbench) -> APIRouter:

@@ -7,7 +7,10 @@ from pydantic import ValidationError
 from robustness.data.tasks import Task
 from robustness.errors import InputError
 from robustness.types import GenerationSettings, TaskType
-from server import wire
+from server.wire.chat import Chat, Message
+from server.wire.completions import Completion
+from server.wire.embeddings import Embeddings
+from server.wire.robustness import CountTokens, Input, Predict, examples
 
 TASK = Task(
     id="mood", title="Mood", task_type=TaskType.BC, description="", fields=("text", "name"),
@@ -16,13 +19,13 @@ TASK = Task(
 PLAIN = GenerationSettings(max_tokens=16, temperature=1.0)
 
 
-def completion(**values: Any) -> wire.Completion:
-    return wire.Completion.model_validate({"model": "m", "prompt": "x"} | values)
+def completion(**values: Any) -> Completion:
+    return Completion.model_validate({"model": "m", "prompt": "x"} | values)
 
 
-def chat(**values: Any) -> wire.Chat:
+def chat(**values: Any) -> Chat:
     message = {"role": "user", "content": "x"}
-    return wire.Chat.model_validate({"model": "m", "messages": [message]} | values)
+    return Chat.model_validate({"model": "m", "messages": [message]} | values)
 
 
 def test_what_is_left_out_is_openais_default() -> None:
@@ -63,7 +66,7 @@ def test_a_prompt_is_one_text_or_several() -> None:
         with pytest.raises(ValidationError, match="token ids are not offered"):
             completion(prompt=ids)
         with pytest.raises(ValidationError, match="token ids are not offered"):
-            wire.Embeddings(model="m", input=ids)
+            Embeddings(model="m", input=ids)
 
 
 @pytest.mark.parametrize(
@@ -126,26 +129,26 @@ def test_more_than_one_choice_is_refused() -> None:
     ],
 )
 def test_a_message_is_plain_text(content: Any, text: str) -> None:
-    message = wire.Message.model_validate({"role": "user", "content": content})
+    message = Message.model_validate({"role": "user", "content": content})
     assert message.plain() == {"role": "user", "content": text}
 
 
 def test_a_part_that_is_no_text_is_refused_by_its_type() -> None:
-    message = wire.Message.model_validate({"role": "user", "content": [{"type": "image_url"}]})
+    message = Message.model_validate({"role": "user", "content": [{"type": "image_url"}]})
     with pytest.raises(InputError, match="'image_url' are not offered, only text"):
         message.plain()
 
 
-def rows(**values: Any) -> list[wire.Input]:
+def rows(**values: Any) -> list[Input]:
     good = {"fields": {"text": "a", "name": "b"}}
-    return [wire.Input.model_validate(row) for row in (good, good | values)]
+    return [Input.model_validate(row) for row in (good, good | values)]
 
 
 def test_inputs_of_a_task_take_its_options_and_own_ones_theirs() -> None:
-    first, second = wire.examples(rows(options=["x", "y", "x"], answer="y"), TASK)
+    first, second = examples(rows(options=["x", "y", "x"], answer="y"), TASK)
     assert (first.task, first.options, first.answer) == ("mood", ("glad", "sad"), None)
     assert (second.options, second.answer) == (("x", "y"), "y")
-    (own,) = wire.examples(rows(options=["x", "y"])[1:])
+    (own,) = examples(rows(options=["x", "y"])[1:])
     assert (own.task, own.options, own.fields) == ("own", ("x", "y"), {"text": "a", "name": "b"})
 
 
@@ -162,32 +165,32 @@ def test_an_input_that_does_not_fit_is_named_by_its_number(
     values: dict[str, Any], task: Task | None, words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
-        wire.examples(rows(**values), task)
+        examples(rows(**values), task)
 
 
 def test_a_prediction_has_one_source_and_no_unknown_key() -> None:
     own = {"fields": {"text": "a"}}
     with pytest.raises(InputError, match="not both"):
-        wire.Predict.model_validate({"instruction": "x", "task": "mood", "inputs": [own]})
+        Predict.model_validate({"instruction": "x", "task": "mood", "inputs": [own]})
     with pytest.raises(ValidationError, match="tsak"):
-        wire.Predict.model_validate({"instruction": "x", "tsak": "mood"})
+        Predict.model_validate({"instruction": "x", "tsak": "mood"})
     with pytest.raises(ValidationError, match="anwser"):
-        wire.Predict.model_validate({"instruction": "x", "inputs": [own | {"anwser": "a"}]})
+        Predict.model_validate({"instruction": "x", "inputs": [own | {"anwser": "a"}]})
 
 
 @pytest.mark.parametrize(
     ("kind", "document", "place"),
     [
-        (wire.Completion, {"model": "m", "prompt": ["a", "b\ud800"]}, r"prompt\[1\]"),
-        (wire.Completion, {"model": "m", "prompt": "x", "user": "\udfff"}, "user"),
-        (wire.Predict, {"instruction": "\ud83d x"}, "instruction"),
+        (Completion, {"model": "m", "prompt": ["a", "b\ud800"]}, r"prompt\[1\]"),
+        (Completion, {"model": "m", "prompt": "x", "user": "\udfff"}, "user"),
+        (Predict, {"instruction": "\ud83d x"}, "instruction"),
         (
-            wire.Predict,
+            Predict,
             {"instruction": "x", "inputs": [{"fields": {"text": "\ud800"}}]},
             r"inputs\[0\].fields.text",
         ),
-        (wire.Predict, {"instruction": "x", "label_words": {"\ud800": "a"}}, "label_words"),
-        (wire.CountTokens, {"model": "m", "texts": ["\udc00"]}, r"texts\[0\]"),
+        (Predict, {"instruction": "x", "label_words": {"\ud800": "a"}}, "label_words"),
+        (CountTokens, {"model": "m", "texts": ["\udc00"]}, r"texts\[0\]"),
     ],
 )
 def test_half_a_character_is_refused_by_its_place(kind: Any, document: Any, place: str) -> None:
