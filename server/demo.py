@@ -43,7 +43,9 @@ def open_all(settings: Settings, opening: Opening) -> Opened:
     with opening.loading("index"):
         workbench: Workbench = workbench_of(built.engine, indexes=settings.indexes)
         _read_index(workbench)
-    jobs = jobs_of(workbench, settings.jobs, patience=settings.patience)
+    jobs = jobs_of(
+        workbench, settings.jobs, patience=settings.patience, limits=settings.limits
+    )
     api = create_app(
         workbench, settings, reason=built.reason, batch=jobs, withheld=built.withheld
     )
@@ -121,7 +123,7 @@ def front(settings: Settings, opening: Opening) -> Front:
     page = gr.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None), build_page(opening, served), path="/",
         server_name=settings.host, server_port=settings.port, theme=THEME, css_paths=STYLE,
-        footer_links=[], ssr_mode=False, show_error=True,
+        footer_links=[], ssr_mode=False, show_error=False,
         allowed_paths=[str(Path(settings.jobs).resolve()), str(BatchTab.template_folder())],
     )
     return Front(page, opening)

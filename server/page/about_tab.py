@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 
 from robustness import paths
 from robustness.errors import EngineError, RobustnessError
+from robustness.markup import in_markdown
 from robustness.stats.interval_text import CHANGE, with_bounds
 from robustness.types import TaskSource
 from server import errors
@@ -99,7 +100,7 @@ def skill(workbench: "Workbench") -> str:
     try:
         return _skill(workbench.calibration()) + _held_out(workbench.held_out())
     except RobustnessError as error:
-        return errors.shown(error)
+        return in_markdown(errors.shown(error))
 
 
 def _held_out(rows: "Sequence[HeldOut]") -> str:

@@ -14,6 +14,7 @@ import plotly.express as px
 
 from robustness import paths
 from robustness.errors import NotFoundError, RobustnessError
+from robustness.markup import in_plot
 from server import errors
 from server.jobs import Job, Jobs, State
 from server.page import cards
@@ -162,7 +163,7 @@ class BatchTab:
 
 def _labels(rows: pd.DataFrame) -> list[str]:
     return [
-        f"{n + 1}: {' '.join(str(t).split())[:48]}"
+        in_plot(f"{n + 1}: {' '.join(str(t).split())[:48]}")
         for n, t in zip(rows.index, rows["instruction"], strict=True)
     ]
 

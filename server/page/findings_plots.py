@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from gradio.components.plot import PlotData
 
 from robustness.evaluation.published import PublishedTable, TableRow
+from robustness.markup import in_plot
 from server.page.look import ACCENT
 
 _THIRD = "#d97706"
@@ -59,7 +60,7 @@ def _labels(rows: Sequence[TableRow]) -> list[str]:
     for row in rows:
         marks = "".join(f"[{n}]" for n in row.notes if n not in common)
         pieces = [*wrap(f"{row.name} {marks}", _LABEL), *wrap(row.group.replace("_", " "), _LABEL)]
-        labels.append("<br>".join(pieces))
+        labels.append("<br>".join(in_plot(piece) for piece in pieces))
     return labels
 
 
@@ -89,8 +90,8 @@ def _listed(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) 
             x=[row.figures[column].value for _, row in kept],
             y=[place + shift for place, _ in kept],
             error_x=_errors([row for _, row in kept], column),
-            mode="markers", marker=_marker(column, number), name=column.replace("_", " "),
-            text=[f"{row.name}, {row.group}" for _, row in kept],
+            mode="markers", marker=_marker(column, number), name=in_plot(column.replace("_", " ")),
+            text=[in_plot(f"{row.name}, {row.group}") for _, row in kept],
             hovertemplate="%{text}<br>%{x:.2f}",
         )
     labels = _labels(rows)
@@ -115,8 +116,8 @@ def _across(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) 
             x=[row.figures[across].value for row in kept],
             y=[row.figures[column].value for row in kept],
             error_y=_errors(kept, column), mode="markers+text",
-            text=[row.group for row in kept], textposition="middle right",
-            marker=_marker(column, number), name=column.replace("_", " "),
+            text=[in_plot(row.group) for row in kept], textposition="middle right",
+            marker=_marker(column, number), name=in_plot(column.replace("_", " ")),
             hovertemplate="%{text}<br>%{x:.1f}, %{y:.2f}",
         )
     # Room for the labels right of the last dot.

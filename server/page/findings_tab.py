@@ -20,6 +20,7 @@ from robustness.errors import RobustnessError
 from robustness.evaluation import published
 from robustness.evaluation.published import PublishedTable
 from robustness.evaluation.published.text import cells
+from robustness.markup import in_markdown
 from robustness.storage import files
 from server import errors, library
 from server.page import cards
@@ -223,7 +224,7 @@ def loaded(workbench: "Workbench") -> tuple[Any, Any, Any]:
     """
     ships = workbench.original == paths.BACKBONE_ID
     return (
-        f"## {workbench.original}",
+        f"## {in_markdown(workbench.original)}",
         gr.update(visible=ships),
         gr.update(value=no_study(workbench), visible=not ships),
     )

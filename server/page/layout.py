@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from robustness.markup import in_markdown
 from server.opening import Opened, Opening
 from server.page import about_tab, findings_tab
 from server.page.batch_tab import BatchTab
@@ -32,7 +33,7 @@ def _state(opening: Opening) -> str:
 
 def _footer(opened: Opened) -> str:
     bench, built = opened.workbench, opened.built
-    return (
+    return in_markdown(
         f"Engine: {built.engine.name} ({built.reason}). Models: "
         f"{', '.join([bench.original, *bench.aligned])}."
         + "".join(f" Not on this engine: {left.id} ({left.reason})." for left in built.withheld)

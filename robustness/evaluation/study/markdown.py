@@ -2,21 +2,18 @@
 
 from robustness.evaluation.study.sheets import Sheet, sheets
 from robustness.evaluation.study.values import Study
+from robustness.markup import in_markdown
 
 FOLDER = "tables"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())
 
 
 def text(sheet: Sheet) -> str:
     """One table with its title and note as Markdown."""
     lines = [
         f"# {sheet.title}", "", sheet.note, "",
-        "| " + " | ".join(_cell(c) for c in sheet.columns) + " |",
+        "| " + " | ".join(in_markdown(c) for c in sheet.columns) + " |",
         "|" + " --- |" * len(sheet.columns),
-        *("| " + " | ".join(_cell(c) for c in row) + " |" for row in sheet.rows),
+        *("| " + " | ".join(in_markdown(c) for c in row) + " |" for row in sheet.rows),
     ]
     return "\n".join(lines) + "\n"
 

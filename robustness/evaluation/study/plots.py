@@ -4,7 +4,6 @@ Observed and unobserved instructions differ in colour and in the shape of the ma
 plots can be read without colour.
 """
 
-import html
 import textwrap
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from robustness.evaluation.study.values import ALL, OBSERVED, UNOBSERVED, Study
+from robustness.markup import in_plot
 from robustness.stats.intervals import Estimate
 
 _COLOURS = {OBSERVED: "#0072B2", UNOBSERVED: "#D55E00"}
@@ -40,7 +40,7 @@ def _hover(text: str, *more: str) -> str:
     """Hover text for plotly, wrapped, with HTML of the instruction escaped."""
     lines = [line for part in text.splitlines() for line in textwrap.wrap(part, 70)]
     shown = [*lines[:12], *(["..."] if len(lines) > 12 else []), *more]
-    return "<br>".join(html.escape(line) for line in shown)
+    return "<br>".join(in_plot(line) for line in shown)
 
 
 def _side(observed: bool) -> str:
@@ -65,7 +65,7 @@ def _drawn(
     if len(choices) > 1:
         buttons = [
             {
-                "label": html.escape(label(choice)), "method": "update",
+                "label": in_plot(label(choice)), "method": "update",
                 "args": [{"visible": [owner == number for owner in owners]}],
             }
             for number, choice in enumerate(choices)
@@ -100,7 +100,7 @@ def _by_collection(study: Study) -> Plot:
             if rows:
                 figure.add_trace(
                     go.Box(
-                        x=[r.collection for r in rows], y=[r.accuracy.value for r in rows],
+                        x=[in_plot(r.collection) for r in rows], y=[r.accuracy.value for r in rows],
                         name=side, boxpoints="all", jitter=0.5, pointpos=0.0,
                         marker=_marker(side, 6), line={"width": 1},
                         fillcolor="rgba(0, 0, 0, 0)",
@@ -130,7 +130,8 @@ def _overall(study: Study) -> Plot:
             if known:
                 figure.add_trace(
                     go.Bar(
-                        x=[model for model, _ in known], y=[made.value for _, made in known],
+                        x=[in_plot(model) for model, _ in known],
+                        y=[made.value for _, made in known],
                         name=side, marker={
                             "color": _COLOURS[side],
                             "pattern": {"shape": "" if side == OBSERVED else "/"},
@@ -164,9 +165,10 @@ def _by_condition(study: Study) -> Plot:
         if rows:
             figure.add_trace(
                 go.Bar(
-                    x=[condition for condition, _ in rows], y=[made.value for made in losses],
-                    name=html.escape(model), error_y=_error(losses),
-                    hovertemplate="%{x}<br>%{y:.1f}<extra>" + html.escape(model) + "</extra>",
+                    x=[in_plot(condition) for condition, _ in rows],
+                    y=[made.value for made in losses],
+                    name=in_plot(model), error_y=_error(losses),
+                    hovertemplate="%{x}<br>%{y:.1f}<extra>" + in_plot(model) + "</extra>",
                 )
             )
     figure.update_layout(
@@ -289,7 +291,7 @@ def _gains(study: Study) -> Plot:
             if rows:
                 figure.add_trace(
                     go.Scatter(
-                        x=[r.task for r in rows], y=[r.difference.value for r in rows],
+                        x=[in_plot(r.task) for r in rows], y=[r.difference.value for r in rows],
                         mode="markers", name=side, marker=_marker(side, 10),
                         error_y=_error([r.difference for r in rows]),
                         hovertemplate="%{x}<br>%{y:+.1f}<extra>" + side + "</extra>",
@@ -311,7 +313,8 @@ def _by_alteration(study: Study) -> Plot:
         rows = [r for r in study.alterations if r.model == model]
         figure.add_trace(
             go.Bar(
-                x=[r.kind for r in rows], y=[r.accuracy.value for r in rows], name=model,
+                x=[in_plot(r.kind) for r in rows], y=[r.accuracy.value for r in rows],
+                name=in_plot(model),
                 marker={"color": [_COLOURS.get(r.kind, _GREY) for r in rows]},
                 error_y=_error([r.accuracy for r in rows]),
                 hovertemplate="%{x}<br>%{y:.1f}<extra></extra>", showlegend=False,
@@ -321,7 +324,7 @@ def _by_alteration(study: Study) -> Plot:
         if guess is not None:
             figure.add_trace(
                 go.Scatter(
-                    x=[r.kind for r in rows], y=[guess] * len(rows), name="random guess",
+                    x=[in_plot(r.kind) for r in rows], y=[guess] * len(rows), name="random guess",
                     mode="lines", line={"dash": "dash", "color": _GREY}, hoverinfo="skip",
                 )
             )

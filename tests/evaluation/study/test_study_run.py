@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from robustness.data.tasks import Task
 from robustness.errors import CancelledError, EngineError, InputError
 from robustness.evaluation import study
 from robustness.evaluation.study.plan import Recipe
+from robustness.evaluation.study.plots import plots
 from robustness.evaluation.study.run import JOURNAL, Run
 from robustness.stats import intervals
 from robustness.storage import files
@@ -213,3 +215,22 @@ def test_an_engine_that_fails_is_not_taken_for_a_bad_instruction(
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
         study.evaluate(written(rule), study.plan([task], asked, Recipe()), tmp_path / "file")
+
+
+def test_markup_in_texts_and_names_is_text_in_the_report(
+    task: Task, asked: list[Instruction], written: Callable[..., Any], tmp_path: Path
+) -> None:
+    tag = '<img src="http://x/y.png">'
+    asked = [
+        replace(i, text=f"{i.text} {tag}", collection=i.collection + tag) for i in asked
+    ]
+    asked = [replace(i, text=i.text.replace(f"{{text}} {tag}", f"{tag} {{text}}")) for i in asked]
+    engine = written(lambda _, prompt: rule("m", prompt), [f"m{tag}", f"m{tag}+p"])
+    made = study.evaluate(engine, study.plan([task], asked, Recipe()), tmp_path)
+    folder = Path(made.folder)
+    pages = [folder / name for name in made.files if name.endswith((".md", ".html"))]
+    assert {page.suffix for page in pages} == {".md", ".html"}
+    for page in pages:
+        assert "<img" not in page.read_text(encoding="utf-8")
+    for plot in plots(made.study):
+        assert "<img" not in plot.figure.to_json().replace("\\u003c", "<")

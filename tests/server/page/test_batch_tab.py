@@ -57,9 +57,9 @@ def test_a_file_is_parsed_once_from_its_plan_to_its_result(
 ) -> None:
     parsed, read = [], batch.read_table
 
-    def counted(source: bytes | Path, name: str = "") -> tables.Table:
+    def counted(source: bytes | Path, name: str = "", **given: object) -> tables.Table:
         parsed.append(name)
-        return read(source, name)
+        return read(source, name, **given)
 
     monkeypatch.setattr(batch, "read_table", counted)
     tab.planned(str(table))
@@ -104,7 +104,7 @@ def test_a_column_of_the_users_may_have_any_name(
 def test_a_fault_of_the_index_names_no_folder(
     tab: BatchTab, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: object) -> None:
+    def fails(*_: object, **given: object) -> None:
         raise MismatchError(f"the index at {table.parent} was built with another model")
 
     monkeypatch.setattr(batch, "plan", fails)
@@ -134,3 +134,15 @@ def test_plots_leave_out_rows_without_a_number() -> None:
     original, aligned = measured_plot(table).data
     assert list(original.x) == [50.0, 75.0]
     assert list(aligned.x) == [60.0]
+
+
+def test_markup_in_an_instruction_is_text_in_both_plots() -> None:
+    table = pd.DataFrame(
+        {
+            "instruction": ['<a href="x">y</a>'], "predicted_degradation": [1.0], "low": [0.0],
+            "high": [2.0], "accuracy_original": [50.0], "accuracy_aligned": [60.0],
+        }
+    )
+    for figure in (predicted_plot(table), measured_plot(table)):
+        assert "<a" not in figure.to_json().replace("\\u003c", "<")
+        assert "&lt;a href" in figure.to_json().replace("\\u0026", "&")
