@@ -12,10 +12,14 @@ from robustness import __version__
 from robustness.models.engine import Withheld
 from robustness.workbench import Workbench
 from server import errors, fallbacks
+from server.body_limit import LimitBodies
 from server.jobs import Jobs
 from server.metrics import CountRequests, Metrics
 from server.routes import health, jobs, openai, robustness
 from server.settings import Settings
+
+_FORM = 64 * 1024
+"""Bytes that a form may add to the file that it holds."""
 
 
 def create_app(
@@ -31,7 +35,9 @@ def create_app(
         batch: The batch jobs, if the caller shares them; otherwise made from the settings.
         withheld: Models that were requested but that the engine cannot serve; shown there too.
     """
-    scored = batch or Jobs(workbench, settings.jobs, patience=settings.patience)
+    scored = batch or Jobs(
+        workbench, settings.jobs, patience=settings.patience, limits=settings.limits
+    )
     metrics = Metrics()
 
     @asynccontextmanager
@@ -48,11 +54,15 @@ def create_app(
         redoc_url=None,
     )
     errors.install(app)
+    app.add_middleware(
+        LimitBodies, largest=settings.largest_body,
+        uploads={jobs.PATH: settings.largest_upload + _FORM},
+    )
     app.add_middleware(CountRequests, metrics=metrics)
     routers = (
         health.routes(workbench, metrics, scored, reason, withheld),
         openai.routes(workbench.engine, metrics),
-        robustness.routes(workbench),
+        robustness.routes(workbench, settings.limits),
         jobs.routes(scored, settings.largest_upload),
     )
     for router in routers:

@@ -31,8 +31,10 @@ from robustness.errors import (
 )
 from robustness.storage import files
 from robustness.storage.folder_lock import FolderLock
+from robustness.storage.limits import Limits
 from server import errors, library
 from server.patience import Patience
+from server.settings import LIMITS
 from server.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -91,7 +93,8 @@ class Jobs:
     """The jobs of one folder with their worker; a lock keeps a second process from the folder."""
 
     def __init__(
-        self, workbench: "Workbench", folder: Path, *, patience: float = 1800.0, pause: float = 2.0
+        self, workbench: "Workbench", folder: Path, *, patience: float = 1800.0,
+        pause: float = 2.0, limits: Limits = LIMITS,
     ) -> None:
         """Starts the worker, which resumes the jobs that an earlier process left unfinished.
 
@@ -101,13 +104,15 @@ class Jobs:
             patience: Seconds that a job waits for an engine that does not answer; then its rows
                 get the error.
             pause: Seconds before the engine is asked again: see `Patience`.
+            limits: The largest table that is accepted.
 
         Raises:
             InputError: Another server uses the folder, or it is not writable.
         """
         self._held = FolderLock(folder, "give this server its own with --jobs FOLDER")
         self._workbench = workbench
-        self._uploads = Uploads()
+        self._limits = limits
+        self._uploads = Uploads(limits)
         self._folder = folder
         self._patience = patience
         self._pause = pause
@@ -125,19 +130,27 @@ class Jobs:
         self._worker = threading.Thread(target=self._work, name="steadfast-jobs", daemon=True)
         self._worker.start()
 
-    def plan(self, name: str, content: bytes) -> "Plan":
+    def plan(
+        self, name: str, content: bytes, should_stop: Callable[[], bool] = lambda: False
+    ) -> "Plan":
         """What scoring a table takes; a submission of the same file does not parse it again.
 
         Raises: As `batch.read_table` and `batch.plan`.
         """
-        return library.batch.plan(self._uploads.table(name, content), self._workbench)
+        table = self._uploads.table(name, content, should_stop)
+        return library.batch.plan(
+            table, self._workbench, limits=self._limits, should_stop=should_stop
+        )
 
-    def submit(self, name: str, content: bytes) -> Job:
+    def submit(
+        self, name: str, content: bytes, should_stop: Callable[[], bool] = lambda: False
+    ) -> Job:
         """Checks an uploaded table, stores it and queues it as a job.
 
         Args:
             name: The file's name, whose ending gives the format.
             content: The file's bytes.
+            should_stop: True ends the check; see `batch.plan`.
 
         Raises:
             InputError: The file as a whole cannot be scored; see `batch.read_table`.
@@ -146,7 +159,7 @@ class Jobs:
         # The name goes into files and replies, whose encoding has no lone surrogates.
         name = Path(name).name.encode(errors="replace").decode() or "upload.csv"
         try:
-            planned = self.plan(name, content)
+            planned = self.plan(name, content, should_stop)
         except CorruptFileError as error:
             # The file was corrupt when it was sent: the client's error, not the server's.
             raise InputError(str(error)) from error
@@ -404,7 +417,9 @@ class Jobs:
             upload,
             self._folder / job.id / RESULT,
             self._workbench,
-            table=self._uploads.table(job.name, upload.read_bytes()),
+            table=self._uploads.table(
+                job.name, upload.read_bytes(), lambda: self._stopped(job.id)
+            ),
             resume=True,
             on_progress=self._progress(job.id),
             should_stop=lambda: self._stopped(job.id),

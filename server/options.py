@@ -7,6 +7,7 @@ No other module of the server reads the environment.
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,9 @@ import typer
 from robustness import cli, paths
 from robustness.cli.options import Indexes, with_loading
 from robustness.models.load_options import PLAIN, Loading, PromptFormat
-from server.settings import Settings
+from server.settings import LIMITS, Settings
+
+_MIB = 1024 * 1024
 
 
 def _seconds(text: str) -> float:
@@ -38,6 +41,25 @@ def _port(text: str) -> int:
     if not 0 <= value <= 65535:
         raise typer.BadParameter(f"{text} is not a port (0 to 65535)")
     return value
+
+
+def _count(text: str) -> int:
+    """A whole number from 1 on from the command line."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise typer.BadParameter(f"{text} is no whole number above 0")
+    return value
+
+
+def _most(name: str, what: str) -> Any:
+    """An option that limits what a client may send at once."""
+    return typer.Option(
+        parser=_count, metavar="<int>", envvar=f"STEADFAST_MAX_{name.upper()}",
+        help=f"Most {what}.",
+    )
 
 
 @with_loading
@@ -104,6 +126,20 @@ def _settings(
             "the error.",
         ),
     ] = 1800.0,
+    max_upload: Annotated[int, _most("upload", "MiB of an uploaded table")] = 64,
+    max_body: Annotated[int, _most("body", "MiB of any other request")] = 8,
+    max_columns: Annotated[int | None, _most("columns", "columns of a table")] = LIMITS.columns,
+    max_rows: Annotated[int | None, _most("rows", "rows of a table")] = LIMITS.rows,
+    max_cells: Annotated[int | None, _most("cells", "cells of a table")] = LIMITS.cells,
+    max_options: Annotated[
+        int | None, _most("options", "answer options of an input in a request")
+    ] = LIMITS.options,
+    max_prompts: Annotated[
+        int | None, _most("prompts", "prompts that the models read for a table")
+    ] = LIMITS.prompts,
+    max_unpacked: Annotated[
+        int, _most("unpacked", "MiB of a Parquet file when it is unpacked")
+    ] = 512,
     *,
     environment: Mapping[str, str],
 ) -> Settings:
@@ -117,6 +153,11 @@ def _settings(
         jobs=jobs or Path(folder), paraphraser_url=paraphraser_url,
         paraphraser_model=paraphraser_model,
         paraphraser_key=environment.get("STEADFAST_PARAPHRASER_KEY", ""), patience=patience,
+        largest_upload=max_upload * _MIB, largest_body=max_body * _MIB,
+        limits=replace(
+            LIMITS, columns=max_columns, rows=max_rows, cells=max_cells, options=max_options,
+            prompts=max_prompts, unpacked=max_unpacked * _MIB,
+        ),
     )
 
 

@@ -8,9 +8,16 @@ from pathlib import Path
 
 from robustness import paths
 from robustness.models.load_options import PLAIN, Loading, PromptFormat
+from robustness.storage.limits import Limits
 
 GRACE_SECONDS = 5
 """Time that open streams have to end when the server is stopped; a page keeps one open."""
+LIMITS = Limits(
+    columns=256, rows=100_000, cells=2_000_000, options=256, prompts=1_000_000,
+    unpacked=512 * 1024 * 1024,
+    advice="raise it where the server is started: --max-{name} or $STEADFAST_MAX_{NAME}",
+)
+"""What a client may ask for at once, by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +57,7 @@ class Settings:
     error; longer than a large model takes to load."""
     largest_upload: int = 64 * 1024 * 1024
     """Largest size of an uploaded table, bytes."""
+    largest_body: int = 8 * 1024 * 1024
+    """Largest size of any other request, bytes."""
+    limits: Limits = LIMITS
+    """What an uploaded table and one request may hold."""

@@ -17,6 +17,7 @@ from robustness.prediction.query import Query
 from robustness.scoring import row_scorer, rows, scored_row
 from robustness.scoring.rows import RowError, example_of, read_inputs
 from robustness.scoring.scored_row import COLUMNS, ScoredRow
+from robustness.storage.limits import UNLIMITED, Limits
 from robustness.storage.result_cache import Journal
 from robustness.storage.tables import RowInput, Table, read_table, write_table
 from robustness.types import content_id
@@ -59,21 +60,35 @@ def summary(scored: Sequence[ScoredRow], out: Path) -> Summary:
     )
 
 
-def plan(table: Table, workbench: Workbench) -> Plan:
+def plan(
+    table: Table, workbench: Workbench, *, limits: Limits = UNLIMITED,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Plan:
     """Checks a table and counts the prompts, without running a model.
+
+    Args:
+        table: A table of `read_table`.
+        workbench: As in `score`.
+        limits: Limit the prompts.
+        should_stop: Called between rows; True cancels.
 
     Raises:
         NotFoundError, MismatchError, CorruptFileError: The original model has no fitting index.
+        InputError: The table takes more prompts than the limit.
+        CancelledError: `should_stop` returned True.
     """
     catalog = workbench.catalog
     predictor = Predictor(catalog)
     calls, errors = 0, {}
     for row in table.rows:
+        if should_stop():
+            raise CancelledError(f"the plan was stopped after {row.number} rows")
         checked = rows.check(catalog, row)
         if isinstance(checked, RowError):
             errors[row.number] = checked.reason
         else:
             calls += _calls(catalog, predictor, checked)
+            limits.check("prompts", calls, "the table")
     return Plan(rows=len(table.rows), calls=calls, bad_rows=len(errors), errors=errors)
 
 

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from robustness.errors import CorruptFileError, InputError, NotFoundError
-from robustness.storage import cell_lists, files
+from robustness.errors import CorruptFileError, InputError, NotFoundError, RobustnessError
+from robustness.storage import cell_lists, csv_lines, files, parquet_size
+from robustness.storage.limits import UNLIMITED, Gauge, Limits
 
 INSTRUCTION = "instruction"
 NAMES = (INSTRUCTION, "task", "input", "options", "answer", "id")
 """Columns with a meaning; they are found in any letter case."""
-SEPARATORS = (",", ";", "\t")
 LONGEST_CELL = 131_072
 """Most characters of a cell; a row with a longer one has an error."""
 
@@ -33,6 +33,7 @@ _MOST_DIGITS = 4000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_LINE = re.compile(r"[^\n]+")
 _NO_BYTE = re.compile("[\udc80-\udcff]")
 """The lone surrogates that stand for bytes that are not UTF-8."""
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
@@ -86,86 +87,38 @@ def _suffix(name: str) -> str:
     return suffix
 
 
-def decoded(data: bytes) -> str:
-    """The text of UTF-8 or UTF-16 bytes; other bytes become lone surrogates."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        try:
-            return data.decode("utf-16", errors="surrogatepass")
-        except UnicodeDecodeError:
-            return data.decode("utf-16", errors="replace")
-    return data.decode("utf-8-sig", errors="surrogateescape")
-
-
-def separator_of(header: str) -> str:
-    """The separator of a CSV file with this first line."""
-    return next((s for s in SEPARATORS if s in header), ",")
-
-
-def csv_lines(text: str, name: str, separator: str = "") -> Iterator[tuple[int, list[str]]]:
-    """Yields (number of the first line, cells) of the rows of a CSV file, without empty lines.
-
-    Args:
-        text: The whole file.
-        name: For messages.
-        separator: By default the one of the first line: see `separator_of`.
-
-    Raises:
-        InputError: A quotation mark is not closed, or closed inside a cell of several lines: rows
-            after it may be part of that cell. The message names the line.
-    """
-    lines = io.StringIO(text, newline="").readlines()
-    skipped = 0
-    if lines and (named := re.fullmatch(r'"?sep=(.)"?\s*', lines[0])):
-        separator, skipped = named[1], 1  # a spreadsheet's own word on what parts its cells
-    separator = separator or separator_of(lines[skipped] if lines[skipped:] else "")
-    # The csv module's limit would be an error of the file; cells have a limit of their own.
-    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader(lines[skipped:], delimiter=separator)
-    first = skipped
-    for cells in reader:
-        last = skipped + reader.line_num
-        if last - first > 1 or last == len(lines):
-            _prove(lines[first:last], separator, f"{name}, line {first + 1}")
-        if cells:
-            yield first + 1, cells
-        first = last
-
-
-def _prove(lines: Sequence[str], separator: str, where: str) -> None:
-    """Checks that a row of several lines, or the last one, contains no other row."""
-    try:
-        list(csv.reader(lines, delimiter=separator, strict=True))
-    except csv.Error as error:
-        if len(lines) == 1 and "unexpected end" not in str(error):
-            return
-        raise InputError(
-            f"{where}: a quotation mark opens a cell and is not closed as it should be ({error}), "
-            "so that rows below it would be lost; close it, or write it twice where it is text"
-        ) from error
-
-
-def _csv_rows(data: bytes, name: str, suffix: str) -> _Raw:
-    found = csv_lines(decoded(data), name, "\t" if suffix == ".tsv" else "")
-    lines = [cells for _, cells in found]
-    if not lines:
-        raise InputError(f"{name} is empty; its first line must name the columns")
-    columns = [c.strip() for c in lines[0]]
+def _csv_rows(data: bytes, suffix: str, gauge: Gauge) -> _Raw:
+    found = csv_lines.csv_lines(
+        csv_lines.decoded(data), gauge.name, "\t" if suffix == ".tsv" else ""
+    )
+    columns = [c.strip() for c in next(found, (0, []))[1]]
+    if not columns:
+        raise InputError(f"{gauge.name} is empty; its first line must name the columns")
+    lines, read, used = [], 0, 0
+    for _, line in found:
+        lines.append(line)
+        read += len(line)
+        used = max(used, _used(line))
+        gauge.read(len(lines), 0)
+        gauge.limits.check("cells", read, gauge.name)
     # Spreadsheets write empty columns after the last one.
-    while columns and not columns[-1] and not any(
-        cell.strip() for line in lines[1:] for cell in line[len(columns) - 1 :]
-    ):
+    while len(columns) > used and not columns[-1]:
         columns.pop()
     if len(set(columns)) < len(columns):
-        raise InputError(f"{name} names a column twice: {', '.join(columns)}")
-    rows, errors = [], {}
-    for number, line in enumerate(lines[1:]):
-        if any(cell.strip() for cell in line[len(columns) :]):
-            errors[number] = (
-                f"the row has {len(line)} cells, the header {len(columns)}; put quotation marks "
-                "around text that holds a comma"
-            )
-        rows.append(dict(zip(columns, line, strict=False)))
+        raise InputError(f"{gauge.name} names a column twice: {', '.join(columns)}")
+    gauge.read(len(lines), len(columns))
+    errors = {
+        number: f"the row has {len(line)} cells, the header {len(columns)}; put quotation marks "
+        "around text that holds a comma"
+        for number, line in enumerate(lines) if _used(line) > len(columns)
+    }
+    rows = [dict(zip(columns, line, strict=False)) for line in lines]
     return _Raw(columns=columns, rows=rows, errors=errors)
+
+
+def _used(line: Sequence[str]) -> int:
+    """Number of cells up to the last one that is not blank."""
+    return next((n for n in range(len(line), 0, -1) if line[n - 1].strip()), 0)
 
 
 def _whole(digits: str) -> int | str:
@@ -188,41 +141,67 @@ def _object(row: Any) -> Mapping[str, Any] | None:
     return {str(k): v for k, v in row.items()} if isinstance(row, dict) else None
 
 
-def _jsonl_rows(data: bytes) -> _Raw:
+def _jsonl_rows(data: bytes, gauge: Gauge) -> _Raw:
+    text = _json_text(data, gauge)
     columns: dict[str, None] = {}
-    rows, errors = [], {}
-    for number, line in enumerate(x for x in decoded(data).split("\n") if x.strip()):
-        row = None
+    rows: list[Mapping[str, Any]] = []
+    errors = {}
+    for found in _LINE.finditer(text):
+        line, row = found[0], None
+        if not line.strip():
+            continue
         try:
             row = _object(_parsed(line))
             if row is None:
-                errors[number] = "the line is not a JSON object"
+                errors[len(rows)] = "the line is not a JSON object"
         except ValueError as error:
-            errors[number] = f"the line is not JSON: {error}"
+            errors[len(rows)] = f"the line is not JSON: {error}"
         columns |= dict.fromkeys(row or {})
         rows.append(row or {})
+        gauge.read(len(rows), len(columns))
     return _Raw(columns=list(columns), rows=rows, errors=errors)
 
 
-def _json_rows(data: bytes, name: str) -> _Raw:
+def _json_text(data: bytes, gauge: Gauge) -> str:
+    """The text of JSON; parsed lists and objects take many times the memory of their text.
+
+    Raises:
+        InputError: It has more of them than cells are allowed.
+    """
+    text = csv_lines.decoded(data)
+    gauge.limits.check("cells", text.count("[") + text.count("{"), gauge.name)
+    return text
+
+
+def _json_rows(data: bytes, gauge: Gauge) -> _Raw:
     try:
-        found = _parsed(decoded(data))
+        found = _parsed(_json_text(data, gauge))
     except ValueError as error:
-        raise CorruptFileError(f"{name} is not JSON: {error}") from error
+        raise CorruptFileError(f"{gauge.name} is not JSON: {error}") from error
     if not isinstance(found, list):
-        raise InputError(f"{name} must hold one list of objects, a row each")
-    rows = [_object(row) for row in found]
-    errors = {n: "the row is not a JSON object" for n, row in enumerate(rows) if row is None}
-    columns = dict.fromkeys(key for row in rows if row is not None for key in row)
-    return _Raw(columns=list(columns), rows=[row or {} for row in rows], errors=errors)
+        raise InputError(f"{gauge.name} must hold one list of objects, a row each")
+    columns: dict[str, None] = {}
+    rows: list[Mapping[str, Any]] = []
+    errors = {}
+    for number, value in enumerate(found):
+        row = _object(value)
+        if row is None:
+            errors[number] = "the row is not a JSON object"
+        columns |= dict.fromkeys(row or {})
+        rows.append(row or {})
+        gauge.read(len(rows), len(columns))
+    return _Raw(columns=list(columns), rows=rows, errors=errors)
 
 
-def _parquet_rows(data: bytes, name: str) -> _Raw:
+def _parquet_rows(data: bytes, gauge: Gauge) -> _Raw:
     try:
+        parquet_size.check(data, gauge)
         table = pd.read_parquet(io.BytesIO(data))
+    except RobustnessError:
+        raise
     except Exception as error:
         # Pandas and Arrow raise errors of many kinds where the bytes are damaged.
-        raise CorruptFileError(f"{name} is not a Parquet file: {error}") from error
+        raise CorruptFileError(f"{gauge.name} is not a Parquet file: {error}") from error
     rows = [{str(k): v for k, v in row.items()} for row in table.to_dict(orient="records")]
     return _Raw(columns=[str(c) for c in table.columns], rows=rows, errors={})
 
@@ -328,7 +307,8 @@ def _row(
 
 def read_table(
     source: Path | bytes, name: str = "", *, required: str | None = INSTRUCTION,
-    names: Sequence[str] = NAMES,
+    names: Sequence[str] = NAMES, limits: Limits = UNLIMITED,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Table:
     """Reads a table; cells keep their text, empty ones are "".
 
@@ -337,11 +317,15 @@ def read_table(
         name: The file's name, for its ending and for messages; by default the path's.
         required: A column that the table must have; None: none.
         names: Columns that are found in any letter case, in lower case.
+        limits: The largest table that is accepted; a larger one is refused before it is built.
+        should_stop: Called at every row; True cancels.
 
     Raises:
         NotFoundError: There is no such file.
-        InputError: The ending is unknown, the required column is missing, or rows may be lost.
+        InputError: The ending is unknown, the required column is missing, rows may be lost, or the
+            table is larger than the limits.
         CorruptFileError: The file is not of the format of its ending.
+        CancelledError: `should_stop` returned True.
     """
     if isinstance(source, Path):
         name = name or source.name
@@ -349,24 +333,26 @@ def read_table(
             raise NotFoundError(f"{source} does not exist")
         source = source.read_bytes()
     suffix = _suffix(name)
+    gauge = Gauge(name=name, limits=limits, should_stop=should_stop)
     if suffix in (".csv", ".tsv"):
-        raw = _csv_rows(source, name, suffix)
+        raw = _csv_rows(source, suffix, gauge)
     elif suffix == ".jsonl":
-        raw = _jsonl_rows(source)
+        raw = _jsonl_rows(source, gauge)
     elif suffix == ".json":
-        raw = _json_rows(source, name)
+        raw = _json_rows(source, gauge)
     else:
-        raw = _parquet_rows(source, name)
+        raw = _parquet_rows(source, gauge)
     keys = _keys(raw.columns, [*names, *([required] if required else [])])
     header = tuple(_SURROGATE.sub(_BROKEN, c) for c in raw.columns)
     if required is not None and required not in keys:
         raise InputError(f"{name} has no column {required!r}; found: {', '.join(header) or 'none'}")
     columns = tuple(_SURROGATE.sub(_BROKEN, key) for key in keys)
     by_column = dict(zip(raw.columns, columns, strict=True))
-    rows = tuple(
-        _row(n, row, by_column, raw.errors.get(n)) for n, row in enumerate(raw.rows)
-    )
-    return Table(columns=columns, header=header, rows=rows)
+    rows = []
+    for number, row in enumerate(raw.rows):
+        gauge.go_on()
+        rows.append(_row(number, row, by_column, raw.errors.get(number)))
+    return Table(columns=columns, header=header, rows=tuple(rows))
 
 
 def guarded(value: object) -> object:

@@ -1,10 +1,15 @@
 """The endpoints of batch jobs. Does not score tables; see `server.jobs`."""
 
-from fastapi import APIRouter, UploadFile
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request, UploadFile
 from fastapi.responses import FileResponse
 
 from robustness.errors import InputError
+from server.connection import in_thread_while_connected
 from server.jobs import Job, Jobs
+
+PATH = "/robustness/v1/jobs"
 
 
 def routes(jobs: Jobs, largest: int) -> APIRouter:
@@ -14,15 +19,22 @@ def routes(jobs: Jobs, largest: int) -> APIRouter:
         jobs: The jobs.
         largest: Largest size of an upload, bytes.
     """
-    router = APIRouter(prefix="/robustness/v1/jobs", tags=["jobs"])
+    router = APIRouter(prefix=PATH, tags=["jobs"])
 
     @router.post("", status_code=202)
-    def submit(file: UploadFile) -> Job:
+    async def submit(file: UploadFile, request: Request) -> Job:
         """Uploads a CSV, JSON-lines or Parquet file of instructions."""
-        content = file.file.read(largest + 1)
-        if len(content) > largest:
-            raise InputError(f"file: larger than {largest} bytes; split it")
-        return jobs.submit(file.filename or "upload.csv", content)
+
+        def work(should_stop: Callable[[], bool]) -> Job:
+            content = file.file.read(largest + 1)
+            if len(content) > largest:
+                raise InputError(
+                    f"file: larger than {largest} bytes; split it, or raise the limit where the "
+                    "server is started: --max-upload or $STEADFAST_MAX_UPLOAD (MiB)"
+                )
+            return jobs.submit(file.filename or "upload.csv", content, should_stop)
+
+        return await in_thread_while_connected(request, work)
 
     @router.get("/{job_id}")
     def get(job_id: str) -> Job:

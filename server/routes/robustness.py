@@ -4,19 +4,31 @@ Through the engine's endpoints, another Steadfast server or a command uses the m
 see `remote_engine.py`.
 """
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request
 
 from robustness.models.evaluator import ShouldStop
+from robustness.storage.limits import Limits
 from robustness.types import Comparison, Measurement, Prediction, Prompt
 from robustness.workbench import Workbench
 from server.connection import in_thread_while_connected
 from server.wire import robustness as wire
 
 
-def routes(workbench: Workbench) -> APIRouter:
-    """The endpoints of the robustness API."""
+def routes(workbench: Workbench, limits: Limits) -> APIRouter:
+    """The endpoints of the robustness API.
+
+    Args:
+        workbench: Answers the requests.
+        limits: Limit the options of an input.
+    """
     router = APIRouter(prefix="/robustness/v1", tags=["robustness"])
     engine = workbench.engine
+
+    def check(place: str, rows: Sequence[wire.Input | wire.ReadPrompt]) -> None:
+        for number, row in enumerate(rows):
+            limits.check("options", len(row.options), f"{place}[{number}].options")
 
     @router.get("/tasks")
     def tasks() -> wire.TaskList:
@@ -26,6 +38,7 @@ def routes(workbench: Workbench) -> APIRouter:
     @router.post("/predict")
     def predict(asked: wire.Predict) -> Prediction:
         """The nearest observed instructions and the predicted degradation."""
+        check("inputs", asked.inputs)
         return workbench.predict(
             asked.instruction,
             task=asked.task,
@@ -41,6 +54,7 @@ def routes(workbench: Workbench) -> APIRouter:
     def compare(asked: wire.Compare) -> Comparison:
         """The same instruction on the original and the aligned model."""
         task = None if asked.task is None else workbench.task(asked.task)
+        check("input", [] if asked.input is None else [asked.input])
         given = wire.examples([] if asked.input is None else [asked.input], task)
         return workbench.compare(
             asked.instruction,
@@ -74,6 +88,7 @@ def routes(workbench: Workbench) -> APIRouter:
     @router.post("/read")
     def read(asked: wire.Read) -> wire.Readings:
         """Option log-probabilities (nats) and representations of prompts."""
+        check("prompts", asked.prompts)
         prompts = [
             Prompt(instruction_id="", example_id="", text=p.text, options=tuple(p.options))
             for p in asked.prompts

@@ -4,14 +4,17 @@ import io
 import os
 import shutil
 import threading
+import time
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from robustness.errors import EngineError, InputError, NotFoundError, StorageError
+from robustness.errors import CancelledError, EngineError, InputError, NotFoundError, StorageError
 from robustness.scoring import batch
 from robustness.storage import files
 from robustness.workbench import Workbench
+from server import library
 from server.application import create_app
 from server.jobs import RESULT, STATUS, Jobs, State
 from server.settings import Settings
@@ -456,3 +459,23 @@ def test_a_corrupt_upload_is_the_clients_fault(http, name: str, content: bytes) 
     reply = http.post("/robustness/v1/jobs", files={"file": (name, content)})
     assert reply.status_code == 400
     assert name in reply.json()["error"]["message"]
+
+
+def test_the_parsing_of_an_upload_stops_with_its_client(http, monkeypatch, until) -> None:
+    """A client that hangs up while its table is read."""
+    started, stopped = threading.Event(), threading.Event()
+
+    def endless(content: bytes, name: str, *, should_stop, **_: object) -> None:
+        started.set()
+        while not should_stop():
+            time.sleep(0.01)
+        stopped.set()
+        raise CancelledError("stopped")
+
+    monkeypatch.setattr(library.batch, "read_table", endless)
+    with pytest.raises(httpx.ReadTimeout):
+        http.post(
+            "/robustness/v1/jobs", files={"file": ("x.csv", b"instruction\nleft\n")}, timeout=1
+        )
+    assert started.is_set()
+    until(stopped.is_set)

@@ -68,3 +68,12 @@ def test_a_folder_that_is_no_model_is_told_at_once(program, tmp_path: Path) -> N
         ]
         loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
         assert not loaded & {"torch", "gradio"}
+
+
+def test_a_limit_is_an_option_and_a_variable(monkeypatch) -> None:
+    monkeypatch.setenv("STEADFAST_MAX_ROWS", "7")
+    made = settings_from(["--max-columns", "5", "--max-upload", "2"], environment={})
+    assert (made.limits.rows, made.limits.columns, made.largest_upload) == (7, 5, 2 * 2**20)
+    assert made.limits.cells == settings_from([], environment={}).limits.cells == 2_000_000
+    with pytest.raises(SystemExit):
+        settings_from(["--max-cells", "0"], environment={})

@@ -11,7 +11,7 @@ from robustness.data.prompts import field_name
 from robustness.data.tasks.base import Task
 from robustness.data.tasks.halves import halved
 from robustness.errors import InputError, NotFoundError
-from robustness.storage import cell_lists, tables
+from robustness.storage import cell_lists, csv_lines
 from robustness.types import Example, TaskType
 
 EXPECTED = (
@@ -76,7 +76,7 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
         raise InputError(f"{path} is not UTF-8 ({error}); save it as UTF-8") from error
     lines = [
         (line, [cell.strip() for cell in cells])
-        for line, cells in tables.csv_lines(text, str(path)) if any(c.strip() for c in cells)
+        for line, cells in csv_lines.csv_lines(text, str(path)) if any(c.strip() for c in cells)
     ]
     if not lines:
         return [], []
@@ -125,7 +125,7 @@ def is_labelled(path: Path) -> bool:
         return False
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
         first = lines.readline()
-    cells = next(csv.reader([first], delimiter=tables.separator_of(first)), [])
+    cells = next(csv.reader([first], delimiter=csv_lines.separator_of(first)), [])
     header = [c.strip().casefold() for c in cells]
     # MMLU's files have no header, or one that names the options A, B, C, D.
     return "answer" in header and not {"a", "b", "c", "d"} <= set(header)
@@ -133,8 +133,9 @@ def is_labelled(path: Path) -> bool:
 
 def numbered(path: Path) -> bool:
     """Whether `read` leaves out a nameless first column that numbers the rows."""
-    text = tables.decoded(path.read_bytes())
-    lines = [cells for _, cells in tables.csv_lines(text, str(path)) if any(map(str.strip, cells))]
+    text = csv_lines.decoded(path.read_bytes())
+    found = csv_lines.csv_lines(text, str(path))
+    lines = [cells for _, cells in found if any(map(str.strip, cells))]
     return bool(lines and _numbering([c.strip() for c in lines[0]], lines[1:]))
 
 
