@@ -40,8 +40,8 @@ def read_log(folder: Path) -> list[Entry]:
         return []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        return [Entry(**json.loads(line)) for line in lines]
-    except (json.JSONDecodeError, TypeError) as error:
+        return [Entry(**files.parse_json(line)) for line in lines]
+    except (ValueError, TypeError) as error:
         raise CorruptFileError(f"{path} is damaged ({error}); restore it from a copy") from error
 
 

@@ -75,7 +75,7 @@ def kind_of(folder: Path) -> Kind:
         NotFoundError, CorruptFileError: The folder has no readable configuration.
         MismatchError: The adapter is of a kind that is not supported.
     """
-    found = files.read_json(folder / _CONFIG).get("peft_type", "P_TUNING")
+    found = str(files.read_object(folder / _CONFIG).get("peft_type", "P_TUNING"))
     if found not in _KINDS:
         raise MismatchError(
             f"{folder / _CONFIG} is of peft_type {found!r}; what can be served: {', '.join(_KINDS)}"

@@ -304,7 +304,7 @@ def load(
 def trained_in(folder: Path) -> str | None:
     """The chat format in the record of an alignment; `none` in older records, None without one."""
     record = folder / "training.json"
-    return files.read_json(record).get("prompt_format", "none") if record.is_file() else None
+    return files.read_object(record).get("prompt_format", "none") if record.is_file() else None
 
 
 def load_prefix(name: str, folder: Path, checkpoint: Checkpoint) -> SoftPrefix:
@@ -320,7 +320,7 @@ def load_prefix(name: str, folder: Path, checkpoint: Checkpoint) -> SoftPrefix:
         CorruptFileError: A file is malformed, or holds values that are not finite.
         MismatchError: The adapter is not a soft prompt, or does not have the model's width.
     """
-    config = files.read_json(folder / "adapter_config.json")
+    config = files.read_object(folder / "adapter_config.json")
     weights = folder / "adapter_model.safetensors"
     if not weights.is_file():
         raise NotFoundError(f"{weights} does not exist; a prefix is a PEFT adapter folder")

@@ -8,7 +8,6 @@ alone.
 """
 
 import dataclasses
-import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from peft import LoraConfig, PeftModel, set_peft_model_state_dict
 
 from robustness.errors import MismatchError
 from robustness.models.checkpoint import Checkpoint
+from robustness.storage import files
 
 _STEM = "base_model.model."
 _HARMLESS_STARTS = (True, False, "gaussian", "eva", "orthogonal", "mica")
@@ -183,7 +183,7 @@ class Switch:
 
 def _check(name: str, folder: Path) -> None:
     """Raises MismatchError where an adapter uses a feature that is not supported."""
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    config = files.read_object(folder / "adapter_config.json")
     known = {field.name for field in dataclasses.fields(LoraConfig)}
     reasons = {key: why for key, why in _NOT_SERVED.items() if config.get(key)}
     # Numbers and words belong to a feature that another key turns on.

@@ -67,6 +67,18 @@ def write_json(path: Path, document: object) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
+def parse_json(text: str) -> Any:
+    """The value of a JSON document.
+
+    Raises:
+        ValueError: It is not JSON, is nested too deeply, or holds a number that is too long.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("lists and objects lie too deep inside one another") from None
+
+
 def read_json(path: Path, *, schema: int | None = None) -> Any:
     """Reads one JSON document and checks its schema number.
 
@@ -80,10 +92,10 @@ def read_json(path: Path, *, schema: int | None = None) -> Any:
         MismatchError: It carries another schema number.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NotFoundError(f"{path} does not exist") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise CorruptFileError(f"{path} is not valid JSON ({error}); write it again") from error
     if schema is not None and not isinstance(document, dict):
         raise CorruptFileError(f"{path} holds no JSON object; write it again")
@@ -93,6 +105,18 @@ def read_json(path: Path, *, schema: int | None = None) -> Any:
             "make it again with this version"
         )
     return document
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Reads one JSON object, such as the configuration of another library.
+
+    Raises:
+        NotFoundError, CorruptFileError: See `read_json`.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise CorruptFileError(f"{path} holds no JSON object; write it again")
+    return found
 
 
 def write_jsonl(path: Path, rows: Iterable[object]) -> None:
@@ -119,8 +143,8 @@ def read_jsonl(path: Path) -> list[Any]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError as error:
+                rows.append(parse_json(line))
+            except ValueError as error:
                 raise CorruptFileError(
                     f"{path}, line {number}: not valid JSON ({error})"
                 ) from error

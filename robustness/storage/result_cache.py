@@ -38,9 +38,9 @@ class Journal:
         text = path.read_text(encoding="utf-8", errors="replace")
         for line in text.split("\n"):
             try:
-                row = json.loads(line)
+                row = files.parse_json(line)
                 done[str(row["key"])] = row["value"]
-            except (json.JSONDecodeError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError):
                 # The line was cut off while it was written: its result is computed again.
                 continue
         if text and not text.endswith("\n"):

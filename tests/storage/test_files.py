@@ -53,3 +53,18 @@ def test_a_line_separator_inside_a_text_does_not_end_the_row(tmp_path: Path) -> 
     path = tmp_path / "rows.jsonl"
     files.write_jsonl(path, [{"text": "one\u2028two\x85three"}])
     assert files.read_jsonl(path) == [{"text": "one\u2028two\x85three"}]
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b"9" * 5_000, b"{", b"\xed\xa0\x80"])
+def test_whatever_a_json_file_holds_it_is_corrupt_and_no_crash(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(text)
+    for read in (files.read_json, files.read_jsonl, files.read_object):
+        with pytest.raises(CorruptFileError):
+            read(path)
+
+
+def test_a_json_file_that_holds_no_object_is_corrupt_where_one_is_wanted(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "x.json", [1])
+    with pytest.raises(CorruptFileError, match="no JSON object"):
+        files.read_object(tmp_path / "x.json")

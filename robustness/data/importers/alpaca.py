@@ -3,7 +3,6 @@
 Only the instructions are imported; their inputs and outputs serve to infer the task type.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from robustness.data.importers.imported import Draft, Gathering, Imported, place
 from robustness.data.importers.kinds import Answers
 from robustness.data.importers.wording import UnreadableError
 from robustness.errors import InputError
+from robustness.storage.files import parse_json
 from robustness.types import TaskType
 
 SOURCE = "alpaca"
@@ -58,8 +58,8 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
             yield f"entry {number}", row
         return
     try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+        document = parse_json(text)
+    except ValueError:
         document = None
     if isinstance(document, dict) and "instruction" not in document:
         lists = [item for item in document.values() if isinstance(item, list)]
@@ -69,8 +69,8 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield f"line {number}", json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
+                yield f"line {number}", parse_json(line)
+            except ValueError as error:
                 yield f"line {number}", f"the line is not JSON: {error}"
 
 

@@ -4,13 +4,13 @@ Does not evaluate the classes; see `interpreter`.
 """
 
 import ast
-import json
 from pathlib import Path
 from typing import Any
 
 from robustness.data.importers import literals
 from robustness.data.importers.program import Module
 from robustness.errors import InputError
+from robustness.storage.files import parse_json
 
 _OWN = ("description", "example_input_prefix", "example_output_prefix", "choice_prefix")
 
@@ -45,7 +45,7 @@ class Configs:
         if file is None or not file.is_file():
             return {}
         try:
-            found = json.loads(file.read_text(encoding="utf-8"))
+            found = parse_json(file.read_text(encoding="utf-8"))
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}
@@ -159,7 +159,7 @@ class Configs:
             if not file.is_file():
                 continue
             try:
-                found = json.loads(file.read_text(encoding="utf-8"))
+                found = parse_json(file.read_text(encoding="utf-8"))
             except ValueError:
                 continue
             if isinstance(found, dict) and "description" in found:

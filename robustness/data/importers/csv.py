@@ -3,7 +3,6 @@
 Unknown columns are reported and not read.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from robustness.data.importers.kinds import Answers
 from robustness.data.importers.wording import UnreadableError
 from robustness.errors import InputError
 from robustness.storage import cell_lists, tables
+from robustness.storage.files import parse_json
 from robustness.storage.tables import Table
 from robustness.types import TaskType
 
@@ -106,8 +106,8 @@ def _labels(found: object) -> dict[str, str]:
         return {}
     if text.startswith("{"):
         try:
-            return {str(k): str(v) for k, v in json.loads(text).items()}
-        except json.JSONDecodeError as error:
+            return {str(k): str(v) for k, v in parse_json(text).items()}
+        except ValueError as error:
             raise UnreadableError(f"label_words are not JSON ({error})") from error
     pairs = [part.partition("=") for part in text.split("|")]
     if not all(mark and key.strip() and word.strip() for key, mark, word in pairs):

@@ -1,12 +1,12 @@
 """Imports a file, or every file of a folder; a malformed file does not stop the others."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from robustness.data.importers.imported import Gathering, Imported
 from robustness.errors import InputError, NotFoundError
+from robustness.storage.files import parse_json
 from robustness.types import TaskType
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -42,8 +42,8 @@ def json_of(path: Path, expected: str) -> Any:
         NotFoundError: There is no such file.
     """
     try:
-        return json.loads(text_of(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+        return parse_json(text_of(path))
+    except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}); expected {expected}") from error
 
 

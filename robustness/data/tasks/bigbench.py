@@ -5,7 +5,6 @@ options. An input keeps only its own text: the task designer's prompt around it 
 example_input_prefix and the like) is not read, since instructions take its place.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from robustness.data.defaults import BIG_BENCH_FIELD as FIELD
 from robustness.data.tasks.base import Task
 from robustness.data.tasks.halves import halved
 from robustness.errors import InputError, NotFoundError
+from robustness.storage.files import parse_json
 from robustness.types import Example, TaskType
 
 REPOSITORY = "https://github.com/google/BIG-bench"
@@ -54,8 +54,8 @@ def read_bigbench(path: Path, field: str = FIELD) -> Task:
 
 def _load(file: Path) -> Mapping[str, Any]:
     try:
-        document = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        document = parse_json(file.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
         raise InputError(f"{file} is not JSON ({error})") from error
     if not isinstance(document, dict):
         raise InputError(f"{file} holds no JSON object; expected a BIG-bench task.json")

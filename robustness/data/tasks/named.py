@@ -4,7 +4,6 @@ The format of a file is recognised by its ending, columns and keys, and read by 
 `mmlu` or `table`.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from robustness.data.tasks import base, bigbench, mmlu, table
 from robustness.data.tasks.base import Task
 from robustness.data.tasks.builtin import builtin, builtin_names
 from robustness.errors import InputError, NotFoundError
+from robustness.storage.files import parse_json
 
 EVERYTHING = "builtin"
 """The name that stands for all shipped tasks."""
@@ -90,8 +90,8 @@ def _folder(path: Path, field: str) -> list[Task]:
 
 def _json(path: Path, field: str) -> Task:
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        document = parse_json(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
         raise InputError(f"{path} is not JSON ({error})") from error
     if isinstance(document, dict) and "schema" not in document:
         return bigbench.read_bigbench(path, field)

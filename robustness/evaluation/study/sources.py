@@ -3,7 +3,6 @@
 A task or line that cannot be read is listed with its reason and does not stop the others.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from robustness.data.tasks import Task, named, table
 from robustness.errors import InputError, RobustnessError
 from robustness.evaluation.study.plan import Plan, Recipe, plan
 from robustness.evaluation.study.values import Left
+from robustness.storage import files
 from robustness.types import Instruction
 
 EVERYTHING = named.EVERYTHING
@@ -105,8 +105,8 @@ def _rows(path: Path, left: list[Left]) -> list[tuple[str, object]]:
         if line.strip():
             where = f"{path.name}, line {number}"
             try:
-                made.append((where, json.loads(line)))
-            except json.JSONDecodeError as error:
+                made.append((where, files.parse_json(line)))
+            except ValueError as error:
                 reason = f"not valid JSON ({error}); {_IMPORT}"
                 left.append(Left(what="instruction", name=where, reason=reason))
     return made
