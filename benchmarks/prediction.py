@@ -33,7 +33,7 @@ from table import Line, hold, save  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from robustness.errors import InputError  # noqa: E402
-from robustness.prediction.degradation import conformal  # noqa: E402
+from robustness.prediction.degradation import folds  # noqa: E402
 from robustness.prediction.degradation.texts import Estimates, TextPredictor  # noqa: E402
 from robustness.stats import near_duplicates  # noqa: E402
 
@@ -103,7 +103,7 @@ def predict(rows: Rows) -> Predicted:
     }
     means, neighbours = np.empty(shape), np.empty(shape)
     groups = near_duplicates.clusters(rows.texts)
-    for fitted, mask in conformal.splits(groups, 10, seed=0):
+    for fitted, mask in folds.splits(groups, 10, seed=0):
         known = [rows.texts[n] for n in fitted]
         asked = [rows.texts[n] for n in mask]
         mean = np.nanmean(rows.accuracies[fitted], 0)

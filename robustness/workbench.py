@@ -14,7 +14,7 @@ from robustness.models.evaluator import Progress, ShouldStop
 from robustness.prediction import comparison, ladder, measurement, predictor, query
 from robustness.prediction.catalog import Catalog
 from robustness.prediction.degradation import Calibration, HeldOut
-from robustness.prediction.predictor import Rung
+from robustness.prediction.ladder import Rung
 from robustness.prediction.query import Query
 from robustness.types import (
     Comparison,

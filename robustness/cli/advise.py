@@ -49,5 +49,5 @@ def advise(
         workbench, text, task=task, model=chosen, paraphraser=served
     )
     phrases = library.suggestions.moved(workbench, text, task=task, model=chosen)
-    shown = library.render_predictions.advised(rows, phrases)
+    shown = library.render_suggestions.advised(rows, phrases)
     output.emit({"rewordings": rows, "phrases": phrases}, as_json, shown)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from robustness.cli.render import paraphrases as render_paraphrases
     from robustness.cli.render import predictions as render_predictions
     from robustness.cli.render import quantiles as render_quantiles
+    from robustness.cli.render import suggestions as render_suggestions
     from robustness.cli.render import tables as render_tables
     from robustness.cli.render import training as render_training
     from robustness.data import instructions, tasks, test_set_log, user_instruction
@@ -77,6 +78,7 @@ __all__ = [
     "render_paraphrases",
     "render_predictions",
     "render_quantiles",
+    "render_suggestions",
     "render_tables",
     "render_training",
     "result_cache",
@@ -129,6 +131,7 @@ _PLACES = {
     "render_paraphrases": "robustness.cli.render.paraphrases",
     "render_predictions": "robustness.cli.render.predictions",
     "render_quantiles": "robustness.cli.render.quantiles",
+    "render_suggestions": "robustness.cli.render.suggestions",
     "render_tables": "robustness.cli.render.tables",
     "render_training": "robustness.cli.render.training",
     "result_cache": "robustness.storage.result_cache",

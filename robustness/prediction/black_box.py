@@ -17,7 +17,8 @@ import pandas as pd
 from robustness.errors import InputError, NotFoundError
 from robustness.prediction.degradation import closed
 from robustness.prediction.degradation.closed import Answers
-from robustness.prediction.degradation.texts import MINIMUM, Embed, TextPredictor
+from robustness.prediction.degradation.text_views import Embed
+from robustness.prediction.degradation.texts import MINIMUM, TextPredictor
 from robustness.stats import intervals
 from robustness.storage.tables import INSTRUCTION, read_table
 from robustness.types import FloatArray, Nearest, Prediction, TaskSource, Tier, content_id

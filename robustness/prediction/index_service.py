@@ -10,6 +10,7 @@ from robustness.index import building, observed_index, saved_index, update
 from robustness.models.engine import Engine
 from robustness.prediction import degradation
 from robustness.prediction.degradation import HeldOut, Skill
+from robustness.prediction.degradation.calibration import calibrate as fit_calibration
 from robustness.prediction.degradation.calibration import measure
 from robustness.types import Instruction, RepresentationSpec
 
@@ -201,7 +202,7 @@ def calibrate(
 
     Raises:
         InputError, NotFoundError, MismatchError, CorruptFileError, EngineError: See
-            `saved_index.load` and `degradation.calibrate`.
+            `saved_index.load` and `calibration.calibrate`.
     """
     cards = []
     for served in engine.models():
@@ -213,7 +214,7 @@ def calibrate(
                 report(model, done, total)
 
         (folder / degradation.REPORT).unlink(missing_ok=True)
-        made = degradation.calibrate(
+        made = fit_calibration(
             engine, served.id, loaded, unobserved, tasks, coverage=coverage, seed=seed,
             on_progress=progress,
         )

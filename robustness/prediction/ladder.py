@@ -5,19 +5,30 @@ measurement see `predictor.py` and `measurement.py`.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from robustness.data.tasks import Task
 from robustness.errors import InputError
-from robustness.index import observed_index
+from robustness.index.observed_index import ObservedIndex, inputs_of, known_probes
 from robustness.models.evaluator import Progress, ShouldStop
 from robustness.prediction import measurement
 from robustness.prediction.catalog import Catalog
 from robustness.prediction.degradation import user_inputs
-from robustness.prediction.degradation.probes import STEPS
-from robustness.prediction.predictor import Predictor, Rung, predict
+from robustness.prediction.degradation.probes import STEPS, right_options
+from robustness.prediction.predictor import Predictor, predict
 from robustness.prediction.query import Query
-from robustness.types import Tier
+from robustness.types import Prediction, Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """A prediction from one tier of evidence, with the number of prompts."""
+
+    prediction: Prediction
+    calls: int
+    """Number of prompts read so far."""
+    next_calls: int
+    """Number of further prompts for the next tier."""
 
 
 def ladder(
@@ -40,13 +51,14 @@ def ladder(
     task = query.task
     if task is None:
         raise InputError("more evidence needs a task with labelled inputs; give a task")
-    if task.id not in catalog.index(model).tasks:
+    index = catalog.index(model)
+    if task.id not in index.tasks:
         made = predict(query, catalog, model=model, k=k)
         yield Rung(prediction=made, calls=planned(catalog, task, model=model), next_calls=0)
         return
     everything = measurement.measured_inputs(catalog, task, model) or 0
     last = None
-    for last in Predictor(catalog, model, k).rungs(query, task):
+    for last in _predicted(Predictor(catalog, model, k), index, query, task):
         more = last.next_calls or (0 if last.prediction.tier is Tier.MEASURED else everything)
         yield replace(last, next_calls=more)
     if last is None or last.prediction.tier is Tier.MEASURED or not everything:
@@ -68,6 +80,43 @@ def ladder(
     )
 
 
+def _predicted(
+    predictor: Predictor, index: ObservedIndex, query: Query, task: Task
+) -> Iterator[Rung]:
+    """Yields the prediction by distance, by unlabelled inputs and by labelled inputs.
+
+    There is only one for an observed instruction, and where no degradation can be predicted.
+
+    Args:
+        predictor: Reads the instruction.
+        index: The predictor's index.
+        query: The instruction with its task and inputs.
+        task: The task, one of the index.
+    """
+    part = index.tasks[task.id]
+    inputs = inputs_of(task, index.recipe)
+    known = known_probes(task, index.recipe, part)
+    readings = predictor.read(query, inputs)
+    later = known[len(inputs) :]
+    first = predictor.on_task(query.instruction, task, readings, 0, probed=False)
+    if first.tier is Tier.MEASURED or first.degradation is None or not known:
+        yield Rung(prediction=first, calls=len(inputs), next_calls=0)
+        return
+    yield Rung(prediction=first, calls=len(inputs), next_calls=0)
+    probed = predictor.on_task(query.instruction, task, readings, 0)
+    if probed.tier is Tier.PROBES:
+        yield Rung(prediction=probed, calls=len(inputs), next_calls=len(later))
+    if later:
+        readings = readings.then(predictor.read(query, later))
+        probed = predictor.on_task(query.instruction, task, readings, 0)
+        yield Rung(prediction=probed, calls=len(known), next_calls=0)
+    if right_options(known):
+        yield Rung(
+            prediction=predictor.on_task(query.instruction, task, readings, len(known)),
+            calls=len(known), next_calls=0,
+        )
+
+
 def planned(
     catalog: Catalog, task: Task | None, *, model: str | None = None, probe: int = 0,
     labelled: int = 0,
@@ -83,8 +132,8 @@ def planned(
     part = index.tasks.get(task.id)
     if part is None:
         return max(user_inputs.STEPS)
-    inputs = len(observed_index.inputs_of(task, index.recipe))
-    known = len(observed_index.known_probes(task, index.recipe, part))
+    inputs = len(inputs_of(task, index.recipe))
+    known = len(known_probes(task, index.recipe, part))
     return min(known, max(inputs, probe, labelled)) or inputs
 
 

@@ -3,8 +3,7 @@
 Does not load indexes and calibrations; see `catalog.py`.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from robustness.index import representations
 from robustness.index.neighbours import PointSet
 from robustness.index.observed_index import inputs_of, known_probes
 from robustness.index.representations import Readings
+from robustness.prediction import basis
 from robustness.prediction.catalog import Catalog
 from robustness.prediction.degradation import (
     Estimated,
@@ -23,9 +23,7 @@ from robustness.prediction.degradation import (
     probes,
     user_inputs,
 )
-from robustness.prediction.degradation.calibration import right_options
-from robustness.prediction.degradation.probes import Probe
-from robustness.prediction.degradation.skill import Skill
+from robustness.prediction.degradation.probes import Probe, right_options
 from robustness.prediction.degradation.user_inputs import UserInputs
 from robustness.prediction.query import Query
 from robustness.stats import intervals
@@ -46,17 +44,6 @@ NOMINAL = 0.9
 _SEED = 0
 _FIRST_LOOK = 1024
 """Number of neighbours searched first for those whose fields fit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rung:
-    """A prediction from one tier of evidence, with the number of prompts."""
-
-    prediction: Prediction
-    calls: int
-    """Number of prompts read so far."""
-    next_calls: int
-    """Number of further prompts for the next tier."""
 
 
 def predict(
@@ -176,46 +163,12 @@ class Predictor:
         if readings is None:
             return self._inferred(query.instruction)
         if query.task is not None and query.task.id in self._index.tasks:
-            return self._on_task(query.instruction, query.task, readings, labelled)
+            return self.on_task(query.instruction, query.task, readings, labelled)
         inputs = query.inputs if query.task is None else _inputs_of(query.task)
         own = self._catalog.user_inputs(inputs, self._model)
         return self._on_inputs(query.instruction, own, readings)
 
-    def rungs(self, query: Query, task: Task) -> Iterator[Rung]:
-        """Yields the prediction by distance, by unlabelled inputs and by labelled inputs.
-
-        There is only one for an observed instruction, and where no degradation can be predicted.
-
-        Args:
-            query: The instruction with its task and inputs.
-            task: The task, one of the index.
-
-        Raises: As `read` and `predict`.
-        """
-        part = self._index.tasks[task.id]
-        inputs = inputs_of(task, self._index.recipe)
-        known = known_probes(task, self._index.recipe, part)
-        readings = self.read(query, inputs)
-        later = known[len(inputs) :]
-        first = self._on_task(query.instruction, task, readings, 0, probed=False)
-        if first.tier is Tier.MEASURED or first.degradation is None or not known:
-            yield Rung(prediction=first, calls=len(inputs), next_calls=0)
-            return
-        yield Rung(prediction=first, calls=len(inputs), next_calls=0)
-        probed = self._on_task(query.instruction, task, readings, 0)
-        if probed.tier is Tier.PROBES:
-            yield Rung(prediction=probed, calls=len(inputs), next_calls=len(later))
-        if later:
-            readings = readings.then(self.read(query, later))
-            probed = self._on_task(query.instruction, task, readings, 0)
-            yield Rung(prediction=probed, calls=len(known), next_calls=0)
-        if right_options(known):
-            yield Rung(
-                prediction=self._on_task(query.instruction, task, readings, len(known)),
-                calls=len(known), next_calls=0,
-            )
-
-    def _on_task(
+    def on_task(
         self, instruction: Instruction, task: Task, readings: Readings, labelled: int,
         *, probed: bool = True,
     ) -> Prediction:
@@ -227,6 +180,9 @@ class Predictor:
             readings: Readings on the task's first inputs, I = 1.
             labelled: Number of inputs whose labels are used.
             probed: Whether to use the answers as well as the representations.
+
+        Raises:
+            NotFoundError, EngineError: See `Engine.read`.
         """
         part = self._index.tasks[task.id]
         inputs = inputs_of(task, self._index.recipe)
@@ -245,8 +201,7 @@ class Predictor:
         if not part.own:
             return self._without_number(
                 instruction, task.id, TaskSource.GIVEN, nearest, found,
-                "No observed instruction is for this task, so there is no accuracy to lose; the "
-                f"neighbours are those of other {task.task_type} tasks.",
+                basis.no_baseline(task.task_type),
             )
         seen = probes.probe(
             readings.option_logprobs[0, : len(known)], part.probed, rows,
@@ -350,7 +305,7 @@ class Predictor:
             degradation=loss.value * 100.0, low=loss.low * 100.0, high=loss.high * 100.0,
             coverage=NOMINAL, tier=Tier.MEASURED, in_support=True, nearest=nearest,
             conflicts=found,
-            basis=f"This is an observed instruction: it was measured on {len(correct)} inputs.",
+            basis=basis.measured(len(correct)),
         )
 
     def _without_number(
@@ -360,13 +315,13 @@ class Predictor:
         source: TaskSource,
         nearest: tuple[Nearest, ...],
         found: tuple[Conflict, ...],
-        basis: str,
+        why: str,
     ) -> Prediction:
         coverage = NOMINAL if self._calibration is None else self._calibration.coverage
         return Prediction(
             instruction_id=instruction.id, task=task, task_source=source, degradation=None,
             low=None, high=None, coverage=coverage, tier=Tier.DISTANCE, in_support=False,
-            nearest=nearest, conflicts=found, basis=basis,
+            nearest=nearest, conflicts=found, basis=why,
         )
 
     def _estimated(
@@ -382,21 +337,19 @@ class Predictor:
         if self._calibration is None:
             return self._without_number(
                 instruction, task, source, nearest, found,
-                "This model has no calibration, so there are neighbours and distances, and no "
-                "number; measure one with: python -m robustness calibrate",
+                basis.NO_CALIBRATION,
             )
         made: Estimated = self._calibration.estimate(source, clues, probe)
         if made.degradation is None or made.skill is None:
             return self._without_number(
                 instruction, task, source, nearest, found,
-                "It lies farther from the observed instructions than any that was calibrated, so "
-                "there is no number.",
+                basis.TOO_FAR,
             )
         return Prediction(
             instruction_id=instruction.id, task=task, task_source=source,
             degradation=made.degradation, low=made.low, high=made.high,
             coverage=self._calibration.coverage, tier=made.tier, in_support=made.in_support,
-            nearest=nearest, conflicts=found, basis=_basis(made, made.skill),
+            nearest=nearest, conflicts=found, basis=basis.estimated(made, made.skill),
         )
 
 
@@ -413,18 +366,3 @@ def _inputs_of(task: Task) -> tuple[Example, ...]:
     if not found:
         raise InputError(f"the task {task.id} has no inputs to predict on")
     return found
-
-
-def _basis(made: Estimated, skill: Skill) -> str:
-    """One sentence on a prediction's evidence, and whether it had any skill in calibration."""
-    stands = {
-        Tier.DISTANCE: "Distance to the nearest observed instruction",
-        Tier.PROBES: f"Distance and answers on {made.inputs} unlabelled inputs",
-        Tier.LABELLED: f"Accuracy on {made.inputs} labelled inputs, drawn towards the unlabelled",
-    }[made.tier]
-    verdict = "" if skill.shown else " That is no better than the constant beyond doubt."
-    return (
-        f"{stands}, calibrated on {skill.n} measured unobserved instructions: mean error "
-        f"{skill.mae:.1f} points, {skill.mae_constant:.1f} for a constant; "
-        f"{skill.coverage * 100:.0f}% lay inside their interval.{verdict}"
-    )

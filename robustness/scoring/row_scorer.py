@@ -19,7 +19,7 @@ from robustness.prediction.query import Query
 from robustness.scoring import scored_row
 from robustness.scoring.rows import asked_inputs
 from robustness.scoring.scored_row import ScoredRow
-from robustness.stats import intervals
+from robustness.stats import intervals, significance
 from robustness.types import Example, Prompt, Reading
 
 _CHUNK = 512
@@ -144,5 +144,5 @@ def _on_task(
         return row
     return replace(
         row, difference_low=loss.low * 100.0, difference_high=loss.high * 100.0,
-        p=intervals.mcnemar(aligned, original),
+        p=significance.mcnemar(aligned, original),
     )

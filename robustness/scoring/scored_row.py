@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from robustness.stats import intervals
+from robustness.stats import significance
 from robustness.types import Prediction
 
 
@@ -81,6 +81,6 @@ def kept(document: Any) -> ScoredRow | None:
 def adjusted(rows: Sequence[ScoredRow]) -> list[ScoredRow]:
     """The results of a table, with p-values adjusted over its rows by Holm's method."""
     tested = [n for n, row in enumerate(rows) if row.p is not None]
-    values = intervals.holm([p for row in rows if (p := row.p) is not None])
+    values = significance.holm([p for row in rows if (p := row.p) is not None])
     holm = dict(zip(tested, values, strict=True))
     return [replace(row, p_holm=holm.get(n)) for n, row in enumerate(rows)]

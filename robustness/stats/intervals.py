@@ -1,4 +1,4 @@
-"""Confidence intervals and tests: Wilson, paired bootstrap, exact McNemar, Holm's correction.
+"""Confidence intervals: Wilson, paired bootstrap.
 
 Everything takes tables of correct answers (or scores in [0, 1]) with instructions as rows and
 inputs as columns.
@@ -12,14 +12,13 @@ Conditions that are measured on the same cells are subtracted first and resample
 what makes a row or column easy for both cancels out.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
+from scipy.special import ndtri
 
 from robustness.errors import InputError
 
@@ -55,10 +54,15 @@ def wilson(correct: int, n: int, *, coverage: float = 0.95) -> Estimate:
     """
     if n <= 0:
         raise InputError("the accuracy of no answers is undefined; give labelled inputs")
-    low, high = proportion_confint(correct, n, alpha=1.0 - coverage, method="wilson")
     value = correct / n
+    # Solves |value - p| = z sqrt(p (1 - p) / n) for p. statsmodels has the same formula; importing
+    # it would take longer than a whole `predict --measurements`.
+    z = -float(ndtri((1.0 - coverage) / 2.0))
+    shrunk = 1.0 + z**2 / n
+    centre = (value + z**2 / (2 * n)) / shrunk
+    half = z * math.sqrt(value * (1.0 - value) / n + z**2 / (4.0 * n**2)) / shrunk
     # At 0 or 1 the interval ends at the value; rounding could leave the end just inside.
-    return Estimate(value=value, low=min(float(low), value), high=max(float(high), value))
+    return Estimate(value=value, low=min(centre - half, value), high=max(centre + half, value))
 
 
 def paired_bootstrap(
@@ -141,43 +145,6 @@ def _resampled(
     return np.asarray(
         np.einsum("bi,ij,bj->b", row_weights, difference, column_weights, optimize=True)
     )
-
-
-def mcnemar(first: BoolArray, second: BoolArray) -> float:
-    """Two-sided p-value of the exact McNemar test for two conditions on the same inputs.
-
-    Only the inputs count on which the conditions differ. If neither condition were better, each of
-    these would favour either one with probability 1/2, so the number that the first wins is
-    binomial(gained + lost, 1/2).
-
-    Args:
-        first: (N,) bool: right or not.
-        second: (N,) bool: the same inputs under the other condition.
-
-    Raises:
-        InputError: There are no inputs, or the lengths differ.
-    """
-    if first.shape != second.shape or first.ndim != 1 or not first.size:
-        raise InputError(
-            f"McNemar's test needs the same inputs twice, found {first.shape} and {second.shape}"
-        )
-    gained = int(np.sum(first & ~second))
-    lost = int(np.sum(~first & second))
-    if gained + lost == 0:
-        return 1.0
-    return float(_mcnemar([[0, gained], [lost, 0]], exact=True).pvalue)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values, in the order given; an empty list for no p-values.
-
-    Of m p-values the k-th smallest is multiplied by m - k + 1, and no adjusted value is below that
-    of a smaller one. Rejecting what is below alpha keeps the chance of any false rejection in the
-    family below alpha, whatever the dependence between the tests.
-    """
-    if not p_values:
-        return []
-    return [float(p) for p in multipletests(list(p_values), method="holm")[1]]
 
 
 def gap_mean(

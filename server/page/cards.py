@@ -9,7 +9,7 @@ from robustness.types import Comparison, Measurement, Nearest, Prediction, Promp
 from server.jobs import Job
 
 if TYPE_CHECKING:
-    from robustness.prediction.predictor import Rung
+    from robustness.prediction.ladder import Rung
     from robustness.suggestions import Phrase, Rewording
 
 _TIERS = {

@@ -17,7 +17,7 @@ from server.page.streams import side_by_side
 
 if TYPE_CHECKING:
     from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
-    from robustness.prediction.predictor import Rung
+    from robustness.prediction.ladder import Rung
     from robustness.prediction.query import Query
     from robustness.workbench import Workbench
 

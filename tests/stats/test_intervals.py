@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from robustness.errors import InputError
 from robustness.stats import intervals
@@ -17,6 +18,15 @@ def test_wilsons_interval_holds_its_value_at_the_ends() -> None:
         for correct in (0, n):
             made = intervals.wilson(correct, n)
             assert made.low <= made.value <= made.high
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9, 0.95])
+def test_wilsons_interval_is_that_of_statsmodels(coverage: float) -> None:
+    for n in (1, 7, 64, 1000):
+        for correct in range(0, n + 1, max(1, n // 9)):
+            made = intervals.wilson(correct, n, coverage=coverage)
+            low, high = proportion_confint(correct, n, alpha=1.0 - coverage, method="wilson")
+            assert (made.low, made.high) == pytest.approx((low, high), abs=1e-12)
 
 
 def test_the_accuracy_of_nothing_is_an_error() -> None:
@@ -44,18 +54,6 @@ def test_different_cells_are_refused() -> None:
         intervals.paired_bootstrap(
             np.ones((2, 5), bool), np.ones((2, 4), bool), rng=np.random.default_rng(0)
         )
-
-
-def test_mcnemar_is_the_exact_binomial() -> None:
-    first = np.array([True] * 6 + [False] * 4)
-    second = np.array([False] * 6 + [False] * 4)
-    assert intervals.mcnemar(first, second) == pytest.approx(2 * 0.5**6)
-    assert intervals.mcnemar(first, first) == 1.0
-
-
-def test_holm_is_monotone_and_bounded() -> None:
-    assert intervals.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert intervals.holm([]) == []
 
 
 def test_runs_widen_the_interval_and_one_run_gives_the_paired_one() -> None:

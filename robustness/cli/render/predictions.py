@@ -1,10 +1,7 @@
-"""Renders predictions, comparisons and suggestions as text."""
-
-from collections.abc import Sequence
+"""Renders predictions and comparisons as text."""
 
 from robustness.cli.render.figures import points, short
-from robustness.prediction.predictor import Rung
-from robustness.suggestions import Phrase, Rewording
+from robustness.prediction.ladder import Rung
 from robustness.types import Comparison, Prediction, Tier
 
 
@@ -41,21 +38,6 @@ def rung(made: Rung) -> str:
         f"{p.tier}, {made.calls} prompts: {p.degradation:.1f} points, "
         f"{p.coverage * 100:.0f}% interval [{p.low:.1f}, {p.high:.1f}]"
     )
-
-
-def advised(rows: Sequence[Rewording], phrases: Sequence[Phrase]) -> str:
-    """Rewordings, least predicted degradation first, and each phrase's effect on the distance."""
-    lines = ["Rewordings, predicted loss in points:"]
-    for row in rows:
-        p = row.prediction
-        number = "no number" if p.degradation is None else (
-            f"{p.degradation:.1f} [{p.low:.1f}, {p.high:.1f}]"
-        )
-        lines.append(f"  {number}, {row.source}: {short(row.text)}")
-    if phrases:
-        lines.append("Distance to the nearest observed with each phrase minus without it:")
-        lines += [f"  {p.moved:+.2f}  {short(p.text)}" for p in phrases]
-    return "\n".join(lines)
 
 
 def comparison(made: Comparison) -> str:

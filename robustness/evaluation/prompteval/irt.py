@@ -35,7 +35,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import StandardScaler
 
 from robustness.errors import InputError
-from robustness.prediction.degradation.texts import format_features
+from robustness.prediction.degradation.text_views import format_features
 from robustness.stats.intervals import BoolArray
 
 Floats = npt.NDArray[np.float64]

@@ -19,7 +19,7 @@ from robustness.evaluation.study.values import (
     InstructionRow,
     LineRow,
 )
-from robustness.stats import intervals, sensitivity
+from robustness.stats import intervals, sensitivity, significance
 from robustness.stats.intervals import BoolArray, Estimate
 
 Pair = tuple[BoolArray, BoolArray]
@@ -110,11 +110,11 @@ def tested(
         made.append(
             replace(
                 row, difference=found.points,
-                p=intervals.mcnemar(mine.correct[place], base.correct[place]),
+                p=significance.mcnemar(mine.correct[place], base.correct[place]),
             )
         )
     for family in families.values():
-        adjusted = intervals.holm([p for n in family if (p := made[n].p) is not None])
+        adjusted = significance.holm([p for n in family if (p := made[n].p) is not None])
         for n, value in zip(family, adjusted, strict=True):
             made[n] = replace(made[n], p_holm=value)
     return made

@@ -1,9 +1,10 @@
 """Predicts degradation from tiers of evidence, with intervals that are calibrated for each model.
 
-No number is given without a calibration of the model's own, or beyond its range.
+No number is given without a calibration of the model's own, or beyond its range. The modules that
+measure and fit one (`calibration`, `fitting`) are imported apart, since applying one needs no
+scikit-learn.
 """
 
-from robustness.prediction.degradation.calibration import calibrate
 from robustness.prediction.degradation.distance import Evidence, evidence
 from robustness.prediction.degradation.heldout import (
     REPORT,
@@ -12,17 +13,11 @@ from robustness.prediction.degradation.heldout import (
     report,
     save_report,
 )
-from robustness.prediction.degradation.predictor import (
-    FILE,
-    Calibration,
-    Estimated,
-    fit,
-    load,
-    save,
-)
+from robustness.prediction.degradation.predictor import Calibration, Estimated
+from robustness.prediction.degradation.saved_calibration import FILE, load, save
 from robustness.prediction.degradation.skill import Skill
 
 __all__ = [
-    "FILE", "REPORT", "Calibration", "Estimated", "Evidence", "HeldOut", "Skill", "calibrate",
-    "evidence", "fit", "load", "load_report", "report", "save", "save_report",
+    "FILE", "REPORT", "Calibration", "Estimated", "Evidence", "HeldOut", "Skill", "evidence",
+    "load", "load_report", "report", "save", "save_report",
 ]

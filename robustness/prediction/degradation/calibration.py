@@ -1,10 +1,9 @@
 """Measures the calibration set: unobserved instructions with their evidence and degradation.
 
-The predictor is fitted to these points; see `predictor.fit`.
+The predictor is fitted to these points; see `fitting.fit`.
 """
 
 from collections.abc import Sequence
-from itertools import takewhile
 
 from robustness.data import instructions as collections
 from robustness.data import label_conflicts
@@ -21,16 +20,11 @@ from robustness.models.engine import Engine
 from robustness.models.evaluator import Progress, ShouldStop, accuracy, evaluate
 from robustness.prediction.degradation import probes, user_inputs
 from robustness.prediction.degradation.distance import evidence
-from robustness.prediction.degradation.predictor import Calibration, Point, fit
-from robustness.prediction.degradation.probes import Probe
+from robustness.prediction.degradation.fitting import fit
+from robustness.prediction.degradation.predictor import Calibration, Point
+from robustness.prediction.degradation.probes import Probe, right_options
 from robustness.prediction.degradation.user_inputs import UserInputs
-from robustness.types import Example, Instruction, TaskSource
-
-
-def right_options(examples: Sequence[Example]) -> list[int]:
-    """Index of the right option of each example, up to the first that is not labelled."""
-    known = takewhile(lambda e: e.answer is not None, examples)
-    return [e.options.index(str(e.answer)) for e in known]
+from robustness.types import Instruction, TaskSource
 
 
 def _point(

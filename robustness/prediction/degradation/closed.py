@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from robustness.errors import InputError
 from robustness.prediction.degradation import conformal
 from robustness.prediction.degradation.conformal import Floats
+from robustness.prediction.degradation.folds import splits
 
 MINIMUM = 10
 """Least number of measured instructions with answers."""
@@ -109,7 +110,7 @@ def with_answers(
     x, y = np.column_stack([left_out[rows], agreement]), accuracies[rows]
 
     regression = make_pipeline(StandardScaler(), RidgeCV(alphas=_STRENGTHS))
-    held_out = conformal.splits(groups[rows], 10, seed=0)
+    held_out = splits(groups[rows], 10, seed=0)
     predicted: Floats = cross_val_predict(regression, x, y, cv=held_out)
     band = conformal.band(y - predicted, coverage)
     near = _nearest(distances, rows)

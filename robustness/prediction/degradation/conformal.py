@@ -1,6 +1,6 @@
 """Cross-conformal prediction intervals over clusters of near-duplicate instructions.
 
-    1. The measured instructions are divided into folds that never split a cluster (`splits`).
+    1. The measured instructions are divided into folds that never split a cluster (`folds.splits`).
     2. Each instruction's degradation is predicted by a regression fitted to the other folds, which
        saw neither it nor its near-duplicates. The residual is y - prediction.
     3. The interval of a new instruction is the prediction of the regression on all instructions,
@@ -19,9 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import GroupKFold
-
-from robustness.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -38,24 +35,6 @@ class Band:
 
     low: float
     high: float
-
-
-def splits(groups: npt.NDArray[np.int64], count: int, seed: int) -> list[Split]:
-    """Folds in which every row is held out once and no cluster is divided.
-
-    Args:
-        groups: (N,) cluster of each row.
-        count: Number of folds; fewer where there are fewer clusters.
-        seed: Seed of the assignment of clusters to folds.
-
-    Raises:
-        InputError: There are fewer than two clusters.
-    """
-    found = len(np.unique(groups))
-    if found < 2:
-        raise InputError(f"calibration needs at least two clusters of instructions, found {found}")
-    folds = GroupKFold(min(count, found), shuffle=True, random_state=seed)
-    return list(folds.split(groups, groups=groups))
 
 
 def band(residuals: Floats, coverage: float) -> Band:

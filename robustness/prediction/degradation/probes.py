@@ -7,11 +7,12 @@ tasks of different difficulty can share one regression.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
 
-from robustness.types import FloatArray
+from robustness.types import Example, FloatArray
 
 Floats = npt.NDArray[np.float64]
 NEIGHBOURS = 5
@@ -28,6 +29,12 @@ class Probe:
     """Number of inputs -> label-free features, see `features`."""
     losses: Mapping[int, float] = field(default_factory=dict)
     """Number of labelled inputs -> degradation on them, in points: see `lost`."""
+
+
+def right_options(examples: Sequence[Example]) -> list[int]:
+    """Index of the right option of each example, up to the first that is not labelled."""
+    known = takewhile(lambda e: e.answer is not None, examples)
+    return [e.options.index(str(e.answer)) for e in known]
 
 
 def distributions(option_logprobs: FloatArray) -> Floats:

@@ -30,29 +30,22 @@ Transfer. Where other models were measured under the new instruction itself, a r
 carries their departure from prediction over to this model (`TextPredictor._transfer`).
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
-from scipy.spatial.distance import cdist, pdist
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from robustness.errors import InputError
-from robustness.prediction.degradation import conformal
+from robustness.prediction.degradation.conformal import Split
+from robustness.prediction.degradation.folds import splits
+from robustness.prediction.degradation.text_views import Embed, Floats, Views
 from robustness.stats import near_duplicates
-from robustness.types import FloatArray
 
-Floats = npt.NDArray[np.float64]
 MINIMUM = 8
 """Least number of measured instructions."""
-_TOKENS = r"\w+|[^\w\s]"
-_WORDS = rf"{_TOKENS}|\n"
-_EDGE = 4
-"""Number of words at the beginning and at the end that form a view."""
 _NOISE = 0.4
 """Initial weight of the noise."""
 _PRIOR = 0.1
@@ -71,98 +64,6 @@ class Estimates:
     """(K,) cosine distance of character TF-IDF to the nearest measured instruction."""
     in_support: npt.NDArray[np.bool_]
     """(K,); False: farther than any measured instruction is from those outside its cluster."""
-
-
-def _edges(texts: Sequence[str], cut: slice) -> list[str]:
-    return [
-        " ".join("NEWLINE" if w == "\n" else w for w in re.findall(_WORDS, t)[cut]) for t in texts
-    ]
-
-
-def format_features(texts: Sequence[str]) -> Floats:
-    """(N, 15) format features: lengths, lines, positions of placeholders, punctuation, cues."""
-    rows = []
-    for text in texts:
-        length, body = max(1, len(text)), text.rstrip()
-        at = [m.start() / length for m in re.finditer(r"\{", text)]
-        rows.append(
-            [
-                np.log1p(len(text)),
-                np.log1p(len(text.split())),
-                text.count("\n"),
-                at[0] if at else -1.0,
-                at[-1] if at else -1.0,
-                len(at),
-                body.endswith(":"),
-                body.endswith("?"),
-                body.endswith("."),
-                body.endswith("}"),
-                "?" in text,
-                text.count('"'),
-                text.count(","),
-                text.startswith("Q:"),
-                "A:" in text,
-            ]
-        )
-    return np.array(rows, dtype=np.float64)
-
-
-Embed = Callable[[Sequence[str]], FloatArray]
-"""Texts -> (N, D) sentence embeddings."""
-
-
-class Views:
-    """The views of instructions: similarities in [0, 1], fitted to the measured instructions."""
-
-    def __init__(self, texts: Sequence[str], embed: Embed | None = None) -> None:
-        """Fits vocabularies and scales.
-
-        Args:
-            texts: The measured instructions.
-            embed: A sentence encoder, which adds one view.
-        """
-        self._embed = embed
-        if embed is not None:
-            apart = pdist(embed(texts))
-            self._width = float(np.median(apart)) if len(apart) and np.median(apart) > 0 else 1.0
-        self._texts = [
-            (
-                TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True),
-                slice(None),
-            ),
-            (
-                TfidfVectorizer(ngram_range=(1, 2), token_pattern=_TOKENS, sublinear_tf=True),
-                slice(None),
-            ),
-            (TfidfVectorizer(token_pattern=_TOKENS), slice(None, _EDGE)),
-            (TfidfVectorizer(token_pattern=_TOKENS), slice(-_EDGE, None)),
-        ]
-        for vectorizer, cut in self._texts:
-            vectorizer.fit([*self._cut(texts, cut), "NEWLINE"])
-        looks = format_features(texts)
-        self._centre, scale = looks.mean(0), looks.std(0)
-        self._scale = np.where(scale > 0, scale, 1.0)
-
-    @staticmethod
-    def _cut(texts: Sequence[str], cut: slice) -> list[str]:
-        return list(texts) if cut == slice(None) else _edges(texts, cut)
-
-    def similarity(self, left: Sequence[str], right: Sequence[str]) -> Floats:
-        """(V, L, R) similarities of L and R texts, one matrix per view; character TF-IDF first."""
-        views = []
-        for vectorizer, cut in self._texts:
-            a = vectorizer.transform(self._cut(left, cut))
-            b = vectorizer.transform(self._cut(right, cut))
-            views.append((a @ b.T).toarray())
-        a, b = (
-            np.clip((format_features(t) - self._centre) / self._scale, -4, 4) for t in (left, right)
-        )
-        squared = ((a[:, None, :] - b[None, :, :]) ** 2).mean(-1)
-        views.append(np.exp(-squared / 2))
-        if self._embed is not None:
-            apart = cdist(self._embed(left), self._embed(right)) / self._width
-            views.append(np.exp(-(apart**2) / 2))
-        return np.array(views)
 
 
 def _objective(theta: Floats, start: Floats, views: Floats, y: Floats) -> tuple[float, Floats]:
@@ -376,7 +277,7 @@ class TextPredictor:
             (K, M) to add to the standardised predictions, and (N, M) residuals of the measured
             rows after transfer, cross-fitted by cluster.
         """
-        held_out = conformal.splits(self.groups, 10, seed=0)
+        held_out = splits(self.groups, 10, seed=0)
         known = np.nan_to_num(self._residuals)
         penalties = len(known) * np.array([0.1, 0.3, 1.0, 3.0, 10.0, 30.0, np.inf])
         fitted = [_departures(known, held_out, p) for p in penalties]
@@ -401,7 +302,7 @@ def _coefficients(residuals: Floats, penalty: float) -> Floats:
     return weights
 
 
-def _departures(residuals: Floats, held_out: Sequence[conformal.Split], penalty: float) -> Floats:
+def _departures(residuals: Floats, held_out: Sequence[Split], penalty: float) -> Floats:
     """(N, M) cross-fitted predictions of the residuals from those of the other models."""
     said = np.empty_like(residuals)
     for others, rows in held_out:

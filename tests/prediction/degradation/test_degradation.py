@@ -8,7 +8,7 @@ from robustness.errors import InputError, MismatchError
 from robustness.index import observed_index, saved_index
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.prediction import degradation
-from robustness.prediction.degradation import conformal, predictor
+from robustness.prediction.degradation import conformal, fitting, folds
 from robustness.prediction.degradation.distance import Evidence
 from robustness.prediction.degradation.predictor import Point
 from robustness.stats import near_duplicates
@@ -44,10 +44,10 @@ def loaded(workbench: Workbench) -> observed_index.ObservedIndex:
 def test_near_duplicates_share_a_fold() -> None:
     texts = ["Where is Anna?", "Where is Anna??", "Classify the topic of this text."]
     groups = near_duplicates.clusters(texts)
-    held_out = [rows.tolist() for _, rows in conformal.splits(groups, 5, seed=0)]
+    held_out = [rows.tolist() for _, rows in folds.splits(groups, 5, seed=0)]
     assert sorted(held_out) == [[0, 1], [2]]
     with pytest.raises(InputError, match="two clusters"):
-        conformal.splits(np.zeros(3, dtype=np.int64), 5, seed=0)
+        folds.splits(np.zeros(3, dtype=np.int64), 5, seed=0)
 
 
 def test_the_band_is_the_conformal_quantile() -> None:
@@ -69,7 +69,7 @@ def test_new_residuals_lie_inside_the_band_as_often_as_promised() -> None:
 def test_a_fitted_line_beats_the_constant_and_reports_its_skill(
     loaded: observed_index.ObservedIndex,
 ) -> None:
-    made = degradation.fit(loaded, points(80))
+    made = fitting.fit(loaded, points(80))
     skill = made.lines[TaskSource.GIVEN].skill
     assert skill.mae < skill.mae_constant / 2
     assert skill.coverage == pytest.approx(0.9, abs=0.08)
@@ -77,7 +77,7 @@ def test_a_fitted_line_beats_the_constant_and_reports_its_skill(
 
 
 def test_it_abstains_beyond_the_calibrated_distance(loaded: observed_index.ObservedIndex) -> None:
-    made = degradation.fit(loaded, points(40))
+    made = fitting.fit(loaded, points(40))
     near = Evidence(distance=1.0, relative=1.0, percentile=40.0, deficit=0.0, conflict=False)
     far = Evidence(distance=9.0, relative=9.0, percentile=100.0, deficit=0.0, conflict=False)
     odd = Evidence(
@@ -94,13 +94,13 @@ def test_it_abstains_beyond_the_calibrated_distance(loaded: observed_index.Obser
 
 def test_few_points_are_not_fitted(loaded: observed_index.ObservedIndex) -> None:
     with pytest.raises(InputError, match="at least 10"):
-        degradation.fit(loaded, points(5))
+        fitting.fit(loaded, points(5))
 
 
 def test_a_calibration_belongs_to_one_index(
     loaded: observed_index.ObservedIndex, tmp_path: Path
 ) -> None:
-    made = degradation.fit(loaded, points(20))
+    made = fitting.fit(loaded, points(20))
     degradation.save(made, tmp_path)
     again = degradation.load(tmp_path, loaded)
     assert again.lines == made.lines
@@ -126,4 +126,4 @@ def test_calibrating_measures_the_pool_on_every_source(workbench: Workbench) -> 
     made = workbench.calibration()
     assert set(made.lines) == set(TaskSource)
     assert len(made.points) == 16
-    assert predictor.FILE == "calibration.json"
+    assert degradation.FILE == "calibration.json"

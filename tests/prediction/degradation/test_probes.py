@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from robustness.prediction.degradation import probes
-from robustness.prediction.degradation.skill import measure_skill
+from robustness.prediction.degradation.skill_measurement import measure_skill
 
 
 def _logprobs(choices: list[int], sure: float = 0.9) -> np.ndarray:

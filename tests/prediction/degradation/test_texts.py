@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from robustness.errors import InputError
-from robustness.prediction.degradation.texts import MINIMUM, TextPredictor, Views, format_features
+from robustness.prediction.degradation.text_views import Views, format_features
+from robustness.prediction.degradation.texts import MINIMUM, TextPredictor
 
 ASKS = ("Is it good", "Does the critic like it", "Judge the film", "Rate this review",
         "What is the verdict", "Name the sentiment", "Tell me the tone", "Decide how it sounds")

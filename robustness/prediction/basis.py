@@ -1,0 +1,41 @@
+"""The sentence on what a prediction stands on, or on why there is no number."""
+
+from robustness.prediction.degradation import Estimated, Skill
+from robustness.types import Tier
+
+NO_CALIBRATION = (
+    "This model has no calibration, so there are neighbours and distances, and no number; measure "
+    "one with: python -m robustness calibrate"
+)
+TOO_FAR = (
+    "It lies farther from the observed instructions than any that was calibrated, so there is no "
+    "number."
+)
+
+
+def no_baseline(task_type: str) -> str:
+    """Of a task without observed instructions of its own."""
+    return (
+        "No observed instruction is for this task, so there is no accuracy to lose; the "
+        f"neighbours are those of other {task_type} tasks."
+    )
+
+
+def measured(inputs: int) -> str:
+    """Of an observed instruction."""
+    return f"This is an observed instruction: it was measured on {inputs} inputs."
+
+
+def estimated(made: Estimated, skill: Skill) -> str:
+    """One sentence on a prediction's evidence, and whether it had any skill in calibration."""
+    stands = {
+        Tier.DISTANCE: "Distance to the nearest observed instruction",
+        Tier.PROBES: f"Distance and answers on {made.inputs} unlabelled inputs",
+        Tier.LABELLED: f"Accuracy on {made.inputs} labelled inputs, drawn towards the unlabelled",
+    }[made.tier]
+    verdict = "" if skill.shown else " That is no better than the constant beyond doubt."
+    return (
+        f"{stands}, calibrated on {skill.n} measured unobserved instructions: mean error "
+        f"{skill.mae:.1f} points, {skill.mae_constant:.1f} for a constant; "
+        f"{skill.coverage * 100:.0f}% lay inside their interval.{verdict}"
+    )
