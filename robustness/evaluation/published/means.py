@@ -7,7 +7,7 @@ the draws of an entry are the same combination of the draws of its parts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -132,14 +132,15 @@ def compute(rows: pd.DataFrame, *, seed: int, draws: int) -> Means:
     sizes: dict[MeanKey, int] = {}
     parts = ["dataset", "set"]
     whole = rows.pivot(index=[*parts, *_INSTRUCTION], columns=["model", "shots"], values="points")
-    for (dataset, name), part in whole.groupby(level=parts, sort=True):
-        # What was measured here; the columns of the other datasets' models are empty.
-        table = part.dropna(axis="columns", how="all")
-        asked = [(str(column[0]), int(column[1])) for column in table.columns]
-        points = table.to_numpy(dtype=np.float64)
-        # Columns (model, shots) with the same measured instructions form a block.
+    asked = [(str(model), int(shots)) for model, shots in whole.columns]
+    measured = whole.to_numpy(dtype=np.float64)
+    found: dict[Any, npt.NDArray[np.intp]] = dict(whole.groupby(level=parts).indices)
+    for dataset, name in sorted(found):
+        points = measured[found[dataset, name]]
+        # Columns (model, shots) with the same measured instructions form a block; models that were
+        # not measured here form none.
         blocks: dict[bytes, list[int]] = {}
-        for position in range(len(asked)):
+        for position in np.flatnonzero(np.isfinite(points).any(0)).tolist():
             blocks.setdefault(np.isfinite(points[:, position]).tobytes(), []).append(position)
         for positions in blocks.values():
             values = points[:, positions]
