@@ -132,9 +132,9 @@ def compute(rows: pd.DataFrame, *, seed: int, draws: int) -> Means:
     sizes: dict[MeanKey, int] = {}
     parts = ["dataset", "set"]
     whole = rows.pivot(index=[*parts, *_INSTRUCTION], columns=["model", "shots"], values="points")
-    asked = [(str(model), int(shots)) for model, shots in whole.columns]
+    asked = [(str(column[0]), int(column[1])) for column in whole.columns]
     measured = whole.to_numpy(dtype=np.float64)
-    found: dict[Any, npt.NDArray[np.intp]] = dict(whole.groupby(level=parts).indices)
+    found: dict[Any, Any] = dict(whole.groupby(level=parts).indices)
     for dataset, name in sorted(found):
         points = measured[found[dataset, name]]
         # Columns (model, shots) with the same measured instructions form a block; models that were
