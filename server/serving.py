@@ -16,11 +16,12 @@ def serve(settings: Settings) -> None:
     try:
         workbench = Workbench(built.engine, indexes=settings.indexes)
         app = create_app(workbench, settings, reason=built.reason, withheld=built.withheld)
+        print(f"Steadfast's API is at http://{settings.host}:{settings.port}", flush=True)
         uvicorn.run(
             app,
             host=settings.host,
             port=settings.port,
-            log_level="info",
+            log_level="warning",
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     finally:
