@@ -36,7 +36,7 @@ endif
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 0
 
-.PHONY: setup setup-dev vllm python demo test test-fast test-latest check lint docs wheel test-wheel lock bench clean
+.PHONY: setup setup-dev vllm python demo test test-fast test-latest check lint docs wheel test-wheel lock torture bench clean
 
 INSTALL = $(PYTHON) locks/install.py
 
@@ -115,6 +115,11 @@ MULTI_PROMPT ?= $(STEADFAST_DATA)/multi_prompt
 $(BENCH)/.installed: requirements-bench.txt locks/bench.txt | python
 	@if $(INSTALL) $(BENCH) --lock locks/bench.txt -r $<; \
 	then touch $@; else echo "lm-eval could not be installed into $(BENCH)" >&2; fi
+
+# Attacks the product and prints counts; ARGS="--small", a part's name, --seed 7, --write FILE.
+ARGS ?=
+torture: setup-dev
+	$(BIN)/python -m tests.torture $(ARGS)
 
 bench: setup-dev $(BENCH)/.installed
 	rm -f runs/bench/*.json

@@ -17,6 +17,7 @@ from server.jobs import Jobs
 from server.metrics import CountRequests, Metrics
 from server.routes import health, jobs, openai, robustness
 from server.settings import Settings
+from server.wire.errors import ErrorReply
 
 _FORM = 64 * 1024
 """Bytes that a form may add to the file that it holds."""
@@ -52,6 +53,10 @@ def create_app(
         # The interactive pages of FastAPI load scripts from a network that may not be there.
         docs_url=None,
         redoc_url=None,
+        responses={
+            "4XX": {"model": ErrorReply, "description": "The request is wrong."},
+            "5XX": {"model": ErrorReply, "description": "The server cannot answer."},
+        },
     )
     errors.install(app)
     app.add_middleware(

@@ -26,7 +26,13 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from robustness import paths
-from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
+from robustness.errors import (
+    CorruptFileError,
+    InputError,
+    MismatchError,
+    NotFoundError,
+    RobustnessError,
+)
 from robustness.models import chat_formats
 from robustness.models.load_options import AUTO, PLAIN, Loading
 from robustness.models.placement import pick_device, pick_dtype, pinned
@@ -209,6 +215,24 @@ def _refused(model: str | Path, error: Exception) -> Exception:
 
 
 @contextlib.contextmanager
+def _told(model: str | Path) -> Iterator[None]:
+    """Turns an error while a model is loaded into one of this project's."""
+    try:
+        yield
+    except RobustnessError:
+        raise
+    except (SafetensorError, EOFError, RuntimeError, UnpicklingError) as error:
+        raise CorruptFileError(f"the model {model} cannot be read: {error}") from error
+    except (OSError, ValueError) as error:
+        raise _refused(model, error) from error
+    except Exception as error:
+        # transformers and tokenizers raise errors of any kind where a file is damaged.
+        raise CorruptFileError(
+            f"the model {model} cannot be read: {type(error).__name__}: {error}"
+        ) from error
+
+
+@contextlib.contextmanager
 def _collected_later() -> Iterator[None]:
     """Keeps Python from looking for garbage while a model is loaded.
 
@@ -257,7 +281,7 @@ def load(
     # Otherwise transformers asks a service of the hub to convert pickled weights.
     os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "true"
     _weights_allowed(model, asked.allow_pickle)
-    try:
+    with _told(model):
         asked = pinned(model, asked)
         options = asked.options()
         config: Any = AutoConfig.from_pretrained(str(model), **options)
@@ -273,32 +297,32 @@ def load(
                 str(model), config=taken, dtype=dtype,
                 use_safetensors=None if asked.allow_pickle else True, **options,
             )
-    except (SafetensorError, EOFError, RuntimeError, UnpicklingError) as error:
-        raise CorruptFileError(f"the model {model} cannot be read: {error}") from error
-    except (OSError, ValueError) as error:
-        raise _refused(model, error) from error
-    if fault := _first_finite_fault(loaded.named_parameters()):
-        raise CorruptFileError(f"the model {model} has weights that are not numbers, in {fault}")
-    end = tokenizer.eos_token_id
-    if end is None:
-        raise InputError(f"the tokenizer of {model} has no end-of-text token; set eos_token in it")
-    path = Path(model)
-    return Checkpoint(
-        id=name or model_id(model),
-        revision=weights_digest(path) if path.is_dir() else str(asked.revision),
-        model=loaded.to(where).eval().requires_grad_(False),
-        tokenizer=tokenizer,
-        device=where,
-        context=_context(config, tokenizer),
-        encoder_decoder=bool(config.is_encoder_decoder),
-        end=int(end),
-        stops=frozenset(
-            {int(end)} | _ids(loaded.generation_config.eos_token_id)
-            | set(chat_formats.stop_ids(tokenizer))
-        ),
-        layers=int(getattr(_text_config(config), "num_hidden_layers", 0)),
-        decoder_start=_decoder_start(config, loaded.generation_config),
-    )
+        if fault := _first_finite_fault(loaded.named_parameters()):
+            raise CorruptFileError(
+                f"the model {model} has weights that are not numbers, in {fault}"
+            )
+        end = tokenizer.eos_token_id
+        if end is None:
+            raise InputError(
+                f"the tokenizer of {model} has no end-of-text token; set eos_token in it"
+            )
+        path = Path(model)
+        return Checkpoint(
+            id=name or model_id(model),
+            revision=weights_digest(path) if path.is_dir() else str(asked.revision),
+            model=loaded.to(where).eval().requires_grad_(False),
+            tokenizer=tokenizer,
+            device=where,
+            context=_context(config, tokenizer),
+            encoder_decoder=bool(config.is_encoder_decoder),
+            end=int(end),
+            stops=frozenset(
+                {int(end)} | _ids(loaded.generation_config.eos_token_id)
+                | set(chat_formats.stop_ids(tokenizer))
+            ),
+            layers=int(getattr(_text_config(config), "num_hidden_layers", 0)),
+            decoder_start=_decoder_start(config, loaded.generation_config),
+        )
 
 
 def trained_in(folder: Path) -> str | None:

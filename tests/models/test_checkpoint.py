@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +10,7 @@ from torch import zeros
 from transformers import CONFIG_MAPPING
 
 from robustness import paths
-from robustness.errors import MismatchError, NotFoundError
+from robustness.errors import CorruptFileError, MismatchError, NotFoundError
 from robustness.models import adapters, checkpoint
 
 
@@ -30,6 +32,14 @@ def test_the_revision_follows_the_weights(tiny_llama: Path, tiny_t5: Path, tmp_p
 def test_a_missing_folder_is_named() -> None:
     with pytest.raises(NotFoundError, match="/nowhere/model"):
         checkpoint.load("/nowhere/model")
+
+
+def test_a_damaged_tokenizer_is_told_as_such(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "model"))
+    settings = folder / "tokenizer_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"bos_token": [[]]}))
+    with pytest.raises(CorruptFileError, match="cannot be read"):
+        checkpoint.load(folder, device="cpu")
 
 
 def test_only_soft_prefixes_are_put_in_front(tiny_llama: Path, tmp_path: Path) -> None:

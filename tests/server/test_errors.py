@@ -126,3 +126,12 @@ def test_a_megabyte_that_was_sent_does_not_come_back(http) -> None:
         reply = http.post(path, json=body)
         assert reply.status_code in (400, 404)
         assert len(reply.content) < 5000
+
+
+def test_the_description_has_the_errors_format_and_no_other(http) -> None:
+    described = http.get("/openapi.json").json()
+    for path, operations in described["paths"].items():
+        for operation in operations.values():
+            assert "422" not in operation["responses"], path
+            schema = operation["responses"]["4XX"]["content"]["application/json"]["schema"]
+            assert schema["$ref"].endswith("/ErrorReply")
