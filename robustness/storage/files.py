@@ -119,6 +119,20 @@ def read_object(path: Path) -> dict[str, Any]:
     return found
 
 
+@contextmanager
+def well_formed(path: Path) -> Iterator[None]:
+    """Context of a block that takes the document of a file apart.
+
+    Raises:
+        CorruptFileError: The block met a missing key or a value of another type.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        raise CorruptFileError(f"{path} is damaged ({what}); write it again") from error
+
+
 def write_jsonl(path: Path, rows: Iterable[object]) -> None:
     """Writes a JSON-lines file (one document per line) atomically."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as out:

@@ -68,3 +68,11 @@ def test_a_json_file_that_holds_no_object_is_corrupt_where_one_is_wanted(tmp_pat
     files.write_json(tmp_path / "x.json", [1])
     with pytest.raises(CorruptFileError, match="no JSON object"):
         files.read_object(tmp_path / "x.json")
+
+
+def test_a_document_without_what_is_asked_of_it_names_its_file(tmp_path: Path) -> None:
+    for wrong in ({}, {"rows": 3}):
+        with pytest.raises(CorruptFileError, match=r"x\.json is damaged"), files.well_formed(
+            tmp_path / "x.json"
+        ):
+            list(wrong["rows"])

@@ -110,6 +110,7 @@ def load_report(folder: Path, index_digest: str) -> list[HeldOut]:
     if not path.is_file():
         return []
     document = files.read_json(path, schema=SCHEMA)
-    if document["index_digest"] != index_digest:
-        return []
-    return TypeAdapter(list[HeldOut]).validate_python(document["rows"])
+    with files.well_formed(path):
+        if document["index_digest"] != index_digest:
+            return []
+        return TypeAdapter(list[HeldOut]).validate_python(document["rows"])

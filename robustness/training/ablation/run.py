@@ -55,8 +55,10 @@ class _Runner:
         path = self._plan.out / "plan.json"
         identity = self._plan.identity(self._subject, revision)
         if path.is_file():
-            before = files.read_json(path, schema=SCHEMA)["identity"]
-            different = [key for key, value in identity.items() if before.get(key) != value]
+            document = files.read_json(path, schema=SCHEMA)
+            with files.well_formed(path):
+                before = document["identity"]
+                different = [key for key, value in identity.items() if before.get(key) != value]
             if different:
                 raise MismatchError(
                     f"{self._plan.out} holds another ablation (different {', '.join(different)}); "
@@ -79,10 +81,11 @@ class _Runner:
         if recipe.kind is None and not self._plan.keep_weights:
             for file in (*folder.glob("*.safetensors"), *folder.glob("*.safetensors.index.json")):
                 file.unlink()
-        return RunResult(
-            method=recipe.method, seed=recipe.seed, seconds=record["seconds"],
-            best_step=record["best_step"], sets=sets,
-        )
+        with files.well_formed(folder / "training.json"):
+            return RunResult(
+                method=recipe.method, seed=recipe.seed, seconds=record["seconds"],
+                best_step=record["best_step"], sets=sets,
+            )
 
     def _trained(self, recipe: AlignRecipe) -> bool:
         record = recipe.out / "training.json"
@@ -138,7 +141,11 @@ class _Runner:
 def _record_asking(plan: Ablation, subject: Subject) -> None:
     """Records an evaluation on unobserved-test, before it is made."""
     path = plan.out / HELD_OUT_FILE
-    before = files.read_json(path, schema=SCHEMA)["asked"] if path.is_file() else []
+    before = []
+    if path.is_file():
+        document = files.read_json(path, schema=SCHEMA)
+        with files.well_formed(path):
+            before = list(document["asked"])
     entry = {
         "methods": list(plan.methods), "seeds": list(plan.seeds),
         "instructions": len(subject.of(HELD_OUT)),

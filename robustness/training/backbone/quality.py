@@ -309,7 +309,7 @@ def refresh(folder: Path) -> Mapping[str, Any]:
         MismatchError: The card was written by another version, or for other weights.
     """
     made: dict[str, Any] = files.read_json(folder / "card.json", schema=card.SCHEMA)
-    if made["weights"] != files.file_hash(folder / "model.safetensors"):
+    if made.get("weights") != files.file_hash(folder / "model.safetensors"):
         raise MismatchError(
             f"{folder / 'card.json'} is of other weights; measure with: "
             "python -m robustness backbone card"

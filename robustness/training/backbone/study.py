@@ -108,7 +108,7 @@ def read_study(folder: Path = paths.BACKBONE, *, model: str = paths.BACKBONE_ID)
             model=model, cells=tuple(TaskAccuracy(**c) for c in found["cells"]),
             gains=tuple(Gain(**g) for g in found["gains"]), sets=dict(found["instruction_sets"]),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(
             f"{path} is not a card ({error}); {COMMAND} --model {folder} makes it again"
         ) from error
