@@ -3,7 +3,7 @@
     python -m tests.torture                 # all of it, in minutes
     python -m tests.torture --small         # a small part, for CI
     python -m tests.torture kills --kills 200 --seed 7
-    python -m tests.torture --write docs/reliability.md
+    python -m tests.torture --write docs/reliability.md   # with the last run of each part
 
 Ends with status 1 where anything went wrong.
 """
@@ -19,10 +19,12 @@ from pathlib import Path
 import torch
 
 from robustness import BACKBONE, TransformersEngine, Workbench, quiet, shipped_adapters
-from robustness.storage import provenance
+from robustness.storage import files, provenance
 from tests.torture import api, clients, corrupt, disks, kills, tables
 from tests.torture.outcome import WATCHED, Outcome
 
+PARTS = ("tables", "files", "kills", "disks", "requests", "clients")
+_KEPT = Path("runs", "torture")
 _FULL = {"tables": 10_000, "requests": 10_000, "kills": 50, "files": 40, "clients": 200,
          "seconds": 60}
 _SMALL = {"tables": 200, "requests": 400, "kills": 3, "files": 3, "clients": 20, "seconds": 4}
@@ -33,18 +35,34 @@ def _workbench() -> Workbench:
     return Workbench(TransformersEngine(BACKBONE, prefixes=shipped_adapters(BACKBONE)))
 
 
-def _document(outcomes: list[Outcome], seconds: float, seed: int) -> str:
-    made = provenance.collect(schema=1)
+def _keep(part: str, outcomes: list[Outcome], seed: int, seconds: float) -> None:
+    """Saves what a part found, so that parts which were run one by one make one table."""
+    files.write_json(_KEPT / f"{part}.json", {
+        "schema": 1, "rows": [o.cells() for o in outcomes], "seed": seed, "seconds": seconds,
+        "provenance": provenance.collect(schema=1),
+    })
+
+
+def _document() -> str:
+    """The table of the last run of each part, as Markdown."""
+    found = [
+        files.read_json(path, schema=1)
+        for part in PARTS if (path := _KEPT / f"{part}.json").is_file()
+    ]
+    made = [f["provenance"] for f in found]
+    seeds = sorted({f["seed"] for f in found})
     lines = [
         "# Reliability", "",
-        "What `make torture` did to the product and what it found: the output of "
-        "`python -m tests.torture --write docs/reliability.md`. A fault is a crash, a good row "
-        "that was lost or changed, a request without an answer, a reply that is not as "
-        "`/openapi.json` says, or a figure beyond its bound.", "",
+        "What `make torture` did to the product and what it found; "
+        "`python -m tests.torture --write docs/reliability.md` writes this page. A fault is a "
+        "crash, a good row that was lost or changed, a request without an answer, a reply that is "
+        "not as `/openapi.json` says, or a figure beyond its bound.", "",
         f"| attack | tried | {' | '.join(WATCHED)} | all faults | further |",
         "|---|---|---|---|---|---|---|",
-        *(f"| {' | '.join(o.cells())} |" for o in outcomes), "",
-        f"Seed {seed}, {seconds / 60:.0f} minutes, {made.hardware}, {made.created[:10]}.", "",
+        *(f"| {' | '.join(row)} |" for f in found for row in f["rows"]), "",
+        f"Seed {', '.join(map(str, seeds))}; {sum(f['seconds'] for f in found) / 60:.0f} minutes; "
+        f"{', '.join(sorted({m['hardware'] for m in made}))}; "
+        f"{max(m['created'] for m in made)[:10]}.", "",
         "The bounds of the many clients: p99 of accepted live predictions at most three times that "
         "of one client, memory back within a tenth. Seeds and counts are arguments: "
         "`python -m tests.torture --help`.",
@@ -57,16 +75,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    named = ("tables", "requests", "files", "kills", "disks", "clients")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(named)}")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--write", type=Path, help="file for the table, Markdown")
     for name in _FULL:
         parser.add_argument(f"--{name}", type=int, dest=f"n_{name}")
     asked = parser.parse_args()
-    if unknown := set(asked.parts) - set(named):
-        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(named)}")
+    if unknown := set(asked.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     quiet.settle()
     os.environ["NO_PROXY"] = "*"
     # The faults that are made are logged as they should be, thousands of times.
@@ -83,22 +100,24 @@ def main() -> int:
         "requests": [lambda _: api.run(number=number["requests"], start=asked.seed)],
         "clients": [lambda _: clients.run(clients=number["clients"], seconds=number["seconds"])],
     }
-    begun = time.monotonic()
-    workbench, outcomes = _workbench(), []
-    for name, works in parts.items():
-        if asked.parts and name not in asked.parts:
+    workbench, faults = _workbench(), 0
+    for part, works in parts.items():
+        if asked.parts and part not in asked.parts:
             continue
+        begun, outcomes = time.monotonic(), []
         for work in works:
             outcome = work(workbench)
             outcomes.append(outcome)
+            faults += outcome.faults
             print(f"{outcome.name}: {outcome.done}: {outcome.details()}", flush=True)
-            for fault in outcome.told:
-                print(f"  FAULT {fault}", flush=True)
-    text = _document(outcomes, time.monotonic() - begun, asked.seed)
+            for told in outcome.told:
+                print(f"  FAULT {told}", flush=True)
+        _keep(part, outcomes, asked.seed, time.monotonic() - begun)
+    text = _document()
     print(text)
     if asked.write:
         asked.write.write_text(text, encoding="utf-8")
-    return int(any(o.faults for o in outcomes))
+    return int(faults > 0)
 
 
 if __name__ == "__main__":
