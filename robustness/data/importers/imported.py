@@ -10,7 +10,7 @@ from pathlib import Path
 
 from robustness.data import instructions
 from robustness.data.importers import kinds
-from robustness.data.importers.kinds import Answers
+from robustness.data.importers.kinds import Answers, Decision, Rule
 from robustness.errors import InputError
 from robustness.types import Instruction, TaskType
 
@@ -45,6 +45,8 @@ class Imported:
     """Entries that were not imported."""
     changes: tuple[Change, ...]
     """Changes to entries that were."""
+    decided: Mapping[str, int] = field(default_factory=dict)
+    """Rule of `kinds.Rule` -> number of entries whose task type it decided."""
 
     @property
     def entries(self) -> int:
@@ -84,13 +86,14 @@ class Gathering:
 
         Args:
             source: Name of the format.
-            task_type: Task type of all entries; None: inferred for each by `kinds.infer`.
+            task_type: Task type of all entries; None: inferred for each by `kinds.decide`.
         """
         self._source = source
         self._task_type = task_type
         self._taken: dict[str, tuple[Instruction, str]] = {}
         self._left: list[LeftOut] = []
         self._changes: list[Change] = []
+        self._decided: Counter[str] = Counter()
 
     @property
     def forced(self) -> bool:
@@ -98,8 +101,8 @@ class Gathering:
         return self._task_type is not None
 
     def leave(self, where: str, reason: str) -> None:
-        """Lists an entry as left out."""
-        self._left.append(LeftOut(where=where, reason=reason))
+        """Lists an entry as left out; lines of a traceback behind the reason are dropped."""
+        self._left.append(LeftOut(where=where, reason=reason.partition("\n")[0]))
 
     def note(self, change: Change) -> None:
         """Records a change that concerns a whole file."""
@@ -113,7 +116,11 @@ class Gathering:
             draft: The entry.
             changes: Descriptions of how its text differs from the source.
         """
-        found = self._task_type or kinds.infer(draft.answers)
+        decision = kinds.decide(draft.answers)
+        if self._task_type is not None:
+            decision = Decision(self._task_type, Rule.GIVEN)
+        self._decided[str(decision.rule)] += 1
+        found = decision.task_type
         if found is None:
             self.leave(where, draft.untyped)
             return
@@ -139,6 +146,7 @@ class Gathering:
     def absorb(self, other: "Gathering") -> None:
         """Adds the entries of another gathering; repeated instructions are left out."""
         self._left += other._left
+        self._decided += other._decided
         repeated = set()
         for key, (made, where) in other._taken.items():
             if key in self._taken:
@@ -155,6 +163,7 @@ class Gathering:
             instructions=tuple(made for made, _ in self._taken.values()),
             left=tuple(self._left),
             changes=tuple(self._changes),
+            decided={str(rule): n for rule in Rule if (n := self._decided[str(rule)])},
         )
 
 

@@ -1,11 +1,12 @@
 """Infers the task type of an imported entry by one rule for all sources.
 
-The rule is stated in `infer`. Importers say in `Answers` what a source tells of an entry's answers.
+The rule is stated in `decide`. Importers say in `Answers` what a source tells of an entry's answers.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from robustness.types import TaskType
 
@@ -26,7 +27,10 @@ KNOWN: dict[str, int] = {
 MAX_TEXT = 4_000
 """Number of characters in which alternatives are searched for."""
 _LETTER = re.compile(r"[(\[]?([A-Za-z])[)\].:]*")
-_NUMBERED = re.compile(r"(?:option|choice|answer|ending|solution|sentence)\s*\(?\d+\)?", re.I)
+_NUMBERED = re.compile(
+    r"(?:option|choice|answer|ending|solution|sentence|completion|statement|candidate|alternative)"
+    r"\s*\(?(?:\d+|[A-J])\)?", re.I,
+)
 _QUOTED = re.compile(r"[\"'“‘`]([^\"'“”‘’`\n]{1,30})[\"'”’`]")
 _ALTERNATIVES = re.compile(
     r"\b(?:into|as|either|between|output|answer|respond|reply|print|return|say|choose|candidates"
@@ -60,8 +64,32 @@ class Answers:
     """Size of the fixed set of answers, where the answers themselves are not known."""
     vary: bool = False
     """Whether each input has its own options."""
+    pointing: bool = False
+    """Whether the answers are letters or numbers that point to an option of the input."""
     asks: bool = False
     """Whether the template has a {question} field."""
+
+
+class Rule(StrEnum):
+    """What decided the task type of an entry."""
+
+    GIVEN = "the type was given for all entries"
+    STATED = "the source states the type"
+    REFERENCES = "letters or numbers that point to the input's options"
+    FIXED = "a fixed set of answers"
+    COUNTED = "alternatives that the instruction or its data set has"
+    VARY = "options that change with the input"
+    ASKS = "a field {question}"
+    OPEN = "free text"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The task type of an entry, and the rule that decided it."""
+
+    task_type: TaskType | None
+    """None where the answer is free text."""
+    rule: Rule
 
 
 def references(words: Sequence[str]) -> bool:
@@ -71,8 +99,8 @@ def references(words: Sequence[str]) -> bool:
     return len(words) > 1 and (pointing or all(_NUMBERED.fullmatch(w.strip()) for w in words))
 
 
-def infer(answers: Answers) -> TaskType | None:
-    """The task type of an entry; None where its answer is free text.
+def decide(answers: Answers) -> Decision:
+    """The task type of an entry, with the rule that decided it.
 
     A type that the source states (a column task_type, a key such as NIV2/BC/1) comes first.
     Otherwise a fixed set of answers makes BC where there are two and MC where there are more (or
@@ -81,13 +109,22 @@ def infer(answers: Answers) -> TaskType | None:
     is answered in free text and is left out unless the user gives a type.
     """
     if answers.stated is not None:
-        return answers.stated
-    if references(answers.words):
-        return TaskType.QA
-    size = max(len({w.strip().casefold() for w in answers.words}), answers.count)
+        return Decision(answers.stated, Rule.STATED)
+    if answers.pointing or references(answers.words):
+        return Decision(TaskType.QA, Rule.REFERENCES)
+    words = len({w.strip().casefold() for w in answers.words})
+    size = max(words, answers.count)
     if size >= 2:
-        return TaskType.BC if size == 2 else TaskType.MC
-    return TaskType.QA if answers.vary or answers.asks else None
+        rule = Rule.FIXED if words >= 2 else Rule.COUNTED
+        return Decision(TaskType.BC if size == 2 else TaskType.MC, rule)
+    if answers.vary:
+        return Decision(TaskType.QA, Rule.VARY)
+    return Decision(TaskType.QA, Rule.ASKS) if answers.asks else Decision(None, Rule.OPEN)
+
+
+def infer(answers: Answers) -> TaskType | None:
+    """The task type of an entry by `decide`; None where its answer is free text."""
+    return decide(answers).task_type
 
 
 def parse(name: str) -> TaskType | None:

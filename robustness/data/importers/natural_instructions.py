@@ -3,8 +3,10 @@
 Inputs are not imported; a task's examples and instances serve to infer which answers there are.
 """
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,25 @@ _MAX_WORDS = 5
 _MANY = 100
 """Number of outputs that is enough to tell whether the set of answers is fixed."""
 _STRAY = 0.005
-"""Answers with a smaller share of the outputs are taken for typing errors."""
+"""Answers with a smaller share of the outputs may be typing errors."""
+_COVERED = 0.95
+"""Share of the outputs that a fixed set of answers holds; the rest may be typing errors."""
+_LISTED = 0.9
+"""Share of the inputs that list their options, where the answers point to options."""
+_ALL_THE_SAME = "--task-type qa, mc or bc takes it all the same"
 _LETTERS = frozenset("ABCDEFGHIJ")
+_POINTER = re.compile(r"(?:(.*\w)\s+)?[(\[]?(\d|[A-J])[)\].:]?", re.IGNORECASE)
+"""A letter or a digit, perhaps behind words that all answers share: `Completion A`, `2`."""
+_FULL_STOP = re.compile(r"(?<=[^\W\d_])\.$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """An instance or a positive example."""
+
+    text: str
+    output: str
+    """Its first output."""
 
 
 def read(path: Path, task_type: TaskType | None = None) -> Imported:
@@ -52,7 +71,7 @@ def _read(path: Path, gathered: Gathering) -> None:
     definitions = found if isinstance(found, list) else [found]
     if not definitions:
         gathered.leave(place(path, "Definition"), "its list is empty")
-    outputs = _outputs(folded)
+    rows = _rows(folded)
     for number, definition in enumerate(definitions, start=1):
         where = place(path, f"Definition {number}" if len(definitions) > 1 else "Definition")
         if not isinstance(definition, str):
@@ -63,12 +82,12 @@ def _read(path: Path, gathered: Gathering) -> None:
         except UnreadableError as error:
             gathered.leave(where, str(error))
             continue
-        answers = _answers(outputs, definition)
+        answers, untyped = _answers(rows, definition)
         labels = {} if references(answers.words) else {w: w for w in answers.words}
         draft = Draft(
             text=worded.text, answers=answers, collection=SOURCE, task=path.stem,
-            label_words=labels, option_format="letters_paren" if answers.vary else "",
-            source=f"natural-instructions {path.stem}",
+            label_words=labels, option_format="letters_paren" if answers.pointing else "",
+            source=f"natural-instructions {path.stem}", untyped=untyped,
         )
         gathered.take(where, draft, worded.changes)
 
@@ -78,34 +97,69 @@ def _folded(document: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(k).casefold().replace("_", " ").strip(): v for k, v in document.items()}
 
 
-def _outputs(folded: Mapping[str, Any]) -> list[str]:
-    """The first output of each instance and each positive example."""
-    outputs = []
+def _rows(folded: Mapping[str, Any]) -> list[_Row]:
+    """The instances and positive examples that have an output."""
+    made = []
     for key in ("instances", "positive examples", "examples"):
         rows = folded.get(key)
         for row in rows if isinstance(rows, list) else []:
             found = row.get("output") if isinstance(row, dict) else None
             first = found[0] if isinstance(found, list) and found else found
             if isinstance(first, (str, int, float)):
-                outputs.append(str(first).strip())
-    return outputs
+                made.append(_Row(text=str(row.get("input", "")), output=str(first).strip()))
+    return made
 
 
-def _answers(outputs: list[str], definition: str) -> Answers:
-    """What the outputs tell of the answers: a fixed set if they are few, short and repeated."""
-    counts = Counter(outputs)
+def _answers(rows: list[_Row], definition: str) -> tuple[Answers, str]:
+    """What the outputs tell of the answers, and the reason if they are free text.
+
+    The set of answers is fixed if a few short answers, each of them repeated, make up nearly all
+    outputs. Such answers may point to options of the input, as letters do.
+    """
+    counts = Counter(row.output for row in rows)
     spelt: dict[str, str] = {}
+    covered = 0
     for word, count in counts.most_common():
-        if count >= len(outputs) * _STRAY:
-            spelt.setdefault(word.casefold().strip(" ."), word.strip(" ."))
+        if count >= len(rows) * _STRAY:
+            spelt.setdefault(_bare(word).casefold(), _bare(word))
+            covered += count
     words = tuple(spelt.values())
-    if not words or any(len(w.split()) > _MAX_WORDS for w in words):
-        return Answers()
-    if all(w.strip("()").upper() in _LETTERS for w in words):
-        # Letters refer to options of the input; which letters occur depends on the instances.
-        return Answers(vary=True)
-    repeats = 2 if len(outputs) < _MANY else 3
-    if 2 <= len(words) <= _MAX_ANSWERS and len(outputs) >= repeats * len(words):
-        return Answers(words=words)
+    open_reason = f"its answer is free text: {len(counts)} different outputs in {len(rows)} rows"
+    if covered < _COVERED * len(rows) or any(len(w.split()) > _MAX_WORDS for w in words):
+        return Answers(), f"{open_reason} are no fixed set; {_ALL_THE_SAME}"
+    letters = all(w.strip("()").upper() in _LETTERS for w in words)
+    repeats = 2 if len(rows) < _MANY else 3
+    fixed = 2 <= len(words) <= _MAX_ANSWERS and len(rows) >= repeats * len(words)
+    if words and (letters or (fixed and _pointing(words, rows))):
+        # Which letters occur depends on the instances.
+        return Answers(vary=True, pointing=True), kinds.FREE_TEXT
+    if fixed:
+        return Answers(words=words), kinds.FREE_TEXT
     # With too few instances to tell, the answers may be named in the definition.
-    return Answers(count=kinds.named(definition) if len(outputs) < _MANY else 0)
+    count = kinds.named(definition) if len(rows) < _MANY else 0
+    many = f", and a fixed set has {_MAX_ANSWERS} at the most" if len(rows) >= _MANY else ""
+    return Answers(count=count), f"{open_reason}{many}; {_ALL_THE_SAME}"
+
+
+def _bare(word: str) -> str:
+    """An answer without the full stop of a sentence; marks and numbers keep theirs."""
+    return _FULL_STOP.sub("", word)
+
+
+def _pointing(words: Sequence[str], rows: Sequence[_Row]) -> bool:
+    """Whether the answers point to options of the input.
+
+    Digits do, and letters or digits behind a word that all answers share (`Completion A`), if
+    nearly all inputs contain them, a digit as the mark of an item: `2)`, `(2)`, `2.` or `2:`.
+    """
+    if references(words):
+        return True
+    found = [_POINTER.fullmatch(w) for w in words]
+    if not all(found):
+        return False
+    if len({(m[1] or "").casefold() for m in found if m}) > 1:
+        return False
+    shapes = [re.escape(w) + (r"\s*[).:\]]" if w.isdigit() else r"(?!\w)") for w in words]
+    patterns = [re.compile(rf"(?<![\w.]){shape}", re.IGNORECASE) for shape in shapes]
+    listed = sum(all(p.search(row.text) for p in patterns) for row in rows)
+    return listed >= _LISTED * len(rows)

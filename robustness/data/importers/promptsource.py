@@ -17,7 +17,15 @@ from jinja2 import meta, runtime
 from jinja2.exceptions import TemplateError
 
 from robustness.data.importers import folders, kinds, wording
-from robustness.data.importers.fields import Field, Script, first, kept
+from robustness.data.importers.fields import (
+    ITEMS,
+    Field,
+    Script,
+    first,
+    formatted,
+    kept,
+    length,
+)
 from robustness.data.importers.imported import Draft, Gathering, Imported, place
 from robustness.data.importers.kinds import Answers
 from robustness.data.importers.sandbox import MAX_SECONDS, Sandbox
@@ -79,6 +87,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "trim": kept(_string("strip")), "int": kept(int), "float": kept(float), "string": kept(str),
     "round": kept(round), "abs": kept(abs), "highlight": kept(str), "most_frequent": kept(list),
     "choice": first, "random": first, "first": first,
+    "length": length, "count": length, "format": formatted,
 }
 
 
@@ -105,6 +114,12 @@ class _Walk:
     prompt: str
     target: str
     choices: tuple[str, ...]
+    items: int
+    """Number of items of a field over which the template loops."""
+
+    def fields(self) -> int:
+        """Number of fields of the input in the prompt; an input's parts count as one."""
+        return len({name.partition(".")[0] for name in MARK.findall(self.prompt)})
 
 
 def read(path: Path, task_type: TaskType | None = None) -> Imported:
@@ -145,7 +160,7 @@ def _read(path: Path, gathered: Gathering) -> None:
             gathered.leave(where, "it has no `jinja` text")
         else:
             try:
-                _take(where, entry, task, names, gathered)
+                _take(where, entry, task, gathered)
             except UnreadableError as error:
                 gathered.leave(where, str(error))
 
@@ -156,7 +171,7 @@ def _title(entry: object, key: object) -> str:
 
 
 def _take(
-    where: str, entry: Mapping[str, Any], task: str, names: list[str], gathered: Gathering
+    where: str, entry: Mapping[str, Any], task: str, gathered: Gathering
 ) -> None:
     choices = entry.get("answer_choices")
     if choices is not None and not isinstance(choices, str):
@@ -164,20 +179,26 @@ def _take(
     walks = _walks(entry["jinja"], choices or "")
     if not walks:
         raise UnreadableError("its prompt is empty on every input")
-    taken = walks[0]
+    # Where a condition hides a field, the prompt without it would leave out part of the input.
+    taken = max(walks, key=_Walk.fields)
+    if not taken.fields():
+        raise UnreadableError("its prompt holds nothing of the input")
     changes = []
     if len({w.prompt for w in walks}) > 1:
-        changes.append(
-            "its wording depends on the input; taken as it reads where its conditions hold"
+        where_it_holds = (
+            "where its conditions hold" if taken is walks[0] else "where it holds most fields"
         )
+        changes.append(f"its wording depends on the input; taken as it reads {where_it_holds}")
     if re.search(r"\|\s*(choice|random)\b", entry["jinja"].partition(SEPARATOR)[0]):
         changes.append("it draws at random; the first of what it draws from is taken")
     options = [m[1] for c in taken.choices if (m := MARK.fullmatch(c))]
     listed = options if len(options) == len(taken.choices) else []
-    answers = _answers(walks, names)
+    answers = _answers(walks, taken)
     lettered = False if listed else (kinds.references(taken.choices) or None)
-    worded = wording.finish(taken.prompt, options=listed, lettered=lettered)
     words = {w: w for w in answers.words} if not kinds.references(answers.words) else {}
+    worded = wording.finish(
+        taken.prompt, options=listed, lettered=lettered, items=taken.items, fixed=len(words) > 1
+    )
     draft = Draft(
         text=worded.text, answers=answers, collection=SOURCE, task=task,
         option_format=worded.option_format, label_words=words,
@@ -186,11 +207,11 @@ def _take(
     gathered.take(where, draft, (*changes, *worded.changes))
 
 
-def _answers(walks: list[_Walk], names: list[str]) -> Answers:
-    """What a template tells of its answers."""
-    choices = walks[0].choices
-    asks = any(n in ("question", "Question") for n in MARK.findall(walks[0].prompt)) and not any(
-        "question" in n.lower() for n in MARK.findall(walks[0].target)
+def _answers(walks: list[_Walk], taken: _Walk) -> Answers:
+    """What a template tells of its answers, with the branch that is taken for its wording."""
+    choices = taken.choices
+    asks = any(n in ("question", "Question") for n in MARK.findall(taken.prompt)) and not any(
+        "question" in n.lower() for n in MARK.findall(taken.target)
     )
     if choices:
         vary = any(MARK.search(c) for c in choices)
@@ -219,14 +240,23 @@ def _walks(source: str, choices: str) -> list[_Walk]:
         given = waiting.popleft()
         script = Script(given)
         fields = {text: {n: Field(n, script) for n in names[text]} for text in names}
-        listed = rows.rendered(choices, fields[choices]).split(SEPARATOR)
-        words = [w.strip() for w in listed if w.strip()]
-        values = {**fields[source], "answer_choices": words}
-        parts = rows.rendered(source, values).split(SEPARATOR)
+        try:
+            listed = rows.rendered(choices, fields[choices]).split(SEPARATOR)
+            words = [w.strip() for w in listed if w.strip()]
+            # Letters tell how many options an input has.
+            script.items = len(words) if kinds.references(words) else ITEMS
+            values = {**fields[source], "answer_choices": words}
+            parts = rows.rendered(source, values).split(SEPARATOR)
+        except UnreadableError:
+            if not given:
+                raise
+            continue  # what a condition excludes may fail where it does not hold
         if len(parts) < 2 and any(p.strip() for p in parts):
             raise UnreadableError(f"it has no {SEPARATOR} between the prompt and the answer")
         if parts[0].strip():
-            found.append(_Walk(parts[0].strip(), parts[1].strip(), tuple(words)))
+            found.append(
+                _Walk(parts[0].strip(), parts[1].strip(), tuple(words), script.items)
+            )
         waiting += [
             (*script.asked[:i], not script.asked[i]) for i in range(len(given), len(script.asked))
         ]

@@ -172,7 +172,8 @@ class Sandbox(SandboxedEnvironment):
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Whether a template may use an attribute: listed methods and plain data only."""
-        if callable(value) and attr not in _METHODS and not hasattr(obj, "marked"):
+        marked = hasattr(obj, "marked") or hasattr(value, "marked")
+        if callable(value) and attr not in _METHODS and not marked:
             return False
         return super().is_safe_attribute(obj, attr, value)
 

@@ -42,6 +42,8 @@ class Receipt:
     """Task type -> number of instructions imported with it."""
     left: tuple[LeftOut, ...]
     changes: tuple[Change, ...]
+    decided: Mapping[str, int]
+    """Rule -> number of entries whose task type it decided."""
 
 
 def take(
@@ -53,7 +55,7 @@ def take(
         source: One of `SOURCES`.
         path: File or folder.
         out: The collection file to write (JSON lines, as `instructions.read_collection` reads it).
-        task_type: `qa`, `mc` or `bc`; None: inferred for each entry by `kinds.infer`.
+        task_type: `qa`, `mc` or `bc`; None: inferred for each entry by `kinds.decide`.
         task: The task that all entries are for; None: as named in the source.
 
     Returns:
@@ -78,4 +80,5 @@ def take(
     return Receipt(
         source=name, out=out, entries=found.entries, taken=len(taken),
         by_type=found.by_type, left=found.left, changes=found.changes,
+        decided=found.decided,
     )

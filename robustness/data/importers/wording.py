@@ -21,7 +21,7 @@ _NUMBERED = re.compile(r"(.*?)[._]?(\d+|(?<=[a-z_.])[A-H])")
 _OPTION_STEMS = frozenset(
     {"option", "options", "choice", "choices", "answer", "answers", "ending", "endings", "sol",
      "alternative", "candidate", "opa", "answer_choices", "answerchoices", "choices.text",
-     "solution", "mult", "distractor"}
+     "solution", "mult", "distractor", "candidate_answers"}
 )
 
 
@@ -74,19 +74,26 @@ def formatted(template: str) -> str:
     return "".join(made)
 
 
-def finish(text: str, *, options: Sequence[str] = (), lettered: bool | None = None) -> Worded:
+def finish(
+    text: str, *, options: Sequence[str] = (), lettered: bool | None = None, items: int = 0,
+    fixed: bool = False,
+) -> Worded:
     """Turns marked text into a template; a list of option fields becomes `{options}`.
 
     Args:
         text: The marked text.
         options: Names of the fields that are the options, in order, where the source tells them.
         lettered: Whether the answer is an option's letter; None: unknown.
+        items: Number of items of a field over which the source loops as if it were a list; where
+            they stand in a row, the field stands for all of them.
+        fixed: Whether the answers are known words, so that no fields of the input are options.
 
     Raises:
         UnreadableError: The text has braces that would be taken for a placeholder.
     """
     style, changes = "", []
-    for names in ([list(options)] if len(options) > 1 else []) + list(_numbered(text)):
+    groups = [] if fixed else _numbered(text)
+    for names in ([list(options)] if len(options) > 1 else []) + list(groups):
         folded = _fold(text, names)
         if folded is None:
             continue
@@ -100,6 +107,8 @@ def finish(text: str, *, options: Sequence[str] = (), lettered: bool | None = No
             changes.append(f"{changed}; {{options}} lists them as `{style}`")
         break
     style = "" if style == _NUMBERS else style
+    text, rows = _rows_folded(text, items)
+    changes += rows
     if braced := re.search(prompts.PLACEHOLDER, MARK.sub("", text)):
         raise UnreadableError(f"{braced[0]} in its text would be read as a placeholder")
     names = list(dict.fromkeys(MARK.findall(text)))
@@ -115,6 +124,26 @@ def finish(text: str, *, options: Sequence[str] = (), lettered: bool | None = No
         fields=tuple(n for n in map(legal, names) if n != "options"),
         changes=tuple(changes),
     )
+
+
+def _rows_folded(text: str, items: int) -> tuple[str, list[str]]:
+    """Replaces the items of a field by the field where all stand in a row, parted alike."""
+    changes = []
+    if items > 1:
+        tail = "".join(rf"\2{OPEN}\1\.{i}{CLOSE}" for i in range(2, items))
+        row = re.compile(
+            rf"{OPEN}([^{OPEN}{CLOSE}]+)\.0{CLOSE}([^{OPEN}{CLOSE}]*){OPEN}\1\.1{CLOSE}{tail}"
+        )
+        while found := row.search(text):
+            text = text[: found.start()] + mark(found[1]) + text[found.end() :]
+            changes.append(f"its items in a row became {{{legal(found[1])}}}")
+    looped = dict.fromkeys(
+        m[1] for name in MARK.findall(text) if (m := re.fullmatch(r"(.+?)\.\d+(?:\..*)?", name))
+    )
+    if items and looped:
+        names = ", ".join(f"{{{legal(name)}}}" for name in looped)
+        changes.append(f"it takes {names} apart; the items became fields of their own")
+    return text, changes
 
 
 def _numbered(text: str) -> Iterator[list[str]]:

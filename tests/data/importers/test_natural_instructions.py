@@ -10,12 +10,14 @@ from robustness.errors import InputError
 from robustness.types import TaskType
 
 
-def task(outputs: Sequence[object], definition: Any = "Say what it is.") -> dict[str, Any]:
+def task(
+    outputs: Sequence[object], definition: Any = "Say what it is.", listed: str = ""
+) -> dict[str, Any]:
     return {
         "Source": ["made up"], "Categories": ["Classification"], "Definition": definition,
         "Positive Examples": [{"input": "a", "output": str(outputs[0]), "explanation": "so"}],
         "Negative Examples": [{"input": "a", "output": "wrong", "explanation": "no"}],
-        "Instances": [{"id": f"t-{i}", "input": f"in {i}", "output": [o]}
+        "Instances": [{"id": f"t-{i}", "input": f"in {i} {listed}", "output": [o]}
                       for i, o in enumerate(outputs)],
     }
 
@@ -34,6 +36,10 @@ def read(tmp_path: Path, document: object) -> natural_instructions.Imported:
         (["joy", "fear", "rage"] * 40, TaskType.MC),
         (["A", "C", "D", "B"] * 30, TaskType.QA),
         ([f"answer {i}" for i in range(60)], None),
+        # A few answers repeat, but most of the outputs are others.
+        (["tree"] * 20 + ["sun"] * 20 + [f"word{i}" for i in range(560)], None),
+        # Typing errors beside two answers.
+        (["yes"] * 300 + ["no"] * 300 + ["yse", "n o"], TaskType.BC),
     ],
 )
 def test_the_answers_that_come_up_tell_the_type(
@@ -42,6 +48,40 @@ def test_the_answers_that_come_up_tell_the_type(
     made = read(tmp_path, task(outputs))
     assert [i.task_type for i in made.instructions] == ([] if expected is None else [expected])
     assert len(made.left) == (expected is None)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "listed", "expected"),
+    [
+        (["Middle A", "Middle B"], "Middle A: it rains. Middle B: it snows.", TaskType.QA),
+        (["Middle A", "Middle B"], "It rains.", TaskType.BC),
+        (["1", "2"], "1) It rains. 2) It snows.", TaskType.QA),
+        (["1", "2"], "It rained 1 or 2 days.", TaskType.BC),
+        (["1", "Middle 2"], "1) It rains. Middle 2", TaskType.BC),
+    ],
+)
+def test_answers_that_the_inputs_list_point_to_options(
+    outputs: list[str], listed: str, expected: TaskType, tmp_path: Path
+) -> None:
+    document = task(outputs * 60, listed=listed) | {"Positive Examples": []}
+    (found,) = read(tmp_path, document).instructions
+    assert found.task_type is expected
+    assert bool(found.label_words) == (expected is TaskType.BC)
+
+
+def test_only_the_full_stop_of_a_word_is_dropped(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, task([".", "1.0", "2.", "Yes."] * 40)).instructions
+    assert set(found.label_words) == {".", "1.0", "2.", "Yes"}
+
+
+def test_what_each_rule_decided_is_counted(tmp_path: Path) -> None:
+    for number, outputs in enumerate((["x", "y"] * 60, ["A", "B"] * 60, ["u", "v"] * 60)):
+        document = task(outputs, f"Say what {number} is.")
+        (tmp_path / f"task{number}.json").write_text(json.dumps(document))
+    made = natural_instructions.read(tmp_path)
+    assert made.decided == {
+        "letters or numbers that point to the input's options": 1, "a fixed set of answers": 2,
+    }
 
 
 def test_a_definition_becomes_an_instruction_with_its_label_words(tmp_path: Path) -> None:

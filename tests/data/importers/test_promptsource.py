@@ -92,6 +92,69 @@ def test_a_condition_on_the_answer_does_not_hide_the_prompt(tmp_path: Path) -> N
     assert "empty on every input" in made.left[0].reason
 
 
+def test_the_branch_that_shows_the_input_is_taken(tmp_path: Path) -> None:
+    made = read(
+        tmp_path,
+        ("hidden", "yes ||| no",
+         "{% if text == '' %}Nothing.{% else %}{{text}}{% endif %} So? ||| {{answer_choices[0]}}"),
+        ("none", "yes ||| no", "Is it so? ||| {{answer_choices[label]}}"),
+        ("length", "yes ||| no",
+         "{% if text|length < 3 and text|count == 6 %}{{text}} So?{% endif %}"
+         " ||| {{answer_choices[0]}}"),
+    )
+    assert [i.text for i in made.instructions] == ["{text} So?"]
+    assert [left.reason for left in made.left] == [
+        "its prompt holds nothing of the input", "it says the same as "
+        f"{tmp_path / 'templates.yaml'}, template 'hidden'",
+    ]
+
+
+def test_the_items_of_a_loop_are_one_field_and_become_no_options(tmp_path: Path) -> None:
+    process = "{{ steps | join('\n- ') }}\n\n{{question}} ||| {{answer_choices[0]}}"
+    made = read(
+        tmp_path,
+        ("joined", '"{{choices.text | join(\'|||\')}}"', process),
+        ("looped", "more ||| less",
+         "{% for step in answers %}{{step}}\n{% endfor %}{{question}} ||| {{answer_choices[0]}}"),
+        ("cut", "more ||| less",
+         "{{ steps[:-1] | join(', ') }} or {{ steps[-1] }}? ||| {{answer_choices[0]}}"),
+    )
+    assert [i.text for i in made.instructions] == [
+        "{steps}\n\n{question}", "{answers}\n{question}",
+        "{steps_0}, {steps_1}, {steps_2} or {steps_3}?",
+    ]
+    assert [c.what for c in made.changes if "'joined'" in c.where] == [
+        "its items in a row became {steps}"
+    ]
+
+
+def test_letters_tell_how_many_options_there_are(tmp_path: Path) -> None:
+    made = read(
+        tmp_path,
+        ("three", "A ||| B ||| C",
+         "{{question}}\n{% for c in choices %}{{ answer_choices[loop.index0] }}. {{c}}\n"
+         "{% endfor %} ||| {{ answer_choices[label] }}"),
+    )
+    assert made.instructions[0].text == "{question}\n{options}"
+    assert made.instructions[0].option_format == "letters_dot"
+
+
+def test_a_branch_that_fails_costs_no_other_and_a_reason_is_one_line(tmp_path: Path) -> None:
+    made = read(
+        tmp_path,
+        ("fails", "yes ||| no",
+         "{% if label %}{{text}} So?{% else %}{{ ''.missing.part }}{% endif %} ||| x"),
+        ("filter", "yes ||| no", "{{ text | nothing }} ||| x"),
+        ("formatted", "yes ||| no", "{{ '%0.1f' | format(score | float) }} of 5? ||| x"),
+        ("state", "yes ||| no",
+         "{% set ns = namespace(value='') %}{% set ns.value = text %}{{ ns.value }}? ||| x"),
+    )
+    assert [i.text for i in made.instructions] == ["{text} So?", "{score} of 5?", "{text}?"]
+    assert [left.reason for left in made.left] == [
+        "its Jinja cannot be read: No filter named 'nothing'."
+    ]
+
+
 def test_fields_with_digits_keep_their_names_and_others_are_renamed(tmp_path: Path) -> None:
     made = read(
         tmp_path,
