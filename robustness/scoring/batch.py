@@ -19,7 +19,8 @@ from robustness.scoring.rows import RowError, example_of, read_inputs
 from robustness.scoring.scored_row import COLUMNS, ScoredRow
 from robustness.storage.limits import UNLIMITED, Limits
 from robustness.storage.result_cache import Journal
-from robustness.storage.tables import RowInput, Table, read_table, write_table
+from robustness.storage.table_writing import write_table
+from robustness.storage.tables import RowInput, Table, read_table
 from robustness.types import content_id
 from robustness.workbench import Workbench
 

@@ -19,7 +19,8 @@ from robustness.prediction.catalog import Catalog
 from robustness.prediction.predictor import Predictor
 from robustness.prediction.query import Query
 from robustness.storage import cell_lists
-from robustness.storage.tables import INSTRUCTION, RowInput, read_table, text_of
+from robustness.storage.cells import text_of
+from robustness.storage.tables import INSTRUCTION, RowInput, read_table
 from robustness.types import Example, Instruction, Prompt
 from robustness.workbench import Workbench
 
@@ -162,6 +163,8 @@ def _example(task: Task | None, given: Any, options: str, answer: str) -> Exampl
             f"an input can have {len(prompts.LETTERS)} options, as many as there are letters; "
             f"found {len(own)}"
         )
+    place = cell_lists.place(answer, answers)
+    answer = answer if place is None else answers[place]
     if answer and answer not in answers:
         raise InputError(f"the answer {answer!r} is not among the options {', '.join(answers)}")
     return Example(

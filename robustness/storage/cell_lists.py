@@ -27,6 +27,13 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts if part.strip())
 
 
+def place(answer: str, options: Sequence[str]) -> int | None:
+    """The place of the option that a number stands for, counted from 0; None if it is a text."""
+    if answer in options or not (answer.isascii() and answer.isdecimal()):
+        return None
+    return int(answer) if len(answer) < 4 and int(answer) < len(options) else None
+
+
 def join(values: Sequence[str]) -> str:
     """A cell from which `split` gives the values again."""
     last = len(values) - 1

@@ -92,19 +92,30 @@ def read_json(path: Path, *, schema: int | None = None) -> Any:
         MismatchError: It carries another schema number.
     """
     try:
-        document = parse_json(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise NotFoundError(f"{path} does not exist") from None
     except ValueError as error:
         raise CorruptFileError(f"{path} is not valid JSON ({error}); write it again") from error
-    if schema is not None and not isinstance(document, dict):
+    if schema is not None:
+        check_schema(document, path, schema)
+    return document
+
+
+def check_schema(document: Any, path: Path, schema: int) -> None:
+    """Checks the schema number of a document.
+
+    Raises:
+        CorruptFileError: It is no JSON object.
+        MismatchError: It carries another schema number.
+    """
+    if not isinstance(document, dict):
         raise CorruptFileError(f"{path} holds no JSON object; write it again")
-    if schema is not None and document.get("schema") != schema:
+    if document.get("schema") != schema:
         raise MismatchError(
             f"{path} has schema {document.get('schema')!r}, this version reads {schema}; "
             "make it again with this version"
         )
-    return document
 
 
 def read_object(path: Path) -> dict[str, Any]:

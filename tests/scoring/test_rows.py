@@ -69,6 +69,14 @@ def test_falsy_answers_and_inputs_count(workbench: Workbench) -> None:
     assert fourth.inputs[0].answer == "1"
 
 
+def test_a_class_by_number_is_the_option_in_its_place(workbench: Workbench) -> None:
+    first, second, third = queries(workbench, lines(
+        GOOD | {"answer": 1}, GOOD | {"options": ["1", "0"], "answer": 0}, GOOD | {"answer": 2},
+    ))
+    assert (first.inputs[0].answer, second.inputs[0].answer) == ("bad", "0")
+    assert "'2' is not among" in third.reason
+
+
 def test_an_object_as_input_is_read_as_fields(workbench: Workbench) -> None:
     story = {"story": "Carl ate. Lena went to the office.", "name": "Lena"}
     place, own = queries(workbench, lines(

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from robustness.errors import CorruptFileError, InputError, NotFoundError
-from robustness.storage import tables
+from robustness.storage import cells, table_writing, tables
 from robustness.storage.tables import Table
 
 
@@ -46,7 +46,7 @@ def test_spreadsheets_of_other_countries_are_read() -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".json", ".jsonl", ".parquet"])
 def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
-    tables.write_table(
+    table_writing.write_table(
         path, ["instruction", "low", "agree"], [["a", 1.5, True], ["b", None, 0.5]]
     )
     again = tables.read_table(path)
@@ -57,7 +57,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_spreadsheet_runs_a_cell(start: str) -> None:
-    text = tables.csv_bytes(["instruction", "difference"], [[f"{start}1+1", -3.0]]).decode()
+    text = table_writing.csv_bytes(["instruction", "difference"], [[f"{start}1+1", -3.0]]).decode()
     assert f"'{start}1+1" in text
     assert ",-3.0" in text
 
@@ -111,7 +111,7 @@ def test_whatever_a_json_line_holds_it_alone_carries_an_error(line: str, tmp_pat
     assert [table.rows[n].cells["instruction"] for n in (0, 2)] == ["first", "last"]
     for suffix in (".csv", ".json", ".jsonl", ".parquet"):
         rows = [[row.cells[c] for c in table.columns] for row in table.rows]
-        tables.write_table(tmp_path / f"out{suffix}", table.header, rows)
+        table_writing.write_table(tmp_path / f"out{suffix}", table.header, rows)
 
 
 def test_a_long_number_in_a_json_list_is_its_rows_error() -> None:
@@ -144,12 +144,12 @@ def test_a_spreadsheets_trailing_empty_columns_are_dropped() -> None:
 
 @pytest.mark.parametrize("text", ["-0.35", "+1", "-3", "-1.5e-7", "-0,35", "-.5"])
 def test_a_plain_number_is_no_formula(text: str) -> None:
-    assert tables.guarded(text) == text
+    assert cells.guarded(text) == text
 
 
 @pytest.mark.parametrize("text", ["-1+1", "+A1", "-0.35x", "=-0.35", "-", "-1\n"])
 def test_what_only_begins_like_a_number_is_guarded(text: str) -> None:
-    assert tables.guarded(text) == f"'{text}"
+    assert cells.guarded(text) == f"'{text}"
 
 
 def test_columns_are_found_whatever_their_case_and_written_as_they_were() -> None:
@@ -174,6 +174,6 @@ def test_cells_are_parted_as_the_file_says(data: bytes, name: str) -> None:
 
 
 def test_numbers_and_truth_values_mean_what_they_say() -> None:
-    assert [tables.text_of(v) for v in (0, False, 0.5, 3.0, "", "0", None)] == [
+    assert [cells.text_of(v) for v in (0, False, 0.5, 3.0, "", "0", None)] == [
         "0", "false", "0.5", "3", "", "0", "",
     ]

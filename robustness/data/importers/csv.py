@@ -14,7 +14,7 @@ from robustness.data.importers.imported import Change, Draft, Gathering, Importe
 from robustness.data.importers.kinds import Answers
 from robustness.data.importers.wording import UnreadableError
 from robustness.errors import InputError
-from robustness.storage import cell_lists, tables
+from robustness.storage import cell_lists, cells, tables
 from robustness.storage.files import parse_json
 from robustness.storage.tables import Table
 from robustness.types import TaskType
@@ -87,7 +87,7 @@ def _table(path: Path) -> tuple[Table, str]:
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:
-    return tables.text_of(row.get(name, "")).strip()
+    return cells.text_of(row.get(name, "")).strip()
 
 
 def _observed(row: Mapping[str, Any]) -> bool:

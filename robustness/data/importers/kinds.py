@@ -1,6 +1,6 @@
 """Infers the task type of an imported entry by one rule for all sources.
 
-The rule is stated in `decide`. Importers say in `Answers` what a source tells of an entry's answers.
+The rule is stated in `decide`. Importers say in `Answers` what a source tells of the answers.
 """
 
 import re

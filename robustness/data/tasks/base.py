@@ -1,16 +1,27 @@
 """The `Task` dataclass and the JSON file format of a task."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from robustness.errors import InputError
-from robustness.storage import files
+from robustness.storage import cells, files
 from robustness.storage.validation import first_fault
 from robustness.types import Example, TaskType
 
 SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Omission:
+    """Something that was left out, or read in another way than it stands, while reading a task."""
+
+    what: str
+    """`label`, `column` or `file`."""
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +42,8 @@ class Task:
     trained: bool
     """Whether the embedded backbone was trained on the task."""
     examples: tuple[Example, ...] = ()
+    omissions: tuple[Omission, ...] = field(default=(), compare=False)
+    """What was left out while reading it; not saved."""
 
     def split(self, name: str) -> tuple[Example, ...]:
         """The examples of one split."""
@@ -47,12 +60,20 @@ class Task:
         return replace(self, examples=())
 
 
+def _text(value: Any) -> Any:
+    """Numbers and truth values as texts; other values unchanged."""
+    return cells.text_of(value) if isinstance(value, (bool, int, float)) else value
+
+
+_Cell = Annotated[str, BeforeValidator(_text)]
+
+
 class _Example(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    fields: dict[str, str]
-    options: tuple[str, ...] = ()
-    answer: str | None = None
+    fields: dict[str, _Cell]
+    options: tuple[_Cell, ...] = ()
+    answer: _Cell | None = None
     split: str = "test"
 
 
@@ -65,7 +86,7 @@ class _Task(BaseModel):
     task_type: TaskType
     description: str
     fields: tuple[str, ...]
-    options: tuple[str, ...] = ()
+    options: tuple[_Cell, ...] = ()
     source: str
     trained: bool
     examples: list[_Example]
@@ -79,7 +100,20 @@ def read_task(path: Path) -> Task:
             options, or its answer is not one of them.
         NotFoundError, CorruptFileError, MismatchError: See `files.read_json`.
     """
-    document = files.read_json(path, schema=SCHEMA)
+    return task_of(files.read_json(path), path)
+
+
+def task_of(document: Any, path: Path) -> Task:
+    """The task of a task file's document.
+
+    Args:
+        document: The file's JSON.
+        path: The file, for messages.
+
+    Raises:
+        InputError, CorruptFileError, MismatchError: See `read_task`.
+    """
+    files.check_schema(document, path, SCHEMA)
     try:
         row = _Task.model_validate(document)
     except ValidationError as error:

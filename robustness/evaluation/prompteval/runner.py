@@ -19,7 +19,7 @@ from robustness.models import evaluator
 from robustness.models.engine import Engine
 from robustness.models.evaluator import ShouldStop
 from robustness.paraphrasing.rule_based import paraphrase
-from robustness.storage import tables
+from robustness.storage import cells, tables
 from robustness.storage.result_cache import Journal
 from robustness.types import Example, Instruction, content_id
 
@@ -68,7 +68,7 @@ def pool(
         chosen = instructions.for_task(instructions.read_collection(file), task.id, task.task_type)
     else:
         texts = dict.fromkeys(
-            tables.text_of(row.cells[tables.INSTRUCTION]) for row in tables.read_table(file).rows
+            cells.text_of(row.cells[tables.INSTRUCTION]) for row in tables.read_table(file).rows
         )
         chosen = [typed_instruction(t, task.task_type, task.id) for t in texts if t.strip()]
     made = {i.id: i for i in chosen}

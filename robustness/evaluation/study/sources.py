@@ -9,7 +9,7 @@ from pathlib import Path
 from robustness import paths
 from robustness.data import instructions
 from robustness.data.defaults import BIG_BENCH_FIELD
-from robustness.data.tasks import Task, named, table
+from robustness.data.tasks import Task, named
 from robustness.errors import InputError, RobustnessError
 from robustness.evaluation.study.plan import Plan, Recipe, plan
 from robustness.evaluation.study.values import Left
@@ -35,8 +35,8 @@ def read_tasks(
     """Reads tasks by name.
 
     Args:
-        given: Built-in names, `builtin` for all of them, task files, labelled CSV tables, MMLU
-            files or folders, BIG-bench files or folders, folders of task files.
+        given: Built-in names, `builtin` for all of them, task files, labelled tables, MMLU files
+            or folders, BIG-bench files or folders, folders of task files.
         field: Name for the field of BIG-bench inputs; the templates of InstructionEval call it
             `question`.
 
@@ -47,14 +47,15 @@ def read_tasks(
     left: list[Left] = []
     for name in names(given):
         try:
-            made = named.find_all(name, field)
+            made, bad = named.find_each(name, field)
         except RobustnessError as error:
             left.append(Left(what="task", name=name, reason=str(error)))
             continue
-        if table.is_labelled(Path(name)) and table.numbered(Path(name)):
-            reason = "its first column has no name and numbers the rows"
-            left.append(Left(what="column", name=name, reason=reason))
+        left += [
+            Left(what="task", name=file, reason=str(error)) for file, error in bad.items()
+        ]
         for task in made:
+            left += [Left(what=o.what, name=o.name, reason=o.reason) for o in task.omissions]
             if task.id in found:
                 reason = f"a task with the id {task.id} is there already"
                 left.append(Left(what="task", name=name, reason=reason))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from robustness.data.tasks import base
+from robustness.data.tasks import base, named
 from robustness.data.tasks.base import Task
 from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
 from robustness.types import Example, TaskType
@@ -69,6 +69,25 @@ def test_a_malformed_task_is_refused_with_file_and_place(
     path.write_text(json.dumps(GOOD | change), encoding="utf-8")
     with pytest.raises(InputError, match=rf"mood\.json: {message}"):
         base.read_task(path)
+
+
+def test_numbers_and_truth_values_are_texts(tmp_path: Path) -> None:
+    path = tmp_path / "mood.json"
+    rows = [{"fields": {"text": 0}, "answer": 0}, {"fields": {"text": False}, "answer": 1}]
+    path.write_text(json.dumps(GOOD | {"options": ["0", 1], "examples": rows}))
+    first, second = base.read_task(path).examples
+    assert (first.fields, first.options, first.answer) == ({"text": "0"}, ("0", "1"), "0")
+    assert (second.fields, second.answer) == ({"text": "false"}, "1")
+
+
+def test_a_file_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mood.json"
+    path.write_text(json.dumps(GOOD), encoding="utf-8-sig")
+    decoded = []
+    loads = json.loads
+    monkeypatch.setattr(json, "loads", lambda text: decoded.append(text) or loads(text))
+    assert named.find(str(path)).id == GOOD["id"]
+    assert len(decoded) == 1
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:

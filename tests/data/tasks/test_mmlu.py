@@ -1,9 +1,11 @@
+import json
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from robustness.data.tasks import base, mmlu
+from robustness.data.tasks import base, mmlu, named
 from robustness.errors import InputError, NotFoundError
 
 needs_data = pytest.mark.skipif(
@@ -40,6 +42,59 @@ def test_a_header_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "law.csv"
     path.write_text("question,A,B,C,D,answer\n" + ROWS)
     assert len(mmlu.read_mmlu(path).examples) == 2
+
+
+def test_a_systems_own_files_are_passed_over_and_reported(tmp_path: Path) -> None:
+    (tmp_path / "law_test.csv").write_text(ROWS)
+    (tmp_path / "._law_test.csv").write_bytes(b"\x00\x05\x16\x07Mac OS X")
+    task = mmlu.read_mmlu(tmp_path)
+    assert len(task.examples) == 2
+    assert [o.name for o in task.omissions] == [str(tmp_path / "._law_test.csv")]
+    (tmp_path / "law_test.csv").unlink()
+    with pytest.raises(NotFoundError):
+        named.find(str(tmp_path))
+
+
+def test_an_empty_answer_is_no_label_and_an_empty_option_its_letter(tmp_path: Path) -> None:
+    path = tmp_path / "law_test.csv"
+    path.write_text(ROWS + "Who?,a,b,c,d,\nWhat?,a,,c,d,B\n")
+    task = mmlu.read_mmlu(path)
+    assert [e.answer for e in task.examples] == ["two", "blue", None, "(B)"]
+    assert [(o.what, o.name) for o in task.omissions] == [("label", f"{path}, row 3")]
+
+
+HUB = [
+    {"question": "Which?", "subject": "law", "choices": ["red", "0", "blue", "blue"], "answer": 0},
+    {"question": "What?", "subject": "law", "choices": ["a", "b", "c", "d"], "answer": 3},
+    {"question": "Who?", "subject": "law", "choices": ["a", "b", "c", "d"], "answer": None},
+]
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "parquet"])
+def test_the_hubs_rows_are_read_with_answers_from_0(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / "law" / f"test-00000-of-00001.{suffix}"
+    path.parent.mkdir()
+    if suffix == "parquet":
+        pd.DataFrame(HUB).to_parquet(path)
+    else:
+        lines = [json.dumps(row) for row in HUB]
+        path.write_text("\n".join(lines) if suffix == "jsonl" else f"[{','.join(lines)}]")
+    names = [path] if suffix == "json" else [path, path.parent]
+    for task in [named.find(str(name)) for name in names]:
+        assert (task.id, task.fields) == ("mmlu_law", ("question",))
+        assert [e.answer for e in task.examples] == ["red", "d", None]
+        assert task.examples[0].options == ("red", "0", "blue (C)", "blue (D)")
+    assert mmlu.read_mmlu(path.parent, ["law"]).id == "mmlu_law"
+
+
+def test_a_wrong_row_of_the_hub_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps(HUB[0] | {"answer": 4}))
+    with pytest.raises(InputError, match="row 1: the answer is 4; expected 0 to 3"):
+        named.find(str(path))
+    path.write_text(json.dumps(HUB[0] | {"choices": "red"}))
+    with pytest.raises(InputError, match="row 1: choices must be a list"):
+        named.find(str(path))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from robustness.data.importers import sources
-from robustness.data.tasks import base, table
+from robustness.data.tasks import base, named, table
 from robustness.errors import InputError, NotFoundError
 from robustness.evaluation import study
 from robustness.models.transformers_engine import TransformersEngine
@@ -68,6 +70,65 @@ def test_options_tell_the_type_and_a_column_the_split(tmp_path: Path) -> None:
 def test_without_options_the_answers_are_the_options(tmp_path: Path) -> None:
     path = written(tmp_path, "input,answer\na,yes\nb,no\nc,yes\n")
     assert table.read_labelled_table(path).options == ("yes", "no")
+
+
+def test_classes_by_number_are_read_by_the_names_that_are_given(tmp_path: Path) -> None:
+    path = written(tmp_path, "input,options,answer\na,bad|good,0\nb,bad|good,1\nc,bad|good,\n")
+    task = table.read_labelled_table(path)
+    assert [e.answer for e in task.examples] == ["bad", "good", None]
+    assert "places in the options" in task.omissions[0].reason
+    path = written(tmp_path, "input,options,answer\na,0|1,0\nb,0|1,1\n")
+    assert [e.answer for e in table.read_labelled_table(path).examples] == ["0", "1"]
+    path = written(tmp_path, "input,options,answer\na,bad|good,1\nb,bad|good,2\n")
+    with pytest.raises(InputError, match="answer '1' is not among"):
+        table.read_labelled_table(path)
+
+
+ROWS = [
+    {"input": 0, "options": ["odd", "even"], "answer": "even"},
+    {"input": 7, "options": ["odd", "even"], "answer": "odd"},
+    {"input": 8, "options": ["odd", "even"], "answer": None},
+]
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "parquet", "tsv"])
+def test_tables_of_every_format_are_tasks(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"parity.{suffix}"
+    lines = [json.dumps(row) for row in ROWS]
+    if suffix == "parquet":
+        pd.DataFrame(ROWS).to_parquet(path)
+    elif suffix == "tsv":
+        cells = [f"{r['input']}\todd|even\t{r['answer'] or ''}" for r in ROWS]
+        path.write_text("\n".join(["Input\tOptions\tAnswer", *cells]))
+    else:
+        path.write_text("\n".join(lines) if suffix == "jsonl" else f"[{','.join(lines)}]")
+    task = named.find(str(path))
+    assert (task.id, task.options) == ("parity", ("odd", "even"))
+    assert [(e.fields["input"], e.answer) for e in task.examples] == [
+        ("0", "even"), ("7", "odd"), ("8", None),
+    ]
+
+
+def test_numbers_and_truth_values_of_parquet_mean_what_they_say(tmp_path: Path) -> None:
+    path = tmp_path / "typed.parquet"
+    pd.DataFrame({"text": ["a", "b", "c"], "answer": [1.0, None, 0.0]}).to_parquet(path)
+    assert [e.answer for e in named.find(str(path)).examples] == ["1", None, "0"]
+    pd.DataFrame({"text": ["a", "b"], "answer": [True, False]}).to_parquet(path)
+    assert named.find(str(path)).options == ("true", "false")
+
+
+def test_an_object_as_input_gives_fields(tmp_path: Path) -> None:
+    path = tmp_path / "people.jsonl"
+    rows = [
+        {"input": {"story": f"Ann sat {n}.", "Name": "Ann"}, "answer": n % 2 == 0} for n in range(4)
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    task = named.find(str(path))
+    assert task.fields == ("story", "name")
+    assert task.examples[1].answer == "false"
+    path.write_text(json.dumps(rows[0]) + '\n{"input": {"story": "x"}, "answer": "a"}')
+    with pytest.raises(InputError, match="row 2: no field 'Name'"):
+        named.find(str(path))
 
 
 @pytest.mark.parametrize(
