@@ -9,7 +9,13 @@ import typer
 
 from robustness import paths
 from robustness.errors import InputError
-from robustness.models.load_options import AUTO, Dtype, Loading, PromptFormat
+from robustness.models.load_options import (
+    AUTO,
+    Dtype,
+    Loading,
+    PromptFormat,
+    template_options,
+)
 
 Text = Annotated[str, typer.Argument(help="The instruction, with {placeholders} or without.")]
 Model = Annotated[str, typer.Option(help="Folder of a transformers model, or its name on the hub.")]
@@ -102,6 +108,31 @@ _LOADING_OPTIONS = {
         False,
     ),
 }
+_TEMPLATE_OPTIONS = {
+    "template_date": (
+        Annotated[
+            str | None,
+            typer.Option(
+                metavar="YYYY-MM-DD",
+                help="Date that the chat template takes for today; by default that of the start.",
+            ),
+        ],
+        None,
+    ),
+    "system_prompt": (
+        Annotated[str | None, typer.Option(help="System prompt in the chat template.")], None
+    ),
+    "template_arg": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="NAME=VALUE",
+                help="Variable of the chat template, such as enable_thinking=false; repeatable.",
+            ),
+        ],
+        None,
+    ),
+}
 
 
 def with_loading(command: Callable[..., Made]) -> Callable[..., Made]:
@@ -114,11 +145,16 @@ def with_loading(command: Callable[..., Made]) -> Callable[..., Made]:
             continue
         parameters += [
             inspect.Parameter(name, parameter.kind, default=default, annotation=annotation)
-            for name, (annotation, default) in _LOADING_OPTIONS.items()
+            for name, (annotation, default) in (_LOADING_OPTIONS | _TEMPLATE_OPTIONS).items()
         ]
 
     def asked(**given: Any) -> Made:
-        loading = Loading(**{name: given.pop(name) for name in _LOADING_OPTIONS})
+        template = template_options(
+            given.pop("template_date"), given.pop("system_prompt"), given.pop("template_arg") or ()
+        )
+        loading = Loading(
+            **{name: given.pop(name) for name in _LOADING_OPTIONS}, template=template
+        )
         return command(**given, **{_LOADING: loading})
 
     asked.__name__, asked.__doc__ = command.__name__, command.__doc__

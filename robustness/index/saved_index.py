@@ -216,18 +216,36 @@ def load(
         ) from None
 
 
+def check_spec(folder: Path, found: RepresentationSpec, spec: RepresentationSpec) -> None:
+    """Whether an index belongs to a model.
+
+    Args:
+        folder: The index's folder, for the message.
+        found: What the index was built with.
+        spec: What the model has.
+
+    Raises:
+        MismatchError: They differ; the message names the first difference.
+    """
+    for name in ("model", "revision", "prefix", "layer", "position", "prompt_format"):
+        built, asked = getattr(found, name), getattr(spec, name)
+        if built != asked:
+            told = (
+                "give the chat template the options in brackets (--template-date and others), or "
+                if name == "prompt_format" and "(" in str(built) else ""
+            )
+            raise MismatchError(
+                f"the index at {folder} was built with {name} {built!r}, the model has "
+                f"{asked!r}; {told}build it again with: python -m robustness index build"
+            )
+
+
 def _load(
     folder: Path, spec: RepresentationSpec, digest: str, mapped: bool
 ) -> ObservedIndex:
     path = folder / MANIFEST
     manifest = _manifest(path)
-    for name in ("model", "revision", "prefix", "layer", "position", "prompt_format"):
-        built, asked = getattr(manifest.spec, name), getattr(spec, name)
-        if built != asked:
-            raise MismatchError(
-                f"the index at {folder} was built with {name} {built!r}, the model has "
-                f"{asked!r}; build it again with: python -m robustness index build"
-            )
+    check_spec(folder, manifest.spec, spec)
     known = [collections.parse_instruction(row, str(path)) for row in manifest.instructions]
     probed = load_file(_vouched(folder / manifest.probes_file, manifest.probes_sha256))
     return ObservedIndex(

@@ -7,15 +7,15 @@ chat templates.
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from jinja2 import TemplateError
-
 from robustness.errors import InputError
-from robustness.models.load_options import PromptFormat
+from robustness.models.chat_template import PROBE, Rendering, described, rendering
+from robustness.models.load_options import PromptFormat, TemplateOptions
 
 NONE = "none"
+_NOTHING = TemplateOptions()
 
 _POLITE = (
     "A chat between a curious user and an artificial intelligence assistant. The assistant gives "
@@ -40,26 +40,20 @@ _NAMED = (
 """Name patterns of models older than chat templates -> format; the first match counts."""
 
 
-def from_messages(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
+def from_messages(
+    tokenizer: Any, messages: Sequence[dict[str, str]], way: Rendering
+) -> str:
     """The text of a conversation by the tokenizer's chat template.
 
     Args:
         tokenizer: The model's tokenizer, with a chat template.
         messages: Dicts with `role` and `content`.
+        way: How the template is rendered.
 
     Raises:
         InputError: The template does not accept the conversation.
     """
-    try:
-        text = str(
-            tokenizer.apply_chat_template(
-                list(messages), tokenize=False, add_generation_prompt=True
-            )
-        )
-    except TemplateError as error:
-        raise InputError(
-            f"messages: the model's chat template does not accept them: {error}"
-        ) from error
+    text = way.render(tokenizer, messages)
     # Many templates write the beginning-of-text token, which the tokenizer adds as well.
     first = tokenizer.bos_token
     if first and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]:
@@ -71,7 +65,7 @@ _ANSWER = "Xanadu"
 """Stands for an assistant's text when a template is asked what it puts behind one."""
 
 
-def template_end(tokenizer: Any) -> tuple[int, ...]:
+def template_end(tokenizer: Any, way: Rendering | None = None) -> tuple[int, ...]:
     """Ids of the tokens that the chat template puts behind an assistant's text; () where nothing.
 
     They are cut behind the first special one: what follows it (often a line break) separates turns,
@@ -79,12 +73,11 @@ def template_end(tokenizer: Any) -> tuple[int, ...]:
     """
     if not tokenizer.chat_template:
         return ()
-    messages = [
-        {"role": "user", "content": "Is it red?"}, {"role": "assistant", "content": _ANSWER}
-    ]
+    messages = [{"role": "user", "content": PROBE}, {"role": "assistant", "content": _ANSWER}]
     try:
-        text = str(tokenizer.apply_chat_template(messages, tokenize=False))
-    except (TemplateError, TypeError, ValueError):
+        way = way or rendering(tokenizer, TemplateOptions())
+        text = way.render(tokenizer, messages, answered=True)
+    except InputError:
         # It takes no such conversation, so it cannot say.
         return ()
     _, found, behind = text.rpartition(_ANSWER)
@@ -118,17 +111,22 @@ class Format:
 
     name: str
     """`none`, `alpaca`, `vicuna`, `wizardlm`, or `chat@` and the template's hash; then `+` and the
-    token that ends an answer where that is not the tokenizer's end-of-text token. The name is part
-    of the identity of a representation and of the scores stored with it."""
+    token that ends an answer where that is not the tokenizer's end-of-text token; then, where the
+    date or arguments change the text, `~`, the hash of a rendered prompt, and these in brackets.
+    The name is part of the identity of a representation and of the scores stored with it."""
     tokenizer: Any
     end: tuple[int, ...]
     """Ids of the tokens that end an answer, scored with each option."""
+    way: Rendering = field(default_factory=Rendering)
+    """How the chat template is rendered."""
+    broken: str = ""
+    """Why the chat template cannot be used for a conversation."""
 
     def wrap(self, prompt: str) -> str:
         """A prompt in the chat format."""
         if self.name in _TEXTS:
             return _TEXTS[self.name].replace("{prompt}", prompt)
-        return from_messages(self.tokenizer, [{"role": "user", "content": prompt}])
+        return from_messages(self.tokenizer, [{"role": "user", "content": prompt}], self.way)
 
     def conversation(self, messages: Sequence[dict[str, str]]) -> str:
         """A conversation in the chat format; without a template, its texts joined to one prompt.
@@ -137,11 +135,15 @@ class Format:
             InputError: The tokenizer's chat template does not accept it.
         """
         if self.tokenizer.chat_template and (self.name == NONE or self.name not in _TEXTS):
-            return from_messages(self.tokenizer, messages)
+            if self.broken:
+                raise InputError(self.broken)
+            return from_messages(self.tokenizer, messages, self.way)
         return self.wrap("\n".join(m["content"] for m in messages))
 
 
-def choose(asked: str, model: str, tokenizer: Any) -> Format:
+def choose(
+    asked: str, model: str, tokenizer: Any, options: TemplateOptions = _NOTHING
+) -> Format:
     """Chooses the chat format of a model.
 
     `auto` is the tokenizer's chat template, else the format by the model's name, else none. A
@@ -151,23 +153,51 @@ def choose(asked: str, model: str, tokenizer: Any) -> Format:
         asked: One of `PromptFormat`.
         model: The model's folder or its name on the hub.
         tokenizer: The model's tokenizer.
+        options: What the chat template is told.
 
     Raises:
-        InputError: There is no such format.
+        InputError: There is no such format, the tokenizer's chat template cannot be used, or
+            options are given for a format that takes none.
     """
     if asked not in list(PromptFormat):
         raise InputError(
             f"no prompt format {asked!r}; choose one of {', '.join(PromptFormat)}"
         )
-    plain = (tokenizer.eos_token_id,)
-    if asked != PromptFormat.AUTO:
-        return Format(str(asked), tokenizer, plain)
     template = tokenizer.chat_template
-    if not template:
-        return Format(_by_name(model), tokenizer, plain)
-    digest = hashlib.sha256(str(template).encode()).hexdigest()[:8]
-    end = template_end(tokenizer) or plain
-    ending = "" if end == plain else "+" + "".join(tokenizer.convert_ids_to_tokens(list(end)))
-    chat = Format(f"chat@{digest}{ending}", tokenizer, end)
-    unchanged = chat.wrap("Is it red?") == "Is it red?"
-    return Format(NONE, tokenizer, plain) if unchanged else chat
+    if asked != PromptFormat.AUTO or not template:
+        name = _by_name(model) if asked == PromptFormat.AUTO else str(asked)
+        if options:
+            raise InputError(
+                "--template-date, --system-prompt and --template-arg are for a chat template; "
+                f"the prompt format is {name}"
+            )
+        return _without_template(name, tokenizer)
+    way = rendering(tokenizer, options)
+    plain = (tokenizer.eos_token_id,)
+    end = template_end(tokenizer, way) or plain
+    chat = Format(_name(tokenizer, way, end), tokenizer, end, way)
+    unchanged = chat.wrap(PROBE) == PROBE
+    return Format(NONE, tokenizer, plain, way) if unchanged else chat
+
+
+def _without_template(name: str, tokenizer: Any) -> Format:
+    """A format of `_TEXTS`; conversations are in the tokenizer's chat template all the same."""
+    way, broken = Rendering(), ""
+    if tokenizer.chat_template:
+        try:
+            way = rendering(tokenizer, TemplateOptions())
+        except InputError as error:
+            broken = str(error)
+    return Format(name, tokenizer, (tokenizer.eos_token_id,), way, broken)
+
+
+def _name(tokenizer: Any, way: Rendering, end: tuple[int, ...]) -> str:
+    """The name of a chat template's format; see `Format.name`."""
+    template = hashlib.sha256(str(tokenizer.chat_template).encode()).hexdigest()[:8]
+    usual = end == (tokenizer.eos_token_id,)
+    ending = "" if usual else "+" + "".join(tokenizer.convert_ids_to_tokens(list(end)))
+    told = described(way, dated=way.dated(tokenizer))
+    if told:
+        text = from_messages(tokenizer, [{"role": "user", "content": PROBE}], way)
+        told = f"~{hashlib.sha256(text.encode()).hexdigest()[:8]}({told})"
+    return f"chat@{template}{ending}{told}"

@@ -13,7 +13,10 @@ from robustness.models.adapters import Adapter, Kind
 from robustness.models.batching import Item
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.engine import ModelInfo, Withheld
+from robustness.models.load_options import TemplateOptions
 from robustness.types import Prompt, RepresentationSpec
+
+_NOTHING = TemplateOptions()
 
 
 class Served:
@@ -27,6 +30,7 @@ class Served:
         layer: int = -2,
         model: str = "",
         prompt_format: str = chat_formats.NONE,
+        template: TemplateOptions = _NOTHING,
         obstacle: Callable[[Kind, Checkpoint], str | None] = adapters.obstacle,
     ) -> None:
         """Loads the adapters.
@@ -37,6 +41,7 @@ class Served:
             layer: Index into `hidden_states` of the representations.
             model: Name under which the model was loaded, from which the chat format may follow.
             prompt_format: Chat format of the prompts: see `chat_formats.choose`.
+            template: What the chat template is told.
             obstacle: Says why the engine cannot serve adapters of a kind, which are then withheld.
 
         Raises:
@@ -45,7 +50,7 @@ class Served:
         """
         self.checkpoint = checkpoint
         self.layer = layer
-        self._format = chat_formats.choose(prompt_format, model, checkpoint.tokenizer)
+        self._format = chat_formats.choose(prompt_format, model, checkpoint.tokenizer, template)
         self._adapters: dict[str, Adapter | None] = {checkpoint.id: None}
         self._withheld: list[Withheld] = []
         loader = adapters.Loader(checkpoint)
@@ -71,10 +76,11 @@ class Served:
         if trained in (None, served):
             return adapter
         asked = "auto" if str(trained).startswith("chat@") else trained
+        told = " and the options of the chat template in brackets" if "(" in str(trained) else ""
         raise MismatchError(
             f"the adapter at {folder} was trained on prompts in the format {trained}; the model "
-            f"reads them in the format {served}; serve it with --prompt-format {asked}, or train "
-            "it again with: python -m robustness align --prompt-format"
+            f"reads them in the format {served}; serve it with --prompt-format {asked}{told}, "
+            "or train it again with: python -m robustness align --prompt-format"
         )
 
     def models(self) -> list[ModelInfo]:

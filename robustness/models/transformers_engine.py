@@ -22,7 +22,7 @@ from robustness.models.adapters import Adapter
 from robustness.models.batching import Item, Read
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.engine import ModelInfo, Withheld
-from robustness.models.load_options import AUTO, Loading
+from robustness.models.load_options import AUTO, PLAIN, Loading
 from robustness.models.model_registry import Served
 from robustness.models.sampling import Decoding
 from robustness.models.scorers import scorer_of
@@ -54,7 +54,8 @@ class TransformersEngine:
             model: A folder in transformers' format, or a name on the hub.
             prefixes: Name -> folder of a PEFT adapter (input prefix, deep prefix or LoRA); each is
                 served as `<model>+<name>`.
-            loading: Revision, device, number type, and which code may run.
+            loading: Revision, device, number type, what the chat template is told, and which code
+                may run.
             device: The device, where `loading` is not given.
             batch_tokens: Padded tokens per forward pass; by default 1024 on a CPU, where more is
                 slower, and 16384 on a GPU.
@@ -70,7 +71,8 @@ class TransformersEngine:
         self._checkpoint = checkpoints.load(model, loading=loading, device=device, name=name)
         on_cpu = self._checkpoint.device.type == "cpu"
         self._served = Served(
-            self._checkpoint, prefixes, layer=layer, model=str(model), prompt_format=prompt_format
+            self._checkpoint, prefixes, layer=layer, model=str(model),
+            prompt_format=prompt_format, template=(loading or PLAIN).template,
         )
         self._turns = Turns()
         fronts = [a.front for a in self._served.adapters if a.front is not None]

@@ -120,7 +120,10 @@ def _folder(path: Path, field: str) -> tuple[list[Task], dict[str, RobustnessErr
 
 
 def _json(path: Path, field: str) -> Task:
-    document = files.read_json(path)
+    try:
+        document = files.parse_json(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON ({error})") from error
     if isinstance(document, list):
         return _rows(path, table_formats.of_json(document, str(path)))
     if isinstance(document, dict) and "schema" not in document:

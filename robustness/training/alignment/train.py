@@ -190,7 +190,9 @@ def train(
     if recipe.kind is None and asked.dtype == Dtype.AUTO:
         asked = replace(asked, dtype=Dtype.FLOAT32)
     loaded = checkpoints.load(model, loading=asked)
-    around = chat_formats.choose(prompt_format, str(model), loaded.tokenizer)
+    around = chat_formats.choose(
+        prompt_format, str(model), loaded.tokenizer, asked.template
+    )
     material = data.gather(
         recipe, loaded, examples=examples, collections=collections or Collections(),
         nltk_data=nltk_data, prompt_format=around,
