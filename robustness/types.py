@@ -137,7 +137,8 @@ class Reading:
 
     prompt_id: str
     option_logprobs: FloatArray
-    """(C,) float32, nats: log P(option's tokens and end of text | prompt), by teacher forcing."""
+    """(C,) float32, nats: log P(option's tokens and end of text | prompt), by teacher forcing;
+    nats per byte of the option where the model's `RepresentationSpec.option_scores` says so."""
     representation: FloatArray
     """(D,) float32: see `RepresentationSpec`."""
 
@@ -195,6 +196,9 @@ class RepresentationSpec:
     token; the first decoder position of an encoder-decoder model."""
     prompt_format: str = "none"
     """Name of the chat format that wraps a prompt: see `chat_formats.Format.name`."""
+    option_scores: str = "sum"
+    """`sum`: options are compared by their log-probability; `per-byte`: by this divided by the
+    bytes of the option's text, as `acc_norm` of lm-evaluation-harness."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

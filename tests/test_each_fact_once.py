@@ -72,7 +72,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
 
         monkeypatch.setattr(owner, name, call)
 
-    counted("parsed", base, "read_task")
+    counted("parsed", base, "task_of")
     counted("task looked up", Catalog, "task")
     counted("instruction looked up", query, "instruction_for")
     counted("observed looked up", Catalog, "observed")

@@ -63,6 +63,13 @@ def evaluate(
             "--alterations", help="Also evaluate perturbations of observed instructions (Fig. 3)."
         ),
     ] = False,
+    effects: Annotated[
+        bool,
+        typer.Option(
+            "--effects",
+            help="Also measure the effect of the options' order, and of a prior for labels.",
+        ),
+    ] = False,
     field: BigBenchField = defaults.BIG_BENCH_FIELD,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
     seed: int = 0,
@@ -78,7 +85,7 @@ def evaluate(
         task_names, collections, field=field,
         recipe=library.study.Recipe(
             shots=tuple(shots or ()), draws=draws, limit=limit or None, free=free, posix=posix,
-            seed=seed,
+            effects=effects, seed=seed,
         ),
     )
     beside = _altered(planned) if altered else None
@@ -111,5 +118,5 @@ def _altered(planned: "library.study.Plan") -> "library.study.Plan":
             "--alterations changes observed instructions, and no task has one; add a collection "
             "with observed instructions"
         )
-    recipe = replace(planned.recipe, shots=(), free=False, posix=False)
+    recipe = replace(planned.recipe, shots=(), free=False, posix=False, effects=False)
     return library.study.plan([p.task for p in parts.values()], made, recipe)

@@ -13,6 +13,7 @@ from robustness.models.load_options import (
     AUTO,
     Dtype,
     Loading,
+    OptionScores,
     PromptFormat,
     template_options,
 )
@@ -106,6 +107,13 @@ _LOADING_OPTIONS = {
             typer.Option("--trust-remote-code", help="Run Python code that the repository holds."),
         ],
         False,
+    ),
+    "option_scores": (
+        Annotated[
+            OptionScores,
+            typer.Option(help="Compare options by their log-probability, or by this per byte."),
+        ],
+        OptionScores.SUM,
     ),
 }
 _TEMPLATE_OPTIONS = {

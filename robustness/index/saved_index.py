@@ -227,7 +227,9 @@ def check_spec(folder: Path, found: RepresentationSpec, spec: RepresentationSpec
     Raises:
         MismatchError: They differ; the message names the first difference.
     """
-    for name in ("model", "revision", "prefix", "layer", "position", "prompt_format"):
+    for name in (
+        "model", "revision", "prefix", "layer", "position", "prompt_format", "option_scores"
+    ):
         built, asked = getattr(found, name), getattr(spec, name)
         if built != asked:
             told = (

@@ -21,6 +21,12 @@ PROBE = "Is it red?"
 _DAYS = (date(2001, 1, 2), date(2022, 11, 30))
 """Two days that share no part of their names."""
 _NAME = "chat_template"
+_NOW = "strftime_now"
+_DIRECTIVES = (
+    *(f"%-{letter}" for letter in "dmHIMSjy"),
+    *(f"%{letter}" for letter in "aAwdbBmyYHIpMSfjUWcxXFTDe"),
+    "%%",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +65,32 @@ class Rendering:
         Raises:
             InputError: The template does not accept the conversation.
         """
-
-        def now(form: str) -> str:
-            return datetime.combine(self.day, time()).strftime(form)
-
+        arguments = dict(self.arguments)
         try:
+            template = tokenizer.get_chat_template(arguments.pop(_NAME, None))
             return str(
                 tokenizer.apply_chat_template(
                     self.turns(messages), tokenize=False, add_generation_prompt=not answered,
-                    strftime_now=now, **self.arguments,
+                    chat_template=self._on_its_day(template), **arguments,
                 )
             )
         except (TemplateError, TypeError, ValueError) as error:
             raise InputError(
                 f"messages: the model's chat template does not accept them: {error}"
             ) from error
+
+    def _on_its_day(self, template: str) -> str:
+        """A template in which `strftime_now` gives the date of this rendering.
+
+        transformers passes no functions to templates, so that a macro stands in for its own.
+        """
+        if _NOW not in template:
+            return template
+        then = datetime.combine(self.day, time())
+        filters = "".join(
+            f" | replace({directive!r}, {then.strftime(directive)!r})" for directive in _DIRECTIVES
+        )
+        return f"{{% macro {_NOW}(form) %}}{{{{ form{filters} }}}}{{% endmacro %}}{template}"
 
     def dated(self, tokenizer: Any) -> bool:
         """Whether the text depends on the date."""
@@ -82,6 +99,7 @@ class Rendering:
 
 
 _ASKED = ({"role": "user", "content": PROBE},)
+_OTHERWISE = ({"role": "user", "content": "Was he old?"},)
 
 
 def rendering(tokenizer: Any, options: TemplateOptions) -> Rendering:
@@ -102,7 +120,8 @@ def rendering(tokenizer: Any, options: TemplateOptions) -> Rendering:
     reason = ""
     for way in (plain, replace(plain, parts=True)):
         try:
-            if PROBE in way.render(tokenizer, _ASKED):
+            # It may change the prompt (to capitals, say), but must not leave it out.
+            if way.render(tokenizer, _ASKED) != way.render(tokenizer, _OTHERWISE):
                 return way
         except InputError as error:
             reason = reason or f" ({error})"

@@ -35,6 +35,13 @@ class Dtype(StrEnum):
     FLOAT16 = "float16"
 
 
+class OptionScores(StrEnum):
+    """What `--option-scores` takes: see `RepresentationSpec.option_scores`."""
+
+    SUM = "sum"
+    PER_BYTE = "per-byte"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateOptions:
     """What a chat template is told; part of the prompt format's identity where it changes it."""
@@ -97,6 +104,8 @@ class Loading:
     """Whether weights may be read from pickled files, which can run code."""
     trust_remote_code: bool = False
     """Whether Python code from the model's repository may run."""
+    option_scores: str = OptionScores.SUM
+    """One of `OptionScores`."""
     template: TemplateOptions = TemplateOptions()
     """What the chat template is told."""
 

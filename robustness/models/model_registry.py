@@ -7,16 +7,16 @@ run a model; see `transformers_engine.py`.
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from robustness.errors import InputError, MismatchError, ModelNotFoundError
 from robustness.models import adapters, chat_formats
 from robustness.models.adapters import Adapter, Kind
 from robustness.models.batching import Item
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.engine import ModelInfo, Withheld
-from robustness.models.load_options import TemplateOptions
-from robustness.types import Prompt, RepresentationSpec
-
-_NOTHING = TemplateOptions()
+from robustness.models.load_options import PLAIN, Loading, OptionScores
+from robustness.types import FloatArray, Prompt, RepresentationSpec
 
 
 class Served:
@@ -30,7 +30,7 @@ class Served:
         layer: int = -2,
         model: str = "",
         prompt_format: str = chat_formats.NONE,
-        template: TemplateOptions = _NOTHING,
+        loading: Loading = PLAIN,
         obstacle: Callable[[Kind, Checkpoint], str | None] = adapters.obstacle,
     ) -> None:
         """Loads the adapters.
@@ -41,7 +41,7 @@ class Served:
             layer: Index into `hidden_states` of the representations.
             model: Name under which the model was loaded, from which the chat format may follow.
             prompt_format: Chat format of the prompts: see `chat_formats.choose`.
-            template: What the chat template is told.
+            loading: What the chat template is told, and how options are compared.
             obstacle: Says why the engine cannot serve adapters of a kind, which are then withheld.
 
         Raises:
@@ -50,7 +50,10 @@ class Served:
         """
         self.checkpoint = checkpoint
         self.layer = layer
-        self._format = chat_formats.choose(prompt_format, model, checkpoint.tokenizer, template)
+        self._format = chat_formats.choose(
+            prompt_format, model, checkpoint.tokenizer, loading.template
+        )
+        self._option_scores = OptionScores(loading.option_scores)
         self._adapters: dict[str, Adapter | None] = {checkpoint.id: None}
         self._withheld: list[Withheld] = []
         loader = adapters.Loader(checkpoint)
@@ -94,6 +97,7 @@ class Served:
                     prefix=None if adapter is None else f"{adapter.name}@{adapter.digest}",
                     layer=self.layer,
                     prompt_format=self._format.name,
+                    option_scores=str(self._option_scores),
                 ),
                 context=self.checkpoint.context,
             )
@@ -119,6 +123,18 @@ class Served:
         """
         text = self._format.wrap(prompt.text) if prompt.text else ""
         return self.item(position, text, prompt.options, adapter)
+
+    def rated(self, prompt: Prompt, logprobs: FloatArray) -> FloatArray:
+        """The scores by which a prompt's options are compared.
+
+        Args:
+            prompt: The prompt.
+            logprobs: (C,) float32, nats: log-probabilities of its options.
+        """
+        if self._option_scores == OptionScores.SUM:
+            return logprobs
+        sizes = [max(1, len(option.encode())) for option in prompt.options]
+        return logprobs / np.asarray(sizes, dtype=np.float32)
 
     def check_prompts(self, model: str, prompts: Sequence[Prompt]) -> None:
         """Whether prompts fit: see `Engine.check_prompts`."""

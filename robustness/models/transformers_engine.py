@@ -72,7 +72,7 @@ class TransformersEngine:
         on_cpu = self._checkpoint.device.type == "cpu"
         self._served = Served(
             self._checkpoint, prefixes, layer=layer, model=str(model),
-            prompt_format=prompt_format, template=(loading or PLAIN).template,
+            prompt_format=prompt_format, loading=loading or PLAIN,
         )
         self._turns = Turns()
         fronts = [a.front for a in self._served.adapters if a.front is not None]
@@ -114,7 +114,10 @@ class TransformersEngine:
                 scores[item.position][item.first : item.first + len(logprobs)] = logprobs
                 vectors[item.position] = vector
         return [
-            Reading(prompt_id=p.id, option_logprobs=scores[n], representation=vectors[n])
+            Reading(
+                prompt_id=p.id, option_logprobs=self._served.rated(p, scores[n]),
+                representation=vectors[n],
+            )
             for n, p in enumerate(prompts)
         ]
 

@@ -101,7 +101,7 @@ def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) ->
     )
     served = Served(
         ends, prefixes, model=settings.model, prompt_format=settings.prompt_format,
-        template=settings.loading.template, obstacle=obstacle,
+        loading=settings.loading, obstacle=obstacle,
     )
     port = 8000 if settings.vllm_url else _free_port()
     key = settings.vllm_key if settings.vllm_url else secrets.token_urlsafe()

@@ -306,7 +306,9 @@ class VllmEngine:
         return [
             Reading(
                 prompt_id=prompt.id,
-                option_logprobs=np.asarray(logprobs[number], dtype=np.float32),
+                option_logprobs=self._served.rated(
+                    prompt, np.asarray(logprobs[number], dtype=np.float32)
+                ),
                 representation=vectors[number],
             )
             for number, prompt in enumerate(prompts)

@@ -92,8 +92,8 @@ def test_a_named_template_can_be_chosen(tokenizer: Any) -> None:
     named = {"rag": PLAIN, "tool_use": DATED}
     made = chosen(tokenizer, named, arguments=(("chat_template", "rag"),))
     assert made.wrap("Is it?") == "[user]Is it?</s>[assistant]"
-    assert chosen(tokenizer, {"default": PLAIN, "rag": DATED}).wrap("Is it?") == made.wrap("Is it?")
-    raw = chat_formats.choose("none", "m", tokenizer)
+    usual = chosen(tokenizer, {"default": PLAIN, "rag": DATED})
+    assert usual.wrap("Is it?") == "[user]Is it?</s>[assistant]"
     tokenizer.chat_template = named
     raw = chat_formats.choose("none", "m", tokenizer)
     with pytest.raises(InputError, match="no default"):

@@ -58,6 +58,7 @@ def instruction_rows(cells: Cells, near: Nearest, *, seed: int) -> list[Instruct
                 collection=instruction.collection, observed=instruction.observed,
                 inputs=len(correct),
                 accuracy=intervals.wilson(int(correct.sum()), len(correct)).points,
+                acc_norm=100 * float(cells.correct_per_byte[position].mean()),
                 degradation=_degradation(cells, observed, position, seed),
                 distance=near[instruction.id][0] if instruction.id in near else None,
                 nearest=near[instruction.id][1] if instruction.id in near else None,
@@ -113,6 +114,7 @@ def _set(cells: Cells, name: str, chosen: list[int], seed: int) -> SetRow:
         accuracy=intervals.paired_bootstrap(
             correct, nothing(), rng=np.random.default_rng(seed), draws=DRAWS
         ).points,
+        acc_norm=100 * float(cells.correct_per_byte[chosen].mean()),
         chance=100 * float(np.mean([1.0 / len(e.options) for e in cells.examples])),
         std=float(np.std(by_instruction, ddof=1)) if several else None,
         spread=sensitivity.spread(by_instruction) if several else None,

@@ -38,7 +38,10 @@ class Cells:
     correct: BoolArray
     """(I, N) bool: whether it is right."""
     scores: tuple[tuple[FloatArray, ...], ...]
-    """I by N arrays (C,) float32, nats: log-probabilities of the options."""
+    """I by N arrays (C,) float32: the options' scores, as `Reading.option_logprobs`."""
+    correct_per_byte: BoolArray
+    """(I, N) bool: whether the option with the highest log-probability per byte is right; as
+    `acc_norm` of lm-evaluation-harness, by the bytes of the label words."""
     generated: Codes | None
     """(I, N) int64: index of the option that the generated text names, `UNPARSED` where it names
     none; None where no text was generated."""
@@ -144,11 +147,29 @@ def _cells(
     return Cells(
         model=block.model, task=part.task.without_examples(), condition=part.condition,
         instructions=instructions, examples=examples, chosen=chosen,
-        correct=chosen == _gold(examples), scores=scores, generated=generated, texts=texts,
+        correct=chosen == _gold(examples), scores=scores,
+        correct_per_byte=(
+            chosen if block.per_byte else _per_byte(instructions, examples, part, scores)
+        ) == _gold(examples),
+        generated=generated, texts=texts,
         vectors=np.stack(vectors) if len(vectors) == len(rows) else None,
-        cross=_cross(instructions, examples, read, inputs, part, chosen, lengths)
+        cross=_cross(instructions, examples, read, inputs, block, chosen, lengths)
         if posix else None,
     )
+
+
+def _per_byte(
+    instructions: Sequence[Instruction], examples: Sequence[Example], part: Part,
+    scores: Sequence[Sequence[FloatArray]],
+) -> Codes:
+    """(I, N) int64: the options with the highest log-probability per byte of their label word."""
+    made = np.empty((len(instructions), len(examples)), dtype=np.int64)
+    for i, instruction in enumerate(instructions):
+        for n, example in enumerate(examples):
+            words = part.own_words(instruction, example)
+            size = np.array([max(1, len(word.encode())) for word in words])
+            made[i, n] = int((scores[i][n] / size).argmax())
+    return made
 
 
 def _score(row: InstructionReadings, n: int) -> FloatArray:
@@ -178,7 +199,7 @@ def _generated(
 
 def _cross(
     instructions: Sequence[Instruction], examples: Sequence[Example],
-    read: Sequence[InstructionReadings], inputs: Sequence[int], part: Part, chosen: Codes,
+    read: Sequence[InstructionReadings], inputs: Sequence[int], block: Block, chosen: Codes,
     lengths: Lengths,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log-probability of each instruction's answer under every other: arguments of POSIX.
@@ -187,7 +208,7 @@ def _cross(
         (N, I, I) float64 nats, where [n, i, j] is the label word chosen under instruction j scored
         under instruction i, and (N, I) int64 token counts of these words.
     """
-    count = len(instructions)
+    count, part = len(instructions), block.part
     cross = np.empty((len(examples), count, count))
     tokens = np.empty((len(examples), count), dtype=np.int64)
     for n, (column, example) in enumerate(zip(inputs, examples, strict=True)):
@@ -202,4 +223,6 @@ def _cross(
             for position, word in enumerate(part.words(instruction, example)):
                 place.setdefault(word, position)
             cross[n, i] = score[[place[word] for word in said]]
+            if block.per_byte:
+                cross[n, i] *= [max(1, len(word.encode())) for word in said]
     return cross, tokens

@@ -11,11 +11,19 @@ import pandas as pd
 
 from robustness.errors import InputError
 from robustness.evaluation.study import altered as alterations
-from robustness.evaluation.study import analysis, cells, compared, distances, markdown, report
+from robustness.evaluation.study import (
+    analysis,
+    cells,
+    compared,
+    distances,
+    effects,
+    markdown,
+    report,
+)
 from robustness.evaluation.study.cells import Cells, Lengths
 from robustness.evaluation.study.plan import Plan
 from robustness.evaluation.study.run import Block, Report, Run
-from robustness.evaluation.study.values import Left, Study
+from robustness.evaluation.study.values import EffectRow, Left, Study
 from robustness.models.engine import Engine
 from robustness.models.evaluator import ShouldStop
 from robustness.stats.sensitivity import UNPARSED
@@ -70,23 +78,27 @@ def evaluate(
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder for the results")
     run = Run(engine, plan, out)
-    beside = None if altered is None else Run(engine, altered, out)
-    known = run.known() + (0 if beside is None else beside.known())
-    total = run.total + (0 if beside is None else beside.total)
+    asked = [] if altered is None else [altered]
+    asked += [effects.permuted(plan), effects.empty(plan)] if plan.recipe.effects else []
+    beside = [Run(engine, p, out) for p in asked]
+    known = sum(r.known() for r in (run, *beside))
+    total = sum(r.total for r in (run, *beside))
     if on_start is not None:
         on_start(", ".join(m.id for m in run.models), known, total)
     blocks = run.read(report=on_progress, should_stop=should_stop)
     read, lost = cells.complete(blocks, _lengths(engine, blocks))
     left = (*plan.left, *lost)
-    changed: list[Cells] = []
-    if beside is not None and altered is not None:
-        more = beside.read(report=on_progress, should_stop=should_stop)
-        changed, lost = cells.complete(more, {})
-        left = (*left, *altered.left, *lost)
+    more: list[list[Cells]] = []
+    for one, each in zip(asked, beside, strict=True):
+        made, lost = cells.complete(each.read(report=on_progress, should_stop=should_stop), {})
+        more.append(made)
+        left = (*left, *one.left, *lost)
+    changed = [] if altered is None else more.pop(0)
     if not read:
         raise InputError(f"every prompt failed; {left[-1].name}: {left[-1].reason}")
     found = study(
-        read, [m.id for m in run.models], left, plan.recipe.seed, calls=total, altered=changed
+        read, [m.id for m in run.models], left, plan.recipe.seed, calls=total, altered=changed,
+        order_and_prior=effects.rows(read, *more) if more else (),
     )
     written = _write(out, found, read)
     return Outcome(
@@ -96,7 +108,7 @@ def evaluate(
 
 def study(
     read: Sequence[Cells], models: Sequence[str], left: Sequence[Left], seed: int, *, calls: int,
-    altered: Sequence[Cells] = (),
+    altered: Sequence[Cells] = (), order_and_prior: Sequence[EffectRow] = (),
 ) -> Study:
     """Computes all statistics from the answers.
 
@@ -107,6 +119,7 @@ def study(
         seed: Seed of the bootstrap and of the maps.
         calls: Number of prompts.
         altered: Answers under altered instructions.
+        order_and_prior: See `effects.rows`.
     """
     near = analysis.nearest_of(read)
     rows = [
@@ -126,6 +139,7 @@ def study(
         lines=tuple(compared.lines(rows)),
         maps=tuple(m for m in maps if m is not None),
         alterations=tuple(alterations.rows(altered, read, near, seed=seed)),
+        effects=tuple(order_and_prior),
         left=tuple(left), calls=calls, seed=seed,
         made=provenance.collect(schema=SCHEMA, seed=seed),
     )
@@ -170,7 +184,7 @@ def records(read: Sequence[Cells]) -> pd.DataFrame:
                         "generated": one.texts[i][n],
                         "generated_answer": None if code == UNPARSED else example.options[code],
                     }
-                lines.append(line)
+                lines.append(line | {"correct_per_byte": bool(one.correct_per_byte[i, n])})
     return pd.DataFrame(lines)
 
 

@@ -33,6 +33,8 @@ class Recipe:
     posix: bool = True
     """Whether POSIX is computed, which scores the label words of all instructions on each
     prompt."""
+    effects: bool = False
+    """Whether the effects of the options' order and of a prior for labels are measured."""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from robustness.evaluation.study.plan import Part, Plan
 from robustness.models import evaluator
 from robustness.models.engine import Engine, ModelInfo
 from robustness.models.evaluator import ShouldStop
+from robustness.models.load_options import OptionScores
 from robustness.storage.result_cache import Journal
 from robustness.types import FloatArray, Instruction, Prompt, content_id
 
@@ -50,6 +51,8 @@ class Block:
     part: Part
     rows: tuple[InstructionReadings, ...]
     """In the order of `part.instructions`."""
+    per_byte: bool = False
+    """Whether the scores are log-probabilities per byte of the option."""
 
 
 class Run:
@@ -113,7 +116,10 @@ class Run:
                     if report is not None:
                         what = f"{model.id}, {part.task.id}, {part.condition.label}"
                         report(what, done, self.total)
-                blocks.append(Block(model=model.id, part=part, rows=tuple(rows)))
+                per_byte = model.spec.option_scores == OptionScores.PER_BYTE
+                blocks.append(
+                    Block(model=model.id, part=part, rows=tuple(rows), per_byte=per_byte)
+                )
         return blocks
 
     def _kinds(self) -> tuple[bool, ...]:

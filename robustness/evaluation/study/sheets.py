@@ -95,7 +95,8 @@ def _sets(study: Study) -> Sheet:
     for r in study.sets:
         cells = [
             r.model, r.task, r.condition, r.set, str(r.instructions), str(r.inputs),
-            interval(r.accuracy), number(r.chance), number(r.std, 2), number(r.spread),
+            interval(r.accuracy), number(r.acc_norm), number(r.chance), number(r.std, 2),
+            number(r.spread),
             number(r.cvar10), number(r.worst), number(r.worst_case), number(r.consistency, 3),
             number(r.pss, 3), number(r.posix, 3),
         ]
@@ -104,12 +105,14 @@ def _sets(study: Study) -> Sheet:
                       f"{r.unparsed} of {r.generated}"]
         rows.append(tuple(cells))
     columns = [
-        "model", "task", "condition", "set", "instructions", "inputs", "accuracy", "chance", "std",
-        "spread", "CVaR10", "worst instruction", "worst case", "consistency", "PSS", "POSIX",
+        "model", "task", "condition", "set", "instructions", "inputs", "accuracy", "acc_norm",
+        "chance", "std", "spread", "CVaR10", "worst instruction", "worst case", "consistency",
+        "PSS", "POSIX",
     ]
     return Sheet(
         name="sets", title="Sensitivity by task and set of instructions",
-        note="Spread: largest minus smallest accuracy. CVaR10: mean of the worst 10% of "
+        note="acc_norm: accuracy where options are compared by log-probability per byte. Spread: "
+        "largest minus smallest accuracy. CVaR10: mean of the worst 10% of "
         "instructions. Worst case: inputs that every instruction gets right. Consistency: share of "
         "unordered pairs of instructions that answer an input alike. PSS (ProSA): mean pairwise "
         "difference in being right, 0 to 1. POSIX: nats a token, of the chosen options' words; "
@@ -156,12 +159,13 @@ def _instructions(study: Study) -> Sheet:
         "and condition. A conflict is a warning, never a prediction.",
         columns=(
             "instruction", "model", "task", "condition", "collection", "observed", "inputs",
-            "accuracy", "degradation", "distance", "difference", "p", "p (Holm)", "unparsed",
-            "conflict",
+            "accuracy", "acc_norm", "degradation", "distance", "difference", "p", "p (Holm)",
+            "unparsed", "conflict",
         ),
         rows=tuple(
             (r.text, r.model, r.task, r.condition, r.collection, "yes" if r.observed else "no",
-             str(r.inputs), interval(r.accuracy), interval(r.degradation, signed=True),
+             str(r.inputs), interval(r.accuracy), number(r.acc_norm),
+             interval(r.degradation, signed=True),
              number(r.distance, 2), interval(r.difference, signed=True), p_value(r.p),
              p_value(r.p_holm), NONE if r.unparsed is None else str(r.unparsed),
              r.conflict or "")
@@ -193,10 +197,33 @@ def _alterations(study: Study) -> Sheet:
     )
 
 
+def _effects(study: Study) -> Sheet:
+    return Sheet(
+        name="effects", title="Effects of the options' order and of a prior for labels",
+        note="Zero-shot. Order: answers that another order of the options changes, accuracy in "
+        "both orders, and the share of answers that are the option listed first, beside the share "
+        "if the place did not matter; only instructions that list options. Prior: contextual "
+        "calibration, accuracy with the options' log-probabilities on empty fields subtracted, and "
+        "the probability of the most probable option there. std: of accuracy over instructions.",
+        columns=(
+            "model", "task", "instructions", "inputs", "accuracy", "std", "listing options",
+            "changed", "accuracy, as given", "accuracy, permuted", "first", "first, if even",
+            "accuracy, fillable", "calibrated", "std, calibrated", "favoured",
+        ),
+        rows=tuple(
+            (r.model, r.task, str(r.instructions), str(r.inputs), number(r.accuracy),
+             number(r.std, 2), str(r.listing), number(r.changed), number(r.listed),
+             number(r.permuted), number(r.first), number(r.even), number(r.uncalibrated),
+             number(r.calibrated), number(r.calibrated_std, 2), number(r.favoured))
+            for r in study.effects
+        ),
+    )
+
+
 def sheets(study: Study) -> Sequence[Sheet]:
     """All tables that have rows; what was left out comes last."""
     made = [
-        _table3(study), _table4(study), _alterations(study), _differences(study), _lines(study),
-        _sets(study), _instructions(study), _left(study),
+        _table3(study), _table4(study), _alterations(study), _effects(study),
+        _differences(study), _lines(study), _sets(study), _instructions(study), _left(study),
     ]
     return [sheet for sheet in made if sheet.rows]

@@ -55,6 +55,8 @@ class InstructionRow:
     inputs: int
     accuracy: Estimate
     """With Wilson interval."""
+    acc_norm: float
+    """Accuracy where options are compared by their log-probability per byte of their text."""
     degradation: Estimate | None
     """Mean accuracy of the observed instructions minus this one, with a paired bootstrap interval.
     None: the task has no observed instructions."""
@@ -89,6 +91,8 @@ class SetRow:
     inputs: int
     accuracy: Estimate
     """Mean over instructions and inputs, with bootstrap interval."""
+    acc_norm: float
+    """Accuracy where options are compared by their log-probability per byte of their text."""
     chance: float
     """Accuracy of a uniform guess among each input's options."""
     std: float | None
@@ -209,6 +213,40 @@ class AlterationRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EffectRow:
+    """Effects of the options' order and of a prior for labels: one model and task, zero-shot."""
+
+    model: str
+    task: str
+    instructions: int
+    inputs: int
+    accuracy: float
+    """Under all instructions."""
+    std: float | None
+    """Sample standard deviation over instructions; None for a single one."""
+    listing: int = 0
+    """Number of instructions that list the options; the next five are of these."""
+    changed: float | None = None
+    """Share of answers that another order of the options changes, in points."""
+    listed: float | None = None
+    """Accuracy in the given order."""
+    permuted: float | None = None
+    """Accuracy in the other order."""
+    first: float | None = None
+    """Share of answers that are the option listed first, in both orders together, in points."""
+    even: float | None = None
+    """This share if the place did not matter."""
+    uncalibrated: float | None = None
+    """Accuracy under the instructions that could be filled with empty fields."""
+    calibrated: float | None = None
+    """Their accuracy with the prior on empty fields subtracted (contextual calibration)."""
+    calibrated_std: float | None = None
+    """Its sample standard deviation over instructions."""
+    favoured: float | None = None
+    """Probability of the most probable option on empty fields, mean, in points."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """All results of an evaluation."""
 
@@ -225,6 +263,8 @@ class Study:
     maps: tuple[Map, ...]
     alterations: tuple[AlterationRow, ...]
     """Empty where no altered instructions were evaluated."""
+    effects: tuple[EffectRow, ...]
+    """Empty where effects were not measured."""
     left: tuple[Left, ...]
     calls: int
     """Number of prompts, of this run and of interrupted ones before."""
