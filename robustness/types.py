@@ -138,7 +138,7 @@ class Reading:
     prompt_id: str
     option_logprobs: FloatArray
     """(C,) float32, nats: log P(option's tokens and end of text | prompt), by teacher forcing;
-    nats per byte of the option where the model's `RepresentationSpec.option_scores` says so."""
+    nats per byte of the option where the model's `RepresentationSpec.per_byte` says so."""
     representation: FloatArray
     """(D,) float32: see `RepresentationSpec`."""
 
@@ -180,6 +180,10 @@ class GenerationSettings:
     """How many alternatives to return for each token; None: no log-probabilities at all."""
 
 
+PER_BYTE = ";per-byte"
+"""End of `RepresentationSpec.prompt_format` where options are compared per byte."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepresentationSpec:
     """What identifies a representation space; an index and its queries must have equal specs."""
@@ -195,10 +199,14 @@ class RepresentationSpec:
     """The last prompt token of a decoder-only model, whose output predicts the first decoded
     token; the first decoder position of an encoder-decoder model."""
     prompt_format: str = "none"
-    """Name of the chat format that wraps a prompt: see `chat_formats.Format.name`."""
-    option_scores: str = "sum"
-    """`sum`: options are compared by their log-probability; `per-byte`: by this divided by the
-    bytes of the option's text, as `acc_norm` of lm-evaluation-harness."""
+    """Name of the chat format that wraps a prompt (see `chat_formats.Format.name`), and `PER_BYTE`
+    where options are compared by their log-probability per byte of their text, as `acc_norm` of
+    lm-evaluation-harness does."""
+
+    @property
+    def per_byte(self) -> bool:
+        """Whether options are compared per byte."""
+        return self.prompt_format.endswith(PER_BYTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from robustness.index.vector_store import Choice
 from robustness.storage import files
 from robustness.storage.validation import first_fault
 from robustness.storage.versioned_files import Generation
-from robustness.types import FloatArray, Provenance, RepresentationSpec
+from robustness.types import PER_BYTE, FloatArray, Provenance, RepresentationSpec
 
 MANIFEST = "manifest.json"
 _ALONE = "instructions"
@@ -216,6 +216,15 @@ def load(
         ) from None
 
 
+def _told(built: str, asked: str) -> str:
+    """Which options make a model's prompt format that of an index."""
+    if built.removesuffix(PER_BYTE) == asked.removesuffix(PER_BYTE):
+        return f"give --option-scores {'per-byte' if built.endswith(PER_BYTE) else 'sum'}, or "
+    if "(" in built:
+        return "give the chat template the options in brackets (--template-date and others), or "
+    return ""
+
+
 def check_spec(folder: Path, found: RepresentationSpec, spec: RepresentationSpec) -> None:
     """Whether an index belongs to a model.
 
@@ -227,15 +236,10 @@ def check_spec(folder: Path, found: RepresentationSpec, spec: RepresentationSpec
     Raises:
         MismatchError: They differ; the message names the first difference.
     """
-    for name in (
-        "model", "revision", "prefix", "layer", "position", "prompt_format", "option_scores"
-    ):
+    for name in ("model", "revision", "prefix", "layer", "position", "prompt_format"):
         built, asked = getattr(found, name), getattr(spec, name)
         if built != asked:
-            told = (
-                "give the chat template the options in brackets (--template-date and others), or "
-                if name == "prompt_format" and "(" in str(built) else ""
-            )
+            told = _told(str(built), str(asked)) if name == "prompt_format" else ""
             raise MismatchError(
                 f"the index at {folder} was built with {name} {built!r}, the model has "
                 f"{asked!r}; {told}build it again with: python -m robustness index build"

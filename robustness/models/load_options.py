@@ -36,7 +36,7 @@ class Dtype(StrEnum):
 
 
 class OptionScores(StrEnum):
-    """What `--option-scores` takes: see `RepresentationSpec.option_scores`."""
+    """What `--option-scores` takes: see `RepresentationSpec.prompt_format`."""
 
     SUM = "sum"
     PER_BYTE = "per-byte"

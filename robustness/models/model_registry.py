@@ -16,7 +16,7 @@ from robustness.models.batching import Item
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.engine import ModelInfo, Withheld
 from robustness.models.load_options import PLAIN, Loading, OptionScores
-from robustness.types import FloatArray, Prompt, RepresentationSpec
+from robustness.types import PER_BYTE, FloatArray, Prompt, RepresentationSpec
 
 
 class Served:
@@ -53,7 +53,7 @@ class Served:
         self._format = chat_formats.choose(
             prompt_format, model, checkpoint.tokenizer, loading.template
         )
-        self._option_scores = OptionScores(loading.option_scores)
+        self._per_byte = OptionScores(loading.option_scores) == OptionScores.PER_BYTE
         self._adapters: dict[str, Adapter | None] = {checkpoint.id: None}
         self._withheld: list[Withheld] = []
         loader = adapters.Loader(checkpoint)
@@ -96,8 +96,7 @@ class Served:
                     revision=self.checkpoint.revision,
                     prefix=None if adapter is None else f"{adapter.name}@{adapter.digest}",
                     layer=self.layer,
-                    prompt_format=self._format.name,
-                    option_scores=str(self._option_scores),
+                    prompt_format=self._format.name + (PER_BYTE if self._per_byte else ""),
                 ),
                 context=self.checkpoint.context,
             )
@@ -131,10 +130,11 @@ class Served:
             prompt: The prompt.
             logprobs: (C,) float32, nats: log-probabilities of its options.
         """
-        if self._option_scores == OptionScores.SUM:
+        if not self._per_byte:
             return logprobs
-        sizes = [max(1, len(option.encode())) for option in prompt.options]
-        return logprobs / np.asarray(sizes, dtype=np.float32)
+        sizes = np.array([max(1, len(o.encode())) for o in prompt.options], dtype=np.float32)
+        made: FloatArray = np.divide(logprobs, sizes)
+        return made
 
     def check_prompts(self, model: str, prompts: Sequence[Prompt]) -> None:
         """Whether prompts fit: see `Engine.check_prompts`."""

@@ -21,7 +21,7 @@ def cards(made: Sequence[IndexCard]) -> str:
             f"  {card.folder}",
             f"  revision {card.spec.revision}, prefix {card.spec.prefix or 'none'}, "
             f"layer {card.spec.layer}, position {card.spec.position}",
-            f"  prompt format {card.spec.prompt_format}, option scores {card.spec.option_scores}",
+            f"  prompt format {card.spec.prompt_format}",
         ]
         lines += [f"  {task}: observed accuracy {points(v)}" for task, v in card.tasks.items()]
         if card.refused:

@@ -17,7 +17,6 @@ from robustness.evaluation.study.plan import Part, Plan
 from robustness.models import evaluator
 from robustness.models.engine import Engine, ModelInfo
 from robustness.models.evaluator import ShouldStop
-from robustness.models.load_options import OptionScores
 from robustness.storage.result_cache import Journal
 from robustness.types import FloatArray, Instruction, Prompt, content_id
 
@@ -116,9 +115,10 @@ class Run:
                     if report is not None:
                         what = f"{model.id}, {part.task.id}, {part.condition.label}"
                         report(what, done, self.total)
-                per_byte = model.spec.option_scores == OptionScores.PER_BYTE
                 blocks.append(
-                    Block(model=model.id, part=part, rows=tuple(rows), per_byte=per_byte)
+                    Block(
+                        model=model.id, part=part, rows=tuple(rows), per_byte=model.spec.per_byte
+                    )
                 )
         return blocks
 

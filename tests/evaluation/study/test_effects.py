@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from robustness.data.tasks import Task
+from robustness.errors import MismatchError
 from robustness.evaluation import study
 from robustness.evaluation.study import effects
 from robustness.evaluation.study.plan import Recipe
 from robustness.evaluation.study.sheets import sheets
 from robustness.evaluation.study.values import EffectRow
+from robustness.index import saved_index
 from robustness.models.engine import ModelInfo
 from robustness.models.load_options import Loading, OptionScores
 from robustness.models.transformers_engine import TransformersEngine
@@ -167,7 +169,9 @@ def test_an_engine_that_compares_per_byte_says_so_in_its_spec(tiny_llama: Path) 
     total, per_byte = (e.read("tiny-llama", [prompt])[0].option_logprobs for e in engines)
     np.testing.assert_allclose(per_byte, total / np.array([2, 10]), rtol=1e-6)
     specs = [e.models()[0].spec for e in engines]
-    assert [spec.option_scores for spec in specs] == ["sum", "per-byte"]
+    assert [spec.per_byte for spec in specs] == [False, True]
+    with pytest.raises(MismatchError, match="--option-scores per-byte"):
+        saved_index.check_spec(Path("indexes"), specs[1], specs[0])
 
 
 def test_an_evaluation_per_byte_keeps_posix_in_nats(
