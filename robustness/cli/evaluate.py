@@ -28,7 +28,7 @@ def evaluate(
         list[str],
         typer.Option(
             "--tasks",
-            help="Built-in names (`builtin`: all), task files, labelled CSV tables, MMLU folders, "
+            help="Built-in names (`builtin`: all), task files, labelled tables, MMLU folders, "
             "BIG-bench task folders; repeat it or separate by commas.",
         ),
     ],

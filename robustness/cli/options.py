@@ -34,14 +34,14 @@ Format = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Indexes = Annotated[Path, typer.Option(help="Folder of the observed indexes.")]
 TASK_HELP = (
-    "A built-in task, a task file, a labelled CSV, or a folder of BIG-bench or of MMLU."
+    "A built-in task, a task file, a labelled table, or a folder of BIG-bench or of MMLU."
 )
 TaskName = Annotated[str | None, typer.Option("--task", help=TASK_HELP)]
 TaskSources = Annotated[
     list[str] | None,
     typer.Option(
         "--tasks",
-        help="Instead of the built-in tasks: names, task files, labelled CSV tables, MMLU and "
+        help="Instead of the built-in tasks: names, task files, labelled tables, MMLU and "
         "BIG-bench folders; repeat it or separate by commas.",
     ),
 ]
