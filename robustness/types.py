@@ -8,11 +8,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+PromptInput = str | tuple[int, ...]
+"""A prompt for generation: its text, or token ids that are taken as they are."""
 
 
 def content_id(*parts: object) -> str:
@@ -145,11 +148,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenLogprob:
-    """One generated token, its log-probability and the most probable alternatives."""
+    """One token, its log-probability and the most probable alternatives."""
 
     token: str
-    logprob: float
-    """Nats."""
+    logprob: float | None
+    """Nats; None for the first token of a prompt, which nothing precedes."""
     top: tuple[tuple[str, float], ...] = ()
     """(token, log-probability in nats), most probable first."""
 
@@ -165,6 +168,20 @@ class CompletionChunk:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     """Tokens generated so far."""
+    echo: bool = False
+    """Whether this is the prompt itself, in front of the generated text."""
+    end: TokenLogprob | None = None
+    """The token that ended the text, which is not in `text`, where log-probabilities are asked
+    for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """What a generated text must be, to its last character."""
+
+    kind: Literal["choice", "json", "regex", "grammar"]
+    value: str | tuple[str, ...]
+    """The texts to choose from; a JSON schema as JSON; a regular expression; a Lark grammar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +195,9 @@ class GenerationSettings:
     seed: int | None = None
     logprobs: int | None = None
     """How many alternatives to return for each token; None: no log-probabilities at all."""
+    constraint: Constraint | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+    """Further settings by vLLM's names, which other engines refuse."""
 
 
 PER_BYTE = ";per-byte"
@@ -285,6 +305,14 @@ class EvalRecord:
     """A canonical option; None where the answer names no option (unparsed)."""
     correct: bool | None
     """None where the input is unlabelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptScores:
+    """A prompt and the log-probabilities of its tokens, each given those before it."""
+
+    text: str
+    tokens: tuple[TokenLogprob, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,8 @@ from robustness.models.soft_prompts import Front, KeysValues
 from robustness.models.turns import Switch
 from robustness.storage import files
 
-_CONFIG = "adapter_config.json"
+CONFIG = "adapter_config.json"
+"""Name of the file with an adapter's configuration."""
 _WEIGHTS = "adapter_model.safetensors"
 _OWN_LAYOUT = ("bloom", "gpt_bigcode")
 """Model families for which PEFT arranges keys and values differently."""
@@ -75,10 +76,10 @@ def kind_of(folder: Path) -> Kind:
         NotFoundError, CorruptFileError: The folder has no readable configuration.
         MismatchError: The adapter is of a kind that is not supported.
     """
-    found = str(files.read_object(folder / _CONFIG).get("peft_type", "P_TUNING"))
+    found = str(files.read_object(folder / CONFIG).get("peft_type", "P_TUNING"))
     if found not in _KINDS:
         raise MismatchError(
-            f"{folder / _CONFIG} is of peft_type {found!r}; what can be served: {', '.join(_KINDS)}"
+            f"{folder / CONFIG} is of peft_type {found!r}; what can be served: {', '.join(_KINDS)}"
         )
     return _KINDS[found]
 
@@ -90,7 +91,7 @@ def shipped(model: str | Path) -> dict[str, Path]:
     """
     if checkpoints.model_id(model) != paths.BACKBONE_ID:
         return {}
-    folders = [config.parent for config in paths.PREFIXES.glob(f"*/{_CONFIG}")]
+    folders = [config.parent for config in paths.PREFIXES.glob(f"*/{CONFIG}")]
     folders.sort(key=lambda folder: (kind_of(folder) is not Kind.INPUT, folder.name))
     return {folder.name: folder for folder in folders}
 
@@ -106,6 +107,11 @@ def obstacle(kind: Kind, checkpoint: Checkpoint) -> str | None:
     if not plain or config.model_type in _OWN_LAYOUT:
         return f"{checkpoint.id} keeps keys and values in a way that takes no deep prefix"
     return None
+
+
+def obstacle_in(folder: Path, checkpoint: Checkpoint) -> str | None:
+    """Why a transformers model cannot have the adapter in a folder; None where it can."""
+    return obstacle(kind_of(folder), checkpoint)
 
 
 class Loader:
@@ -141,9 +147,9 @@ class Loader:
             )
         if reason := obstacle(kind, checkpoint):
             raise MismatchError(f"{folder} cannot be put on {checkpoint.id}: {reason}")
-        tensors = _tensors(folder / _WEIGHTS)
+        tensors = read_tensors(folder)
         return Adapter(
-            name=name, kind=kind, digest=files.file_hash(folder / _WEIGHTS)[:16],
+            name=name, kind=kind, digest=digest_of(folder),
             prompt_format=checkpoints.trained_in(folder),
             front=_deep(name, tensors, checkpoint) if kind is Kind.DEEP else None,
             lora=self._peft().add(name, folder, tensors) if kind is Kind.LORA else None,
@@ -156,7 +162,19 @@ class Loader:
         return self._lora
 
 
-def _tensors(weights: Path) -> dict[str, torch.Tensor]:
+def digest_of(folder: Path) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of an adapter's weights."""
+    return files.file_hash(folder / _WEIGHTS)[:16]
+
+
+def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of the adapter in a folder, by PEFT's names.
+
+    Raises:
+        NotFoundError: There are none.
+        CorruptFileError: They are malformed, or hold values that are not finite.
+    """
+    weights = folder / _WEIGHTS
     if not weights.is_file():
         raise NotFoundError(f"{weights} does not exist; an adapter is a folder in PEFT's format")
     try:

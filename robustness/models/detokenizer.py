@@ -4,6 +4,7 @@ Decoding all tokens again after each one would take quadratic time. `DecodeStrea
 library decodes only the last few; for tokenizers without that library this module does the same.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from tokenizers.decoders import DecodeStream
@@ -107,14 +108,16 @@ class Transcript:
         ready = len(self._held) - held_back(self._held, self._stops)
         return self._piece(ready, None) if ready > 0 else None
 
-    def end(self, finish: str) -> CompletionChunk:
-        """The last piece of text, with the finish reason."""
+    def end(self, finish: str, token: TokenLogprob | None = None) -> CompletionChunk:
+        """The last piece of text, with the finish reason and the token that ended the text."""
         # An incomplete character at the end is returned as it is decoded.
         whole = _decoded(self._tokenizer, self.ids)
         known = "".join([*self._sent, self._held])
         if whole.startswith(known):
             self._held += whole[len(known) :]
-        return self._piece(len(self._held), "stop" if self._cut() else finish)
+        cut = self._cut()
+        made = self._piece(len(self._held), "stop" if cut else finish)
+        return made if cut else replace(made, end=token)
 
     def _cut(self) -> bool:
         """Cuts the text at the first stop string; returns whether there was one."""

@@ -13,6 +13,8 @@ from robustness.types import (
     FloatArray,
     GenerationSettings,
     Prompt,
+    PromptInput,
+    PromptScores,
     Reading,
     RepresentationSpec,
 )
@@ -66,11 +68,26 @@ class Engine(Protocol):
         ...
 
     def stream(
-        self, model: str, prompt: str, settings: GenerationSettings
+        self, model: str, prompt: PromptInput, settings: GenerationSettings
     ) -> AsyncIterator[CompletionChunk]:
         """Generates text and yields it in pieces; closing the iterator stops generation.
 
-        Raises: As `read`.
+        Raises: As `read`; InputError also where the engine does not offer a setting.
+        """
+        ...
+
+    def prompt_logprobs(
+        self, model: str, prompt: PromptInput, alternatives: int
+    ) -> PromptScores:
+        """Log-probabilities of a prompt's own tokens, each given those before it.
+
+        Args:
+            model: Id of a served model.
+            prompt: The prompt, without a chat format.
+            alternatives: How many of the most probable tokens to return at each position.
+
+        Raises: As `read`; InputError also for an encoder-decoder model, whose encoder reads the
+            prompt and gives it no probability.
         """
         ...
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from robustness.errors import InputError, MismatchError, ModelNotFoundError
 from robustness.models import adapters, chat_formats
-from robustness.models.adapters import Adapter, Kind
+from robustness.models.adapters import Adapter
 from robustness.models.batching import Item
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.engine import ModelInfo, Withheld
 from robustness.models.load_options import PLAIN, Loading, OptionScores
-from robustness.types import PER_BYTE, FloatArray, Prompt, RepresentationSpec
+from robustness.types import PER_BYTE, FloatArray, Prompt, PromptInput, RepresentationSpec
 
 
 class Served:
@@ -31,7 +31,8 @@ class Served:
         model: str = "",
         prompt_format: str = chat_formats.NONE,
         loading: Loading = PLAIN,
-        obstacle: Callable[[Kind, Checkpoint], str | None] = adapters.obstacle,
+        obstacle: Callable[[Path, Checkpoint], str | None] = adapters.obstacle_in,
+        loader: Callable[[Checkpoint], adapters.Loader] = adapters.Loader,
     ) -> None:
         """Loads the adapters.
 
@@ -42,7 +43,9 @@ class Served:
             model: Name under which the model was loaded, from which the chat format may follow.
             prompt_format: Chat format of the prompts: see `chat_formats.choose`.
             loading: What the chat template is told, and how options are compared.
-            obstacle: Says why the engine cannot serve adapters of a kind, which are then withheld.
+            obstacle: Says why the engine cannot serve the adapter in a folder, which is then
+                withheld.
+            loader: Makes the loader of the adapters.
 
         Raises:
             NotFoundError, CorruptFileError, MismatchError, InputError: See `adapters.Loader` and
@@ -56,13 +59,13 @@ class Served:
         self._per_byte = OptionScores(loading.option_scores) == OptionScores.PER_BYTE
         self._adapters: dict[str, Adapter | None] = {checkpoint.id: None}
         self._withheld: list[Withheld] = []
-        loader = adapters.Loader(checkpoint)
+        loads = loader(checkpoint)
         for name, folder in (prefixes or {}).items():
             served = f"{checkpoint.id}+{name}"
-            if reason := obstacle(adapters.kind_of(folder), checkpoint):
+            if reason := obstacle(folder, checkpoint):
                 self._withheld.append(Withheld(id=served, reason=reason))
             else:
-                adapter = loader.load(name, folder)
+                adapter = loads.load(name, folder)
                 self._adapters[served] = self._in_its_format(adapter, folder)
 
     @property
@@ -143,21 +146,21 @@ class Served:
             self.reading(number, prompt, adapter)
 
     def item(
-        self, position: int, text: str, options: Sequence[str], adapter: Adapter | None
+        self, position: int, text: PromptInput, options: Sequence[str], adapter: Adapter | None
     ) -> Item:
         """A text as token ids, with its options.
 
         Args:
             position: Position of the prompt in the request.
-            text: The prompt's text, in its chat format.
+            text: The prompt's text, in its chat format; or its token ids.
             options: The options to score after it.
             adapter: The adapter, whose virtual tokens count towards the context.
 
         Raises:
-            InputError: The text is empty or exceeds the context.
+            InputError: The text is empty or exceeds the context, or an id is none of the model's.
         """
         tokenizer = self.checkpoint.tokenizer
-        ids: list[int] = tokenizer(text, verbose=False).input_ids
+        ids = self._ids(text)
         if not ids:
             raise InputError("the prompt is empty; write an instruction")
         scored = [
@@ -175,6 +178,18 @@ class Served:
                 f"{self.checkpoint.context}; shorten the input"
             )
         return Item(position, ids, scored)
+
+    def _ids(self, text: PromptInput) -> list[int]:
+        if isinstance(text, str):
+            ids: list[int] = self.checkpoint.tokenizer(text, verbose=False).input_ids
+            return ids
+        size = self.checkpoint.model.get_input_embeddings().weight.shape[0]
+        wrong = next((number for number in text if not 0 <= number < size), None)
+        if wrong is not None:
+            raise InputError(
+                f"prompt: token id {wrong} is not among the {size} of {self.checkpoint.id}"
+            )
+        return list(text)
 
     def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
         """The prompt of a conversation: see `Engine.chat_prompt`.

@@ -20,6 +20,8 @@ from robustness.types import (
     FloatArray,
     GenerationSettings,
     Prompt,
+    PromptInput,
+    PromptScores,
     Reading,
     RepresentationSpec,
     TokenLogprob,
@@ -117,8 +119,19 @@ class RemoteEngine:
                     "the input"
                 )
 
+    def prompt_logprobs(
+        self, model: str, prompt: PromptInput, alternatives: int
+    ) -> PromptScores:
+        """Log-probabilities of a prompt's own tokens: see `Engine.prompt_logprobs`."""
+        body = {
+            "model": model, "prompt": prompt, "echo": True, "max_tokens": 0,
+            "logprobs": alternatives,
+        }
+        choice = self._ask("POST", "/v1/completions", body)["choices"][0]
+        return PromptScores(text=choice["text"], tokens=_logprobs(choice["logprobs"]))
+
     async def stream(
-        self, model: str, prompt: str, settings: GenerationSettings
+        self, model: str, prompt: PromptInput, settings: GenerationSettings
     ) -> AsyncGenerator[CompletionChunk]:
         """Generates text and yields it in pieces: see `Engine.stream`."""
         body = {
@@ -132,6 +145,8 @@ class RemoteEngine:
             "seed": settings.seed,
             "logprobs": settings.logprobs,
             "stream_options": {"continuous_usage_stats": True},
+            **settings.extra,
+            **_constrained(settings),
         }
         async with httpx.AsyncClient(
             base_url=self._url, timeout=_TIMEOUT, trust_env=False
@@ -186,6 +201,13 @@ class RemoteEngine:
             ) from error
 
 
+def _constrained(settings: GenerationSettings) -> dict[str, Any]:
+    """The constraint of a text as a part of a request."""
+    if settings.constraint is None:
+        return {}
+    return {"structured_outputs": {settings.constraint.kind: settings.constraint.value}}
+
+
 def _error(reply: httpx.Response) -> RobustnessError:
     """The exception of this project for a reply in OpenAI's error format."""
     try:
@@ -203,6 +225,6 @@ def _logprobs(row: dict[str, Any] | None) -> tuple[TokenLogprob, ...]:
     if not row:
         return ()
     return tuple(
-        TokenLogprob(token=t, logprob=v, top=tuple(top.items()))
+        TokenLogprob(token=t, logprob=v, top=tuple((top or {}).items()))
         for t, v, top in zip(row["tokens"], row["token_logprobs"], row["top_logprobs"], strict=True)
     )

@@ -14,6 +14,7 @@ from robustness.models.adapters import Adapter
 from robustness.models.batching import Item, embedded
 from robustness.models.cached_forward import cache_of, cached_forward
 from robustness.models.checkpoint import Checkpoint
+from robustness.models.constraints import Constrained
 from robustness.models.detokenizer import Transcript
 from robustness.models.soft_prompts import KeysValues
 from robustness.models.turns import Turns
@@ -41,6 +42,30 @@ def sample(
     return int(ids[torch.multinomial(ordered, 1, generator=generator)])
 
 
+def described(
+    logits: torch.Tensor, token: int, alternatives: int, tokenizer: Any
+) -> TokenLogprob:
+    """A token with its log-probability and the most probable alternatives.
+
+    Args:
+        logits: (V,) float32; minus infinity where a token cannot come.
+        token: Its id.
+        alternatives: How many of the most probable tokens to give.
+        tokenizer: The model's tokenizer.
+    """
+    scores = logits.log_softmax(-1)
+    best = scores.topk(min(alternatives, scores.shape[0]))
+    return TokenLogprob(
+        token=tokenizer.decode([token]),
+        logprob=float(scores[token]),
+        top=tuple(
+            (tokenizer.decode([i]), v)
+            for i, v in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            if v > -torch.inf
+        ),
+    )
+
+
 class Decoding:
     """The generation of one text."""
 
@@ -51,6 +76,7 @@ class Decoding:
         settings: GenerationSettings,
         turns: Turns,
         adapter: Adapter | None = None,
+        constrained: Constrained | None = None,
     ) -> None:
         """Prepares the generation; runs nothing yet.
 
@@ -60,7 +86,9 @@ class Decoding:
             settings: The sampling settings.
             turns: The model's lock, taken for each token, so that generations alternate.
             adapter: The adapter in use; None: the original model.
+            constrained: Which tokens may come next; None: any.
         """
+        self._constrained = constrained
         self._checkpoint = checkpoint
         self._item = item
         self._settings = settings
@@ -89,30 +117,25 @@ class Decoding:
         steps = self._steps()
         for _ in range(min(self._settings.max_tokens, room)):
             logits = next(steps)
+            if self._constrained is not None:
+                logits = self._constrained.limited(logits)
             token = sample(logits, self._settings, self._generator)
+            wanted, logprob = self._settings.logprobs, None
+            if wanted is not None:
+                logprob = described(logits, token, wanted, self._checkpoint.tokenizer)
             if token in self._checkpoint.stops:
-                yield transcript.end("stop")
+                yield transcript.end("stop", logprob)
                 return
-            wanted = self._settings.logprobs
-            logprob = None if wanted is None else self._logprob(logits, token, wanted)
             if (piece := transcript.add(token, logprob)) is not None:
                 yield piece
             if transcript.stopped:
                 return
+            if self._constrained is not None:
+                self._constrained.add(token)
+                if self._constrained.complete:
+                    yield transcript.end("stop")
+                    return
         yield transcript.end("length")
-
-    def _logprob(self, logits: torch.Tensor, token: int, alternatives: int) -> TokenLogprob:
-        scores = logits.log_softmax(-1)
-        best = scores.topk(min(alternatives, scores.shape[0]))
-        decode = self._checkpoint.tokenizer.decode
-        return TokenLogprob(
-            token=decode([token]),
-            logprob=float(scores[token]),
-            top=tuple(
-                (decode([i]), v)
-                for i, v in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            ),
-        )
 
     def _steps(self) -> Iterator[torch.Tensor]:
         """Yields the logits of the next token, (V,) float32 on the CPU, after the tokens so far."""

@@ -15,19 +15,29 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from robustness.errors import EngineError
+from robustness.errors import EngineError, InputError
 from robustness.models import chat_formats
 from robustness.models import checkpoint as checkpoints
 from robustness.models.adapters import Adapter
 from robustness.models.batching import Item, Read
 from robustness.models.checkpoint import Checkpoint
+from robustness.models.constraints import Constraints
 from robustness.models.engine import ModelInfo, Withheld
 from robustness.models.load_options import AUTO, PLAIN, Loading
 from robustness.models.model_registry import Served
+from robustness.models.prompt_scores import scores_of
 from robustness.models.sampling import Decoding
 from robustness.models.scorers import scorer_of
 from robustness.models.turns import Turns
-from robustness.types import CompletionChunk, FloatArray, GenerationSettings, Prompt, Reading
+from robustness.types import (
+    CompletionChunk,
+    FloatArray,
+    GenerationSettings,
+    Prompt,
+    PromptInput,
+    PromptScores,
+    Reading,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +85,7 @@ class TransformersEngine:
             prompt_format=prompt_format, loading=loading or PLAIN,
         )
         self._turns = Turns()
+        self._constraints = Constraints(self._checkpoint)
         fronts = [a.front for a in self._served.adapters if a.front is not None]
         self._chosen = scorer_of(
             self._checkpoint, layer=layer, share_starts=share_starts, fronts=fronts,
@@ -129,12 +140,21 @@ class TransformersEngine:
         return [reading.representation for reading in self.read(model, prompts)]
 
     async def stream(
-        self, model: str, prompt: str, settings: GenerationSettings
+        self, model: str, prompt: PromptInput, settings: GenerationSettings
     ) -> AsyncIterator[CompletionChunk]:
         """Generates text and yields it in pieces: see `Engine.stream`."""
+        for name, value in settings.extra.items():
+            raise InputError(
+                f"{name}: not offered by the transformers engine, found {value!r}; leave it out"
+            )
         adapter = self._served.adapter(model)
         item = self._served.item(0, prompt, (), adapter)
-        decoding = Decoding(self._checkpoint, item, settings, self._turns, adapter)
+        constrained = None
+        if settings.constraint is not None:
+            constrained = await asyncio.to_thread(self._constraints.start, settings.constraint)
+        decoding = Decoding(
+            self._checkpoint, item, settings, self._turns, adapter, constrained
+        )
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[CompletionChunk | BaseException | None] = asyncio.Queue()
         stopped = threading.Event()
@@ -162,6 +182,19 @@ class TransformersEngine:
                 yield piece
         finally:
             stopped.set()
+
+    def prompt_logprobs(
+        self, model: str, prompt: PromptInput, alternatives: int
+    ) -> PromptScores:
+        """Log-probabilities of a prompt's own tokens: see `Engine.prompt_logprobs`."""
+        adapter = self._served.adapter(model)
+        item = self._served.item(0, prompt, (), adapter)
+        with self._turns.taken(None if adapter is None else adapter.lora):
+            front = None if adapter is None else adapter.front
+            tokens = scores_of(self._checkpoint, item, front, alternatives)
+        decode = self._checkpoint.tokenizer.decode
+        text = prompt if isinstance(prompt, str) else decode(item.ids)
+        return PromptScores(text=text, tokens=tuple(tokens))
 
     def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
         """The prompt of a conversation: see `Served.chat_prompt`."""
