@@ -15,7 +15,7 @@ from server import errors, fallbacks
 from server.body_limit import LimitBodies
 from server.jobs import Jobs
 from server.metrics import CountRequests, Metrics
-from server.routes import health, jobs, openai, robustness
+from server.routes import health, jobs, openai, responses, robustness
 from server.settings import Settings
 from server.wire.errors import ErrorReply
 
@@ -67,6 +67,7 @@ def create_app(
     routers = (
         health.routes(workbench, metrics, scored, reason, withheld),
         openai.routes(workbench.engine, metrics),
+        responses.routes(workbench.engine, metrics),
         robustness.routes(workbench, settings.limits),
         jobs.routes(scored, settings.largest_upload),
     )

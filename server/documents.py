@@ -35,9 +35,14 @@ def model(info: ModelInfo) -> Model:
     return Model(id=info.id, object="model", created=0, owned_by="steadfast")
 
 
-def usage(ends: Sequence[CompletionChunk]) -> CompletionUsage:
-    """The token counts of completions, summed over the last chunk of each."""
-    prompt = sum(c.prompt_tokens for c in ends)
+def usage(ends: Sequence[CompletionChunk], n: int = 1) -> CompletionUsage:
+    """The token counts of completions, summed over the last chunk of each.
+
+    Args:
+        ends: The last chunks, in the order of the completions.
+        n: Number of completions of each prompt, which is counted once.
+    """
+    prompt = sum(c.prompt_tokens for c in ends[::n])
     completion = sum(c.completion_tokens for c in ends)
     return CompletionUsage(
         prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
@@ -66,7 +71,8 @@ def embeddings(
     )
 
 
-def _bytes(token: str) -> list[int] | None:
+def token_bytes(token: str) -> list[int] | None:
+    """UTF-8 bytes of a token; None where they cannot be known from its text."""
     # A token that is part of a character: its bytes cannot be known from the text.
     return None if _UNKNOWN in token else list(token.encode())
 
@@ -74,13 +80,13 @@ def _bytes(token: str) -> list[int] | None:
 def _chat_logprobs(tokens: Sequence[TokenLogprob]) -> list[ChatCompletionTokenLogprob]:
     return [
         ChatCompletionTokenLogprob(
-            token=t.token, logprob=t.logprob, bytes=_bytes(t.token),
+            token=t.token, logprob=t.logprob, bytes=token_bytes(t.token),
             top_logprobs=[
-                TopLogprob(token=token, logprob=logprob, bytes=_bytes(token))
+                TopLogprob(token=token, logprob=logprob, bytes=token_bytes(token))
                 for token, logprob in t.top
             ],
         )
-        for t in tokens
+        for t in tokens if t.logprob is not None
     ]
 
 
@@ -92,15 +98,39 @@ def _by_text(top: Sequence[tuple[str, float]]) -> dict[str, float]:
     return best
 
 
-def _text_logprobs(tokens: Sequence[TokenLogprob], offset: int) -> Logprobs:
-    offsets = []
-    for token in tokens:
-        offsets.append(offset)
-        offset += len(token.token)
-    return Logprobs(
+_NEAR = 4
+"""Most characters between two tokens of a prompt: spaces that a token does not show by itself."""
+
+
+def _offsets(chunk: CompletionChunk, start: int) -> list[int]:
+    """Where each token of a piece of text begins."""
+    offsets, offset = [], 0
+    for token in chunk.logprobs:
+        size, found = len(token.token), offset
+        if chunk.echo:
+            # A special token is not in the text of a prompt, nor is a part of a character.
+            found = chunk.text.find(token.token, offset, offset + size + _NEAR)
+        offsets.append(start + max(found, offset))
+        offset = found + size if found >= 0 else offset
+    return offsets
+
+
+def _text_logprobs(chunks: Sequence[CompletionChunk], offset: int, *, echo: bool) -> Logprobs:
+    """The tokens of a completion whose first chunk begins at an offset; with `echo`, its end's."""
+    tokens: list[TokenLogprob] = []
+    offsets, generated = [], offset
+    for chunk in chunks:
+        tokens += chunk.logprobs
+        offsets += _offsets(chunk, generated)
+        generated += len(chunk.text) if chunk.echo else sum(len(t.token) for t in chunk.logprobs)
+        if echo and chunk.end is not None:
+            tokens.append(chunk.end)
+            offsets.append(generated)
+    return Logprobs.construct(
         tokens=[t.token for t in tokens],
+        # Those of the first token of a prompt are null, which OpenAI's model does not foresee.
         token_logprobs=[t.logprob for t in tokens],
-        top_logprobs=[_by_text(t.top) for t in tokens],
+        top_logprobs=[None if t.logprob is None else _by_text(t.top) for t in tokens],
         text_offset=offsets,
     )
 
@@ -108,13 +138,19 @@ def _text_logprobs(tokens: Sequence[TokenLogprob], offset: int) -> Logprobs:
 class _Form:
     """What all chunks of one reply have in common: its id, the time and the model's id."""
 
-    def __init__(self, served: str, *, logprobs: bool) -> None:
+    def __init__(
+        self, served: str, *, logprobs: bool, n: int = 1, echo: bool = False
+    ) -> None:
         """Generates the reply's id and takes the time.
 
         Args:
             served: The model's id.
             logprobs: Whether the request asks for log-probabilities.
+            n: Number of texts for each prompt.
+            echo: Whether each text begins with its prompt.
         """
+        self._n = n
+        self._echo = echo
         self._served = served
         self._wants_logprobs = logprobs
         self._key = uuid.uuid4().hex
@@ -130,13 +166,7 @@ class TextForm(_Form):
         Args:
             results: The chunks of each prompt's completion, in order.
         """
-        choices = [
-            self._choice(
-                index, "".join(c.text for c in chunks), [t for c in chunks for t in c.logprobs],
-                0, chunks[-1].finish_reason,
-            )
-            for index, chunks in enumerate(results)
-        ]
+        choices = [self._choice(index, chunks, 0) for index, chunks in enumerate(results)]
         return self._document(choices, [chunks[-1] for chunks in results])
 
     def piece(
@@ -150,7 +180,7 @@ class TextForm(_Form):
             offset: Number of characters of this completion that were sent before.
             counted: Whether to send the token counts so far with it.
         """
-        choice = self._choice(index, chunk.text, chunk.logprobs, offset, chunk.finish_reason)
+        choice = self._choice(index, [chunk], offset)
         return self._document([choice], [chunk] if counted else None)
 
     def last(self, ends: Sequence[CompletionChunk]) -> Completion:
@@ -165,17 +195,19 @@ class TextForm(_Form):
             model=self._served, choices=choices,
         )
         if ends is not None:
-            made.usage = usage(ends)
+            made.usage = usage(ends, self._n)
         return made
 
     def _choice(
-        self, index: int, text: str, tokens: Sequence[TokenLogprob], offset: int,
-        finish: str | None,
+        self, index: int, chunks: Sequence[CompletionChunk], offset: int
     ) -> CompletionChoice:
+        logprobs = None
+        if self._wants_logprobs:
+            logprobs = _text_logprobs(chunks, offset, echo=self._echo)
         # Not validated: OpenAI's model forbids the null `finish_reason` of a chunk before the last.
         return CompletionChoice.construct(
-            index=index, text=text, finish_reason=finish,
-            logprobs=_text_logprobs(tokens, offset) if self._wants_logprobs else None,
+            index=index, text="".join(c.text for c in chunks),
+            finish_reason=chunks[-1].finish_reason, logprobs=logprobs,
         )
 
 
@@ -203,7 +235,7 @@ class ChatForm(_Form):
             )
         return ChatCompletion(
             id=f"chatcmpl-{self._key}", object="chat.completion", created=self._created,
-            model=self._served, choices=choices, usage=usage([c[-1] for c in results]),
+            model=self._served, choices=choices, usage=usage([c[-1] for c in results], self._n),
         )
 
     def piece(
@@ -235,5 +267,5 @@ class ChatForm(_Form):
             model=self._served, choices=choices,
         )
         if ends is not None:
-            made.usage = usage(ends)
+            made.usage = usage(ends, self._n)
         return made

@@ -18,10 +18,10 @@ from robustness.models.model_registry import Served
 from robustness.models.placement import pinned
 from robustness.models.remote_engine import RemoteEngine
 from robustness.models.transformers_engine import TransformersEngine
-from server.engines import vllm_command
+from server.engines import vllm_command, vllm_lora
 from server.engines.choice import Choice, Machine, choose
 from server.engines.vllm_client import VllmClient
-from server.engines.vllm_engine import VllmEngine, obstacle
+from server.engines.vllm_engine import VllmEngine
 from server.engines.vllm_process import VllmProcess
 from server.settings import Settings
 
@@ -101,7 +101,7 @@ def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) ->
     )
     served = Served(
         ends, prefixes, model=settings.model, prompt_format=settings.prompt_format,
-        loading=settings.loading, obstacle=obstacle,
+        loading=settings.loading, obstacle=vllm_lora.obstacle, loader=vllm_lora.Loader,
     )
     port = 8000 if settings.vllm_url else _free_port()
     key = settings.vllm_key if settings.vllm_url else secrets.token_urlsafe()
@@ -109,6 +109,7 @@ def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) ->
         machine.vllm or _NO_INSTALLATION,
         model=settings.model, name=ends.id, layers=ends.layers, context=ends.context,
         port=port, key=key, gpu=machine.gpu, loading=loading,
+        adapters=vllm_lora.arguments(served, prefixes),
     )  # fmt: skip
     hint = "this server's log has the command that starts the right one"
     if settings.vllm_url:

@@ -22,6 +22,11 @@ from robustness.types import FloatArray, GenerationSettings
 
 _CONNECT_SECONDS = 5.0
 _TOKEN = "token_id:"
+_IMPOSSIBLE = -9999.0
+"""What vLLM writes for the log-probability of a token that a constraint excludes."""
+_NEARLY_ONE = 1 - 2**-23
+"""A top-p that cuts nothing off, sent with every top-k: where vLLM 0.32, extracting hidden states,
+has a batch with top-k and no top-p, its code for draft tokens, of which it has none, ends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,8 @@ class Row:
     ids: tuple[int, ...] = ()
     embeds: torch.Tensor | None = None
     """(T, D) finite floats; None: the ids are sent."""
+    adapter: str | None = None
+    """Name of a LoRA adapter in vLLM; None: the original model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +53,15 @@ class Token:
 
 def _prompt(row: Row) -> tuple[str, dict[str, Any]]:
     """(path, prompt part of the body) of a request; no other code writes prompts."""
+    model = {} if row.adapter is None else {"model": row.adapter}
     if row.embeds is None:
-        return "/v1/completions", {"prompt": list(row.ids)}
+        return "/v1/completions", {"prompt": list(row.ids)} | model
     buffer = io.BytesIO()
     # Cloned, since `torch.save` writes the whole storage of a slice.
     torch.save(row.embeds.clone(), buffer)
     data = base64.b64encode(buffer.getvalue()).decode()
     content = [{"type": "prompt_embeds", "data": data}]
-    return "/v1/chat/completions", {"messages": [{"role": "user", "content": content}]}
+    return "/v1/chat/completions", {"messages": [{"role": "user", "content": content}]} | model
 
 
 def _logprob_fields(row: Row, alternatives: int | None) -> dict[str, Any]:
@@ -88,7 +96,10 @@ def _scored(logprobs: Mapping[str, Any]) -> list[Token]:
         Token(
             id=_number(token),
             logprob=float(value),
-            top=tuple((_number(t), float(v)) for t, v in sorted(top, key=lambda pair: -pair[1])),
+            top=tuple(
+                (_number(t), float(v))
+                for t, v in sorted(top, key=lambda pair: -pair[1]) if v > _IMPOSSIBLE
+            ),
         )
         for token, value, top in rows
     ]
@@ -117,6 +128,8 @@ class VllmClient:
         self.url = url.rstrip("/")
         self.model = ""
         """The model's id in vLLM; set by `describe`."""
+        self.adapters: frozenset[str] = frozenset()
+        """Names of the LoRA adapters in vLLM; set by `describe`."""
         self._options: dict[str, Any] = {
             "base_url": self.url,
             "timeout": httpx.Timeout(timeout, connect=_CONNECT_SECONDS),
@@ -132,16 +145,17 @@ class VllmClient:
             raise InputError(f"{url!r} is not an address: {error}") from error
 
     def describe(self) -> tuple[str, int]:
-        """(vLLM's version, longest prompt in tokens); also sets `model`.
+        """(vLLM's version, longest prompt in tokens); also sets `model` and `adapters`.
 
         Raises:
             EngineError: The server does not answer, or is not a vLLM.
         """
         try:
             version = str(self._ask("GET", "/version")["version"])
-            first = self._ask("GET", "/v1/models")["data"][0]
+            first, *others = self._ask("GET", "/v1/models")["data"]
             self.model, context = str(first["id"]), int(first["max_model_len"])
-        except (KeyError, IndexError, TypeError, InputError) as error:
+            self.adapters = frozenset(str(other["id"]) for other in others)
+        except (KeyError, TypeError, ValueError, InputError) as error:
             raise EngineError(f"{self.url} is not a vLLM server") from error
         return version, context
 
@@ -170,7 +184,7 @@ class VllmClient:
         if not self.model:
             self.describe()
         path, prompt = _prompt(Row(ids=(0,)))
-        body = prompt | {"model": self.model, "max_tokens": 1, "temperature": 0}
+        body = {"model": self.model, "max_tokens": 1, "temperature": 0} | prompt
         self._ask("POST", path, body, timeout=httpx.Timeout(within, connect=_CONNECT_SECONDS))
 
     def states(self, row: Row, last: int) -> FloatArray | None:
@@ -179,10 +193,10 @@ class VllmClient:
         The second axis is the penultimate layer's and the last layer's, before the final norm.
         """
         path, prompt = _prompt(row)
-        body = prompt | {
+        body = {
             "model": self.model, "max_tokens": 1, "temperature": 0,
             "kv_transfer_params": {"last": last},
-        }  # fmt: skip
+        } | prompt  # fmt: skip
         given = self._ask("POST", path, body).get("kv_transfer_params") or {}
         if "hidden_states" not in given:
             return None
@@ -193,7 +207,7 @@ class VllmClient:
     def first(self, row: Row, alternatives: int) -> Token:
         """The most probable next token, with its alternatives."""
         path, prompt = _prompt(row)
-        body = prompt | {"model": self.model, "max_tokens": 1, "temperature": 0}
+        body = {"model": self.model, "max_tokens": 1, "temperature": 0} | prompt
         reply = self._ask("POST", path, body | _logprob_fields(row, alternatives))
         return _tokens(reply["choices"][0])[0]
 
@@ -215,11 +229,15 @@ class VllmClient:
             InputError: vLLM does not accept the prompt.
         """
         path, prompt = _prompt(row)
-        body = prompt | _logprob_fields(row, settings.logprobs) | {
-            "model": self.model, "stream": True, "return_token_ids": True,
-            "max_tokens": limit, "stop_token_ids": sorted(stops),
-            "temperature": settings.temperature, "top_p": settings.top_p, "seed": settings.seed,
+        top_p = min(settings.top_p, _NEARLY_ONE) if "top_k" in settings.extra else settings.top_p
+        body = {"model": self.model} | prompt | _logprob_fields(row, settings.logprobs) | {
+            "stream": True, "return_token_ids": True, "max_tokens": limit,
+            "temperature": settings.temperature, "top_p": top_p, "seed": settings.seed,
+            **settings.extra, "stop_token_ids": sorted(stops),
         }  # fmt: skip
+        if settings.constraint is not None:
+            held = {settings.constraint.kind: settings.constraint.value}
+            body["structured_outputs"] = held
         try:
             async with (
                 httpx.AsyncClient(**self._options) as http,
@@ -281,7 +299,7 @@ class VllmClient:
         except (ValueError, KeyError, TypeError):
             message = reply.text[:200]
         if reply.status_code == 400:
-            return InputError(f"vLLM refuses the prompt: {message}")
+            return InputError(f"vLLM refuses the request: {message}")
         if reply.status_code == 401:
             return EngineError(f"vLLM at {self.url} wants another key; set VLLM_API_KEY to it")
         return EngineError(f"vLLM answered with status {reply.status_code}: {message}")

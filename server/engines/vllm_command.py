@@ -8,7 +8,7 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,6 +98,7 @@ def launch(
     key: str,
     gpu: bool,
     loading: Loading,
+    adapters: Sequence[str] = (),
 ) -> Launch:
     """The command that starts vLLM with one model.
 
@@ -112,6 +113,7 @@ def launch(
         gpu: Whether it runs on a GPU.
         loading: Revision, number type, whether the model's own code may run; vLLM chooses the
             device.
+        adapters: Arguments for LoRA adapters: see `vllm_lora.arguments`.
     """
     # Numbered as transformers' `hidden_states`: the states of layer L-1 are the representation;
     # those of layer L, which vLLM takes before the final norm, give the option scores.
@@ -143,8 +145,11 @@ def launch(
         "--distributed-executor-backend", "uni", "--no-async-scheduling",
         "--disable-uvicorn-access-log",
         "--scheduler-cls", "vllm_scheduler.WithoutDrafts",
+        # The library that constrains texts on the transformers engine as well.
+        "--structured-outputs-config", json.dumps({"backend": "guidance"}),
         "--speculative-config", json.dumps(extraction),
         "--kv-transfer-config", json.dumps(connector),
+        *adapters,
     ]  # fmt: skip
     environment = {
         "PYTHONPATH": str(_HERE),

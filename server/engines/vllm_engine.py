@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,40 +19,37 @@ import torch
 from robustness.errors import EngineError, InputError
 from robustness.models.adapters import Adapter, Kind
 from robustness.models.batching import Item
-from robustness.models.checkpoint import Checkpoint
+from robustness.models.constraints import Constraints
 from robustness.models.detokenizer import Transcript
 from robustness.models.engine import ModelInfo, Withheld
 from robustness.models.model_registry import Served
+from robustness.models.sampling import described
 from robustness.types import (
     CompletionChunk,
     FloatArray,
     GenerationSettings,
     Prompt,
+    PromptInput,
+    PromptScores,
     Reading,
     TokenLogprob,
 )
 from server.engines.vllm_client import Row, Token, VllmClient
+from server.engines.vllm_ends import Ends
 from server.engines.vllm_process import VllmProcess
 
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 16
 """Number of concurrent requests; vLLM forms the batches."""
-_SCORED_AT_ONCE = 256
-"""Number of positions for which logits are computed at once."""
 _PROBE = "Is the sky blue? Answer:"
 _ALTERNATIVES = 5
 _STATES_TOLERANCE = 0.1
 """Relative distance: above the rounding of bf16, below the difference of other weights."""
+_PROMPTS_TOKENS = "repetition_penalty"
+"""The setting that also concerns the tokens of the prompt."""
 _SCORES_TOLERANCE = 0.5
 """Nats; in bf16, logits of 16 to 32 are rounded to multiples of 1/8."""
-
-
-def obstacle(kind: Kind, checkpoint: Checkpoint) -> str | None:
-    """Why vLLM cannot serve adapters of a kind; None where it can."""
-    if kind is Kind.INPUT:
-        return None
-    return f"a {kind} is served by the transformers engine only; take --engine transformers"
 
 
 class VllmEngine:
@@ -78,6 +76,8 @@ class VllmEngine:
         self.name = name
         self._served = served
         self._checkpoint = served.checkpoint
+        self._constraints = Constraints(served.checkpoint)
+        self._ends = Ends(served.checkpoint.model)
         self._client = client
         self._process = process
         self._hint = hint
@@ -128,30 +128,59 @@ class VllmEngine:
         return [reading.representation for reading in self.read(model, prompts)]
 
     async def stream(
-        self, model: str, prompt: str, settings: GenerationSettings
+        self, model: str, prompt: PromptInput, settings: GenerationSettings
     ) -> AsyncGenerator[CompletionChunk]:
         """Generates text and yields it in chunks: see `Engine.stream`."""
         prefix = self._served.adapter(model)
+        if prefix is not None and prefix.virtual and _PROMPTS_TOKENS in settings.extra:
+            raise InputError(
+                f"{_PROMPTS_TOKENS}: not offered with a prefix, behind which vLLM does not know "
+                "the prompt's tokens; leave it out"
+            )
         item = self._served.item(0, prompt, (), prefix)
         transcript = Transcript(self._checkpoint.tokenizer, len(item.ids), settings)
+        if settings.constraint is not None:
+            # vLLM says what is wrong with one only in the middle of its reply.
+            await asyncio.to_thread(self._constraints.start, settings.constraint)
         row = self._row(item.ids, prefix)
+        stops = self._stops(settings)
         taken = len(item.ids) + (0 if prefix is None else prefix.virtual)
         limit = min(settings.max_tokens, self._checkpoint.context - taken)
         if limit > 0:
             await asyncio.to_thread(self._ready)
-            tokens = self._client.generate(row, settings, limit, self._checkpoint.stops)
+            tokens = self._client.generate(row, settings, limit, stops)
             with self._watched():
                 async with aclosing(tokens):
                     async for token in tokens:
-                        if token.id in self._checkpoint.stops:
-                            yield transcript.end("stop")
+                        logprob = self._logprob(token, settings.logprobs)
+                        if token.id in stops:
+                            yield transcript.end("stop", logprob)
                             return
-                        piece = transcript.add(token.id, self._logprob(token, settings.logprobs))
+                        piece = transcript.add(token.id, logprob)
                         if piece is not None:
                             yield piece
                         if transcript.stopped:
                             return
         yield transcript.end("length")
+
+    def prompt_logprobs(
+        self, model: str, prompt: PromptInput, alternatives: int
+    ) -> PromptScores:
+        """Log-probabilities of a prompt's own tokens: see `Engine.prompt_logprobs`."""
+        adapter = self._served.adapter(model)
+        item = self._served.item(0, prompt, (), adapter)
+        self._ready()
+        with self._watched():
+            states = self._given(self._row(item.ids, adapter), len(item.ids))
+        tokenizer = self._checkpoint.tokenizer
+        tokens = [TokenLogprob(token=tokenizer.decode(item.ids[:1]), logprob=None)]
+        rows = self._ends.scores(torch.from_numpy(states[:-1, 1].copy()))
+        tokens += [
+            described(row, token, alternatives, tokenizer)
+            for row, token in zip(rows, item.ids[1:], strict=True)
+        ]
+        text = prompt if isinstance(prompt, str) else tokenizer.decode(item.ids)
+        return PromptScores(text=text, tokens=tuple(tokens))
 
     def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
         """The prompt text of a conversation: see `Served.chat_prompt`."""
@@ -221,12 +250,18 @@ class VllmEngine:
         )
         if states.shape[1:] != (2, width):
             raise other
-        scores = self._scores(torch.from_numpy(states[:, 1].copy()))[0]
+        scores = next(self._ends.scores(torch.from_numpy(states[:, 1].copy())))
         top = self._client.first(row, _ALTERNATIVES).top
         if any(abs(float(scores[token]) - value) > _SCORES_TOLERANCE for token, value in top):
             raise other
-        if len(self._served.models()) > 1:
+        if any(a.kind is Kind.INPUT for a in self._served.adapters):
             self._check_embeddings(ids, states)
+        for adapter in self._served.adapters:
+            name = self._name_of(adapter)
+            if adapter.kind is Kind.LORA and name not in self._client.adapters:
+                raise EngineError(
+                    f"vLLM at {self._client.url} has no LoRA adapter {name}; {self._hint}"
+                )
         _log.info("vLLM %s answers at %s, %d tokens fit", version, self._client.url, context)
 
     def _check_embeddings(self, ids: list[int], states: FloatArray) -> None:
@@ -247,15 +282,31 @@ class VllmEngine:
             )
         return embedded
 
-    def _row(self, ids: Sequence[int], prefix: Adapter | None) -> Row:
-        if prefix is None or not isinstance(prefix.front, torch.Tensor):
+    def _row(self, ids: Sequence[int], adapter: Adapter | None) -> Row:
+        if adapter is None:
             return Row(ids=tuple(ids))
-        return Row(embeds=torch.cat([prefix.front, self._embeddings(ids)]))
+        if isinstance(adapter.front, torch.Tensor):
+            return Row(embeds=torch.cat([adapter.front, self._embeddings(ids)]))
+        return Row(ids=tuple(ids), adapter=self._name_of(adapter))
+
+    def _name_of(self, adapter: Adapter) -> str:
+        """The id of a served adapter, which is the name of LoRA in vLLM."""
+        return f"{self._checkpoint.id}+{adapter.name}"
+
+    def _stops(self, settings: GenerationSettings) -> frozenset[int]:
+        """Ids of the tokens that end a text."""
+        own = frozenset() if settings.extra.get("ignore_eos") else self._checkpoint.stops
+        asked: Any = settings.extra.get("stop_token_ids", ())
+        return own | frozenset(asked)
 
     def _states(self, item: Item, option: list[int], prefix: Adapter | None) -> FloatArray:
         """States (positions, 2, D) that predict the option's tokens; first the prompt's last."""
-        positions = max(1, len(option))
-        states = self._client.states(self._row([*item.ids, *option[:-1]], prefix), positions)
+        row = self._row([*item.ids, *option[:-1]], prefix)
+        return self._given(row, max(1, len(option)))
+
+    def _given(self, row: Row, positions: int) -> FloatArray:
+        """States (positions, 2, D) at a row's last positions."""
+        states = self._client.states(row, positions)
         if states is None or states.shape[0] != positions:
             raise EngineError("vLLM gave no hidden states for a prompt")
         if not np.isfinite(states).all():
@@ -265,14 +316,6 @@ class VllmEngine:
             )
         return states
 
-    @torch.inference_mode()
-    def _scores(self, last: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities (N, V) of the next token, nats, from the last layer's states (N, D)."""
-        # The checkpoint has no layers here, so this applies its final norm and output head.
-        logits = self._checkpoint.model(inputs_embeds=last[None], use_cache=False).logits[0]
-        scores: torch.Tensor = logits.float().log_softmax(-1)
-        return scores
-
     def _sums(
         self, tails: Sequence[tuple[Item, list[int]]], states: Sequence[FloatArray]
     ) -> list[float]:
@@ -280,12 +323,7 @@ class VllmEngine:
         last = torch.from_numpy(np.concatenate([rows[:, 1] for rows in states]))
         # A prompt without options has one position too, whose score is not used.
         own = [token for _, option in tails for token in option or [self._checkpoint.end]]
-        parts = zip(
-            torch.split(last, _SCORED_AT_ONCE),
-            torch.split(torch.tensor(own), _SCORED_AT_ONCE),
-            strict=True,
-        )
-        scores = torch.cat([self._scores(h).gather(1, ids[:, None])[:, 0] for h, ids in parts])
+        scores = self._ends.picked(last, torch.tensor(own))
         lengths = [len(rows) for rows in states]
         return [float(part.sum()) for part in torch.split(scores, lengths)]
 

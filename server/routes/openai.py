@@ -4,7 +4,7 @@ Does not define requests and replies; see `wire/` and `documents.py`.
 """
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -17,58 +17,16 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from robustness.errors import RobustnessError
 from robustness.index import representations
 from robustness.models.engine import Engine
-from robustness.types import CompletionChunk, GenerationSettings
+from robustness.types import CompletionChunk
 from server import documents, errors
 from server.connection import EventStream, while_connected
 from server.documents import ChatForm, TextForm
+from server.generations import Generations
 from server.metrics import Metrics
 from server.wire.chat import Chat
 from server.wire.completions import Completion as AskedCompletion
 from server.wire.embeddings import EmbeddingList, Embeddings, ModelList
 from server.wire.generation import StreamOptions
-
-
-class _Generations:
-    """Generates the completions of a request's prompts, one after another."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        metrics: Metrics,
-        model: str,
-        prompts: list[str],
-        settings: GenerationSettings,
-    ) -> None:
-        self._engine = engine
-        self._metrics = metrics
-        self._model = model
-        self._prompts = prompts
-        self._settings = settings
-
-    async def whole(self) -> list[list[CompletionChunk]]:
-        """The chunks of each prompt's completion."""
-        done: list[list[CompletionChunk]] = [[] for _ in self._prompts]
-        async with aclosing(self.pieces()) as pieces:
-            async for index, chunk in pieces:
-                done[index].append(chunk)
-        return done
-
-    async def pieces(self) -> AsyncGenerator[tuple[int, CompletionChunk]]:
-        """Yields (index of the prompt, chunk) as they are generated."""
-        for index, prompt in enumerate(self._prompts):
-            source = self._engine.stream(self._model, prompt, self._settings)
-            with self._metrics.generation(self._model) as last:
-                try:
-                    async for chunk in source:
-                        last[:] = [chunk]
-                        yield index, chunk
-                finally:
-                    await _close(source)
-
-
-async def _close(source: AsyncIterator[CompletionChunk]) -> None:
-    if isinstance(source, AsyncGenerator):
-        await source.aclose()
 
 
 def _event(document: Completion | ChatCompletionChunk) -> bytes:
@@ -109,7 +67,7 @@ async def _events(
 async def _stream(
     request: Request,
     asked: AskedCompletion | Chat,
-    generations: _Generations,
+    generations: Generations,
     form: TextForm | ChatForm,
 ) -> EventStream:
     # The first chunk is awaited before the status is sent, so that a wrong prompt is a 400.
@@ -150,8 +108,13 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
         """Generates the text that follows a prompt."""
         representations.model_info(engine, asked.model)
         settings = asked.settings()
-        form = TextForm(asked.model, logprobs=settings.logprobs is not None)
-        generations = _Generations(engine, metrics, asked.model, asked.prompt, settings)
+        several = asked.n or 1
+        form = TextForm(
+            asked.model, logprobs=settings.logprobs is not None, n=several, echo=asked.echo
+        )
+        generations = Generations(
+            engine, metrics, asked.model, asked.prompt, settings, n=several, echo=asked.echo
+        )
         if asked.stream:
             return await _stream(request, asked, generations, form)
         return form.whole(await while_connected(request, generations.whole()))
@@ -165,8 +128,9 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
         settings = asked.settings(representations.model_info(engine, asked.model).context)
         messages = [m.plain() for m in asked.messages]
         prompt = await run_in_threadpool(engine.chat_prompt, asked.model, messages)
-        form = ChatForm(asked.model, logprobs=settings.logprobs is not None)
-        generations = _Generations(engine, metrics, asked.model, [prompt], settings)
+        several = asked.n or 1
+        form = ChatForm(asked.model, logprobs=settings.logprobs is not None, n=several)
+        generations = Generations(engine, metrics, asked.model, [prompt], settings, n=several)
         if asked.stream:
             return await _stream(request, asked, generations, form)
         return form.whole(await while_connected(request, generations.whole()))

@@ -1,7 +1,7 @@
 """What all requests have in common: whole characters, and keys that are not offered."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -78,7 +78,8 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "grammar": ("",),
     "regex": (),
 }
-"""Keys that are not offered -> their values that change nothing (None is one too)."""
+"""Keys that not every request offers -> their values that change nothing (None is one too). What a
+request offers is a field of its model."""
 
 LARGEST_BATCH = 2048
 
@@ -132,10 +133,11 @@ class OpenAI(_Request):
     """A request in OpenAI's format."""
 
     model_config = ConfigDict(extra="allow")
+    not_offered: ClassVar[Mapping[str, tuple[Any, ...]]] = NEUTRAL
 
     @model_validator(mode="after")
     def _offered(self) -> "OpenAI":
-        for name, neutral in NEUTRAL.items():
+        for name, neutral in self.not_offered.items():
             value = (self.model_extra or {}).get(name)
             if value is not None and value not in neutral:
                 raise InputError(f"{name}: not offered, found {value!r}; leave it out")

@@ -2,13 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from robustness.errors import InputError
 from robustness.types import GenerationSettings
-from server.wire.base import OpenAI, as_texts
+from server.wire.base import NEUTRAL, OpenAI, as_texts
+from server.wire.constraints import Constrained
 
 _SEEDS = 2**63
+_MOST_CHOICES = 128
+_VLLM = (
+    "top_k", "repetition_penalty", "presence_penalty", "frequency_penalty", "min_tokens",
+    "ignore_eos", "stop_token_ids", "allowed_token_ids", "bad_words",
+)
+"""Keys that only vLLM offers."""
+
+TokenId = Annotated[int, Field(ge=0)]
 
 
 class StreamOptions(OpenAI):
@@ -19,12 +27,12 @@ class StreamOptions(OpenAI):
     """Whether every chunk carries the token counts so far."""
 
 
-class Generation(OpenAI):
+class Generation(Constrained):
     """How a text is generated."""
 
     model: str
-    n: int | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=_MOST_CHOICES)] | None = None
+    """Number of texts for each prompt."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     stop: Annotated[list[str], BeforeValidator(as_texts)] | None = None
@@ -32,13 +40,18 @@ class Generation(OpenAI):
     stream: bool = False
     stream_options: StreamOptions | None = None
 
-    @model_validator(mode="after")
-    def _one_choice(self) -> "Generation":
-        if self.n not in (None, 1):
-            raise InputError(f"n: only 1 is offered, found {self.n}; send several requests")
-        return self
+    top_k: Annotated[int, Field(ge=-1)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    min_tokens: Annotated[int, Field(ge=0)] | None = None
+    ignore_eos: bool | None = None
+    stop_token_ids: list[TokenId] | None = None
+    allowed_token_ids: Annotated[list[TokenId], Field(min_length=1)] | None = None
+    bad_words: list[str] | None = None
 
     def _settings(self, max_tokens: int, logprobs: int | None) -> GenerationSettings:
+        given = {name: getattr(self, name) for name in _VLLM}
         return GenerationSettings(
             max_tokens=max_tokens,
             temperature=1.0 if self.temperature is None else self.temperature,
@@ -46,4 +59,9 @@ class Generation(OpenAI):
             stop=tuple(s for s in self.stop or () if s),
             seed=self.seed,
             logprobs=logprobs,
+            constraint=self.constraint(),
+            extra={
+                name: value for name, value in given.items()
+                if value is not None and value not in NEUTRAL[name]
+            },
         )

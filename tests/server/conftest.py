@@ -15,7 +15,13 @@ from safetensors.torch import save_file
 from robustness.errors import EngineError, InputError, ModelNotFoundError
 from robustness.models.engine import ModelInfo, Withheld
 from robustness.models.transformers_engine import TransformersEngine
-from robustness.types import CompletionChunk, Reading, RepresentationSpec
+from robustness.types import (
+    CompletionChunk,
+    PromptScores,
+    Reading,
+    RepresentationSpec,
+    TokenLogprob,
+)
 from robustness.workbench import Workbench
 from server.application import create_app
 from server.settings import Settings
@@ -72,6 +78,10 @@ class FakeEngine:
     def represent(self, model, texts):
         self._check(model)
         return [np.ones(4, dtype=np.float32) for _ in texts]
+
+    def prompt_logprobs(self, model, prompt, alternatives):
+        self._check(model)
+        return PromptScores(text=prompt, tokens=(TokenLogprob(token=prompt, logprob=None),))
 
     def chat_prompt(self, model, messages):
         self._check(model)

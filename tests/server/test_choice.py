@@ -5,12 +5,10 @@ import pytest
 from robustness import paths
 from robustness.errors import InputError
 from robustness.models import checkpoint
-from robustness.models.adapters import Kind
 from robustness.models.load_options import Loading
 from server.engines import vllm_command
 from server.engines.choice import Machine, choose
 from server.engines.vllm_command import Installation
-from server.engines.vllm_engine import obstacle
 
 VLLM = Installation(python=Path("python"), version="0.32.0", extracts=True)
 OLD = Installation(python=Path("python"), version="0.10.0", extracts=False)
@@ -127,8 +125,3 @@ def test_an_encoder_decoder_model_is_known_by_its_configuration(tiny_t5: Path) -
         checkpoint.load(tiny_t5, device="cpu", ends_only=True)
 
 
-def test_vllm_serves_input_prefixes_and_says_what_serves_the_others(tiny_llama: Path) -> None:
-    loaded = checkpoint.load(tiny_llama, device="cpu")
-    assert obstacle(Kind.INPUT, loaded) is None
-    for kind in (Kind.DEEP, Kind.LORA):
-        assert "--engine transformers" in str(obstacle(kind, loaded))

@@ -11,7 +11,7 @@ import pytest
 from robustness.errors import EngineError, InputError, ModelNotFoundError
 from robustness.models.remote_engine import RemoteEngine
 from robustness.models.transformers_engine import TransformersEngine
-from robustness.types import CompletionChunk, GenerationSettings, Prompt
+from robustness.types import CompletionChunk, Constraint, GenerationSettings, Prompt
 from robustness.workbench import Workbench
 from server.engines import build_engine
 from server.settings import Settings
@@ -54,6 +54,27 @@ def test_it_reads_what_the_engine_itself_reads(
         np.testing.assert_allclose(theirs.option_logprobs, mine.option_logprobs, atol=1e-4)
         np.testing.assert_allclose(theirs.representation, mine.representation, atol=1e-4)
         assert theirs.representation.dtype == np.float32
+
+
+@pytest.mark.parametrize("prompt", ["Is it red?", (1, 5, 9)])
+def test_it_has_the_prompts_log_probabilities_of_the_engine_itself(
+    remote: RemoteEngine, aligned_engine: TransformersEngine, prompt
+) -> None:
+    there = remote.prompt_logprobs("tiny-llama", prompt, 2)
+    here = aligned_engine.prompt_logprobs("tiny-llama", prompt, 2)
+    assert there.text == here.text and len(there.tokens) == len(here.tokens)
+    assert there.tokens[0].logprob is None
+    for one, other in zip(there.tokens[1:], here.tokens[1:], strict=True):
+        assert one.token == other.token
+        assert one.logprob == pytest.approx(other.logprob, abs=1e-4)
+
+
+def test_it_hands_constraints_and_settings_on(remote: RemoteEngine) -> None:
+    texts = Constraint(kind="choice", value=("yes", "no"))
+    chunks = stream(remote, "Is it red?", GenerationSettings(constraint=texts))
+    assert "".join(c.text for c in chunks) in texts.value
+    with pytest.raises(InputError, match="top_k: not offered by the transformers engine"):
+        stream(remote, "Is it red?", GenerationSettings(extra={"top_k": 3}))
 
 
 @pytest.mark.parametrize("stop", [(), ("e",)])

@@ -17,6 +17,10 @@ OWN = {"fields": {"text": "The soup was cold."}, "options": ["good", "bad"]}
 CHAT = [{"role": "user", "content": "Is it red?"}]
 TEXT = {"model": "tiny-llama", "prompt": ["Is it red?", "Where?"], "max_tokens": 2, "seed": 1}
 TALK = {"model": "tiny-llama", "messages": CHAT, "max_tokens": 2, "seed": 1}
+REPLY = {
+    "model": "tiny-llama", "input": "Is it red?", "max_output_tokens": 2, "top_logprobs": 1,
+    "temperature": 0,
+}
 USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 READ = {"model": "tiny-llama", "prompts": [{"text": "Is it red?", "options": ["yes", "no"]}]}
 ASKED: dict[str, tuple[str, str, Any]] = {
@@ -40,6 +44,10 @@ ASKED: dict[str, tuple[str, str, Any]] = {
     "streamed chat with logprobs": (
         "POST", "/v1/chat/completions", TALK | {"logprobs": True, "stream": True}
     ),
+    "echoed completion": (
+        "POST", "/v1/completions", TEXT | {"echo": True, "logprobs": 1, "n": 2}
+    ),
+    "response": ("POST", "/v1/responses", REPLY),
     "embeddings": ("POST", "/v1/embeddings", {"model": "tiny-llama", "input": ["a", "b"]}),
     "packed embeddings": (
         "POST", "/v1/embeddings",

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from robustness.data.tasks import Task
 from robustness.errors import InputError
-from robustness.types import GenerationSettings, TaskType
+from robustness.types import Constraint, GenerationSettings, TaskType
 from server.wire.chat import Chat, Message
 from server.wire.completions import Completion
 from server.wire.embeddings import Embeddings
@@ -59,29 +59,43 @@ def test_a_chat_has_logprobs_only_where_it_asks_for_them() -> None:
         chat(top_logprobs=4)
 
 
-def test_a_prompt_is_one_text_or_several() -> None:
-    assert completion(prompt="a").prompt == ["a"]
-    assert completion(prompt=["a", "b"]).prompt == ["a", "b"]
-    for ids in ([1, 2], [[1, 2], [3]]):
-        with pytest.raises(ValidationError, match="token ids are not offered"):
-            completion(prompt=ids)
-        with pytest.raises(ValidationError, match="token ids are not offered"):
-            Embeddings(model="m", input=ids)
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("a", ["a"]), (["a", "b"], ["a", "b"]), ([1, 2], [(1, 2)]), ([[1, 2], [3]], [(1, 2), (3,)]),
+        (["a", [1]], ["a", (1,)]),
+    ],
+)
+def test_a_prompt_is_a_text_or_token_ids_or_several(given: Any, wanted: list) -> None:
+    assert completion(prompt=given).prompt == wanted
+
+
+def test_so_many_texts_are_not_made_at_once() -> None:
+    with pytest.raises(InputError, match="n: 2560 texts are asked for at once"):
+        completion(prompt=["a"] * 20, n=128)
+
+
+@pytest.mark.parametrize("given", [[1, "a"], [True, False], [[1.5]], [None], {"a": 1}, 7, None])
+def test_a_prompt_of_anything_else_is_refused(given: Any) -> None:
+    with pytest.raises(ValidationError, match="send a text, token ids, or a list of either"):
+        completion(prompt=given)
+
+
+@pytest.mark.parametrize("ids", [[1, 2], [[1, 2], [3]]])
+def test_texts_to_embed_are_no_token_ids(ids: Any) -> None:
+    with pytest.raises(ValidationError, match="token ids are not offered"):
+        Embeddings(model="m", input=ids)
 
 
 @pytest.mark.parametrize(
     ("name", "asked"),
     [
-        ("best_of", 2), ("echo", True), ("suffix", "s"), ("presence_penalty", 0.5),
-        ("frequency_penalty", -1), ("logit_bias", {"1": 2}), ("tools", [{}]), ("functions", [{}]),
-        ("response_format", {"type": "json_object"}), ("modalities", ["audio"]), ("audio", {}),
-        ("dimensions", 8), ("tool_choice", "required"), ("max_completion_tokens", 5),
-        ("top_logprobs", 2), ("reasoning_effort", "high"), ("top_k", 5), ("min_p", 0.1),
-        ("repetition_penalty", 1.2), ("min_tokens", 3), ("ignore_eos", True),
-        ("stop_token_ids", [2]), ("guided_choice", ["a"]), ("guided_json", {"type": "object"}),
-        ("guided_regex", "a+"), ("structured_outputs", {"choice": ["a"]}),
-        ("use_beam_search", True), ("skip_special_tokens", False), ("prompt_logprobs", 1),
-        ("chat_template_kwargs", {"enable_thinking": True}), ("bad_words", ["a"]),
+        ("best_of", 2), ("suffix", "s"), ("logit_bias", {"1": 2}), ("tools", [{}]),
+        ("functions", [{}]), ("modalities", ["audio"]), ("audio", {}), ("dimensions", 8),
+        ("tool_choice", "required"), ("max_completion_tokens", 5), ("top_logprobs", 2),
+        ("reasoning_effort", "high"), ("min_p", 0.1), ("use_beam_search", True),
+        ("skip_special_tokens", False), ("prompt_logprobs", 1), ("structural_tag", {"a": 1}),
+        ("chat_template_kwargs", {"enable_thinking": True}),
     ],
 )
 def test_a_key_that_would_change_the_answer_is_refused_by_name_and_value(
@@ -90,6 +104,74 @@ def test_a_key_that_would_change_the_answer_is_refused_by_name_and_value(
     with pytest.raises(InputError, match=f"^{name}: not offered, found .*; leave it out"):
         completion(**{name: asked})
     assert completion(**{name: None}).settings() == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("top_k", 5), ("repetition_penalty", 1.2), ("presence_penalty", 0.5),
+        ("frequency_penalty", -1), ("min_tokens", 3), ("ignore_eos", True),
+        ("stop_token_ids", [2]), ("allowed_token_ids", [2]), ("bad_words", ["a"]),
+    ],
+)
+def test_a_key_that_vllm_offers_is_kept_for_the_engine_to_judge(name: str, asked: Any) -> None:
+    assert completion(**{name: asked}).settings() == replace(PLAIN, extra={name: asked})
+    assert chat(**{name: asked}).settings(16).extra == {name: asked}
+
+
+OBJECT = {"type": "object"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "value"),
+    [
+        ({"structured_outputs": {"choice": ["a", "b"]}}, "choice", ("a", "b")),
+        ({"guided_choice": ["a"]}, "choice", ("a",)),
+        ({"structured_outputs": {"json": OBJECT}}, "json", '{"type": "object"}'),
+        ({"structured_outputs": {"json": "{}"}}, "json", "{}"),
+        ({"structured_outputs": {"json_object": True}}, "json", '{"type": "object"}'),
+        ({"guided_json": OBJECT}, "json", '{"type": "object"}'),
+        ({"response_format": {"type": "json_object"}}, "json", '{"type": "object"}'),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": OBJECT}}},
+            "json", '{"type": "object"}',
+        ),
+        ({"structured_outputs": {"regex": "a+"}}, "regex", "a+"),
+        ({"guided_regex": "a+"}, "regex", "a+"),
+        ({"structured_outputs": {"grammar": "start: "}}, "grammar", "start: "),
+        ({"guided_grammar": "start: "}, "grammar", "start: "),
+    ],
+)
+def test_a_constraint_has_openais_and_vllms_names(asked: dict, kind: str, value: Any) -> None:
+    wanted = Constraint(kind=kind, value=value)
+    assert completion(**asked).settings().constraint == wanted
+    assert chat(**asked).settings(16).constraint == wanted
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"structured_outputs": {}}, {"structured_outputs": None}, {"guided_choice": None},
+        {"response_format": {"type": "text"}}, {"structured_outputs": {"json_object": False}},
+    ],
+)
+def test_no_constraint_is_none(asked: dict) -> None:
+    assert completion(**asked).settings().constraint is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"guided_choice": ["a"], "guided_regex": "a"}, "one constraint, found choice and regex"),
+        ({"response_format": {"type": "xml"}}, "response_format: not offered, found type 'xml'"),
+        ({"response_format": {"type": "json_schema"}}, "json_schema needs a schema"),
+        ({"structured_outputs": {"structural_tag": "a"}}, "structured_outputs.structural_tag"),
+        ({"guided_choice": []}, "guided_choice"),
+    ],
+)
+def test_a_constraint_that_is_none_is_refused_by_name(asked: dict, words: str) -> None:
+    with pytest.raises((InputError, ValidationError), match=words):
+        completion(**asked).settings()
 
 
 def test_keys_that_ask_for_nothing_and_keys_unheard_of_are_tolerated() -> None:
@@ -105,7 +187,8 @@ def test_keys_that_ask_for_nothing_and_keys_unheard_of_are_tolerated() -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"max_tokens": 0}, {"temperature": 2.1}, {"temperature": float("nan")}, {"top_p": 0},
+        {"max_tokens": -1}, {"n": 0}, {"n": 129}, {"top_k": -2}, {"temperature": 2.1},
+        {"temperature": float("nan")}, {"top_p": 0},
         {"seed": 2**63}, {"logprobs": 21}, {"prompt": []}, {"prompt": ["x"] * 2049},
     ],
 )
@@ -113,12 +196,6 @@ def test_a_value_out_of_range_is_refused_under_its_name(values: dict[str, Any]) 
     with pytest.raises(ValidationError) as caught:
         completion(**values)
     assert caught.value.errors()[0]["loc"] == (*values,)
-
-
-def test_more_than_one_choice_is_refused() -> None:
-    assert completion(n=1).settings() == PLAIN
-    with pytest.raises(InputError, match=r"n: only 1 is offered, found 3"):
-        completion(n=3)
 
 
 @pytest.mark.parametrize(

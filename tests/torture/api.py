@@ -92,9 +92,11 @@ class _World:
 def _short(body: Any) -> Any:
     """Bounds the length of generated text, so that no request runs for minutes."""
     if isinstance(body, dict):
-        for key in ("max_tokens", "max_completion_tokens"):
+        for key in ("max_tokens", "max_completion_tokens", "max_output_tokens", "n"):
             if isinstance(body.get(key), int) and body[key] > 4:
                 body[key] = 4
+        if "input" in body and "max_output_tokens" in body:
+            body["max_output_tokens"] = body["max_output_tokens"] or 4
         if "messages" in body and not body.get("max_tokens"):
             body["max_tokens"] = 4
     return body

@@ -1,4 +1,4 @@
-"""One real vLLM for the session, on the embedded backbone with its shipped prefix."""
+"""One real vLLM for the session, on the embedded backbone with its shipped adapters."""
 
 import asyncio
 import os
@@ -65,9 +65,9 @@ def reference(backbone: Path) -> TransformersEngine:
     return TransformersEngine(backbone, prefixes=prefixes, device="cpu")
 
 
-@pytest.fixture(scope="session", params=["original", "pt-kl"])
+@pytest.fixture(scope="session", params=["original", "pt-kl", "lora-kl"])
 def model(request: pytest.FixtureRequest, reference: TransformersEngine) -> str:
-    """The served id of the original, then that of the aligned model."""
+    """The served id of the original, then those with an input prefix and with LoRA."""
     if request.param == "original":
         return reference.models()[0].id
     return f"{reference.models()[0].id}+{request.param}"

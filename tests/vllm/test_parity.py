@@ -1,13 +1,11 @@
-"""The vLLM engine gives the transformers engine's values on the shipped backbone and prefix."""
+"""The vLLM engine gives the transformers engine's values on the shipped backbone and adapters."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from robustness import paths
 from robustness.errors import InputError, ModelNotFoundError
-from robustness.storage import files
 from robustness.types import GenerationSettings, Prompt
 
 
@@ -19,19 +17,25 @@ def compare(one, other) -> None:
     assert one.option_logprobs.dtype == one.representation.dtype == np.float32
 
 
+def virtual(reference, model: str) -> int:
+    """Number of tokens that a prefix takes."""
+    adapter = reference._served.adapter(model)
+    return 0 if adapter is None else adapter.virtual
+
+
 def test_the_served_models_and_their_spaces_are_the_same(vllm, reference) -> None:
     # The scorer is how transformers reads; vLLM has none.
     served = [
         replace(m, scorer=None)
         for m in reference.models()
-        if m.id.endswith(("mini", "+pt-kl"))
+        if not m.id.endswith("+deep-kl")
     ]
-    assert len(served) == 2 and vllm.models() == served
+    assert len(served) == 3 and vllm.models() == served
 
 
 def test_what_ships_and_cannot_be_served_is_withheld_with_its_reason(built, reference) -> None:
     left = {w.id: w.reason for w in built.withheld}
-    assert set(left) == {f"{reference.models()[0].id}+{name}" for name in ("deep-kl", "lora-kl")}
+    assert set(left) == {f"{reference.models()[0].id}+deep-kl"}
     assert all("transformers engine only" in reason for reason in left.values())
 
 
@@ -99,7 +103,7 @@ def test_sampled_tokens_are_likely_ones_and_a_seed_repeats_them(
     tokenizer = reference.checkpoint.tokenizer
     # One token more than a block of the cache: the length that vLLM pads with drafts.
     text = "the " * 200
-    while len(tokenizer(text).input_ids) + 20 * ("+" in model) > 65:
+    while len(tokenizer(text).input_ids) + virtual(reference, model) > 65:
         text = text[:-4]
     seen = []
     for prompt in (text, asked[0].text):
@@ -126,18 +130,16 @@ def test_a_stop_string_ends_the_text_and_the_generation(vllm, model: str, asked,
 def test_a_prompt_that_fills_the_context_is_read_and_a_longer_one_refused(
     vllm, reference, model: str, gather
 ) -> None:
-    context = vllm.models()[0].context
-    trained = files.read_json(paths.PREFIXES / "pt-kl" / "training.json")
-    virtual = trained["recipe"]["virtual_tokens"] if "+" in model else 0
+    context = vllm.models()[0].context - virtual(reference, model)
     tokenizer = reference.checkpoint.tokenizer
     text = "the"
-    while virtual + len(tokenizer(text).input_ids) < context:
+    while len(tokenizer(text).input_ids) < context:
         text += " the"
-    assert virtual + len(tokenizer(text).input_ids) == context
+    assert len(tokenizer(text).input_ids) == context
     full = Prompt(instruction_id="", example_id="", text=text, options=())
     compare(vllm.read(model, [full])[0], reference.read(model, [full])[0])
     assert gather(vllm, model, text, GenerationSettings())[-1].finish_reason == "length"
-    with pytest.raises(InputError, match=f"at most {context}"):
+    with pytest.raises(InputError, match=f"at most {vllm.models()[0].context}"):
         vllm.represent(model, [text + " the"])
 
 
