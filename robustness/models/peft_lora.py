@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, set_peft_model_state_dict
 
-from robustness.errors import MismatchError
+from robustness.errors import MismatchError, RobustnessError
 from robustness.models.checkpoint import Checkpoint
 from robustness.storage import files
 
@@ -65,7 +65,10 @@ class PeftLora:
         self._layers.adapted()
         try:
             self._load(name, inner, folder, tensors)
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        except RobustnessError:
+            raise
+        except Exception as error:
+            # PEFT raises errors of any kind where its configuration is damaged.
             raise self._misfit(name, str(error)) from error
         finally:
             self._layers.note()

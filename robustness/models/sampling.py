@@ -20,6 +20,9 @@ from robustness.models.soft_prompts import KeysValues
 from robustness.models.turns import Turns
 from robustness.types import CompletionChunk, GenerationSettings, TokenLogprob
 
+_COLD = 1e-20
+"""Temperatures below this one leave nothing to chance, and logits divided by them overflow."""
+
 
 def sample(
     logits: torch.Tensor, settings: GenerationSettings, generator: torch.Generator
@@ -31,7 +34,7 @@ def sample(
         settings: The settings; temperature 0 gives the most probable token.
         generator: Random numbers.
     """
-    if settings.temperature <= 0:
+    if settings.temperature < _COLD:
         return int(logits.argmax())
     probabilities = (logits / settings.temperature).softmax(-1)
     ordered, ids = probabilities.sort(descending=True)

@@ -362,6 +362,17 @@ def test_lora_that_cannot_share_a_model_is_refused_by_the_name_of_what_it_uses(
         TransformersEngine(tiny_llama, prefixes={"a": folder}, device="cpu")
 
 
+def test_lora_with_a_damaged_configuration_is_refused(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = make(tiny_llama, tmp_path / "a", "lora")
+    config = folder / "adapter_config.json"
+    for key, value in (("rank_pattern", "x"), ("alpha_pattern", [1]), ("r", {})):
+        sound = config.read_text()
+        config.write_text(json.dumps(json.loads(sound) | {key: value}))
+        with pytest.raises(MismatchError):
+            TransformersEngine(tiny_llama, prefixes={"a": folder}, device="cpu")
+        config.write_text(sound)
+
+
 def test_lora_whose_weights_are_not_what_its_configuration_says_is_refused_by_their_names(
     tiny_llama: Path, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ _TASKS = ("subjectivity", "scene_topic")
 _TABLE = b"instruction,input,options\nGood or bad?,a warm film,good|bad\n,,\n"
 _LONGER = _TABLE + b"Good or bad?,a warm film,good|bad\n" * 20
 _SECONDS = 60
+_SENT = "requests"
 _ENDINGS = (".csv", ".jsonl", ".json", ".parquet", "")
 _OWN = {"fields": {"text": "The soup was cold."}, "options": ["good", "bad"]}
 _CHECKS = [
@@ -124,15 +125,22 @@ def run(*, number: int, start: int) -> Outcome:
         schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
         world = _World(client, start)
         operations = [found.ok() for found in schema.get_all_operations()]
-        share = -(-number // (2 * len(operations)))
-        for operation in operations:
-            before = outcome.counts["status 200"]
-            for mode in GenerationMode:
-                _send(server, client, world, operation, mode, share, start, outcome)
-            if outcome.counts["status 200"] == before and outcome.counts["requests"]:
-                outcome.fault(f"{operation.label}: no reply of status 200")
+        wanted, turn = set(range(len(operations))), 0
+        while wanted and outcome.counts[_SENT] < number:
+            # Endpoints without parameters have few requests; the others get what they leave.
+            share = -(-(number - outcome.counts[_SENT]) // (2 * len(wanted)))
+            for place in sorted(wanted):
+                operation, sent = operations[place], outcome.counts[_SENT]
+                good = outcome.counts["status 200"]
+                for mode in GenerationMode:
+                    _send(server, client, world, operation, mode, share, start + turn, outcome)
+                if outcome.counts[_SENT] - sent < 2 * share:
+                    wanted.discard(place)
+                if turn == 0 and outcome.counts["status 200"] == good:
+                    outcome.fault(f"{operation.label}: no reply of status 200")
+            turn += 1
         outcome.counts["endpoints"] = len(operations)
-        outcome.done = f"{outcome.counts.pop('requests')} requests"
+        outcome.done = f"{outcome.counts.pop(_SENT)} requests"
         if client.get("/readyz").status_code != 200 or server.process.poll() is not None:
             outcome.fault("the server is not ready afterwards", CRASHES)
         if found := server.log.read_text().count("Traceback"):
@@ -153,7 +161,7 @@ def _send(
     )
     @given(strategy, st.integers(0, 9), st.sampled_from(_ENDINGS))
     def one(case: Any, turn: int, suffix: str) -> None:
-        outcome.counts["requests"] += 1
+        outcome.counts[_SENT] += 1
         filled = mode is GenerationMode.POSITIVE and turn < 8
         if filled and "job_id" in (case.path_parameters or {}):
             ended = "retry" in operation.label or (case.query or {}).get("remove")
