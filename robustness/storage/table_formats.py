@@ -172,12 +172,13 @@ def _parquet_rows(data: bytes, gauge: Gauge) -> Raw:
     try:
         parquet_size.check(data, gauge)
         table = pd.read_parquet(io.BytesIO(data))
+        found = table.to_dict(orient="records")
     except RobustnessError:
         raise
     except Exception as error:
         # Pandas and Arrow raise errors of many kinds where the bytes are damaged.
         raise CorruptFileError(f"{gauge.name} is not a Parquet file: {error}") from error
-    rows = [{str(k): v for k, v in row.items()} for row in table.to_dict(orient="records")]
+    rows = [{str(k): v for k, v in row.items()} for row in found]
     return Raw(columns=[str(c) for c in table.columns], rows=rows, errors={})
 
 

@@ -1,5 +1,8 @@
+import io
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from robustness.errors import CorruptFileError, InputError, NotFoundError
@@ -177,3 +180,12 @@ def test_numbers_and_truth_values_mean_what_they_say() -> None:
     assert [cells.text_of(v) for v in (0, False, 0.5, 3.0, "", "0", None)] == [
         "0", "false", "0.5", "3", "", "0", "",
     ]
+
+
+def test_a_parquet_file_whose_text_is_not_utf8_is_told_as_damaged() -> None:
+    bytes_ = pa.array([b"a\xdcb"], pa.binary())
+    text = pa.StringArray.from_buffers(1, bytes_.buffers()[1], bytes_.buffers()[2])
+    out = io.BytesIO()
+    pq.write_table(pa.table({"instruction": text}), out)
+    with pytest.raises(CorruptFileError, match="Parquet"):
+        tables.read_table(out.getvalue(), "x.parquet")
