@@ -1,4 +1,4 @@
-"""Finds near-duplicate texts: clusters by character TF-IDF, and Jaccard similarity of shingles.
+"""Finds near-duplicate texts: clusters by character n-grams, and Jaccard similarity of shingles.
 
 Clusters keep near-duplicates on one side of a split. Jaccard similarity compares two given texts
 and is faster.
@@ -9,32 +9,43 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import AgglomerativeClustering
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics.pairwise import cosine_distances
 
-CUT = 0.5
-"""Distance at which clusters are no longer joined."""
+CUT = 0.85
+"""Distance at which clusters are no longer joined, over the median distance between two texts."""
+_LEAST_CUT = 0.2
+"""The cut's lower bound, for texts that are all alike."""
 NEAR = 0.6
 """Jaccard similarity above which two texts are near-duplicates."""
 
 
-def clusters(texts: Sequence[str], *, cut: float = CUT) -> npt.NDArray[np.int64]:
-    """Cluster numbers: average linkage on the cosine distance of character TF-IDF.
+def clusters(texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Cluster numbers: average linkage on what differs between the texts.
+
+    Texts are compared by the cosine distance of their character n-grams, each weighted by its
+    frequency times log((1 + N) / number of texts with it). What nearly all texts share (a long
+    common frame around short paraphrases) then weighs nearly nothing, so that it makes no
+    near-duplicates of different paraphrases. Since the distances of a task depend on what its texts
+    share, the cut is relative to their median.
 
     Args:
         texts: N texts.
-        cut: Distance at which clusters are no longer joined.
 
     Returns:
         (N,) int64.
     """
     if len(texts) < 2:
         return np.zeros(len(texts), dtype=np.int64)
-    weights = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4)).fit_transform(texts)
+    counts = CountVectorizer(analyzer="char_wb", ngram_range=(2, 4)).fit_transform(texts)
+    having = np.bincount(counts.indices, minlength=counts.shape[1])
+    distances = cosine_distances(counts.multiply(np.log((1 + len(texts)) / having)).tocsr())
+    between = distances[np.triu_indices(len(texts), 1)]
     joined = AgglomerativeClustering(
-        n_clusters=None, metric="precomputed", linkage="average", distance_threshold=cut
+        n_clusters=None, metric="precomputed", linkage="average",
+        distance_threshold=max(_LEAST_CUT, CUT * float(np.median(between))),
     )
-    return np.asarray(joined.fit_predict(cosine_distances(weights)), dtype=np.int64)
+    return np.asarray(joined.fit_predict(distances), dtype=np.int64)
 
 
 def shingles(text: str, size: int = 5) -> frozenset[str]:
