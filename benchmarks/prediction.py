@@ -165,15 +165,23 @@ def figures(predicted: list[Predicted], model: str | None) -> Figures:
     return made
 
 
-def line(overall: Figures, by_task: dict[str, Figures]) -> Line:
-    """The line for the table of all benchmarks."""
-    ratios = [float(found["ratio_to_knn5"] or 0.0) for found in by_task.values()]
-    return Line(
-        claim="error of predicted accuracy, texts and paraphrases: ours / peer",
-        peer="5 nearest by characters", ratio=float(overall["ratio_to_knn5"] or 0.0),
-        low=min(ratios), high=max(ratios), count=len(ratios), of="tasks",
-        bound="prediction",
-    )
+def lines(overall: Figures, by_task: dict[str, Figures]) -> list[Line]:
+    """The lines for the table of all benchmarks: over all rows, and the worst task."""
+    ratios = {name: float(found["ratio_to_knn5"] or 0.0) for name, found in by_task.items()}
+    worst = max(ratios, key=lambda name: ratios[name])
+    low, high, peer = min(ratios.values()), max(ratios.values()), "5 nearest by characters"
+    return [
+        Line(
+            claim="error of predicted accuracy, texts and paraphrases: ours / peer", peer=peer,
+            ratio=float(overall["ratio_to_knn5"] or 0.0), low=low, high=high, count=len(ratios),
+            of="tasks", bound="prediction",
+        ),
+        Line(
+            claim=f"the same on the worst task ({worst}): ours / peer", peer=peer,
+            ratio=ratios[worst], low=low, high=high, count=len(ratios), of="tasks",
+            bound="prediction, worst task",
+        ),
+    ]
 
 
 def main() -> None:
@@ -199,13 +207,13 @@ def main() -> None:
         },
         "by_task": {p.rows.name: figures([p], None) for p in predicted},
     }
-    made = line(document["overall"], document["by_task"])
-    save("prediction", [made])
+    made = lines(document["overall"], document["by_task"])
+    save("prediction", made)
     if arguments.json:
         print(json.dumps(document, indent=1))
     else:
         tell(document)
-    hold([made])
+    hold(made)
 
 
 def tell(document: dict[str, Any]) -> None:
