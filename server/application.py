@@ -12,20 +12,19 @@ from robustness import __version__
 from robustness.models.engine import Withheld
 from robustness.workbench import Workbench
 from server import errors, fallbacks
-from server.body_limit import LimitBodies
-from server.jobs import Jobs
-from server.metrics import CountRequests, Metrics
+from server.access import Access
+from server.body_limit import FORM, LimitBodies
+from server.gate import Gate, with_cors
+from server.jobs import Jobs, jobs_of
+from server.metrics import CountRequests
 from server.routes import health, jobs, openai, responses, robustness
 from server.settings import Settings
 from server.wire.errors import ErrorReply
 
-_FORM = 64 * 1024
-"""Bytes that a form may add to the file that it holds."""
-
 
 def create_app(
     workbench: Workbench, settings: Settings, *, reason: str = "", batch: Jobs | None = None,
-    withheld: Sequence[Withheld] = (),
+    withheld: Sequence[Withheld] = (), access: Access | None = None,
 ) -> FastAPI:
     """The API of one workbench. The caller closes the engine.
 
@@ -35,11 +34,12 @@ def create_app(
         reason: Why this engine was chosen; shown at `/readyz`.
         batch: The batch jobs, if the caller shares them; otherwise made from the settings.
         withheld: Models that were requested but that the engine cannot serve; shown there too.
+        access: The keys, queues and counters of a caller that guards the application itself.
     """
-    scored = batch or Jobs(
-        workbench, settings.jobs, patience=settings.patience, limits=settings.limits
-    )
-    metrics = Metrics()
+    scored = batch or jobs_of(workbench, settings)
+    guarded = access is not None
+    access = access or Access(settings)
+    access.metrics.watch_jobs(scored)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -61,15 +61,18 @@ def create_app(
     errors.install(app)
     app.add_middleware(
         LimitBodies, largest=settings.largest_body,
-        uploads={jobs.PATH: settings.largest_upload + _FORM},
+        uploads={jobs.PATH: settings.largest_upload + FORM},
     )
-    app.add_middleware(CountRequests, metrics=metrics)
+    if not guarded:
+        app.add_middleware(Gate, access=access)
+        app.add_middleware(with_cors, access=access)
+        app.add_middleware(CountRequests, metrics=access.metrics)
     routers = (
-        health.routes(workbench, metrics, scored, reason, withheld),
-        openai.routes(workbench.engine, metrics),
-        responses.routes(workbench.engine, metrics),
-        robustness.routes(workbench, settings.limits),
-        jobs.routes(scored, settings.largest_upload),
+        health.routes(workbench, access.metrics, scored, reason, withheld),
+        openai.routes(workbench.engine, access.metrics, access),
+        responses.routes(workbench.engine, access.metrics, access),
+        robustness.routes(workbench, access),
+        jobs.routes(scored, access),
     )
     for router in routers:
         app.include_router(router)

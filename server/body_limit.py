@@ -7,7 +7,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import errors
+from server.hosts import local_path
 
+FORM = 64 * 1024
+"""Bytes that a form may add to the file that it holds."""
 _CLOSE = {"Connection": "close"}
 
 
@@ -31,7 +34,7 @@ class LimitBodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        upload = self._uploads.get(scope["path"])
+        upload = self._uploads.get(local_path(scope))
         most = self._largest if upload is None else upload
         name = "body" if upload is None else "upload"
         message = (

@@ -6,7 +6,8 @@ Imports neither server before it is started, so that help is shown at once.
 from pathlib import Path
 
 from robustness.cli.lazy_group import load
-from robustness.errors import NotFoundError
+from robustness.errors import InputError, NotFoundError
+from server import keys
 from server.options import with_settings
 from server.settings import Settings
 
@@ -26,15 +27,34 @@ def _check_model(settings: Settings) -> None:
         )
 
 
+def _check_access(settings: Settings) -> None:
+    """Checks that a server which others reach has a key, or was told to do without.
+
+    Raises:
+        InputError: No key was given and `--no-auth` neither; or see `keys.read`.
+    """
+    keyed = bool(keys.read(settings.api_key_file, settings.api_key))
+    if keyed and settings.no_auth:
+        raise InputError("--no-auth was given together with a key; give one of them")
+    if settings.public and not keyed and not settings.no_auth:
+        raise InputError(
+            f"others would reach the server (--host {settings.host}, --allow-host or --proxy) "
+            "without a key: give it one with --api-key FILE or $STEADFAST_API_KEY, or let "
+            "everybody in with --no-auth"
+        )
+
+
 def _serve(settings: Settings) -> None:
     """Serves the API: OpenAI's endpoints under /v1, this project's under /robustness/v1."""
     _check_model(settings)
+    _check_access(settings)
     load("server.serving:serve")(settings)
 
 
 def _demo(settings: Settings) -> None:
     """Serves the page at / and the API beside it; loads the model behind the page."""
     _check_model(settings)
+    _check_access(settings)
     load("server.demo:serve")(settings)
 
 

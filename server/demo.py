@@ -1,35 +1,46 @@
 """Serves the page and the API on one port; the page is shown while the model is loaded."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-import uvicorn
 from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from robustness.cli.lazy_group import load
 from robustness.errors import RobustnessError
 from server import library, logs
+from server.access import Access
+from server.body_limit import FORM, LimitBodies
+from server.gate import Gate, is_api, with_cors
+from server.hosts import local_path
+from server.listening import listen
+from server.login import Sessions, secret_of
+from server.metrics import CountRequests, Metrics
 from server.opening import Opened, Opening
 from server.page.batch_tab import BatchTab
 from server.page.layout import build_page
 from server.page.look import STYLE, THEME
-from server.settings import GRACE_SECONDS, Settings
+from server.page.upload_types import UPLOAD, UploadTypes
+from server.settings import Settings
 
 if TYPE_CHECKING:
     from robustness.workbench import Workbench
 
 _PARTS = ("libraries", "model", "index")
-_API = ("/v1", "/robustness", "/healthz", "/readyz", "/metrics", "/openapi.json")
-"""First parts of the API's paths; every other path is the page's."""
 _RETRY = {"Retry-After": "5"}
 
 
-def open_all(settings: Settings, opening: Opening) -> Opened:
+def open_all(settings: Settings, opening: Opening, access: Access) -> Opened:
     """Loads libraries, model and index, then builds the API.
+
+    Args:
+        settings: The server's settings.
+        opening: Is told which part is loaded.
+        access: The queues and counters, which the page shares.
 
     Raises:
         RobustnessError: See `build_engine`.
@@ -37,17 +48,16 @@ def open_all(settings: Settings, opening: Opening) -> Opened:
     with opening.loading("libraries"):
         build_engine = load("server.engines:build_engine")
         workbench_of = load("robustness.workbench:Workbench")
-        create_app, jobs_of = load("server.application:create_app"), load("server.jobs:Jobs")
+        create_app, jobs_of = load("server.application:create_app"), load("server.jobs:jobs_of")
     with opening.loading("model"):
         built = build_engine(settings)
     with opening.loading("index"):
         workbench: Workbench = workbench_of(built.engine, indexes=settings.indexes)
         _read_index(workbench)
-    jobs = jobs_of(
-        workbench, settings.jobs, patience=settings.patience, limits=settings.limits
-    )
+    jobs = jobs_of(workbench, settings)
     api = create_app(
-        workbench, settings, reason=built.reason, batch=jobs, withheld=built.withheld
+        workbench, settings, reason=built.reason, batch=jobs, withheld=built.withheld,
+        access=access,
     )
     return Opened(built=built, workbench=workbench, jobs=jobs, api=api)
 
@@ -64,23 +74,27 @@ def _read_index(workbench: "Workbench") -> None:
 class Front:
     """Routes requests to the page or the API; until the model is loaded, the API replies 503."""
 
-    def __init__(self, page: Any, opening: Opening) -> None:
+    def __init__(self, page: Any, opening: Opening, metrics: Metrics) -> None:
         """Serves nothing yet.
 
         Args:
             page: The page's ASGI application.
             opening: Loads the model.
+            metrics: The counters, which can be read before the model is loaded.
         """
         self._page = page
         self._opening = opening
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         if scope["type"] == "lifespan":
             await self._page(scope, self._closing(receive), send)
             return
-        path = scope["path"]
-        if not any(path == root or path.startswith(f"{root}/") for root in _API):
+        path = local_path(scope)
+        if path == UPLOAD:
+            await UploadTypes(self._page)(scope, receive, send)
+        elif not is_api(path):
             await self._page(scope, receive, send)
         elif self._opening.ready:
             await self._opening.opened().api(scope, receive, send)
@@ -98,10 +112,12 @@ class Front:
 
         return received
 
-    def _away(self, path: str) -> JSONResponse:
+    def _away(self, path: str) -> Response:
         """The reply before the model is loaded: alive but not ready, and what is being loaded."""
         if path == "/healthz":
             return JSONResponse({"status": "ok"})
+        if path == "/metrics":
+            return Response(self._metrics.text(), media_type=CONTENT_TYPE_LATEST)
         state = self._opening.document()
         if path == "/readyz":
             return JSONResponse(state, 503, _RETRY)
@@ -112,7 +128,7 @@ class Front:
         return JSONResponse({"error": error}, 503, _RETRY)
 
 
-def front(settings: Settings, opening: Opening) -> Front:
+def front(settings: Settings, opening: Opening, access: Access) -> ASGIApp:
     """One ASGI application of the page and the API."""
     served = None
     if settings.paraphraser_url is not None:
@@ -120,26 +136,35 @@ def front(settings: Settings, opening: Opening) -> Front:
             url=settings.paraphraser_url, model=settings.paraphraser_model,
             key=settings.paraphraser_key,
         )
+    parent = FastAPI(docs_url=None, redoc_url=None)
+    # Without a policy of its application, Gradio lets pages of every site read its replies.
+    parent.add_middleware(CORSMiddleware, allow_origins=())
     page = gr.mount_gradio_app(
-        FastAPI(docs_url=None, redoc_url=None), build_page(opening, served), path="/",
+        parent, build_page(opening, access, served), path="/",
         server_name=settings.host, server_port=settings.port, theme=THEME, css_paths=STYLE,
-        footer_links=[], ssr_mode=False, show_error=False,
-        allowed_paths=[str(Path(settings.jobs).resolve()), str(BatchTab.template_folder())],
+        footer_links=[], ssr_mode=False, show_error=False, root_path=settings.root_path or None,
+        allowed_paths=[str(BatchTab.template_folder())],
     )
-    return Front(page, opening)
+    bounded = LimitBodies(
+        page, largest=settings.largest_body, uploads={UPLOAD: settings.largest_upload + FORM}
+    )
+    guarded = Gate(Front(bounded, opening, access.metrics), access)
+    sessions = Sessions(
+        guarded, secret=secret_of(settings.jobs), path=settings.root_path,
+        framed=bool(settings.allow_origins),
+    )
+    return CountRequests(with_cors(sessions, access), access.metrics)
 
 
 def serve(settings: Settings) -> None:
     """Serves the page and the API until interrupted."""
     logs.settle()
-    opening = Opening(lambda made: open_all(settings, made), _PARTS)
+    access = Access(settings)
+    opening = Opening(lambda made: open_all(settings, made, access), _PARTS)
     try:
-        app = front(settings, opening)
-        print(f"Steadfast is at http://{settings.host}:{settings.port}", flush=True)
+        app = front(settings, opening, access)
+        print(f"Steadfast is at {settings.url}", flush=True)
         opening.start()
-        uvicorn.run(
-            app, host=settings.host, port=settings.port, log_level="warning",
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+        listen(app, settings)
     finally:
         opening.close()

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import math
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -36,6 +37,16 @@ CLIENT_GONE = 499
 
 
 _log = logging.getLogger(__name__)
+
+
+class BusyError(RobustnessError):
+    """Too many requests are there, or a client has used up a limit for now; later it may work."""
+
+    def __init__(self, message: str, *, code: str = "server_busy", seconds: float = 1.0) -> None:
+        """Takes the message, the code in the reply, and the seconds after which to try again."""
+        super().__init__(message)
+        self.code = code
+        self.seconds = max(1, math.ceil(seconds))
 
 
 def shown(error: RobustnessError) -> str:
@@ -89,6 +100,8 @@ def document(error: RobustnessError) -> tuple[int, dict[str, object]]:
             return 400, body(message, "invalid_request_error")
         case EngineError():
             return 503, body(message, "engine_error", "engine_unavailable")
+        case BusyError():
+            return 429, body(message, "rate_limit_error", error.code)
         case CancelledError():
             return CLIENT_GONE, body(message, "cancelled")
         case _:
@@ -98,8 +111,9 @@ def document(error: RobustnessError) -> tuple[int, dict[str, object]]:
 def reply(error: RobustnessError) -> JSONResponse:
     """The HTTP reply for one of the library's errors."""
     status, content = document(error)
-    passing = isinstance(error, (EngineError, StorageError))
-    return JSONResponse(content, status, {"Retry-After": str(RETRY_SECONDS)} if passing else None)
+    seconds = error.seconds if isinstance(error, BusyError) else RETRY_SECONDS
+    passing = isinstance(error, (BusyError, EngineError, StorageError))
+    return JSONResponse(content, status, {"Retry-After": str(seconds)} if passing else None)
 
 
 def install(app: FastAPI) -> None:

@@ -1,24 +1,22 @@
-"""Batch jobs: queues uploaded tables and scores them, one after another, in a worker thread.
+"""Batch jobs: queues uploaded tables and scores them, small ones beside the large ones.
 
-Each job has a folder with the upload, a journal of the scored rows and a status, from which it is
-resumed after a restart. Does not handle HTTP; see `routes/jobs.py`.
+Each of the two lanes has a worker thread, which scores one job after another. Each job has a folder
+with the upload, a journal of the scored rows and a status, from which it is resumed after a
+restart. Does not handle HTTP; see `routes/jobs.py`.
 """
 
 import logging
 import queue
-import shutil
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pydantic import TypeAdapter
 
 from robustness.errors import (
     CancelledError,
@@ -32,18 +30,19 @@ from robustness.errors import (
 from robustness.storage import files
 from robustness.storage.folder_lock import FolderLock
 from robustness.storage.limits import Limits
+from robustness.urgency import Urgency, urgent
 from server import errors, library
+from server.errors import BusyError
+from server.job_files import ENDED, UNFINISHED, Job, JobFiles, State
+from server.logs import Thinned
 from server.patience import Patience
-from server.settings import LIMITS
+from server.settings import LIMITS, Settings
 from server.uploads import Uploads
 
 if TYPE_CHECKING:
     from robustness.scoring.batch import Plan
     from robustness.workbench import Workbench
 
-SCHEMA = 1
-STATUS = "status.json"
-RESULT = "result.csv"
 _SAVE_SECONDS = 1.0
 """Seconds between two writes of a running job's progress; its journal has every row."""
 _LOOK_SECONDS = 0.5
@@ -52,51 +51,22 @@ _LONGEST_PAUSE = 15.0
 _CLOSE_SECONDS = 10.0
 """Seconds that the row being scored has to end when the server is stopped."""
 
+_LANES = ("small", "large")
+_JOBS_FULL_SECONDS = 60.0
+"""Seconds after which a client may try again to submit a job that there was no room for."""
+
 _log = logging.getLogger(__name__)
 
 
-class State(StrEnum):
-    """The state of a job."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-_UNFINISHED = (State.QUEUED, State.RUNNING)
-_ENDED = (State.FAILED, State.CANCELLED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """An uploaded table with the state of its scoring."""
-
-    id: str
-    name: str
-    """Name of the uploaded file."""
-    state: State
-    rows: int
-    done: int
-    calls: int
-    """Number of prompts that the models read for the whole table."""
-    bad_rows: int
-    created: str
-    error: str | None = None
-
-
-_JOB = TypeAdapter(Job)
-
-
 class Jobs:
-    """The jobs of one folder with their worker; a lock keeps a second process from the folder."""
+    """The jobs of one folder with their workers; a lock keeps a second process from the folder."""
 
     def __init__(
         self, workbench: "Workbench", folder: Path, *, patience: float = 1800.0,
-        pause: float = 2.0, limits: Limits = LIMITS,
+        pause: float = 2.0, limits: Limits = LIMITS, small: int = 2000, unfinished: int = 100,
+        of_one: int = 20,
     ) -> None:
-        """Starts the worker, which resumes the jobs that an earlier process left unfinished.
+        """Starts the workers, which resume the jobs that an earlier process left unfinished.
 
         Args:
             workbench: Scores the rows.
@@ -105,6 +75,9 @@ class Jobs:
                 get the error.
             pause: Seconds before the engine is asked again: see `Patience`.
             limits: The largest table that is accepted.
+            small: Prompts up to which a job is small.
+            unfinished: Most jobs that are queued or running.
+            of_one: Most jobs of one owner.
 
         Raises:
             InputError: Another server uses the folder, or it is not writable.
@@ -113,22 +86,34 @@ class Jobs:
         self._workbench = workbench
         self._limits = limits
         self._uploads = Uploads(limits)
-        self._folder = folder
+        self._files = JobFiles(folder)
         self._patience = patience
         self._pause = pause
-        self._queue: queue.Queue[str | None] = queue.Queue()
+        self._small = small
+        self._most_unfinished = unfinished
+        self._most_of_one = of_one
+        self._lanes: dict[str, queue.Queue[str | None]] = {n: queue.Queue() for n in _LANES}
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._current: str | None = None
+        self._told = Thinned(_log)
+        self.refused = 0
+        """Number of jobs that there was no room for."""
+        self._current: set[str] = set()
         self._saved = 0.0
         self._unsaved: dict[str, str] = {}
         """Id of a job whose state could not be written to the disk -> why."""
-        self._jobs = {job.id: job for job in self._found()}
+        self._jobs = {job.id: job for job in self._files.found()}
         for job in sorted(self._jobs.values(), key=lambda j: j.created):
-            if job.state in _UNFINISHED:
-                self._queue.put(job.id)
-        self._worker = threading.Thread(target=self._work, name="steadfast-jobs", daemon=True)
-        self._worker.start()
+            if job.state in UNFINISHED:
+                self._lane(job).put(job.id)
+        self._workers = [
+            threading.Thread(
+                target=self._work, args=(lane,), name=f"steadfast-{name}-jobs", daemon=True
+            )
+            for name, lane in self._lanes.items()
+        ]
+        for worker in self._workers:
+            worker.start()
 
     def plan(
         self, name: str, content: bytes, should_stop: Callable[[], bool] = lambda: False
@@ -143,7 +128,8 @@ class Jobs:
         )
 
     def submit(
-        self, name: str, content: bytes, should_stop: Callable[[], bool] = lambda: False
+        self, name: str, content: bytes, should_stop: Callable[[], bool] = lambda: False, *,
+        owner: str = "", charge: "Callable[[Plan], None] | None" = None,
     ) -> Job:
         """Checks an uploaded table, stores it and queues it as a job.
 
@@ -151,11 +137,15 @@ class Jobs:
             name: The file's name, whose ending gives the format.
             content: The file's bytes.
             should_stop: True ends the check; see `batch.plan`.
+            owner: Who makes the job: see `Client`.
+            charge: Called with what the job takes; refuses it by an exception.
 
         Raises:
             InputError: The file as a whole cannot be scored; see `batch.read_table`.
             StorageError: The disk is full or not writable.
+            BusyError: Too many jobs are unfinished, or the owner has too many.
         """
+        self._check_room(owner)
         # The name goes into files and replies, whose encoding has no lone surrogates.
         name = Path(name).name.encode(errors="replace").decode() or "upload.csv"
         try:
@@ -163,6 +153,8 @@ class Jobs:
         except CorruptFileError as error:
             # The file was corrupt when it was sent: the client's error, not the server's.
             raise InputError(str(error)) from error
+        if charge is not None:
+            charge(planned)
         job = Job(
             id=uuid.uuid4().hex[:16],
             name=name,
@@ -172,60 +164,67 @@ class Jobs:
             calls=planned.calls,
             bad_rows=planned.bad_rows,
             created=datetime.now(UTC).isoformat(timespec="microseconds"),
+            owner=owner,
         )
         try:
-            with files.atomic_path(self._upload(job)) as temporary:
+            with files.atomic_path(self._files.upload(job)) as temporary:
                 temporary.write_bytes(content)
             with self._lock:
-                self._write(job)
+                self._files.write(job)
                 self._jobs[job.id] = job
         except OSError as error:
             _log.error("the upload %s cannot be kept: %s", name, error)
-            self._delete(job.id)
+            self._files.delete(job.id)
             raise StorageError(
                 f"the server cannot keep the upload ({error.strerror}); send it again later"
             ) from error
-        self._queue.put(job.id)
+        self._lane(job).put(job.id)
         return job
 
-    def get(self, job_id: str) -> Job:
+    def listed(self, owner: str = "") -> list[Job]:
+        """The jobs of an owner, the newest first."""
+        found = [job for job in list(self._jobs.values()) if job.belongs_to(owner)]
+        return sorted(found, key=lambda job: job.created, reverse=True)
+
+    def get(self, job_id: str, owner: str = "") -> Job:
         """The job of an id.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is none, or it is somebody else's.
         """
         job = self._jobs.get(job_id)
-        if job is None:
+        if job is None or not job.belongs_to(owner):
             raise NotFoundError(f"there is no job {job_id!r}")
         return job
 
-    def result(self, job_id: str) -> Path:
+    def result(self, job_id: str, owner: str = "") -> Path:
         """The file with the scored table, CSV.
 
         Raises:
             NotFoundError: There is no such job, or its result was deleted.
             InputError: The job is not done.
         """
-        job = self.get(job_id)
+        job = self.get(job_id, owner)
         if job.state is not State.DONE:
             why = f": {job.error}" if job.error else f", {job.done} of {job.rows} rows"
             raise InputError(f"the job {job_id} is {job.state}{why}")
-        path = self._folder / job_id / RESULT
+        path = self._files.result(job_id)
         if not path.is_file():
             raise NotFoundError(
                 f"the result of the job {job_id} is no longer on the disk; submit the table again"
             )
         return path
 
-    def cancel(self, job_id: str) -> Job:
+    def cancel(self, job_id: str, owner: str = "") -> Job:
         """Cancels a job that is queued or running; one that has ended stays as it is.
 
         Raises:
             NotFoundError: There is no such job.
         """
-        return self._move(job_id, state=State.CANCELLED) or self.get(job_id)
+        self.get(job_id, owner)
+        return self._move(job_id, state=State.CANCELLED) or self.get(job_id, owner)
 
-    def retry(self, job_id: str) -> Job:
+    def retry(self, job_id: str, owner: str = "") -> Job:
         """Queues a job again that failed or was cancelled; rows that are done are not scored again.
 
         Raises:
@@ -233,21 +232,21 @@ class Jobs:
             InputError: The job has not ended, or is done.
         """
         with self._lock:
-            job = self.get(job_id)
-            if job.state not in _ENDED:
+            job = self.get(job_id, owner)
+            if job.state not in ENDED:
                 raise InputError(
                     f"the job {job_id} is {job.state}; one that failed or was cancelled is retried"
                 )
-            if not self._upload(job).is_file():
+            if not self._files.upload(job).is_file():
                 raise NotFoundError(
                     f"the upload of the job {job_id} is no longer on the disk; submit it again"
                 )
             job = replace(job, state=State.QUEUED, error=None)
             self._save(job)
-        self._queue.put(job_id)
+        self._lane(job).put(job_id)
         return job
 
-    def remove(self, job_id: str) -> Job:
+    def remove(self, job_id: str, owner: str = "") -> Job:
         """Deletes a job that has ended, with its files, and returns it.
 
         Raises:
@@ -255,14 +254,14 @@ class Jobs:
             InputError: The job has not ended.
         """
         with self._lock:
-            job = self.get(job_id)
-            if job.state in _UNFINISHED:
+            job = self.get(job_id, owner)
+            if job.state in UNFINISHED:
                 raise InputError(f"the job {job_id} is {job.state}; cancel it first")
             del self._jobs[job_id]
             # The worker may still score the row at which the job was cancelled; then the worker
             # deletes the files.
-            if job_id != self._current:
-                self._delete(job_id)
+            if job_id not in self._current:
+                self._files.delete(job_id)
         return job
 
     @property
@@ -271,59 +270,59 @@ class Jobs:
         with self._lock:
             return next(iter(self._unsaved.values()), None)
 
+    @property
+    def working(self) -> bool:
+        """Whether both workers run."""
+        return all(worker.is_alive() for worker in self._workers)
+
+    def counts(self) -> dict[State, int]:
+        """Number of jobs in each state."""
+        found = Counter(job.state for job in list(self._jobs.values()))
+        return {state: found[state] for state in State}
+
     def check(self) -> None:
-        """Checks that the worker runs.
+        """Checks that the workers run.
 
         Raises:
-            EngineError: It has ended.
+            EngineError: One has ended.
         """
-        if not self._worker.is_alive():
+        if not self.working:
             raise EngineError("the worker of the batch jobs has ended; restart the server")
 
     def close(self) -> None:
-        """Stops the worker; an unfinished job is resumed at the next start."""
+        """Stops the workers; an unfinished job is resumed at the next start."""
         self._closing.set()
-        self._queue.put(None)
-        self._worker.join(timeout=_CLOSE_SECONDS)
+        for lane in self._lanes.values():
+            lane.put(None)
+        limit = time.monotonic() + _CLOSE_SECONDS
+        for worker in self._workers:
+            worker.join(timeout=max(0.0, limit - time.monotonic()))
         with self._lock:
             self._save_again()
         self._held.close()
 
-    def _found(self) -> list[Job]:
-        """The jobs on the disk; a job that cannot be read is logged and left out."""
-        jobs = []
-        for path in self._folder.glob(f"*/{STATUS}"):
-            try:
-                job = _JOB.validate_python(files.read_json(path, schema=SCHEMA))
-                # The id gives the folder that is written to, so it must be this one.
-                if job.id != path.parent.name:
-                    raise InputError(f"it says that it is the job {job.id!r}")
-                jobs.append(job)
-            except (RobustnessError, OSError, ValueError) as error:
-                _log.warning("the job at %s is left out: %s", path.parent, error)
-        return jobs
+    def _lane(self, job: Job) -> "queue.Queue[str | None]":
+        return self._lanes["small" if job.calls <= self._small else "large"]
 
-    def _upload(self, job: Job) -> Path:
-        return self._folder / job.id / f"upload{Path(job.name).suffix.lower()}"
-
-    def _delete(self, job_id: str) -> None:
-        """Removes a job's folder, which may be gone already."""
-        folder = self._folder / job_id
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.exists():
-            _log.warning("the folder %s cannot be removed", folder)
-
-    def _write(self, job: Job) -> None:
-        files.write_json(
-            self._folder / job.id / STATUS, files.plain(job) | {"schema": SCHEMA}
-        )
+    def _check_room(self, owner: str) -> None:
+        held = len(self.listed(owner)) if owner else 0
+        unfinished = sum(job.state in UNFINISHED for job in list(self._jobs.values()))
+        if held >= self._most_of_one:
+            why = f"you have {held} jobs, the most that the server keeps for a client; delete one"
+        elif unfinished >= self._most_unfinished:
+            why = f"the server has {unfinished} unfinished jobs, the most that it takes; try later"
+        else:
+            return
+        self.refused += 1
+        self._told.warning("jobs", f"{owner or 'a client'}: {why}")
+        raise BusyError(why, code="jobs_full", seconds=_JOBS_FULL_SECONDS)
 
     def _save(self, job: Job) -> None:
         """Writes a job's state, now or, if the disk is full, later; the caller holds the lock."""
         self._jobs[job.id] = job
         self._saved = time.monotonic()
         try:
-            self._write(job)
+            self._files.write(job)
         except OSError as error:
             if job.id not in self._unsaved:
                 _log.error("the state of the job %s is not on the disk: %s", job.id, error)
@@ -346,7 +345,7 @@ class Jobs:
         """Changes the state of an unfinished job; None where it has ended, which is final."""
         with self._lock:
             job = self._jobs.get(job_id)
-            if job is None or job.state not in _UNFINISHED:
+            if job is None or job.state not in UNFINISHED:
                 return None
             job = replace(
                 job, state=state, done=job.done if done is None else done, error=error
@@ -354,10 +353,14 @@ class Jobs:
             self._save(job)
             return job
 
-    def _work(self) -> None:
+    def _work(self, lane: "queue.Queue[str | None]") -> None:
+        with urgent(Urgency.BATCH):
+            self._work_off(lane)
+
+    def _work_off(self, lane: "queue.Queue[str | None]") -> None:
         while not self._closing.is_set():
             try:
-                job_id = self._queue.get(timeout=_LOOK_SECONDS)
+                job_id = lane.get(timeout=_LOOK_SECONDS)
             except queue.Empty:
                 with self._lock:
                     self._save_again()
@@ -365,14 +368,14 @@ class Jobs:
             if job_id is None:
                 return
             with self._lock:
-                self._current = job_id
+                self._current.add(job_id)
             job = self._move(job_id, state=State.RUNNING)
             if job is not None:
                 self._attempt(job)
             with self._lock:
-                self._current = None
+                self._current.discard(job_id)
                 if job_id not in self._jobs:
-                    self._delete(job_id)
+                    self._files.delete(job_id)
 
     def _attempt(self, job: Job) -> None:
         """Scores a job and stores how it ended; no exception of it ends the worker."""
@@ -412,10 +415,10 @@ class Jobs:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _score(self, job: Job) -> None:
-        upload = self._upload(job)
+        upload = self._files.upload(job)
         library.batch.score_file(
             upload,
-            self._folder / job.id / RESULT,
+            self._files.result(job.id),
             self._workbench,
             table=self._uploads.table(
                 job.name, upload.read_bytes(), lambda: self._stopped(job.id)
@@ -458,3 +461,12 @@ class Jobs:
                     self._save(self._jobs[job_id])
 
         return report
+
+
+def jobs_of(workbench: "Workbench", settings: Settings) -> Jobs:
+    """The jobs of a server; raises as `Jobs`."""
+    return Jobs(
+        workbench, settings.jobs, patience=settings.patience, limits=settings.limits,
+        small=settings.small_job,
+        unfinished=settings.unfinished_jobs, of_one=settings.client_jobs,
+    )

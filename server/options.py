@@ -1,24 +1,52 @@
 """Reads the servers' settings from the command line and the environment.
 
 `python -m server`, `python app.py`, `steadfast serve` and `steadfast demo` have the same options.
-No other module of the server reads the environment.
+Each option `--some-name` can be given as the variable `STEADFAST_SOME_NAME` instead. No other
+module of the server reads the environment.
 """
 
+import copy
+import dataclasses
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
 from robustness import cli, paths
+from robustness.cli.lazy_group import load
 from robustness.cli.options import Indexes, with_loading
 from robustness.models.load_options import PLAIN, Loading, PromptFormat
 from server.settings import LIMITS, Settings
 
 _MIB = 1024 * 1024
+
+PREFIX = "STEADFAST_"
+"""Start of the names of the variables that stand for options."""
+
+_COUNTS = {
+    "predictions": "Predictions and comparisons that are computed at once.",
+    "waiting_predictions": "Further ones that wait; what comes beyond gets the status 429.",
+    "generations": "Generated texts, measurements and long lists that are computed at once.",
+    "waiting_generations": "Further ones that wait.",
+    "uploads": "Uploaded tables that are parsed at once.",
+    "waiting_uploads": "Further ones that wait.",
+    "waiting_page": "Events of all visitors of the page that wait.",
+    "client_jobs": "Jobs of one client that the server keeps, ended ones included.",
+    "small_job": "Prompts up to which a job is small: such jobs do not wait for others.",
+    "unfinished_jobs": "Jobs that are queued or running, of all clients together.",
+}
+"""Fields of `Settings` that count something -> help."""
+_RATES = {
+    "client_requests": "Requests of one client in a time, as in 300/minute.",
+    "client_rows": "Rows of uploaded tables of one client in a time.",
+    "client_prompts": "Prompts that the models read for one client in a time.",
+}
+"""Fields of `Settings` that limit a client -> help; they hold where others reach the server."""
+_DEFAULTS = {f.name: f.default for f in dataclasses.fields(Settings)}
 
 
 def _seconds(text: str) -> float:
@@ -30,6 +58,22 @@ def _seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise typer.BadParameter(f"{text} is no time (seconds, above 0)")
     return value
+
+
+def _rate(text: str) -> str:
+    """A number in a time from the command line."""
+    try:
+        load("limits:parse")(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text} is no limit (as in 300/minute or 20000/day)") from error
+    return text
+
+
+def _root_path(text: str) -> str:
+    """A prefix of paths from the command line."""
+    if text.strip("/") and not text.startswith("/"):
+        raise typer.BadParameter(f"{text} is no prefix of paths (as in /steadfast)")
+    return text.rstrip("/")
 
 
 def _port(text: str) -> int:
@@ -54,12 +98,9 @@ def _count(text: str) -> int:
     return value
 
 
-def _most(name: str, what: str) -> Any:
+def _most(what: str) -> Any:
     """An option that limits what a client may send at once."""
-    return typer.Option(
-        parser=_count, metavar="<int>", envvar=f"STEADFAST_MAX_{name.upper()}",
-        help=f"Most {what}.",
-    )
+    return typer.Option(parser=_count, metavar="<int>", help=f"Most {what}.")
 
 
 @with_loading
@@ -103,6 +144,42 @@ def _settings(
     port: Annotated[
         int, typer.Option(parser=_port, metavar="<int>", help="Port to listen on.")
     ] = 7860,
+    root_path: Annotated[
+        str,
+        typer.Option(
+            parser=_root_path, metavar="<path>",
+            help="Prefix of the paths that a reverse proxy takes away, as in /steadfast.",
+        ),
+    ] = "",
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Address of a reverse proxy whose X-Forwarded-For is believed; * for any; "
+            "repeatable."
+        ),
+    ] = None,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--api-key", "--api-key-file", metavar="<file>",
+            help="File with a line KEY, or NAME KEY for each of several clients; requests then "
+            "need one. Or the same in $STEADFAST_API_KEY."
+        ),
+    ] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Let others reach the server without a key.")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Name by which the server is reached, as in demo.org; repeatable."),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Other site whose pages may send requests, as in https://example.org; "
+            "repeatable."
+        ),
+    ] = None,
     indexes: Indexes = paths.INDEXES,
     paraphraser_url: Annotated[
         str | None,
@@ -115,7 +192,7 @@ def _settings(
     jobs: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the batch jobs; by default $STEADFAST_JOBS or runs/jobs/PORT."
+            help="Folder of the batch jobs; by default runs/jobs/PORT."
         ),
     ] = None,
     patience: Annotated[
@@ -126,31 +203,39 @@ def _settings(
             "the error.",
         ),
     ] = 1800.0,
-    max_upload: Annotated[int, _most("upload", "MiB of an uploaded table")] = 64,
-    max_body: Annotated[int, _most("body", "MiB of any other request")] = 8,
-    max_columns: Annotated[int | None, _most("columns", "columns of a table")] = LIMITS.columns,
-    max_rows: Annotated[int | None, _most("rows", "rows of a table")] = LIMITS.rows,
-    max_cells: Annotated[int | None, _most("cells", "cells of a table")] = LIMITS.cells,
+    max_upload: Annotated[int, _most("MiB of an uploaded table")] = 64,
+    max_body: Annotated[int, _most("MiB of any other request")] = 8,
+    max_columns: Annotated[int | None, _most("columns of a table")] = LIMITS.columns,
+    max_rows: Annotated[int | None, _most("rows of a table")] = LIMITS.rows,
+    max_cells: Annotated[int | None, _most("cells of a table")] = LIMITS.cells,
     max_options: Annotated[
-        int | None, _most("options", "answer options of an input in a request")
+        int | None, _most("answer options of an input in a request")
     ] = LIMITS.options,
     max_prompts: Annotated[
-        int | None, _most("prompts", "prompts that the models read for a table")
+        int | None, _most("prompts that the models read for a table")
     ] = LIMITS.prompts,
     max_unpacked: Annotated[
-        int, _most("unpacked", "MiB of a Parquet file when it is unpacked")
+        int, _most("MiB of a Parquet file when it is unpacked")
     ] = 512,
+    queue_seconds: Annotated[
+        float,
+        typer.Option(
+            parser=_seconds, metavar="<float>",
+            help="Seconds that a request waits in a queue before it gets the status 429.",
+        ),
+    ] = 30.0,
     *,
     environment: Mapping[str, str],
+    **counts: Any,
 ) -> Settings:
     """The settings from the values of the options and the environment."""
-    folder = environment.get("STEADFAST_JOBS") or Path("runs/jobs", str(port))
     return Settings(
         model=model, prefixes=tuple(prefix or ()), engine=engine, prompt_format=prompt_format,
         loading=loading, backend=backend, vllm_url=vllm_url, vllm_timeout=vllm_timeout,
         vllm_key=environment.get("VLLM_API_KEY", ""),
+        backend_key=environment.get("STEADFAST_BACKEND_KEY", ""),
         vllm_log=Path("runs/vllm", f"{port}.log"), host=host, port=port, indexes=indexes,
-        jobs=jobs or Path(folder), paraphraser_url=paraphraser_url,
+        jobs=jobs or Path("runs/jobs", str(port)), paraphraser_url=paraphraser_url,
         paraphraser_model=paraphraser_model,
         paraphraser_key=environment.get("STEADFAST_PARAPHRASER_KEY", ""), patience=patience,
         largest_upload=max_upload * _MIB, largest_body=max_body * _MIB,
@@ -158,7 +243,40 @@ def _settings(
             LIMITS, columns=max_columns, rows=max_rows, cells=max_cells, options=max_options,
             prompts=max_prompts, unpacked=max_unpacked * _MIB,
         ),
+        queue_seconds=queue_seconds, root_path=root_path, proxies=tuple(proxy or ()),
+        api_key_file=api_key_file, api_key=environment.get("STEADFAST_API_KEY", ""),
+        no_auth=no_auth, allow_hosts=tuple(allow_host or ()),
+        allow_origins=tuple(allow_origin or ()), **counts,
     )
+
+
+def _parameters() -> list[inspect.Parameter]:
+    """The options of a server as parameters of its command, each with its variable."""
+    numbers = {
+        name: Annotated[int, typer.Option(parser=_count, metavar="<int>", help=said)]
+        for name, said in _COUNTS.items()
+    }
+    rates = {
+        name: Annotated[str, typer.Option(parser=_rate, metavar="<number/time>", help=said)]
+        for name, said in _RATES.items()
+    }
+    limits = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=annotation
+        )
+        for name, annotation in (numbers | rates).items()
+    ]
+    named = inspect.signature(_settings).parameters.values()
+    given = [p for p in named if p.name not in ("environment", "counts")]
+    return [_with_variable(p) for p in (*given, *limits)]
+
+
+def _with_variable(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The same option, which is also read from a variable."""
+    kind, option, *_ = get_args(parameter.annotation)
+    option = copy.copy(option)  # commands of the library have some of these options, too
+    option.envvar = f"{PREFIX}{parameter.name.upper()}"
+    return parameter.replace(annotation=Annotated[kind, option])
 
 
 def with_settings(
@@ -168,10 +286,10 @@ def with_settings(
 
     Args:
         command: Starts the server; its docstring is the help.
-        environment: By default that of the process, read when the command runs.
+        environment: Gives the keys, which are no options; by default that of the process, read
+            when the command runs.
     """
-    whole = inspect.signature(_settings)
-    options = [p for p in whole.parameters.values() if p.name != "environment"]
+    options = _parameters()
 
     def asked(**given: Any) -> None:
         read = os.environ if environment is None else environment
@@ -179,10 +297,15 @@ def with_settings(
 
     asked.__name__, asked.__doc__ = command.__name__, command.__doc__
     asked.__annotations__ = {p.name: p.annotation for p in options}
-    asked.__signature__ = whole.replace(  # type: ignore[attr-defined]
-        parameters=options, return_annotation=None
-    )
+    asked.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     return asked
+
+
+def app_of(command: Callable[..., None]) -> typer.Typer:
+    """A program with one command, a result of `with_settings`."""
+    made = typer.Typer(add_completion=False)
+    made.command()(command)
+    return made
 
 
 def run(
@@ -195,9 +318,7 @@ def run(
         arguments: By default those of the process.
         prog: The program's name in help and errors.
     """
-    made = typer.Typer(add_completion=False)
-    made.command()(command)
-    cli.run(typer.main.get_command(made), arguments, prog)
+    cli.run(typer.main.get_command(app_of(command)), arguments, prog)
 
 
 def settings_from(

@@ -1,12 +1,11 @@
 """Loads the engine, then serves the API without the page."""
 
-import uvicorn
-
 from robustness.workbench import Workbench
 from server import logs
 from server.application import create_app
 from server.engines import build_engine
-from server.settings import GRACE_SECONDS, Settings
+from server.listening import listen
+from server.settings import Settings
 
 
 def serve(settings: Settings) -> None:
@@ -16,13 +15,7 @@ def serve(settings: Settings) -> None:
     try:
         workbench = Workbench(built.engine, indexes=settings.indexes)
         app = create_app(workbench, settings, reason=built.reason, withheld=built.withheld)
-        print(f"Steadfast's API is at http://{settings.host}:{settings.port}", flush=True)
-        uvicorn.run(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_level="warning",
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+        print(f"Steadfast's API is at {settings.url}", flush=True)
+        listen(app, settings)
     finally:
         built.engine.close()

@@ -45,11 +45,11 @@ def workbench_of(
     return Workbench(engine, indexes=indexes, task_files=True)
 
 
-def served_at(urls: Sequence[str], indexes: Path) -> Workbench:
+def served_at(urls: Sequence[str], indexes: Path, key: str = "") -> Workbench:
     """A workbench of another Steadfast server and the indexes saved here."""
     if len(urls) > 1:
         raise InputError(f"--engine-url was given {len(urls)} times; only --ray takes several")
-    return Workbench(RemoteEngine(urls[0]), indexes=indexes, task_files=True)
+    return Workbench(RemoteEngine(urls[0], key), indexes=indexes, task_files=True)
 
 
 def one_model(

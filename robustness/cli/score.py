@@ -45,6 +45,9 @@ def score(
             "repeatable, assigned to the workers in turn."
         ),
     ] = None,
+    engine_key: Annotated[
+        str, typer.Option(envvar="STEADFAST_ENGINE_KEY", help="Key of that server.")
+    ] = "",
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -63,13 +66,13 @@ def score(
                 library.ray_setup.Setup(
                     model=model, prefixes=library.open.folders_of(prefix, model), indexes=indexes,
                     prompt_format=prompt_format, loading=loading,
-                    engine_urls=tuple(engine_url or ()),
+                    engine_urls=tuple(engine_url or ()), engine_key=engine_key,
                 ),
                 address=ray, workers=ray_workers, resume=resume, on_progress=on_progress,
             )
         else:
             workbench = (
-                library.open.served_at(engine_url, indexes) if engine_url
+                library.open.served_at(engine_url, indexes, engine_key) if engine_url
                 else library.open.workbench_of(model, prefix, indexes, prompt_format, loading)
             )
             scored = library.batch.score_file(

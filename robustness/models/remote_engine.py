@@ -1,6 +1,7 @@
 """An engine that forwards every call over HTTP to another Steadfast server."""
 
 import json
+import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
@@ -31,29 +32,41 @@ _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 _BATCH = 64
 """Prompts per request, so that a slow server answers each before the timeout."""
 
+_TRIES = 20
+_LONGEST_PAUSE = 10.0
+"""Seconds between two tries of a request that a server refuses since it is busy."""
+
 _ROOT = "/robustness/v1"
 
 
 class RemoteEngine:
     """Implements `Engine` by requests to a Steadfast server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str = "") -> None:
         """Connects and asks which models are served.
 
         Args:
             url: The server's address, e.g. `http://127.0.0.1:7860`.
+            key: The server's key, where it needs one.
 
         Raises:
             EngineError: The server does not answer, or is not a Steadfast server.
-            InputError: The address is malformed.
+            InputError: The address is malformed, or the key is wrong.
         """
         self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             # Proxies of the environment are ignored: the server was named by its address.
-            self._http = httpx.Client(base_url=self._url, timeout=_TIMEOUT, trust_env=False)
+            self._http = httpx.Client(
+                base_url=self._url, timeout=_TIMEOUT, trust_env=False, headers=self._headers
+            )
         except httpx.InvalidURL as error:
             raise InputError(f"{url!r} is not an address: {error}") from error
-        document = self._ask("GET", f"{_ROOT}/engine")
+        try:
+            document = self._ask("GET", f"{_ROOT}/engine")
+        except RobustnessError:
+            self._http.close()
+            raise
         try:
             self.name = f"remote ({document['name']})"
             self._models = [
@@ -149,7 +162,7 @@ class RemoteEngine:
             **_constrained(settings),
         }
         async with httpx.AsyncClient(
-            base_url=self._url, timeout=_TIMEOUT, trust_env=False
+            base_url=self._url, timeout=_TIMEOUT, trust_env=False, headers=self._headers
         ) as http:
             try:
                 async with http.stream("POST", "/v1/completions", json=body) as reply:
@@ -187,6 +200,12 @@ class RemoteEngine:
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         try:
             reply = self._http.request(method, path, json=body)
+            for _ in range(_TRIES - 1):
+                if reply.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                    break
+                # The server says when its queue has room again.
+                time.sleep(min(float(reply.headers.get("retry-after", 1)), _LONGEST_PAUSE))
+                reply = self._http.request(method, path, json=body)
         except httpx.UnsupportedProtocol as error:
             raise InputError(f"{self._url!r} is not an address: {error}") from error
         except httpx.HTTPError as error:
@@ -217,7 +236,7 @@ def _error(reply: httpx.Response) -> RobustnessError:
         return EngineError(f"{reply.url} answered with status {reply.status_code}")
     if code == "model_not_found":
         return ModelNotFoundError(message)
-    known = {404: NotFoundError, 400: InputError}
+    known = {400: InputError, 401: InputError, 403: InputError, 404: NotFoundError}
     return known.get(reply.status_code, EngineError)(message)
 
 

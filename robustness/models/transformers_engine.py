@@ -38,6 +38,7 @@ from robustness.types import (
     PromptScores,
     Reading,
 )
+from robustness.urgency import Urgency, urgent
 
 _log = logging.getLogger(__name__)
 
@@ -162,10 +163,11 @@ class TransformersEngine:
         def work() -> None:
             last: BaseException | None = None
             try:
-                for chunk in decoding.chunks():
-                    if stopped.is_set():
-                        return
-                    loop.call_soon_threadsafe(queue.put_nowait, chunk)
+                with urgent(Urgency.LONG):
+                    for chunk in decoding.chunks():
+                        if stopped.is_set():
+                            return
+                        loop.call_soon_threadsafe(queue.put_nowait, chunk)
             except Exception as error:  # raised again where the text is consumed
                 last = error
             finally:

@@ -110,7 +110,7 @@ class Worker:
     def _engine(self) -> Engine:
         setup = self._setup
         if self._replicas is not None:
-            return RemoteEngine(ray.get(self._replicas.take.remote()))
+            return RemoteEngine(ray.get(self._replicas.take.remote()), setup.engine_key)
         return TransformersEngine(
             setup.model, prefixes=setup.prefixes, prompt_format=setup.prompt_format,
             loading=setup.loading,

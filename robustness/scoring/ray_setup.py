@@ -3,7 +3,7 @@
 import importlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +26,8 @@ class Setup:
     loading: Loading = PLAIN
     engine_urls: tuple[str, ...] = ()
     """URLs of Steadfast servers that run the model instead; assigned to the workers in turn."""
+    engine_key: str = field(default="", repr=False)
+    """Key of those servers."""
 
 
 def ray_cluster() -> ModuleType:

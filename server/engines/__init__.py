@@ -59,7 +59,8 @@ def build_engine(settings: Settings) -> Built:
 def _built(settings: Settings) -> Built:
     if settings.backend:
         return Built(
-            engine=RemoteEngine(settings.backend), reason=f"--backend {settings.backend}"
+            engine=RemoteEngine(settings.backend, settings.backend_key),
+            reason=f"--backend {settings.backend}",
         )
     shipped = adapters.shipped(settings.model)
     chosen = {Path(p).name: shipped.get(p, Path(p)) for p in settings.prefixes} or shipped

@@ -12,8 +12,13 @@ import gradio as gr
 from robustness.errors import RobustnessError
 from robustness.evaluation.defaults import INPUTS
 from robustness.stats.interval_text import CHANGE, bounds, typeset
+from robustness.urgency import Urgency, urgent
 from server import errors, library
+from server.access import Access
+from server.limits import WHOLE_TASK
 from server.page import cards
+from server.page.visitor import client_of
+from server.settings import Settings
 
 if TYPE_CHECKING:
     from robustness.evaluation.perturbations import Probed, Probes
@@ -101,8 +106,10 @@ def card(made: "Probes") -> str:
 class AlterationsPanel:
     """Layout and handler of the panel."""
 
-    def __init__(self, workbench: "Workbench") -> None:
+    def __init__(self, workbench: "Workbench", access: Access | None = None) -> None:
         self._workbench = workbench
+        self._access = access or Access(Settings())
+        self._queues = self._access.admission
         self._names = [t.id for t in workbench.tasks()]
 
     def probe(
@@ -112,6 +119,7 @@ class AlterationsPanel:
         model: str,
         limit: float,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
+        request: gr.Request | None = None,
     ) -> Iterator[str]:
         """Yields progress, then the result card or why there is none."""
         if not instruction.strip():
@@ -122,10 +130,12 @@ class AlterationsPanel:
             return
         yield cards.note(TITLE, "Reading…")
         try:
-            made = library.perturbations.probe(
-                self._workbench, instruction, task=task, model=model, limit=int(limit),
-                on_progress=lambda done, total: progress((done, total), unit="prompts"),
-            )
+            self._access.spend("prompts", client_of(request), WHOLE_TASK)
+            with self._queues.generations.entered(), urgent(Urgency.LONG):
+                made = library.perturbations.probe(
+                    self._workbench, instruction, task=task, model=model, limit=int(limit),
+                    on_progress=lambda done, total: progress((done, total), unit="prompts"),
+                )
         except RobustnessError as error:
             yield cards.note(TITLE, errors.shown(error))
             return

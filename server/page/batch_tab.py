@@ -4,6 +4,7 @@ Does not score; see `server.jobs`.
 """
 
 import html
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,14 @@ from robustness import paths
 from robustness.errors import NotFoundError, RobustnessError
 from robustness.markup import in_plot
 from server import errors
-from server.jobs import Job, Jobs, State
+from server.access import Access
+from server.job_files import Job, State
+from server.jobs import Jobs
 from server.page import cards
 from server.page.look import ACCENT, CONTRAST
+from server.page.upload_types import TABLES
+from server.page.visitor import client_of
+from server.settings import Settings
 
 TEMPLATE = paths.ASSETS / "examples" / "instructions.csv"
 _SHOWN = (
@@ -33,15 +39,21 @@ _SHOWN = (
     "agree",
     "error",
 )
-_KEEP = "id => { localStorage.setItem('steadfast-job', id); }"
+_KEEP = "id => { localStorage.setItem('steadfast-job', id || ''); }"
+_DOWNLOAD = (
+    '<a class="sf-button" href="robustness/v1/jobs/{}/result" download>Download the result</a>'
+)
+"""The link is relative, so that it keeps the prefix that a reverse proxy puts before the paths."""
 _TAKE_UP = "() => localStorage.getItem('steadfast-job') || ''"
 
 
 class BatchTab:
     """Layout and handlers of the tab."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, access: Access | None = None) -> None:
         self._jobs = jobs
+        self._access = access or Access(Settings())
+        self._queues = self._access.admission
 
     @staticmethod
     def template_folder() -> Path:
@@ -53,7 +65,8 @@ class BatchTab:
         if not file:
             return cards.note("Plan", "Upload a file to see what it takes.")
         try:
-            plan = self._jobs.plan(Path(file).name, Path(file).read_bytes())
+            with self._queues.uploads.entered():
+                plan = self._jobs.plan(Path(file).name, Path(file).read_bytes())
         except RobustnessError as error:
             return cards.note("Plan", errors.shown(error))
         bad = "".join(
@@ -66,24 +79,36 @@ class BatchTab:
             f'<div class="sf-sub">{bad}</div>',
         )
 
-    def start(self, file: str | None) -> str | None:
-        """Queues the file as a job and returns the job's id, which the browser stores."""
+    def start(self, file: str | None, request: gr.Request | None = None) -> str | None:
+        """Queues the file as a job and returns the job's id, which the browser stores.
+
+        The upload is deleted: the job has its content.
+        """
         if not file:
             raise gr.Error("Upload a file first.")
         try:
-            return self._jobs.submit(Path(file).name, Path(file).read_bytes()).id
+            client = client_of(request)
+            with self._queues.uploads.entered():
+                job = self._jobs.submit(
+                    Path(file).name, Path(file).read_bytes(), owner=client.owner,
+                    charge=partial(self._access.charge, client),
+                )
+        except FileNotFoundError as error:
+            raise gr.Error("This upload was started already; upload the file again.") from error
         except RobustnessError as error:
             raise gr.Error(html.escape(errors.shown(error))) from error
+        Path(file).unlink(missing_ok=True)
+        return job.id
 
-    def _job(self, job_id: str | None) -> Job | None:
+    def _job(self, job_id: str | None, request: gr.Request | None) -> Job | None:
         try:
-            return self._jobs.get(job_id) if job_id else None
+            return self._jobs.get(job_id, client_of(request).owner) if job_id else None
         except RobustnessError:
             return None
 
-    def look(self, job_id: str | None) -> tuple[Any, ...]:
+    def look(self, job_id: str | None, request: gr.Request | None = None) -> tuple[Any, ...]:
         """The job's card, table, plots and file, and whether to refresh again."""
-        job = self._job(job_id)
+        job = self._job(job_id, request)
         active = job is not None and job.state in (State.QUEUED, State.RUNNING)
         if job is None or job.state is not State.DONE:
             hidden = gr.update(visible=False)
@@ -101,14 +126,22 @@ class BatchTab:
             gr.update(value=shown, visible=True),
             gr.update(value=predicted_plot(table), visible=True),
             gr.update(value=measured_plot(table), visible=bool(len(_measured(table)))),
-            gr.update(value=str(path), visible=True),
+            gr.update(value=_DOWNLOAD.format(job.id), visible=True),
             gr.Timer(active=False),
         )
 
-    def cancel(self, job_id: str | None) -> str:
+    def cancel(self, job_id: str | None, request: gr.Request | None = None) -> str:
         """Cancels the job and returns its card."""
-        job = self._job(job_id)
-        return cards.job(self._jobs.cancel(job.id) if job else None)
+        job = self._job(job_id, request)
+        return cards.job(self._jobs.cancel(job.id, job.owner) if job else None)
+
+    def delete(self, job_id: str | None, request: gr.Request | None = None) -> str | None:
+        """Deletes the job with its upload and result; returns the id that the browser keeps."""
+        job = self._job(job_id, request)
+        if job is not None:
+            self._jobs.cancel(job.id, job.owner)
+            self._jobs.remove(job.id, job.owner)
+        return None
 
     def build(self, page: gr.Blocks) -> None:
         """Lays out the tab and connects its events."""
@@ -119,7 +152,7 @@ class BatchTab:
             with gr.Column(min_width=320):
                 file = gr.File(
                     label="CSV, TSV, JSON lines or Parquet with a column `instruction`",
-                    file_types=[".csv", ".tsv", ".json", ".jsonl", ".parquet"],
+                    file_types=list(TABLES),
                     elem_id="upload",
                 )
                 gr.DownloadButton(
@@ -132,8 +165,9 @@ class BatchTab:
                 with gr.Row():
                     start = gr.Button("Start", variant="primary", elem_id="start")
                     cancel = gr.Button("Cancel", variant="stop", elem_id="cancel")
+                    delete = gr.Button("Delete", elem_id="delete")
                 status = gr.HTML(cards.job(None), elem_id="job")
-                result = gr.DownloadButton("Download the result", visible=False, elem_id="result")
+                result = gr.HTML(visible=False, elem_id="result")
         chart = gr.Plot(visible=False, label="Predicted loss by row", elem_id="chart")
         measured = gr.Plot(
             visible=False, label="Measured accuracy by row", elem_id="measured-chart"
@@ -154,6 +188,9 @@ class BatchTab:
         )
         timer.tick(self.look, kept, outputs, show_progress="hidden", api_visibility="private")
         cancel.click(self.cancel, kept, status, api_visibility="private")
+        deleted = delete.click(self.delete, kept, kept, api_visibility="private")
+        deleted.then(None, kept, None, js=_KEEP, api_visibility="private")
+        deleted.then(self.look, kept, outputs, show_progress="hidden", api_visibility="private")
         self.take_up = (self.look, kept, outputs)
         """Handler, inputs and outputs that show the browser's job again."""
         page.load(None, None, kept, js=_TAKE_UP, api_visibility="private").then(

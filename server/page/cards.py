@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from robustness.stats.interval_text import CHANGE, bounds, typeset, with_bounds
 from robustness.types import Comparison, Measurement, Nearest, Prediction, Prompt, Tier
-from server.jobs import Job
+from server.job_files import Job
 
 if TYPE_CHECKING:
     from robustness.prediction.ladder import Rung

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from robustness.markup import in_markdown
+from server.access import Access
 from server.opening import Opened, Opening
 from server.page import about_tab, findings_tab
 from server.page.batch_tab import BatchTab
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
     from robustness.workbench import Workbench
 
+_CACHE = (600, 3600)
+"""Seconds between two checks for files of visitors that are old, and the age that is old."""
 _SECONDS = 0.5
 """Seconds between two checks whether the model is loaded."""
 
@@ -53,15 +56,18 @@ def slower(workbench: "Workbench") -> str:
     )
 
 
-def build_page(opening: Opening, paraphraser: "LlmParaphraser | None" = None) -> gr.Blocks:
+def build_page(
+    opening: Opening, access: Access, paraphraser: "LlmParaphraser | None" = None
+) -> gr.Blocks:
     """Builds the page with its tabs; it can be shown before the model is loaded."""
     workbench, jobs = opening.workbench(), opening.jobs()
-    with gr.Blocks(title="Steadfast", analytics_enabled=False) as page:
+    with gr.Blocks(title="Steadfast", analytics_enabled=False, delete_cache=_CACHE) as page:
         gr.Markdown(
             "# Steadfast\nHow much does a model depend on the way an instruction is phrased?"
         )
         state = gr.HTML(_state(opening), elem_id="loading", visible=not opening.ready)
-        trying, batch = TryTab(workbench, paraphraser), BatchTab(jobs)
+        trying = TryTab(workbench, paraphraser, access)
+        batch = BatchTab(jobs, access)
         with gr.Tab("Try", id="try"):
             trying.build()
         with gr.Tab("Batch", id="batch"):
@@ -90,4 +96,5 @@ def build_page(opening: Opening, paraphraser: "LlmParaphraser | None" = None) ->
         # Set by `look` once in a visit, so that a text that was typed meanwhile is predicted.
         trying.on_load(page)
         footer.change(*batch.take_up, show_progress="hidden", api_visibility="private")
+    page.queue(max_size=access.settings.waiting_page)
     return page

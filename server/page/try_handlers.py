@@ -7,13 +7,21 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from starlette.concurrency import run_in_threadpool
 
+from robustness import urgency
 from robustness.errors import RobustnessError
 from robustness.types import Example, GenerationSettings, Tier
+from robustness.urgency import Urgency
 from server import errors, library
+from server.access import Access
+from server.clients import LOCAL, Client
+from server.limits import LIVE, WHOLE_TASK
 from server.page import cards, question
 from server.page.question import EVIDENCE, OWN, Question, Shown
 from server.page.streams import side_by_side
+from server.page.visitor import client_of
+from server.settings import Settings
 
 if TYPE_CHECKING:
     from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
@@ -29,14 +37,18 @@ class TryHandlers:
     """The handlers for one workbench."""
 
     def __init__(
-        self, workbench: "Workbench", paraphraser: "LlmParaphraser | None" = None
+        self, workbench: "Workbench", paraphraser: "LlmParaphraser | None" = None,
+        access: Access | None = None,
     ) -> None:
         """Computes nothing yet.
 
         Args:
             workbench: Predicts, compares and measures.
             paraphraser: A language model that also suggests rewordings.
+            access: The server's queues and limits.
         """
+        self._access = access or Access(Settings())
+        self._queues = self._access.admission
         self.workbench = workbench
         self.names = [t.id for t in workbench.tasks()]
         self._paraphraser = paraphraser
@@ -46,13 +58,14 @@ class TryHandlers:
         return self.workbench.resolve(asked.instruction, task=asked.given, inputs=inputs)
 
     def predict(
-        self, asked: Question, before: Shown | None = None
+        self, asked: Question, before: Shown | None = None, client: Client = LOCAL
     ) -> tuple[tuple[str, str, str], Shown | None]:
         """Cards of the prediction, the nearest observed instructions and the exact prompt.
 
         Args:
             asked: The question.
             before: The last prediction, which is used again if its question is the same.
+            client: Who asks.
 
         Returns:
             The cards, and the prediction; None if there is none.
@@ -64,7 +77,9 @@ class TryHandlers:
             query = self._query(asked, example)
             made = before.prediction if before and before.about == asked.about() else None
             if made is None:
-                made = self._predicted(asked, query)
+                self._access.spend("prompts", client, max(LIVE, sum(EVIDENCE[asked.evidence])))
+                with self._queues.predictions.entered():
+                    made = self._predicted(asked, query)
             shown = library.comparison.prompt(query)
         except RobustnessError as error:
             return (cards.note(_TITLE, errors.shown(error)), "", ""), None
@@ -80,14 +95,15 @@ class TryHandlers:
             query, self.workbench.catalog, model=asked.model, probe=probe, labelled=labelled
         )
 
-    def reply(self, *values: Any) -> tuple[str, Shown | None]:
+    def reply(self, request: gr.Request, *values: Any) -> tuple[str, Shown | None]:
         """`predict` for the browser: cards with their question, and the prediction.
 
         Args:
+            request: The event's.
             values: The fields of a `Question` in order, then the last prediction.
         """
         *fields, before = values
-        shown, handed = self.predict(question.of(fields), before)
+        shown, handed = self.predict(question.of(fields), before, client_of(request))
         return question.reply(fields, shown), handed
 
     async def answer(
@@ -110,25 +126,39 @@ class TryHandlers:
         Yields:
             Bars of both models, agreement card, both texts, the history and its card.
         """
-        bench = self.workbench
         quiet = ("", "", "", "", seen, cards.history(seen))
-        bars, agreement, chosen = ["", ""], "", ["", ""]
         try:
-            models = [bench.original, *([aligned] if aligned else [])]
-            example = asked.example()
-            query = self._query(asked, example)
-            if example is not None and len(example.options) > 1:
-                made = library.comparison.compare(query, bench.catalog, models=models)
-                missing = [""] * (2 - len(made.answers))
-                bars = [cards.options(made, n) for n in range(len(made.answers))] + missing
-                agreement = cards.agreement(made)
-                chosen = [a.option for a in made.answers] + missing
-                prompt = made.prompt
-            else:
-                prompt = library.comparison.prompt(query).text
+            async with self._queues.generations.entered_async():
+                async for step in self._answered(asked, handed, aligned, settings, seen):
+                    yield step
         except RobustnessError as error:
             yield (cards.note("Answers", errors.shown(error)), *quiet)
-            return
+
+    async def _answered(
+        self,
+        asked: Question,
+        handed: Shown | None,
+        aligned: str | None,
+        settings: GenerationSettings,
+        seen: list[list[str]],
+    ) -> AsyncIterator[tuple[Any, ...]]:
+        bench = self.workbench
+        bars, agreement, chosen = ["", ""], "", ["", ""]
+        models = [bench.original, *([aligned] if aligned else [])]
+        example = asked.example()
+        query = self._query(asked, example)
+        if example is not None and len(example.options) > 1:
+            # In a thread, since it waits for the model, and the event loop serves everybody.
+            made = await run_in_threadpool(
+                library.comparison.compare, query, bench.catalog, models=models
+            )
+            missing = [""] * (2 - len(made.answers))
+            bars = [cards.options(made, n) for n in range(len(made.answers))] + missing
+            agreement = cards.agreement(made)
+            chosen = [a.option for a in made.answers] + missing
+            prompt = made.prompt
+        else:
+            prompt = library.comparison.prompt(query).text
         texts = ["", ""]
         yield (*bars, agreement, *texts, seen, cards.history(seen))
         streams = [bench.engine.stream(model, prompt, settings) for model in models]
@@ -161,6 +191,7 @@ class TryHandlers:
         task: str,
         model: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
+        request: gr.Request | None = None,
     ) -> Iterator[str]:
         """Yields a card after each tier of evidence, up to the measured degradation."""
         title = "From distance to measurement"
@@ -170,17 +201,21 @@ class TryHandlers:
         rungs: list[Rung] = []
         yield cards.ladder(rungs)
         try:
-            for rung in self.workbench.ladder(
-                instruction,
-                task=task,
-                model=model,
-                on_progress=lambda done, total: progress((done, total), unit="inputs"),
-            ):
-                rungs.append(rung)
-                yield cards.ladder(rungs)
-            if rungs[-1].prediction.tier is not Tier.MEASURED:
-                made = self.workbench.measure(instruction, task=task, model=model)
-                yield cards.ladder(rungs) + cards.measurement(made)
+            self._access.spend("prompts", client_of(request), WHOLE_TASK)
+            with self._queues.generations.entered():
+                ladder = self.workbench.ladder(
+                    instruction,
+                    task=task,
+                    model=model,
+                    on_progress=lambda done, total: progress((done, total), unit="inputs"),
+                )
+                for rung in urgency.each(Urgency.LONG, ladder):
+                    rungs.append(rung)
+                    yield cards.ladder(rungs)
+                if rungs[-1].prediction.tier is not Tier.MEASURED:
+                    with urgency.urgent(Urgency.LONG):
+                        made = self.workbench.measure(instruction, task=task, model=model)
+                    yield cards.ladder(rungs) + cards.measurement(made)
         except RobustnessError as error:
             yield (cards.ladder(rungs) if rungs else "") + cards.note(title, errors.shown(error))
 
@@ -193,23 +228,27 @@ class TryHandlers:
         except RobustnessError as error:
             return cards.note("Evidence", errors.shown(error))
 
-    def advise(self, instruction: str, task: str, model: str) -> tuple[str, str]:
+    def advise(
+        self, instruction: str, task: str, model: str, request: gr.Request | None = None
+    ) -> tuple[str, str]:
         """Cards of suggested rewordings, and of the phrases that increase the distance."""
         if task == OWN:
             return cards.note(
                 "What to ask instead", "Choose a task: rewordings are predicted on its inputs."
             ), ""
         try:
-            rows = library.suggestions.rewordings(
-                self.workbench,
-                instruction,
-                task=task,
-                model=model,
-                paraphraser=self._paraphraser,
-            )
-            phrases = library.suggestions.moved(
-                self.workbench, instruction, task=task, model=model
-            )
+            self._access.spend("prompts", client_of(request), WHOLE_TASK)
+            with self._queues.generations.entered(), urgency.urgent(Urgency.LONG):
+                rows = library.suggestions.rewordings(
+                    self.workbench,
+                    instruction,
+                    task=task,
+                    model=model,
+                    paraphraser=self._paraphraser,
+                )
+                phrases = library.suggestions.moved(
+                    self.workbench, instruction, task=task, model=model
+                )
         except RobustnessError as error:
             return cards.note("What to ask instead", errors.shown(error)), ""
         return cards.rewordings(rows), cards.moved(instruction, phrases)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from server.access import Access
 from server.page import cards, question
 from server.page.alterations_panel import AlterationsPanel
 from server.page.question import EVIDENCE, OWN
@@ -191,10 +192,11 @@ class TryTab(TryHandlers):
     """The tab on one workbench."""
 
     def __init__(
-        self, workbench: "Workbench", paraphraser: "LlmParaphraser | None" = None
+        self, workbench: "Workbench", paraphraser: "LlmParaphraser | None" = None,
+        access: Access | None = None,
     ) -> None:
-        super().__init__(workbench, paraphraser)
-        self._alterations = AlterationsPanel(workbench)
+        super().__init__(workbench, paraphraser, access)
+        self._alterations = AlterationsPanel(workbench, access)
 
     def build(self) -> None:
         """Lays out the tab and connects its events."""

@@ -1,29 +1,41 @@
 """The endpoints of batch jobs. Does not score tables; see `server.jobs`."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 
-from fastapi import APIRouter, Request, UploadFile
+from fastapi import APIRouter, Depends, HTTPException, Request, UploadFile
 from fastapi.responses import FileResponse
 
 from robustness.errors import InputError
+from server import clients
+from server.access import Access
 from server.connection import in_thread_while_connected
-from server.jobs import Job, Jobs
+from server.job_files import Job
+from server.jobs import Jobs
+from server.routes.admitted import in_queue
+from server.wire.jobs import JobList
 
 PATH = "/robustness/v1/jobs"
 
 
-def routes(jobs: Jobs, largest: int) -> APIRouter:
+def routes(jobs: Jobs, access: Access) -> APIRouter:
     """The endpoints of batch jobs.
 
     Args:
         jobs: The jobs.
-        largest: Largest size of an upload, bytes.
+        access: The queues and limits.
     """
+    largest = access.settings.largest_upload
     router = APIRouter(prefix=PATH, tags=["jobs"])
 
-    @router.post("", status_code=202)
+    async def parsed_in_turn(request: Request) -> AsyncIterator[None]:
+        async with in_queue(access.admission.uploads, request):
+            yield
+
+    @router.post("", status_code=202, dependencies=[Depends(parsed_in_turn)])
     async def submit(file: UploadFile, request: Request) -> Job:
         """Uploads a CSV, JSON-lines or Parquet file of instructions."""
+        client = clients.of(request.scope)
 
         def work(should_stop: Callable[[], bool]) -> Job:
             content = file.file.read(largest + 1)
@@ -32,36 +44,47 @@ def routes(jobs: Jobs, largest: int) -> APIRouter:
                     f"file: larger than {largest} bytes; split it, or raise the limit where the "
                     "server is started: --max-upload or $STEADFAST_MAX_UPLOAD (MiB)"
                 )
-            return jobs.submit(file.filename or "upload.csv", content, should_stop)
+            return jobs.submit(
+                file.filename or "upload.csv", content, should_stop, owner=client.owner,
+                charge=partial(access.charge, client),
+            )
 
         return await in_thread_while_connected(request, work)
 
+    @router.get("")
+    def listed(request: Request) -> JobList:
+        """The client's jobs, the newest first."""
+        client = clients.of(request.scope)
+        if not client.known:
+            raise HTTPException(403, "jobs are listed for whoever has a key or uses the page")
+        return JobList(jobs=jobs.listed(client.owner))
+
     @router.get("/{job_id}")
-    def get(job_id: str) -> Job:
+    def get(job_id: str, request: Request) -> Job:
         """The state and progress of a job."""
-        return jobs.get(job_id)
+        return jobs.get(job_id, clients.of(request.scope).owner)
 
     @router.get(
         "/{job_id}/result", response_class=FileResponse,
         responses={200: {"content": {"text/csv": {}}}},
     )
-    def result(job_id: str) -> FileResponse:
+    def result(job_id: str, request: Request) -> FileResponse:
         """The scored table, CSV."""
-        return FileResponse(
-            jobs.result(job_id), media_type="text/csv", filename=f"scored-{job_id}.csv"
-        )
+        path = jobs.result(job_id, clients.of(request.scope).owner)
+        return FileResponse(path, media_type="text/csv", filename=f"scored-{job_id}.csv")
 
     @router.post("/{job_id}/retry")
-    def retry(job_id: str) -> Job:
+    def retry(job_id: str, request: Request) -> Job:
         """Queues a failed or cancelled job again; rows that are done are not scored again."""
-        return jobs.retry(job_id)
+        return jobs.retry(job_id, clients.of(request.scope).owner)
 
     @router.delete("/{job_id}")
-    def cancel(job_id: str, remove: bool = False) -> Job:
+    def cancel(job_id: str, request: Request, remove: bool = False) -> Job:
         """Cancels a job that has not ended; with `?remove=true`, deletes one that has ended.
 
         These are two requests, so that a job that ends while it is cancelled keeps its result.
         """
-        return jobs.remove(job_id) if remove else jobs.cancel(job_id)
+        owner = clients.of(request.scope).owner
+        return jobs.remove(job_id, owner) if remove else jobs.cancel(job_id, owner)
 
     return router

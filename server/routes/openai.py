@@ -18,11 +18,14 @@ from robustness.errors import RobustnessError
 from robustness.index import representations
 from robustness.models.engine import Engine
 from robustness.types import CompletionChunk
+from robustness.urgency import urgent
 from server import documents, errors
+from server.access import Access
 from server.connection import EventStream, while_connected
 from server.documents import ChatForm, TextForm
 from server.generations import Generations
 from server.metrics import Metrics
+from server.routes.admitted import admitted, urgency_of
 from server.wire.chat import Chat
 from server.wire.completions import Completion as AskedCompletion
 from server.wire.embeddings import EmbeddingList, Embeddings, ModelList
@@ -81,12 +84,13 @@ _STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def routes(engine: Engine, metrics: Metrics) -> APIRouter:
+def routes(engine: Engine, metrics: Metrics, access: Access) -> APIRouter:
     """The endpoints in OpenAI's format.
 
     Args:
         engine: Generates text and computes representations.
         metrics: Counts the generations.
+        access: The queues and limits.
     """
     router = APIRouter(prefix="/v1", tags=["openai"])
 
@@ -102,7 +106,7 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
 
     @router.post(
         "/completions", response_model=Completion, response_model_exclude_unset=True,
-        responses=_STREAMED,
+        responses=_STREAMED, dependencies=[admitted(access, AskedCompletion)],
     )
     async def completions(asked: AskedCompletion, request: Request) -> Completion | EventStream:
         """Generates the text that follows a prompt."""
@@ -121,7 +125,7 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
 
     @router.post(
         "/chat/completions", response_model=ChatCompletion, response_model_exclude_unset=True,
-        responses=_STREAMED,
+        responses=_STREAMED, dependencies=[admitted(access, Chat)],
     )
     async def chat(asked: Chat, request: Request) -> ChatCompletion | EventStream:
         """Generates the answer to a conversation."""
@@ -135,10 +139,11 @@ def routes(engine: Engine, metrics: Metrics) -> APIRouter:
             return await _stream(request, asked, generations, form)
         return form.whole(await while_connected(request, generations.whole()))
 
-    @router.post("/embeddings")
+    @router.post("/embeddings", dependencies=[admitted(access, Embeddings)])
     def embeddings(asked: Embeddings) -> EmbeddingList:
         """Representations: hidden states of the penultimate layer at the first decoded token."""
-        vectors = engine.represent(asked.model, asked.input)
+        with urgent(urgency_of(asked)):
+            vectors = engine.represent(asked.model, asked.input)
         tokens = sum(engine.count_tokens(asked.model, asked.input))
         packed = asked.encoding_format == "base64"
         return documents.embeddings(asked.model, vectors, tokens, packed=packed)

@@ -19,10 +19,12 @@ from robustness.index import representations
 from robustness.models.engine import Engine
 from robustness.types import CompletionChunk
 from server import errors
+from server.access import Access
 from server.connection import EventStream, while_connected
 from server.generations import Generations
 from server.metrics import Metrics
 from server.responses import ResponseForm
+from server.routes.admitted import admitted
 from server.wire.responses import Responses
 
 _STREAMED: dict[int | str, dict[str, Any]] = {
@@ -59,18 +61,19 @@ async def _events(
             yield _event(event)
 
 
-def routes(engine: Engine, metrics: Metrics) -> APIRouter:
+def routes(engine: Engine, metrics: Metrics, access: Access) -> APIRouter:
     """The endpoint.
 
     Args:
         engine: Generates text.
         metrics: Counts the generations.
+        access: The queues and limits.
     """
     router = APIRouter(prefix="/v1", tags=["openai"])
 
     @router.post(
         "/responses", response_model=Response, response_model_exclude_unset=True,
-        responses=_STREAMED,
+        responses=_STREAMED, dependencies=[admitted(access, Responses)],
     )
     async def responses(asked: Responses, request: Request) -> Response | EventStream:
         """Generates the answer to a text or a conversation; nothing is stored."""

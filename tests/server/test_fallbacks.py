@@ -14,7 +14,7 @@ def page(fake, tmp_path: Path):
     """The API with something at `/` that answers everything, as Gradio does."""
     app = create_app(Workbench(fake, indexes=tmp_path), Settings(jobs=tmp_path / "jobs"))
     app.mount("/", FastAPI())
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         yield client
 
 

@@ -16,7 +16,9 @@ from robustness.storage import files
 from robustness.workbench import Workbench
 from server import library
 from server.application import create_app
-from server.jobs import RESULT, STATUS, Jobs, State
+from server.errors import BusyError
+from server.job_files import RESULT, STATUS, State
+from server.jobs import Jobs
 from server.settings import Settings
 
 TABLE = (
@@ -397,7 +399,7 @@ def test_a_worker_that_ended_makes_the_server_unready(
 ) -> None:
     shared = Jobs(Workbench(fake, indexes=tmp_path), tmp_path / "jobs")
     app = create_app(Workbench(fake, indexes=tmp_path), Settings(), batch=shared)
-    client = TestClient(app)
+    client = TestClient(app, base_url="http://localhost")
     assert client.get("/readyz").status_code == 200
     shared.close()
     reply = client.get("/readyz")
@@ -479,3 +481,38 @@ def test_the_parsing_of_an_upload_stops_with_its_client(http, monkeypatch, until
         )
     assert started.is_set()
     until(stopped.is_set)
+
+
+def test_a_small_job_does_not_wait_for_a_large_one(
+    workbench: Workbench, tmp_path, monkeypatch, until
+) -> None:
+    jobs = Jobs(workbench, tmp_path, small=30)
+    held = Held(monkeypatch)
+    rows = "instruction,task\n" + "Which topic?,scene_topic\n" * 9
+    large = jobs.submit("large.csv", rows.encode())
+    assert large.calls > 30
+    assert held.reached.acquire(timeout=30)
+    monkeypatch.setattr(batch, "score", held._score)
+    small = jobs.submit("small.csv", b"instruction,input,options\nGood or bad?,Cold.,good|bad\n")
+    assert small.calls <= 30
+    until(ended(jobs, small.id))
+    assert jobs.get(small.id).state is State.DONE
+    assert jobs.get(large.id).state is State.RUNNING
+    assert jobs.counts()[State.RUNNING] == jobs.counts()[State.DONE] == 1
+    jobs.cancel(large.id)
+    held.go.release(9)
+    jobs.close()
+
+
+def test_beyond_a_number_of_unfinished_jobs_no_more_are_taken(
+    workbench: Workbench, tmp_path, monkeypatch, until
+) -> None:
+    jobs = Jobs(workbench, tmp_path, unfinished=2)
+    held = Held(monkeypatch)
+    first, _ = (jobs.submit("mine.csv", TABLE.encode()) for _ in range(2))
+    with pytest.raises(BusyError, match="2 unfinished jobs"):
+        jobs.submit("mine.csv", TABLE.encode())
+    jobs.cancel(first.id)
+    jobs.submit("mine.csv", TABLE.encode())
+    held.go.release(12)
+    jobs.close()

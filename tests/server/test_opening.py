@@ -18,6 +18,7 @@ from server import demo
 from server.application import create_app
 from server.engines import Built
 from server.jobs import Jobs
+from server.metrics import Metrics
 from server.opening import Opened, Opening
 from server.page import layout
 from server.settings import Settings
@@ -65,7 +66,7 @@ def opening(work: Loading, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opening]
 def address(opening: Opening, serve) -> Iterator[str]:
     """The API behind a page of one word; `tests/browser` has the page itself."""
     page = Starlette(routes=[Route("/", lambda _: PlainTextResponse("page"))])
-    with serve(demo.Front(page, opening)) as url:
+    with serve(demo.Front(page, opening, Metrics())) as url:
         yield url
 
 
@@ -81,7 +82,7 @@ def test_the_page_is_there_before_the_model(
     ready = httpx.get(f"{address}/readyz")
     assert (ready.status_code, ready.json()["status"]) == (503, "loading")
     assert (ready.json()["loaded"], ready.json()["loading"]) == (["libraries"], ["model"])
-    for path in ("/v1/models", "/robustness/v1/tasks", "/metrics"):
+    for path in ("/v1/models", "/robustness/v1/tasks"):
         away = httpx.get(address + path)
         assert away.status_code == 503 and int(away.headers["Retry-After"]) > 0
         assert "still being loaded" in away.json()["error"]["message"]

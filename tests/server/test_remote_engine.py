@@ -3,16 +3,20 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
 from robustness.errors import EngineError, InputError, ModelNotFoundError
+from robustness.models import remote_engine
 from robustness.models.remote_engine import RemoteEngine
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.types import CompletionChunk, Constraint, GenerationSettings, Prompt
 from robustness.workbench import Workbench
+from server.access import Access
+from server.application import create_app
 from server.engines import build_engine
 from server.settings import Settings
 
@@ -190,3 +194,45 @@ def test_build_engine_serves_a_folder_with_a_named_prefix(tiny_llama, tmp_path) 
     assert [m.id for m in built.engine.models()] == ["tiny-llama"]
     with pytest.raises(Exception, match="nowhere"):
         build_engine(Settings(model=str(tiny_llama), prefixes=(str(tmp_path / "nowhere"),)))
+
+
+def test_a_server_with_a_key_answers_whoever_has_it(fake, tmp_path, serve) -> None:
+    settings = Settings(jobs=tmp_path / "jobs", api_key="k" * 24)
+    with serve(create_app(Workbench(fake, indexes=tmp_path), settings)) as address:
+        engine = RemoteEngine(address, "k" * 24)
+        assert engine.count_tokens("fake", ["a b"]) == [2]
+        chunks = asyncio.run(_collected(engine))
+        assert [c.finish_reason for c in chunks][-1] == "length"
+        engine.close()
+        for key in ("", "x" * 24):
+            with pytest.raises(InputError, match="needs a key"):
+                RemoteEngine(address, key)
+
+
+async def _collected(engine: RemoteEngine) -> list[CompletionChunk]:
+    return [c async for c in engine.stream("fake", "a", GenerationSettings(max_tokens=2))]
+
+
+def test_a_busy_server_is_asked_again_when_it_says(fake, tmp_path, serve, monkeypatch) -> None:
+    slept: list[float] = []
+    settings = Settings(jobs=tmp_path / "jobs", predictions=1, waiting_predictions=1)
+    access = Access(settings)
+    bench = Workbench(fake, indexes=tmp_path)
+    app = create_app(bench, settings, access=access)
+    with serve(app) as address:
+        engine = RemoteEngine(address)
+        queue = access.admission.predictions
+        with ExitStack() as full:
+            full.enter_context(queue.entered())
+            place = queue._place()
+
+            def sleep(seconds: float) -> None:
+                slept.append(seconds)
+                queue._give_up(place)
+                full.close()
+
+            monkeypatch.setattr(remote_engine.time, "sleep", sleep)
+            assert engine.count_tokens("fake", ["a b"]) == [2]
+        engine.close()
+    assert len(slept) == 1
+    assert slept[0] >= 1

@@ -1,11 +1,14 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from robustness import paths
-from server.options import settings_from
+from server.options import app_of, settings_from, with_settings
+from server.settings import Settings
 
 
 def test_a_server_listens_on_this_machine_alone_by_default() -> None:
@@ -21,10 +24,29 @@ def test_two_ports_have_two_folders_of_jobs() -> None:
     assert made[0].jobs == Path("runs/jobs/7860")
 
 
-def test_the_folder_of_jobs_is_an_argument_before_it_is_a_variable() -> None:
-    environment = {"STEADFAST_JOBS": "elsewhere"}
-    assert settings_from([], environment=environment).jobs == Path("elsewhere")
-    assert settings_from(["--jobs", "here"], environment=environment).jobs == Path("here")
+def test_the_folder_of_jobs_is_an_argument_before_it_is_a_variable(monkeypatch) -> None:
+    monkeypatch.setenv("STEADFAST_JOBS", "elsewhere")
+    assert settings_from([]).jobs == Path("elsewhere")
+    assert settings_from(["--jobs", "here"]).jobs == Path("here")
+
+
+def test_every_option_can_be_a_variable(monkeypatch) -> None:
+    given = {
+        "HOST": "::1", "PORT": "7999", "PREFIX": "a b/c", "QUEUE_SECONDS": "2.5",
+        "WAITING_PREDICTIONS": "3", "ALLOW_PICKLE": "1", "MODEL": "m",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"STEADFAST_{name}", value)
+    made = settings_from([])
+    assert (made.host, made.port, made.model) == ("::1", 7999, "m")
+    assert made.prefixes == ("a", "b/c")
+    assert (made.queue_seconds, made.waiting_predictions) == (2.5, 3)
+    assert made.loading.allow_pickle
+
+
+def test_options_and_settings_have_the_same_defaults() -> None:
+    # The log of vLLM and the folder of jobs follow the port.
+    assert settings_from([], environment={}) == Settings()
 
 
 def test_prefixes_are_repeatable() -> None:
@@ -77,3 +99,40 @@ def test_a_limit_is_an_option_and_a_variable(monkeypatch) -> None:
     assert made.limits.cells == settings_from([], environment={}).limits.cells == 2_000_000
     with pytest.raises(SystemExit):
         settings_from(["--max-cells", "0"], environment={})
+
+
+def test_the_table_of_the_documentation_is_what_the_options_are() -> None:
+    page = (paths.ROOT / "docs/server.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(--[a-z-]+)` \| `(STEADFAST_\w+)` \|", page, re.M))
+    defaults = dict(re.findall(r"^\| `(--[a-z-]+)` \| `\w+` \| ([^|]+) \|", page, re.M))
+    command = typer.main.get_command(app_of(with_settings(lambda _: None)))
+    found = {p.opts[0]: p for p in command.params if p.name != "help"}
+    assert told == {name: p.envvar for name, p in found.items()}
+    in_words = {
+        "--model", "--prefix", "--revision", "--indexes", "--jobs", "--allow-pickle",
+        "--trust-remote-code", "--no-auth", "--template-date",
+    }
+    for name, option in found.items():
+        if name not in in_words:
+            value = "none" if option.default in (None, "") else str(option.default)
+            assert defaults[name].strip("`") == value.removesuffix(".0"), name
+
+
+def test_the_other_variables_of_the_documentation_are_read() -> None:
+    page = (paths.ROOT / "docs/server.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.M))
+    source = (paths.ROOT / "server/options.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'environment\.get\("(\w+)"', source))
+    assert read <= told
+    # These two are the command line's.
+    assert told - read == {"STEADFAST_ENGINE_KEY", "STEADFAST_DATA"}
+
+
+def test_a_limit_that_is_none_is_told(capsys) -> None:
+    for option, value in (
+        ("--client-rows", "many"), ("--waiting-predictions", "0"), ("--root-path", "demo"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            settings_from([option, value])
+        assert caught.value.code == 2
+        assert value in capsys.readouterr().err

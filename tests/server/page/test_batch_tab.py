@@ -1,6 +1,7 @@
 import time
 from pathlib import Path
 
+import fastapi
 import gradio as gr
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from robustness.errors import MismatchError
 from robustness.scoring import batch
 from robustness.storage import tables
 from robustness.workbench import Workbench
+from server.clients import CLIENT, Client
 from server.jobs import Jobs
 from server.page.batch_tab import TEMPLATE, BatchTab, measured_plot, predicted_plot
 
@@ -40,16 +42,22 @@ def test_starting_without_a_file_is_an_error(tab: BatchTab) -> None:
         tab.start(None)
 
 
+def scored(tab: BatchTab, job: str, seen: tuple) -> pd.DataFrame:
+    """The table behind the link that is shown."""
+    assert f'href="robustness/v1/jobs/{job}/result"' in seen[4]["value"]
+    return pd.read_csv(tab._jobs.result(job))
+
+
 def test_a_finished_job_is_shown_with_table_plots_and_file(tab: BatchTab, table: Path) -> None:
     job = tab.start(str(table))
     while (seen := tab.look(job))[-1].active:
         time.sleep(0.05)
-    card, shown, chart, measured, result, _ = seen
+    card, shown, chart, measured, _, _ = seen
     assert "2 of 2 rows" in card
     assert list(shown["value"]["task"]) == ["scene_topic", "scene_topic"]
     assert chart["visible"]
     assert measured["visible"]
-    assert pd.read_csv(result["value"])["status"].tolist() == ["ok", "error"]
+    assert scored(tab, job, seen)["status"].tolist() == ["ok", "error"]
 
 
 def test_a_file_is_parsed_once_from_its_plan_to_its_result(
@@ -79,9 +87,9 @@ def test_a_forgotten_job_is_no_job(tab: BatchTab) -> None:
 
 def test_a_result_that_was_deleted_by_hand_ends_the_waiting(tab: BatchTab, table: Path) -> None:
     job = tab.start(str(table))
-    while (seen := tab.look(job))[-1].active:
+    while tab.look(job)[-1].active:
         time.sleep(0.05)
-    Path(seen[4]["value"]).unlink()
+    tab._jobs.result(job).unlink()
     card, *hidden, timer = tab.look(job)
     assert "was deleted" in card
     assert not any(h["visible"] for h in hidden)
@@ -98,7 +106,7 @@ def test_a_column_of_the_users_may_have_any_name(
     while (seen := tab.look(job))[-1].active:
         time.sleep(0.05)
     assert seen[3]["visible"]
-    assert pd.read_csv(seen[4]["value"])[name].tolist() == ["x"]
+    assert scored(tab, job, seen)[name].tolist() == ["x"]
 
 
 def test_a_fault_of_the_index_names_no_folder(
@@ -146,3 +154,36 @@ def test_markup_in_an_instruction_is_text_in_both_plots() -> None:
     for figure in (predicted_plot(table), measured_plot(table)):
         assert "<a" not in figure.to_json().replace("\\u003c", "<")
         assert "&lt;a href" in figure.to_json().replace("\\u0026", "&")
+
+
+def test_an_upload_is_deleted_when_the_job_has_it_and_the_job_with_its_button(
+    tab: BatchTab, table: Path, tmp_path: Path
+) -> None:
+    job = tab.start(str(table))
+    assert not table.exists()
+    with pytest.raises(gr.Error, match="upload the file again"):
+        tab.start(str(table))
+    while tab.look(job)[-1].active:
+        time.sleep(0.05)
+    assert (tmp_path / "jobs" / job).is_dir()
+    assert tab.delete(job) is None
+    assert not (tmp_path / "jobs" / job).exists()
+    assert "No job" in tab.look(job)[0]
+    assert tab.delete(job) is None
+
+
+def request_of(owner: str) -> gr.Request:
+    """An event of a client."""
+    scope = {"type": "http", CLIENT: Client(owner=owner, counted=owner)}
+    return gr.Request(fastapi.Request(scope))
+
+
+def test_a_visitor_sees_and_ends_no_job_of_another(tab: BatchTab, table: Path) -> None:
+    mine, theirs = request_of("browser:a"), request_of("browser:b")
+    job = tab.start(str(table), mine)
+    for ask in (tab.look, tab.cancel, tab.delete):
+        ask(job, theirs)
+    while (seen := tab.look(job, mine))[-1].active:
+        time.sleep(0.05)
+    assert "2 of 2 rows" in seen[0]
+    assert tab.look(job, theirs)[0] == tab.look(None)[0]

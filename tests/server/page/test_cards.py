@@ -3,7 +3,7 @@ from dataclasses import replace
 from robustness import suggestions
 from robustness.suggestions import Phrase
 from robustness.workbench import Workbench
-from server.jobs import Job, State
+from server.job_files import Job, State
 from server.page import cards
 
 

@@ -133,7 +133,7 @@ def test_a_prediction_is_made_once_and_handed_on(
 
 def test_a_reply_says_what_it_answers(tab: TryTab) -> None:
     fields = ["Which topic?", "scene_topic", None, "", "", "tiny-llama", next(iter(EVIDENCE))]
-    text, handed = tab.reply(*fields, None)
+    text, handed = tab.reply(None, *fields, None)
     assert json.loads(text)["asked"] == fields
     assert len(json.loads(text)["cards"]) == 3
     assert isinstance(handed, Shown)
