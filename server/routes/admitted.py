@@ -41,7 +41,7 @@ def prompts_of(asked: BaseModel) -> int:
         case Embeddings():
             return len(asked.input)
         case Completion():
-            return len(asked.prompt)
+            return len(asked.prompt) * (asked.n or 1)
         case _:
             return 1
 
