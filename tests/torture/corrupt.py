@@ -32,7 +32,8 @@ from robustness.prediction import black_box, degradation
 from robustness.storage import tables
 from robustness.training.backbone import study
 from robustness.workbench import Workbench
-from server.jobs import Jobs, State
+from server.job_files import State
+from server.jobs import Jobs
 from tests.torture.outcome import CRASHES, Outcome
 
 _OTHER = (None, [], {}, "", "x", -1, 0, 1e308, True, [[]], {"a": 1}, "\x00", 2**70, [None], "../..")

@@ -11,7 +11,8 @@ from pathlib import Path
 from robustness.errors import InputError, RobustnessError, StorageError
 from robustness.scoring import batch
 from robustness.workbench import Workbench
-from server.jobs import RESULT, Jobs, State
+from server.job_files import RESULT, State
+from server.jobs import Jobs
 from tests.torture.outcome import CRASHES, LOST, Outcome
 
 _TABLE = b"instruction,input,options\n" + b"Good or bad?,a warm film,good|bad\n" * 60

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from robustness.workbench import Workbench
-from server.jobs import RESULT, Jobs, State
+from server.job_files import RESULT, State
+from server.jobs import Jobs
 from tests.torture.outcome import LOST, Outcome
 
 _ROWS = 120
@@ -60,7 +61,7 @@ def _child(workbench: Workbench, folder: Path) -> int:
         return child
     try:
         jobs = Jobs(workbench, folder)
-        while any(j.state in (State.QUEUED, State.RUNNING) for j in list(jobs._jobs.values())):
+        while any(j.state in (State.QUEUED, State.RUNNING) for j in jobs.listed()):
             time.sleep(0.01)
         jobs.close()
     finally:
