@@ -6,12 +6,13 @@ chat templates.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from robustness.errors import InputError
-from robustness.models.chat_template import PROBE, Rendering, described, rendering
+from robustness.models.chat_template import PROBE, Rendering, described, of_request, rendering
 from robustness.models.load_options import PromptFormat, TemplateOptions
 
 NONE = "none"
@@ -128,16 +129,29 @@ class Format:
             return _TEXTS[self.name].replace("{prompt}", prompt)
         return from_messages(self.tokenizer, [{"role": "user", "content": prompt}], self.way)
 
-    def conversation(self, messages: Sequence[dict[str, str]]) -> str:
+    def conversation(
+        self, messages: Sequence[dict[str, str]],
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+    ) -> str:
         """A conversation in the chat format; without a template, its texts joined to one prompt.
 
+        Args:
+            messages: Dicts with `role` and `content`.
+            arguments: Further variables of the template, such as `enable_thinking`.
+
         Raises:
-            InputError: The tokenizer's chat template does not accept it.
+            InputError: The tokenizer's chat template does not accept it, or there are arguments
+                and no template.
         """
         if self.tokenizer.chat_template and (self.name == NONE or self.name not in _TEXTS):
             if self.broken:
                 raise InputError(self.broken)
-            return from_messages(self.tokenizer, messages, self.way)
+            way = of_request(self.tokenizer, self.way, arguments) if arguments else self.way
+            return from_messages(self.tokenizer, messages, way)
+        if arguments:
+            raise InputError(
+                "chat_template_kwargs: prompts are not written by a chat template; leave it out"
+            )
         return self.wrap("\n".join(m["content"] for m in messages))
 
 

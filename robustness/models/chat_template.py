@@ -102,6 +102,24 @@ _ASKED = ({"role": "user", "content": PROBE},)
 _OTHERWISE = ({"role": "user", "content": "Was he old?"},)
 
 
+def of_request(tokenizer: Any, way: Rendering, arguments: Mapping[str, Any]) -> Rendering:
+    """A rendering with further variables for one conversation.
+
+    Raises:
+        InputError: An argument is not a template's. Another template cannot be chosen so.
+    """
+    if wrong := sorted((_taken(tokenizer) | {_NAME}) & arguments.keys()):
+        raise InputError(
+            f"chat_template_kwargs: {wrong[0]} is no variable of a chat template; leave it out"
+        )
+    return replace(way, arguments={**way.arguments, **arguments})
+
+
+def _taken(tokenizer: Any) -> set[str]:
+    """Names of arguments that are the rendering's own."""
+    return set(inspect.signature(tokenizer.apply_chat_template).parameters) - {_NAME, "kwargs"}
+
+
 def rendering(tokenizer: Any, options: TemplateOptions) -> Rendering:
     """How a tokenizer's chat template is rendered with the user's options.
 
@@ -110,8 +128,7 @@ def rendering(tokenizer: Any, options: TemplateOptions) -> Rendering:
             template's, or the template does not show the prompt.
     """
     arguments = dict(options.arguments)
-    taken = set(inspect.signature(tokenizer.apply_chat_template).parameters) - {_NAME, "kwargs"}
-    if wrong := sorted(taken & arguments.keys()):
+    if wrong := sorted(_taken(tokenizer) & arguments.keys()):
         raise InputError(f"--template-arg {wrong[0]}: it is no variable of a chat template")
     _check_name(tokenizer.chat_template, arguments.get(_NAME))
     plain = Rendering(

@@ -4,9 +4,10 @@ Implemented by `TransformersEngine` in this process, by the server's vLLM engine
 `RemoteEngine` over HTTP.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from robustness.types import (
     CompletionChunk,
@@ -98,8 +99,16 @@ class Engine(Protocol):
         """
         ...
 
-    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
-        """The prompt of a conversation (dicts with `role` and `content`) in the chat format.
+    def chat_prompt(
+        self, model: str, messages: Sequence[dict[str, str]],
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+    ) -> str:
+        """The prompt of a conversation in the chat format.
+
+        Args:
+            model: A served model id.
+            messages: Dicts with `role` and `content`.
+            arguments: Further variables of the chat template, such as `enable_thinking`.
 
         Raises:
             ModelNotFoundError: There is no such model.

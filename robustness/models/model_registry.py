@@ -6,6 +6,8 @@ run a model; see `transformers_engine.py`.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -191,13 +193,16 @@ class Served:
             )
         return list(text)
 
-    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
+    def chat_prompt(
+        self, model: str, messages: Sequence[dict[str, str]],
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+    ) -> str:
         """The prompt of a conversation: see `Engine.chat_prompt`.
 
         Without a chat template it is the messages' texts, one per line, in the chat format.
         """
         self.adapter(model)
-        return self._format.conversation(messages)
+        return self._format.conversation(messages, arguments)
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text: see `Engine.count_tokens`."""

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -105,9 +106,14 @@ class RemoteEngine:
         prompts = [Prompt(instruction_id="", example_id="", text=t, options=()) for t in texts]
         return [r.representation for r in self.read(model, prompts)]
 
-    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
+    def chat_prompt(
+        self, model: str, messages: Sequence[dict[str, str]],
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+    ) -> str:
         """The prompt of a conversation: see `Engine.chat_prompt`."""
-        body = {"model": model, "messages": list(messages)}
+        body = {
+            "model": model, "messages": list(messages), "chat_template_kwargs": dict(arguments)
+        }
         return str(self._ask("POST", f"{_ROOT}/chat_prompt", body)["prompt"])
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:

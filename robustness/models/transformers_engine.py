@@ -11,6 +11,8 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -198,9 +200,12 @@ class TransformersEngine:
         text = prompt if isinstance(prompt, str) else decode(item.ids)
         return PromptScores(text=text, tokens=tuple(tokens))
 
-    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
+    def chat_prompt(
+        self, model: str, messages: Sequence[dict[str, str]],
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+    ) -> str:
         """The prompt of a conversation: see `Served.chat_prompt`."""
-        return self._served.chat_prompt(model, messages)
+        return self._served.chat_prompt(model, messages, arguments)
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text: see `Engine.count_tokens`."""

@@ -8,9 +8,10 @@ the layers between them. Does not handle HTTP and processes; see `vllm_client.py
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -182,9 +183,12 @@ class VllmEngine:
         text = prompt if isinstance(prompt, str) else tokenizer.decode(item.ids)
         return PromptScores(text=text, tokens=tuple(tokens))
 
-    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
+    def chat_prompt(
+        self, model: str, messages: Sequence[dict[str, str]],
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+    ) -> str:
         """The prompt text of a conversation: see `Served.chat_prompt`."""
-        return self._served.chat_prompt(model, messages)
+        return self._served.chat_prompt(model, messages, arguments)
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text as a prompt: see `Engine.count_tokens`."""

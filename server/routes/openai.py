@@ -131,7 +131,9 @@ def routes(engine: Engine, metrics: Metrics, access: Access) -> APIRouter:
         """Generates the answer to a conversation."""
         settings = asked.settings(representations.model_info(engine, asked.model).context)
         messages = [m.plain() for m in asked.messages]
-        prompt = await run_in_threadpool(engine.chat_prompt, asked.model, messages)
+        prompt = await run_in_threadpool(
+            engine.chat_prompt, asked.model, messages, asked.chat_template_kwargs or {}
+        )
         several = asked.n or 1
         form = ChatForm(asked.model, logprobs=settings.logprobs is not None, n=several)
         generations = Generations(engine, metrics, asked.model, [prompt], settings, n=several)

@@ -112,7 +112,9 @@ def routes(workbench: Workbench, access: Access) -> APIRouter:
     def chat_prompt(asked: wire.ChatPrompt) -> wire.PromptText:
         """The prompt text of a conversation in the model's chat format."""
         messages = [m.plain() for m in asked.messages]
-        return wire.PromptText(prompt=engine.chat_prompt(asked.model, messages))
+        return wire.PromptText(
+            prompt=engine.chat_prompt(asked.model, messages, asked.chat_template_kwargs)
+        )
 
     @router.post("/count_tokens", dependencies=[admitted(access, wire.CountTokens)])
     def count_tokens(asked: wire.CountTokens) -> wire.TokenCounts:

@@ -1,7 +1,7 @@
 """Requests and replies in this project's format."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -116,6 +116,7 @@ class ChatPrompt(Ours):
 
     model: str
     messages: Annotated[list[Message], Field(min_length=1)]
+    chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
 
 
 class CountTokens(Ours):

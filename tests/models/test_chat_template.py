@@ -60,6 +60,17 @@ def test_arguments_and_a_system_prompt_change_text_and_name(tokenizer: Any) -> N
     assert "Be kind." not in first.conversation(own)
 
 
+def test_a_conversation_may_bring_arguments_of_its_own(tokenizer: Any) -> None:
+    asked = [{"role": "user", "content": "Is it?"}]
+    made = chosen(tokenizer, THINKING)
+    assert made.conversation(asked, {"enable_thinking": False}) == made.conversation(asked) + "-"
+    for name in ("chat_template", "tokenize"):
+        with pytest.raises(InputError, match=f"^chat_template_kwargs: {name} is no variable"):
+            made.conversation(asked, {name: "{{ 1 }}"})
+    with pytest.raises(InputError, match=r"^chat_template_kwargs: prompts are not written by"):
+        chosen(tokenizer, None).conversation(asked, {"enable_thinking": False})
+
+
 def test_a_template_that_wants_parts_gets_them(tokenizer: Any) -> None:
     made = chosen(tokenizer, PARTS)
     assert made.wrap("Is it?") == "[user]Is it?</s>[assistant]"

@@ -83,7 +83,7 @@ class FakeEngine:
         self._check(model)
         return PromptScores(text=prompt, tokens=(TokenLogprob(token=prompt, logprob=None),))
 
-    def chat_prompt(self, model, messages):
+    def chat_prompt(self, model, messages, arguments=None):
         self._check(model)
         if messages[0]["role"] == "nobody":
             raise InputError("messages: the model's chat template refuses them")

@@ -102,6 +102,9 @@ def test_it_counts_tokens_and_writes_conversations_as_the_engine_does(
     chat = [{"role": "user", "content": "Is it red?"}]
     texts = ["Is it red?", ""]
     assert remote.chat_prompt("tiny-llama", chat) == aligned_engine.chat_prompt("tiny-llama", chat)
+    for engine in (remote, aligned_engine):
+        with pytest.raises(InputError, match="chat_template_kwargs: prompts are not written"):
+            engine.chat_prompt("tiny-llama", chat, {"enable_thinking": False})
     counted = aligned_engine.count_tokens("tiny-llama", texts)
     assert remote.count_tokens("tiny-llama", texts) == counted
 

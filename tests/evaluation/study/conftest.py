@@ -1,6 +1,8 @@
 """An engine with fixed scores, so that statistics can be computed by hand."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +64,10 @@ class Written:
     def represent(self, model: str, texts: Sequence[str]) -> list[FloatArray]:
         return [np.ones(3, np.float32) for _ in texts]
 
-    def chat_prompt(self, model: str, messages: Sequence[dict[str, str]]) -> str:
+    def chat_prompt(
+        self, model: str, messages: Sequence[dict[str, str]],
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+    ) -> str:
         return messages[-1]["content"]
 
     def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
