@@ -83,6 +83,26 @@ BOUNDS = {
     "first page": Bound(
         claim="the first byte of the page: ours / importing gradio", ratio=1.2, at_least=False
     ),
+    "first paint": Bound(
+        claim="the page's first paint, seconds from its request", ratio=1.0, at_least=False
+    ),
+    "first number": Bound(
+        claim="the page's first number, seconds from its request", ratio=2.0, at_least=False
+    ),
+    "layout shift": Bound(
+        claim="cumulative layout shift while the page opens", ratio=0.05, at_least=False
+    ),
+    "requests": Bound(claim="requests of a visit to the page", ratio=60, at_least=False),
+    "kilobytes": Bound(claim="kilobytes of a visit to the page", ratio=400, at_least=False),
+    "key": Bound(
+        claim="from key to card: ours / a direct call of predict", ratio=1.5, at_least=False
+    ),
+    "slow key": Bound(
+        claim="from key to card, 95th percentile, seconds", ratio=0.25, at_least=False
+    ),
+    "answers": Bound(
+        claim="both models' answers on the page, seconds", ratio=0.6, at_least=False
+    ),
 }
 
 

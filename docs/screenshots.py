@@ -1,6 +1,7 @@
 """Takes the pictures of the README and the documentation: starts the demo, opens it in Chromium.
 
-`.venv/bin/python docs/screenshots.py` writes `assets/screenshots/`; Chromium must be installed.
+`.venv/bin/python docs/screenshots.py` writes `assets/screenshots/` and
+`docs/states/`, a picture of each state of the page; Chromium must be installed.
 """
 
 import shutil
@@ -9,14 +10,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "assets" / "screenshots"
-INSTRUCTION = "Say if this is a view or a fact."
+STATES = ROOT / "docs" / "states"
 SECONDS = 180
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -42,16 +46,79 @@ def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def the_try_tab(page: Page) -> None:
-    """An instruction, its prediction and both models' answers."""
-    field = page.locator("#instruction textarea").first
-    field.fill("")
-    field.press_sequentially(INSTRUCTION)  # Typed key by key, as the page expects.
-    page.wait_for_timeout(5000)
-    page.click("#run")
-    page.locator("#bars-original", has_text="%").wait_for()
-    page.wait_for_timeout(1000)
-    page.evaluate("window.scrollTo(0, 0)")
-    page.screenshot(path=PICTURES / "try.png")
+    """The opening example with a guess and what was measured."""
+    page.locator("#sf-guess").fill("40")
+    page.click("#sf-go")
+    page.locator("#sf-measure .sf-result", has_text="Aligned").wait_for()
+    page.wait_for_timeout(500)
+
+
+def the_batch_tab(page: Page) -> None:
+    """The example table, scored."""
+    page.get_by_role("tab", name="Batch").click()
+    page.click("#sf-example")
+    page.click("#sf-start")
+    page.locator("#sf-state", has_text="done").wait_for()
+    page.wait_for_timeout(500)
+
+
+def _tab(name: str) -> Callable[[Page], None]:
+    def shown(page: Page) -> None:
+        page.get_by_role("tab", name=name).click()
+        page.wait_for_timeout(4000)
+
+    return shown
+
+
+def _clicked(*selectors: str) -> Callable[[Page], None]:
+    def shown(page: Page) -> None:
+        for selector in selectors:
+            page.click(selector)
+        page.wait_for_timeout(2500)
+
+    return shown
+
+
+def _german(page: Page) -> None:
+    page.click("#sf-chip-4")
+    page.wait_for_timeout(2500)
+
+
+def _stale(page: Page) -> None:
+    the_try_tab(page)
+    page.click("#sf-chip-3")
+    page.wait_for_timeout(1500)
+
+
+def _empty(page: Page) -> None:
+    page.locator("#sf-wording").fill("")
+    page.wait_for_timeout(500)
+
+
+def _away(page: Page) -> None:
+    page.route("**/page/v1/**", lambda route: route.abort())
+    page.click("#sf-chip-2")
+    page.wait_for_timeout(3500)
+
+
+PICTURES_OF: dict[str, tuple[Callable[[Page], None], dict[str, Any]]] = {
+    "try": (the_try_tab, {}),
+    "try-dark": (the_try_tab, {"color_scheme": "dark"}),
+    "try-wide": (the_try_tab, {"viewport": {"width": 1920, "height": 1080}}),
+    "try-phone": (the_try_tab, {"viewport": {"width": 390, "height": 844}}),
+    "try-german": (_german, {"locale": "de-DE"}),
+    "empty": (_empty, {}),
+    "abstaining": (_clicked("#sf-chip-6"), {}),
+    "conflict": (_clicked("#sf-chip-5"), {}),
+    "stale": (_stale, {}),
+    "away": (_away, {}),
+    "sidebar": (_clicked("#sf-more", "#sf-rely"), {}),
+    "share": (_clicked("#sf-qr"), {}),
+    "batch": (the_batch_tab, {}),
+    "findings": (_tab("Findings"), {}),
+    "about": (_tab("About"), {}),
+}
+"""Name of a picture -> how its state is reached, and how the browser is opened."""
 
 
 def main() -> None:
@@ -59,6 +126,7 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("error: Chromium is not installed: apt-get install chromium")
+    STATES.mkdir(exist_ok=True)
     address = f"http://127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory() as jobs:
         process = subprocess.Popen(
@@ -69,11 +137,20 @@ def main() -> None:
             wait_until_ready(address, process)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
-                page = browser.new_page(viewport={"width": 1440, "height": 1360})
-                page.set_default_timeout(SECONDS * 1000)
-                page.goto(address)
-                page.wait_for_selector("#run")
-                the_try_tab(page)
+                for name, (state, options) in PICTURES_OF.items():
+                    folder = PICTURES if name == "try" else STATES
+                    page = browser.new_page(
+                        **{"viewport": {"width": 1440, "height": 900}, "locale": "en-US"} | options
+                    )
+                    page.set_default_timeout(SECONDS * 1000)
+                    page.goto(f"{address}/?attract=0")
+                    page.wait_for_selector("#sf-go:not([disabled])")
+                    page.wait_for_selector("#sf-answers .sf-bars")
+                    state(page)
+                    path = folder / f"{name}.png"
+                    page.screenshot(path=path)
+                    Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
+                    page.close()
                 browser.close()
         finally:
             process.terminate()

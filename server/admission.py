@@ -185,6 +185,16 @@ class Admission:
             "/v1/chat/completions": self.generations,
             "/v1/responses": self.generations,
             "/robustness/v1/jobs": self.uploads,
+            "/page/v1/wording": self.predictions,
+            "/page/v1/answers": self.predictions,
+            "/page/v1/measure": self.generations,
+            "/page/v1/advise": self.generations,
+            "/page/v1/reliance": self.generations,
+            "/page/v1/evidence": self.generations,
+            "/page/v1/write": self.generations,
+            "/page/v1/replay": self.uploads,
+            "/page/v1/batch/check": self.uploads,
+            "/page/v1/batch/jobs": self.uploads,
         }.get(path)
 
     @property

@@ -1,9 +1,9 @@
-"""Cancels the work for a request when its client disconnects."""
+"""Cancels the work for a request, or its wait in a queue, when its client disconnects."""
 
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -12,6 +12,7 @@ from fastapi.sse import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
 from robustness.errors import CancelledError
+from server.admission import Queue
 
 T = TypeVar("T")
 
@@ -62,6 +63,22 @@ async def in_thread_while_connected(
         return await while_connected(request, run_in_threadpool(work, stop.is_set))
     finally:
         stop.set()
+
+
+@asynccontextmanager
+async def in_queue(queue: Queue, request: Request) -> AsyncIterator[None]:
+    """Waits until a request may be computed; leaves the queue when it was answered.
+
+    Raises:
+        BusyError: See `Queue.entered`.
+        CancelledError: The client has left.
+    """
+    place = queue.entered_async()
+    await while_connected(request, place.__aenter__())
+    try:
+        yield
+    finally:
+        await place.__aexit__(None, None, None)
 
 
 class EventStream(EventSourceResponse):

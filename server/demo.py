@@ -1,5 +1,6 @@
 """Serves the page and the API on one port; the page is shown while the model is loaded."""
 
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -7,12 +8,16 @@ from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import JSONResponse, Response
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from robustness import paths
 from robustness.cli.lazy_group import load
-from robustness.errors import RobustnessError
-from server import library, logs
+from robustness.errors import InputError, RobustnessError
+from robustness.models.load_options import PLAIN, PromptFormat
+from server import errors, library, logs
 from server.access import Access
 from server.body_limit import FORM, LimitBodies
 from server.gate import Gate, is_api, with_cors
@@ -21,9 +26,9 @@ from server.listening import listen
 from server.login import Sessions, secret_of
 from server.metrics import CountRequests, Metrics
 from server.opening import Opened, Opening
-from server.page.batch_tab import BatchTab
-from server.page.layout import build_page
-from server.page.look import STYLE, THEME
+from server.page import api, batch_api, head
+from server.page.layout import build_page, translations
+from server.page.look import THEME
 from server.page.upload_types import UPLOAD, UploadTypes
 from server.settings import Settings
 
@@ -83,6 +88,8 @@ class Front:
             metrics: The counters, which can be read before the model is loaded.
         """
         self._page = page
+        # Streams are not compressed, since a line that waits for others is late.
+        self._compressed = GZipMiddleware(page)
         self._opening = opening
         self._metrics = metrics
 
@@ -94,6 +101,8 @@ class Front:
         path = local_path(scope)
         if path == UPLOAD:
             await UploadTypes(self._page)(scope, receive, send)
+        elif path == "/" or path.startswith("/page/static/"):
+            await self._compressed(scope, receive, send)
         elif not is_api(path):
             await self._page(scope, receive, send)
         elif self._opening.ready:
@@ -136,17 +145,27 @@ def front(settings: Settings, opening: Opening, access: Access) -> ASGIApp:
             url=settings.paraphraser_url, model=settings.paraphraser_model,
             key=settings.paraphraser_key,
         )
-    parent = FastAPI(docs_url=None, redoc_url=None)
+    if settings.mcp and importlib.util.find_spec("mcp") is None:
+        raise InputError("--mcp needs a package that is absent: pip install 'gradio[mcp]'")
+    own = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    errors.install(own)
     # Without a policy of its application, Gradio lets pages of every site read its replies.
-    parent.add_middleware(CORSMiddleware, allow_origins=())
+    own.add_middleware(CORSMiddleware, allow_origins=())
+    own.include_router(api.routes(opening, access, served))
+    own.include_router(batch_api.routes(opening.jobs(), access))
+    own.add_api_route("/docs", lambda: FileResponse(head.STATIC / "docs.html"))
+    own.mount("/page/static", StaticFiles(directory=head.STATIC))
     page = gr.mount_gradio_app(
-        parent, build_page(opening, access, served), path="/",
-        server_name=settings.host, server_port=settings.port, theme=THEME, css_paths=STYLE,
+        own, build_page(opening, access, served), path="/",
+        server_name=settings.host, server_port=settings.port, theme=THEME,
+        head=head.html(recorded=_ships(settings)),
         footer_links=[], ssr_mode=False, show_error=False, root_path=settings.root_path or None,
-        allowed_paths=[str(BatchTab.template_folder())],
+        run_history=False, pwa=True, favicon_path=str(head.STATIC / "icon.png"),
+        i18n=translations(), mcp_server=settings.mcp,
     )
     bounded = LimitBodies(
-        page, largest=settings.largest_body, uploads={UPLOAD: settings.largest_upload + FORM}
+        page, largest=settings.largest_body,
+        uploads=dict.fromkeys((UPLOAD, *batch_api.UPLOADS), settings.largest_upload + FORM),
     )
     guarded = Gate(Front(bounded, opening, access.metrics), access)
     sessions = Sessions(
@@ -154,6 +173,15 @@ def front(settings: Settings, opening: Opening, access: Access) -> ASGIApp:
         framed=bool(settings.allow_origins),
     )
     return CountRequests(with_cors(sessions, access), access.metrics)
+
+
+def _ships(settings: Settings) -> bool:
+    """Whether the models that ship are served, of which the opening examples were recorded."""
+    return (
+        settings.model == str(paths.BACKBONE) and not settings.prefixes
+        and settings.backend is None and settings.indexes == paths.INDEXES
+        and settings.loading == PLAIN and settings.prompt_format == PromptFormat.AUTO
+    )
 
 
 def serve(settings: Settings) -> None:

@@ -20,6 +20,8 @@ from server.hosts import local_path
 
 API = ("/v1", "/robustness", "/healthz", "/readyz", "/metrics", "/openapi.json")
 """First parts of the API's paths; every other path is the page's."""
+PAGE_API = "/page/v1"
+"""First part of the paths of the page's own endpoints, which reply as the API does."""
 _OPEN = "/healthz"
 """The path that needs no key, for whoever watches whether the server is alive."""
 _LONGEST_FORM = 4096
@@ -29,6 +31,11 @@ _LONGEST_FORM = 4096
 def is_api(path: str) -> bool:
     """Whether a path is the API's and not the page's."""
     return any(path == root or path.startswith(f"{root}/") for root in API)
+
+
+def _is_endpoint(path: str) -> bool:
+    """Whether a path is an endpoint, of the API or of the page, and not a document or a file."""
+    return is_api(path) or path.startswith(f"{PAGE_API}/")
 
 
 def with_cors(app: ASGIApp, access: Access) -> ASGIApp:
@@ -90,7 +97,7 @@ class Gate:
             if client is None:
                 return self._keyless(scope, headers, path)
             # The files of the page are not counted.
-            if is_api(path) or scope["method"] == "POST":
+            if _is_endpoint(path) or scope["method"] == "POST":
                 self._access.spend("requests", client)
             queue = self._access.admission.queue_of(path)
             if queue is not None and scope["method"] == "POST":
@@ -125,7 +132,7 @@ class Gate:
 
     def _keyless(self, scope: Scope, headers: Headers, path: str) -> Response:
         """The refusal of a request without a right key; a visitor of the page is asked for one."""
-        if not is_api(path) and scope["method"] == "GET" and "session" in scope:
+        if not _is_endpoint(path) and scope["method"] == "GET" and "session" in scope:
             return RedirectResponse(f"{scope.get('root_path', '')}{login.LOGIN}", 303)
         refusal = self._refused(
             "key", 401, "the server needs a key: send the header Authorization: Bearer KEY",

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from robustness.errors import (
     CancelledError,
@@ -31,7 +31,7 @@ from robustness.storage import files
 from robustness.storage.folder_lock import FolderLock
 from robustness.storage.limits import Limits
 from robustness.urgency import Urgency, urgent
-from server import errors, library
+from server import errors, job_rows, library
 from server.errors import BusyError
 from server.job_files import ENDED, UNFINISHED, Job, JobFiles, State
 from server.logs import Thinned
@@ -41,6 +41,7 @@ from server.uploads import Uploads
 
 if TYPE_CHECKING:
     from robustness.scoring.batch import Plan
+    from robustness.storage.tables import Table
     from robustness.workbench import Workbench
 
 _SAVE_SECONDS = 1.0
@@ -214,6 +215,25 @@ class Jobs:
                 f"the result of the job {job_id} is no longer on the disk; submit the table again"
             )
         return path
+
+    def table(self, name: str, content: bytes) -> "Table":
+        """The parsed table of an upload: see `Uploads.table`."""
+        return self._uploads.table(name, content)
+
+    def rows(self, job_id: str, owner: str = "") -> list[dict[str, Any]]:
+        """The finished rows of a job, while it runs and afterwards: see `job_rows.rows`.
+
+        Raises:
+            NotFoundError: There is no such job, or its upload was deleted.
+        """
+        job = self.get(job_id, owner)
+        try:
+            content = self._files.upload(job).read_bytes()
+            return job_rows.rows(
+                self._files.result(job_id), self._uploads.table(job.name, content)
+            )
+        except OSError as error:
+            raise NotFoundError(f"the files of the job {job_id} are no longer there") from error
 
     def cancel(self, job_id: str, owner: str = "") -> Job:
         """Cancels a job that is queued or running; one that has ended stays as it is.

@@ -8,26 +8,25 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from robustness import suggestions
+    from robustness import evidence, suggestions, wording
     from robustness.evaluation import perturbations
     from robustness.paraphrasing import llm_paraphraser
-    from robustness.prediction import comparison, predictor
     from robustness.scoring import batch
     from robustness.training.backbone import study
 
 __all__ = [
-    "batch", "comparison", "llm_paraphraser", "perturbations", "predictor", "study", "suggestions",
+    "batch", "evidence", "llm_paraphraser", "perturbations", "study", "suggestions", "wording",
 ]
 
 # Name here -> module; the imports above tell type checkers the same, and a test compares them.
 _PLACES = {
     "batch": "robustness.scoring.batch",
-    "comparison": "robustness.prediction.comparison",
+    "evidence": "robustness.evidence",
     "llm_paraphraser": "robustness.paraphrasing.llm_paraphraser",
     "perturbations": "robustness.evaluation.perturbations",
-    "predictor": "robustness.prediction.predictor",
     "study": "robustness.training.backbone.study",
     "suggestions": "robustness.suggestions",
+    "wording": "robustness.wording",
 }
 
 

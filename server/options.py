@@ -189,6 +189,17 @@ def _settings(
         ),
     ] = None,
     paraphraser_model: Annotated[str, typer.Option(help="Name of the model in that API.")] = "",
+    public_url: Annotated[
+        str | None,
+        typer.Option(help="Address that the page's Share and QR code give, for a demo at a booth."),
+    ] = None,
+    mcp: Annotated[
+        bool,
+        typer.Option(
+            help="Offer predict, measure, advise and compare as tools of an MCP server at "
+            "/gradio_api/mcp (needs gradio[mcp])."
+        ),
+    ] = False,
     jobs: Annotated[
         Path | None,
         typer.Option(
@@ -243,6 +254,7 @@ def _settings(
             LIMITS, columns=max_columns, rows=max_rows, cells=max_cells, options=max_options,
             prompts=max_prompts, unpacked=max_unpacked * _MIB,
         ),
+        public_url=public_url, mcp=mcp,
         queue_seconds=queue_seconds, root_path=root_path, proxies=tuple(proxy or ()),
         api_key_file=api_key_file, api_key=environment.get("STEADFAST_API_KEY", ""),
         no_auth=no_auth, allow_hosts=tuple(allow_host or ()),

@@ -53,6 +53,10 @@ class Settings:
     """URL of an OpenAI-compatible API whose model also suggests rewordings; None: no such model."""
     paraphraser_model: str = ""
     paraphraser_key: str = field(default="", repr=False)
+    public_url: str | None = None
+    """The address that *Share* and the QR code of the page give; None: the one in the browser."""
+    mcp: bool = False
+    """Whether the demo offers its tools through an MCP server."""
     patience: float = 1800.0
     """Seconds that a row of a job waits for an engine that does not answer before it gets the
     error; longer than a large model takes to load."""

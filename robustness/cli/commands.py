@@ -136,6 +136,10 @@ COMMANDS: dict[str, Entry | LazyGroup] = {
         f"{_HERE}.ablation:ablation",
         "Compares methods of alignment, each trained on the same data; resumes if interrupted.",
     ),
+    "replay": Entry(
+        f"{_HERE}.replay:replay",
+        "Checks an evidence file without a model: computes from its readings what it shows.",
+    ),
     "index": INDEX,
     "backbone": BACKBONE,
     "alterations": ALTERATIONS,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import tqdm
 
-    from robustness import suggestions, types, workbench
+    from robustness import evidence, suggestions, types, workbench
     from robustness.cli import open, sets
     from robustness.cli.render import alterations as render_alterations
     from robustness.cli.render import evaluation as render_evaluation
+    from robustness.cli.render import evidence as render_evidence
     from robustness.cli.render import imports as render_imports
     from robustness.cli.render import index as render_index
     from robustness.cli.render import paraphrases as render_paraphrases
@@ -59,6 +60,7 @@ __all__ = [
     "black_box",
     "checkpoint",
     "entailment",
+    "evidence",
     "files",
     "index_service",
     "instructions",
@@ -73,6 +75,7 @@ __all__ = [
     "recipe",
     "render_alterations",
     "render_evaluation",
+    "render_evidence",
     "render_imports",
     "render_index",
     "render_paraphrases",
@@ -111,6 +114,7 @@ _PLACES = {
     "black_box": "robustness.prediction.black_box",
     "checkpoint": "robustness.models.checkpoint",
     "entailment": "robustness.paraphrasing.entailment",
+    "evidence": "robustness.evidence",
     "files": "robustness.storage.files",
     "index_service": "robustness.prediction.index_service",
     "instructions": "robustness.data.instructions",
@@ -126,6 +130,7 @@ _PLACES = {
     "recipe": "robustness.training.backbone.recipe",
     "render_alterations": "robustness.cli.render.alterations",
     "render_evaluation": "robustness.cli.render.evaluation",
+    "render_evidence": "robustness.cli.render.evidence",
     "render_imports": "robustness.cli.render.imports",
     "render_index": "robustness.cli.render.index",
     "render_paraphrases": "robustness.cli.render.paraphrases",

@@ -73,6 +73,33 @@ def compare(
     return compared(example, asked, readings)
 
 
+def compare_each(
+    query: Query, catalog: Catalog, examples: Sequence[Example], *,
+    models: Sequence[str] | None = None,
+) -> list[Comparison]:
+    """The comparisons on several inputs; each model reads all prompts in one call.
+
+    Args:
+        query: The instruction with its task.
+        catalog: Its engine runs the models.
+        examples: Inputs with at least two options each.
+        models: Served model ids; by default the original and the first aligned one.
+
+    Raises:
+        InputError: See `example_of` and `prompt`.
+        NotFoundError, EngineError: See `Engine.read`.
+    """
+    each = [replace(query, inputs=(example,)) for example in examples]
+    inputs = [example_of(one) for one in each]
+    asked = [prompt(one) for one in each]
+    names = models or catalog.compared
+    readings = [catalog.engine.read(model, asked) for model in names]
+    return [
+        compared(example, text, list(zip(names, answers, strict=True)))
+        for example, text, answers in zip(inputs, asked, zip(*readings, strict=True), strict=True)
+    ]
+
+
 def compared(
     example: Example, asked: Prompt, readings: Sequence[tuple[str, Reading]]
 ) -> Comparison:

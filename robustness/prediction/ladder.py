@@ -58,7 +58,7 @@ def ladder(
         return
     everything = measurement.measured_inputs(catalog, task, model) or 0
     last = None
-    for last in _predicted(Predictor(catalog, model, k), index, query, task):
+    for last in predicted(Predictor(catalog, model, k), index, query, task):
         more = last.next_calls or (0 if last.prediction.tier is Tier.MEASURED else everything)
         yield replace(last, next_calls=more)
     if last is None or last.prediction.tier is Tier.MEASURED or not everything:
@@ -80,7 +80,7 @@ def ladder(
     )
 
 
-def _predicted(
+def predicted(
     predictor: Predictor, index: ObservedIndex, query: Query, task: Task
 ) -> Iterator[Rung]:
     """Yields the prediction by distance, by unlabelled inputs and by labelled inputs.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from robustness import paths
-from robustness.errors import RobustnessError
+from robustness.errors import EngineError, RobustnessError
 from robustness.evaluation import published
 from robustness.evaluation.published import PublishedTable
 from robustness.evaluation.published.text import cells
@@ -57,7 +57,9 @@ def table(made: PublishedTable) -> str:
     # Standard deviations come last, so that the compared columns are next to each other.
     ordered = sorted(made.columns, key=lambda c: c.endswith("_std"))
     made = replace(made, columns=tuple(ordered))
-    head = "".join(f"<th>{escape(c.replace('_', ' '))}</th>" for c in ("", *made.columns))
+    head = "<td></td>" + "".join(
+        f"<th>{escape(c.replace('_', ' '))}</th>" for c in made.columns
+    )
     body = "".join(
         f'<tr><td>{escape(name)}<div class="sf-interval">{escape(group)}</div></td>'
         f"{''.join(_cell(figure) for figure in figures)}</tr>"
@@ -67,7 +69,7 @@ def table(made: PublishedTable) -> str:
     drawn = f" ({made.draws} draws, seed {made.seed})" if made.draws else ""
     return cards.card(
         f"{made.source}. {made.title}, in {made.unit}",
-        '<div class="sf-scroll sf-figures"><table>'
+        '<div class="sf-scroll" tabindex="0" role="group" aria-label="Table"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         f'<div class="sf-sub">{made.coverage * 100:.0f}% intervals: {escape(made.interval)}'
         f'{drawn}.<ol class="sf-notes">{notes}</ol></div>',
@@ -198,8 +200,8 @@ def no_study(workbench: "Workbench") -> str:
     )
 
 
-def build(workbench: "Workbench", tab: gr.Tab) -> list[Any]:
-    """Lays out the tab and connects its events; gives what `loaded` fills."""
+def build(workbench: "Workbench", tab: gr.Tab) -> None:
+    """Lays out the tables of both studies; they are filled when the tab is opened."""
     gr.Markdown(_INTRODUCTION)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
@@ -213,18 +215,21 @@ def build(workbench: "Workbench", tab: gr.Tab) -> list[Any]:
                 cards.note("This model's study", "The model is being loaded."),
                 elem_id="no-study",
             )
-    return [served, own, absent]
+    tab.select(
+        lambda: loaded(workbench), None, [served, own, absent], show_progress="hidden",
+        api_visibility="private",
+    )
 
 
 def loaded(workbench: "Workbench") -> tuple[Any, Any, Any]:
-    """The model's name, and its study or why there is none.
-
-    Raises:
-        EngineError: The model is not loaded.
-    """
-    ships = workbench.original == paths.BACKBONE_ID
+    """The model's name, and its study or why there is none; nothing while it is being loaded."""
+    try:
+        name = workbench.original
+    except EngineError:
+        return gr.skip(), gr.skip(), gr.skip()
+    ships = name == paths.BACKBONE_ID
     return (
-        f"## {in_markdown(workbench.original)}",
+        f"## {in_markdown(name)}",
         gr.update(visible=ships),
-        gr.update(value=no_study(workbench), visible=not ships),
+        gr.update(value="" if ships else no_study(workbench), visible=not ships),
     )

@@ -9,7 +9,7 @@ from robustness.types import CompletionChunk
 
 async def side_by_side(
     streams: Sequence[AsyncIterator[CompletionChunk]],
-) -> AsyncIterator[tuple[int, str]]:
+) -> AsyncGenerator[tuple[int, str]]:
     """Merges the text of several streams; an error of a stream is put into its text.
 
     Args:

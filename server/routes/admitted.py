@@ -5,7 +5,6 @@ queue.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, Request
@@ -14,8 +13,7 @@ from pydantic import BaseModel
 from robustness.urgency import Urgency
 from server import clients
 from server.access import Access
-from server.admission import Queue
-from server.connection import while_connected
+from server.connection import in_queue
 from server.limits import LIVE, WHOLE_TASK
 from server.wire import robustness as wire
 from server.wire.chat import Chat
@@ -55,22 +53,6 @@ def _long(asked: BaseModel) -> bool:
 def urgency_of(asked: BaseModel) -> Urgency:
     """The urgency with which a request is computed."""
     return Urgency.LONG if _long(asked) else Urgency.LIVE
-
-
-@asynccontextmanager
-async def in_queue(queue: Queue, request: Request) -> AsyncIterator[None]:
-    """Waits until a request may be computed; leaves the queue when it was answered.
-
-    Raises:
-        BusyError: See `Queue.entered`.
-        CancelledError: The client has left.
-    """
-    place = queue.entered_async()
-    await while_connected(request, place.__aenter__())
-    try:
-        yield
-    finally:
-        await place.__aexit__(None, None, None)
 
 
 def admitted(access: Access, kind: type[BaseModel]) -> Any:

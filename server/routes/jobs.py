@@ -9,10 +9,9 @@ from fastapi.responses import FileResponse
 from robustness.errors import InputError
 from server import clients
 from server.access import Access
-from server.connection import in_thread_while_connected
+from server.connection import in_queue, in_thread_while_connected
 from server.job_files import Job
 from server.jobs import Jobs
-from server.routes.admitted import in_queue
 from server.wire.jobs import JobList
 
 PATH = "/robustness/v1/jobs"

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from axe_playwright_python.base import AXE_FILE_PATH
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from robustness import paths
 
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+QUIET = "?attract=0"
+"""Examples do not play by themselves."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,21 +69,77 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+class Visit:
+    """Opens the page as a visitor with a browser of their own."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self._browser = browser
+        self.address = address
+        self.outside: list[str] = []
+        self.said: list[str] = []
+        self._contexts: list = []
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.said.append(f"{message.type}: {message.text}")
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.address, "data:", "blob:")):
+            self.outside.append(url)
+
+    def open(self, path: str = QUIET, *, ready: bool = True, **options: object) -> Page:
+        """A page in a fresh context; `ready`: the first card is there and the model is loaded."""
+        given = {
+            "viewport": {"width": 1440, "height": 900}, "accept_downloads": True,
+            "locale": "en-US", "base_url": self.address,
+        } | options
+        context = self._browser.new_context(**given)
+        self._contexts.append(context)
+        page = context.new_page()
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+        page.on("request", lambda request: self._asked(request.url))
+        page.set_default_timeout(20_000)
+        page.goto(f"{self.address}/{path}")
+        if ready:
+            page.wait_for_selector("#sf-go:not([disabled])")
+            page.wait_for_selector("#sf-answers .sf-bars")
+        return page
+
+    def close(self) -> None:
+        """Closes what was opened."""
+        for context in self._contexts:
+            context.close()
+
+
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The opened page; fails where anything outside this machine was asked for."""
-    outside: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    opened = context.new_page()
+def visit(browser: Browser, address: str) -> Iterator[Visit]:
+    """Opens pages; fails where one asked for anything outside, or its console said anything."""
+    made = Visit(browser, address)
+    yield made
+    made.close()
+    assert not made.outside
+    assert not made.said
 
-    def note(url: str) -> None:
-        if not url.startswith((address, "data:", "blob:")):
-            outside.append(url)
 
-    opened.on("request", lambda request: note(request.url))
-    opened.set_default_timeout(60_000)
-    opened.goto(address)
-    opened.wait_for_selector("#run")
-    yield opened
-    context.close()
-    assert not outside
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    """The opened page."""
+    return visit.open()
+
+
+@pytest.fixture
+def axe() -> "callable":
+    """Asserts that axe finds no violation on a page."""
+    script = Path(AXE_FILE_PATH).read_text(encoding="utf-8")
+
+    def check(page: Page, what: str) -> None:
+        page.evaluate(script)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        told = [
+            f"{v['id']}: {n['html'][:160]} {n['failureSummary'][:200]}"
+            for v in found for n in v["nodes"][:4]
+        ]
+        assert not told, f"{what}: " + "\n".join(told)
+
+    return check

@@ -1,145 +1,64 @@
-"""The page in a browser: type, see the prediction, ask the models, upload, download."""
+"""The *Try* tab in a browser: whatever is typed, each number is of the text beside it."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
+import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from robustness import paths
+from server.page import head
 
 expect.set_options(timeout=30_000)
+FIRST = "Kindly say where {name} is. {story}"
+NUMBER = "#sf-expect .sf-big"
 
 
-def retype(page: Page, text: str) -> None:
-    """Replaces the instruction key by key, as a person does."""
-    box = page.locator("#instruction textarea")
-    box.fill("")
-    box.press_sequentially(text)
+def wording(page: Page, text: str) -> None:
+    """Replaces the wording key by key, as a person does."""
+    page.locator("#sf-wording").fill("")
+    page.locator("#sf-wording").press_sequentially(text)
 
 
-def test_typing_shows_the_nearest_observed_instruction_and_the_exact_prompt(page: Page) -> None:
-    retype(page, "Kindly tell me the colour")
-    expect(page.locator("#prompt")).to_contain_text("Kindly tell me the colour")
-    expect(page.locator("#nearest")).to_contain_text("distance")
-    expect(page.locator("#prediction")).to_contain_text("Evidence")
-
-
-def test_what_is_typed_is_text_and_never_markup(page: Page) -> None:
-    retype(page, "<img src=x onerror=alert(1)> which colour?")
-    expect(page.locator("#prompt")).to_contain_text("<img src=x")
-    expect(page.locator("#prompt img")).to_have_count(0)
-
-
-def test_asking_shows_option_probabilities_an_answer_and_the_history(page: Page) -> None:
-    page.click("#run")
-    expect(page.locator("#bars-original")).to_contain_text("%")
-    expect(page.locator("#history td").first).to_be_visible()
-
-
-def test_nothing_is_wider_than_a_phone(page: Page) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.click("#run")
-    expect(page.locator("#history td").first).to_be_visible()
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.get_by_role("tab", name="About").click()
-    page.wait_for_timeout(1500)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
-def test_a_batch_is_planned_run_found_again_after_a_reload_and_downloaded(
-    page: Page, tmp_path: Path
-) -> None:
-    table = tmp_path / "mine.csv"
-    table.write_text(
-        "instruction,task,mine\n"
-        '"Say where {name} is, please.\n{story}",place,one\n'
-        "Did the critic enjoy it?,no_such_task,two\n",
-        encoding="utf-8",
-    )
-    page.get_by_role("tab", name="Batch").click()
-    page.set_input_files("#upload input[type=file]", table)
-    expect(page.locator("#plan")).to_contain_text("2 rows")
-    expect(page.locator("#plan")).to_contain_text("row 2: no task 'no_such_task'")
-    page.click("#start")
-    expect(page.locator("#job")).to_contain_text("mine.csv")
-    page.reload()
-    page.wait_for_selector("#run")
-    page.get_by_role("tab", name="Batch").click()
-    expect(page.locator("#job")).to_contain_text("done, 2 of 2 rows", timeout=120_000)
-    expect(page.locator("#chart")).to_be_visible()
-    expect(page.locator("#table")).to_contain_text("no_such_task")
-    with page.expect_download() as started:
-        page.click("#result")
-    scored = pd.read_csv(started.value.path())
-    assert list(scored["mine"]) == ["one", "two"]
-    assert list(scored["status"]) == ["ok", "error"]
-    assert scored["accuracy_original"].notna().tolist() == [True, False]
-
-
-def test_a_file_that_cannot_be_read_says_why(page: Page, tmp_path: Path) -> None:
-    table = tmp_path / "wrong.csv"
-    table.write_text("text\nDid they like it?\n", encoding="utf-8")
-    page.get_by_role("tab", name="Batch").click()
-    page.set_input_files("#upload input[type=file]", table)
-    expect(page.locator("#plan")).to_contain_text("instruction")
-    expect(page.locator("#plan")).to_contain_text("wrong.csv")
-
-
-def test_an_example_runs_with_one_click(page: Page) -> None:
-    page.get_by_role("button", name="place:").click()
-    expect(page.locator("#prompt")).to_contain_text("Where's")
-    expect(page.locator("#bars-aligned")).to_contain_text("%")
-    expect(page.locator("#text-aligned textarea")).not_to_have_value("")
-
-
-def test_measuring_shows_what_was_measured_beside_the_prediction(page: Page) -> None:
-    page.click("#measure")
-    expect(page.locator("#measured")).to_contain_text("Measured on all", timeout=120_000)
-
-
-def test_rewordings_come_with_predictions_and_the_words_that_moved_it(page: Page) -> None:
-    page.click("#suggest")
-    expect(page.locator("#rewordings td").first).to_be_visible(timeout=60_000)
-    expect(page.locator("#moved")).to_contain_text("Phrases that increase the distance")
-
-
-def number(page: Page) -> str:
+def seen(page: Page) -> str:
     """The number that a visitor sees; empty where none is seen."""
-    shown = page.locator("#prediction .sf-big")
+    shown = page.locator(NUMBER)
     return shown.inner_text() if shown.count() and shown.is_visible() else ""
 
 
 def shown_for(page: Page, text: str) -> None:
-    """The prediction and the prompt are those of the text in the box."""
-    expect(page.locator("#instruction textarea")).to_have_value(text)
-    expect(page.locator("#prompt")).to_contain_text(text)
-    expect(page.locator("#prediction .sf-big")).to_be_visible()
+    """The prediction is the one that the API gives for the text in the field."""
+    expect(page.locator("#sf-wording")).to_have_value(text)
+    expect(page.locator("#sf-expect")).not_to_have_class("sf-late")
+    expect(page.locator(NUMBER)).to_be_visible()
+    found = page.request.post(
+        "/page/v1/wording", data={"instruction": text, "task": "place"}
+    ).json()
+    lost = found["prediction"]["degradation"]
+    value = min(100, max(0, found["usual"] - lost))
+    expect(page.locator(NUMBER)).to_contain_text(f"{value:.0f}")
 
 
-FIRST = "Kindly say how it feels"
+@pytest.fixture
+def page(visit) -> Page:
+    made = visit.open()
+    return made
+
 
 @pytest.mark.parametrize("way", ["paste", "insertText", "delete", "backspace", "cut", "undo"])
 def test_however_the_text_changes_the_prediction_follows(page: Page, way: str) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    retype(page, FIRST)
+    wording(page, FIRST)
     shown_for(page, FIRST)
-    box = page.locator("#instruction textarea")
+    box = page.locator("#sf-wording")
     if way == "paste":
-        page.evaluate("navigator.clipboard.writeText(', briefly')")
+        page.evaluate("navigator.clipboard.writeText(' Briefly.')")
         box.press("End")
         box.press("Control+v")
-        shown_for(page, f"{FIRST}, briefly")
+        shown_for(page, f"{FIRST} Briefly.")
     elif way == "insertText":
         box.press("End")
-        page.keyboard.insert_text(", now")
-        shown_for(page, f"{FIRST}, now")
+        page.keyboard.insert_text(" Now.")
+        shown_for(page, f"{FIRST} Now.")
     elif way == "delete":
         box.press("Home")
         box.press("Delete")
@@ -151,66 +70,216 @@ def test_however_the_text_changes_the_prediction_follows(page: Page, way: str) -
     else:
         box.press("Control+a")
         box.press("Control+x")
-        expect(page.locator("#prediction")).to_contain_text("Type an instruction.")
-        assert number(page) == ""
+        expect(page.locator("#sf-expect")).to_contain_text("Type a wording")
+        assert seen(page) == ""
         if way == "undo":
             box.press("Control+z")
             shown_for(page, FIRST)
 
 
-def test_no_number_stands_beside_another_text(page: Page) -> None:
-    """From the moment of the change until the reply to it."""
-    retype(page, FIRST)
+def test_no_number_stands_beside_another_text_until_its_reply(page: Page) -> None:
+    wording(page, FIRST)
     shown_for(page, FIRST)
-    page.route("**/gradio_api/queue/join*", lambda route: None)  # the reply never comes
-    page.locator("#instruction textarea").fill("Something else")
-    expect(page.locator("#prediction .sf-big")).not_to_be_visible()
+    page.route("**/page/v1/wording", lambda route: None)  # the reply never comes
+    page.locator("#sf-wording").fill("Where is {name}? {story}")
+    expect(page.locator(NUMBER)).not_to_be_visible()
+    expect(page.locator("#sf-close .sf-near")).not_to_be_visible()
 
 
 def test_a_late_reply_is_dropped(page: Page) -> None:
-    retype(page, FIRST)
+    held: list[Route] = []
+    page.route("**/page/v1/wording", lambda route: held.append(route))
+    page.locator("#sf-wording").fill(FIRST)
+    for _ in range(200):
+        if held:
+            break
+        page.wait_for_timeout(50)
+    assert held
+    page.locator("#sf-wording").fill("")
+    for route in held:
+        with page.expect_response("**/page/v1/wording"):
+            route.continue_()
+    page.wait_for_timeout(500)  # the page's turn to show the reply
+    expect(page.locator("#sf-expect")).to_contain_text("Type a wording")
+    assert seen(page) == ""
+
+
+def test_what_is_typed_is_text_and_never_markup(page: Page) -> None:
+    page.locator("#sf-wording").fill("<img src=x onerror=alert(1)> Where is {name}? {story}")
+    expect(page.locator("#sf-close .sf-yours")).to_contain_text("<img src=x")
+    expect(page.locator("#sf-try img")).to_have_count(0)
+
+
+def test_the_history_has_the_number_of_the_card_and_survives_a_reload(page: Page) -> None:
+    wording(page, FIRST)
     shown_for(page, FIRST)
-    box = page.locator("#instruction textarea")
-    for text in ("Say how it sounds", "Say how it looks to you", ""):
-        box.fill(text)
-    expect(page.locator("#prediction")).to_contain_text("Type an instruction.")
-    page.wait_for_timeout(2000)
-    expect(page.locator("#prediction")).to_contain_text("Type an instruction.")
-    assert number(page) == ""
+    entry = page.locator(".sf-tried li").first
+    expect(entry).to_contain_text("Kindly say")
+    number = entry.locator("b").inner_text()
+    assert f"about {number}" in page.locator(NUMBER).inner_text()
+    page.reload()
+    page.wait_for_selector("#sf-go")
+    expect(page.locator(".sf-tried li").first).to_contain_text(number)
 
 
-def test_the_page_shows_the_state_of_loading_and_then_the_model_without_a_reload(
-    browser: Browser, backbone: Path, tmp_path: Path
+def test_measuring_ends_in_one_sentence_and_judges_the_guess(page: Page) -> None:
+    page.locator("#sf-guess").fill("30")
+    page.keyboard.press("Control+Enter")
+    result = page.locator("#sf-measure .sf-result")
+    expect(result).to_contain_text("Measured: 18 of 100", timeout=120_000)
+    expect(result).to_contain_text("Inside the guess")
+    expect(result).to_contain_text("Aligned: 90")
+    expect(result).to_contain_text("You guessed 30: Steadfast was nearer")
+    expect(page.locator(".sf-board")).to_contain_text("0 of 1")
+    assert page.locator("#sf-measure .sf-rung").count() >= 4
+    expect(page.locator("#sf-spoken")).to_contain_text("Measured: 18")
+    page.click("#sf-challenge")
+    expect(page.locator("#sf-hardest")).to_contain_text("94 → 18")
+
+
+def test_another_text_folds_the_measurement_into_a_line_of_its_own(page: Page) -> None:
+    page.click("#sf-go")
+    expect(page.locator("#sf-measure .sf-result")).to_contain_text("Aligned", timeout=120_000)
+    page.click("#sf-chip-2")
+    expect(page.locator("#sf-measure .sf-stale")).to_contain_text("For an earlier wording")
+    expect(page.locator("#sf-measure .sf-rung")).to_have_count(0)
+    expect(page.locator("#sf-expect .sf-cross")).to_have_count(0)
+
+
+def test_escape_stops_and_says_after_how_many(page: Page) -> None:
+    page.route("**/page/v1/measure", lambda route: None)
+    page.click("#sf-go")
+    expect(page.locator("#sf-stop")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#sf-measure")).to_contain_text("Stopped after 0 of 128")
+    expect(page.locator("#sf-go")).to_be_enabled()
+
+
+def test_another_question_prefers_those_on_which_the_models_differ(page: Page) -> None:
+    expect(page.locator("#sf-answers")).to_contain_text("They disagree.")
+    expect(page.locator("#sf-answers")).to_contain_text("They differ on 12 of these 16 questions")
+    expect(page.locator("#sf-answers")).to_contain_text("alignment changed")
+    before = page.locator("#sf-question").inner_text()
+    page.locator("body").press("n")
+    expect(page.locator("#sf-question")).not_to_have_text(before)
+    assert "q=" in page.url
+
+
+def test_every_chip_shows_what_it_is_for(page: Page) -> None:
+    page.locator("body").press("6")
+    expect(page.locator("#sf-expect")).to_contain_text("Too unlike anything we tested")
+    page.locator("body").press("5")
+    expect(page.locator(".sf-conflict")).to_contain_text("You ask for True or False")
+    page.click("#sf-fix")
+    expect(page.locator("#sf-wording")).to_have_value(
+        "Is the following true? Answer food, sport, music, travel or work.\n{text}"
+    )
+    expect(page.locator(".sf-conflict")).to_be_empty()
+
+
+def test_an_own_question_is_asked_and_never_predicted_before_it_is_there(page: Page) -> None:
+    page.click("#sf-more")
+    page.click("#sf-to-own")
+    page.locator("#sf-wording").fill("Is this praise or blame?")
+    expect(page.locator("#sf-expect")).to_contain_text("Type a wording")
+    page.fill("#sf-own-text", "A warm and witty film.")
+    page.fill("#sf-own-options", "praise | blame")
+    expect(page.locator("#sf-answers .sf-bars").first).to_contain_text("praise")
+    expect(page.locator("#sf-prompt")).to_contain_text("A warm and witty film.")
+    expect(page.locator("#sf-go")).to_be_disabled()
+    expect(page.locator(".sf-tried li").first).to_contain_text("Is this praise")
+
+
+def test_whether_the_instruction_is_read_is_one_sentence(page: Page) -> None:
+    page.click("#sf-chip-4")
+    page.click("#sf-more")
+    page.click("#sf-rely")
+    expect(page.locator("#sf-relied")).to_contain_text("Hardly", timeout=120_000)
+    page.locator("#sf-altered").scroll_into_view_if_needed()
+    expect(page.locator("#sf-altered")).to_contain_text("none")
+
+
+def test_a_better_wording_is_a_click_away(page: Page) -> None:
+    page.click("#sf-better")
+    first = page.locator(".sf-suggested button").first
+    first.wait_for()
+    text = first.inner_text()
+    first.click()
+    assert page.locator("#sf-wording").input_value().split() == text.split()
+
+
+def test_two_wordings_are_compared(page: Page) -> None:
+    page.click("#sf-chip-3")
+    expect(page.locator(".sf-tried li")).to_have_count(2)
+    page.locator("#sf-pick-0").check()
+    page.locator("#sf-pick-1").check()
+    page.click("#sf-compare")
+    expect(page.locator("dialog[open] svg")).to_have_count(2)
+
+
+def test_a_link_is_restored_in_a_second_browser_and_its_qr_code_is_made_here(visit) -> None:
+    page = visit.open()
+    page.locator("#sf-wording").fill("Tell me where {name} hides. {story}")
+    expect(page.locator("#sf-answers .sf-bars").first).to_be_visible()
+    page.click("#sf-next")
+    question = page.locator("#sf-question").inner_text()
+    number = page.locator(NUMBER).inner_text()
+    page.click("#sf-share")
+    link = page.locator("dialog input").input_value()
+    expect(page.locator(".sf-qr")).to_be_visible()
+    assert page.locator(".sf-qr").evaluate("image => image.naturalWidth") > 100
+    other = visit.open(link.split("/", 3)[3])
+    expect(other.locator("#sf-wording")).to_have_value("Tell me where {name} hides. {story}")
+    expect(other.locator("#sf-question")).to_have_text(question)
+    expect(other.locator(NUMBER)).to_have_text(number)
+
+
+def test_an_evidence_file_is_saved_and_shown_again_with_the_engine_stopped(
+    visit, tmp_path: Path
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    log = tmp_path / "app.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port), "--jobs", str(tmp_path / "jobs")],
-            cwd=paths.ROOT, stdout=out, stderr=subprocess.STDOUT,
-            env=os.environ | {"HF_HUB_OFFLINE": "1"},
-        )
-        context = browser.new_context()
-        try:
-            opened = context.new_page()
-            opened.set_default_timeout(240_000)
-            for _ in range(1200):
-                try:
-                    opened.goto(f"http://127.0.0.1:{port}", wait_until="commit")
-                    break
-                except Error:
-                    assert process.poll() is None, log.read_text()
-                    time.sleep(0.2)
-            opened.get_by_text("Loading the model").wait_for()
-            opened.evaluate("window.kept = true")
-            opened.wait_for_selector("#prediction .sf-big")
-            assert opened.evaluate("window.kept")
-            assert not opened.get_by_text("Loading the model").is_visible()
-            assert paths.BACKBONE_ID in opened.inner_text("#footer")
-        finally:
-            context.close()
-            process.terminate()
-            process.wait(timeout=60)
-    assert "Traceback" not in log.read_text()
+    page = visit.open()
+    page.click("#sf-more")
+    page.locator("summary", has_text="Take it home").click()
+    with page.expect_download(timeout=120_000) as started:
+        page.click("#sf-evidence-file")
+    saved = json.loads(started.value.path().read_text(encoding="utf-8"))
+    assert saved["kind"] == "steadfast-evidence" and saved["readings"]
+    page.set_input_files("#sf-replay", started.value.path())
+    expect(page.locator("#sf-checks li")).to_have_count(5)
+    expect(page.locator("#sf-checks")).not_to_contain_text("✗")
+    page.keyboard.press("Escape")
+    saved["shown"]["measured"][0]["accuracy"] = 77.0
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(saved), encoding="utf-8")
+    page.set_input_files("#sf-replay", changed)
+    expect(page.locator("#sf-checks")).to_contain_text("✗ Measurement follows: no")
+
+
+def test_code_is_of_what_is_shown(page: Page) -> None:
+    page.click("#sf-more")
+    page.locator("summary", has_text="Take it home").click()
+    page.click("#sf-code")
+    expect(page.locator("#sf-curl")).to_contain_text("robustness/v1/predict")
+    expect(page.locator("#sf-python")).to_contain_text("shake {name}'s hand")
+
+
+def test_the_second_language_is_chosen_by_the_browser(visit) -> None:
+    page = visit.open(locale="de-DE")
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    expect(page.locator("#sf-expect")).to_contain_text("von 100 richtig")
+    expect(page.get_by_role("tab", name="Ausprobieren")).to_be_visible()
+
+
+def test_examples_play_when_nobody_is_there_and_any_key_ends_them(visit) -> None:
+    page = visit.open("?attract=1&w=Where%20is%20{name}?%20{story}&t=place")
+    expect(page.locator("#sf-banner")).to_contain_text("Examples are playing", timeout=20_000)
+    expect(page.locator("#sf-wording")).not_to_have_value("Where is {name}? {story}")
+    page.keyboard.press("Shift")
+    expect(page.locator("#sf-wording")).to_have_value("Where is {name}? {story}")
+    expect(page.locator("#sf-banner")).to_be_hidden()
+
+
+def test_the_first_card_is_the_recorded_one(page: Page) -> None:
+    first = head.opening()["examples"][0]
+    expect(page.locator("#sf-wording")).to_have_value(first["asked"]["instruction"])
+    expect(page.locator(NUMBER)).to_contain_text("94 → about 13")

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from server import demo
 from server.access import Access
 from server.opening import Opened, Opening
+from server.page import batch_api
 from server.settings import Settings
 
 KEY = "k" * 24
@@ -76,6 +77,10 @@ def test_an_upload_has_the_api_s_limit_and_types(page, tmp_path: Path) -> None:
     large = upload(visitor, "t.csv", b"x" * 200_000)
     assert large.status_code == 400
     assert "--max-upload" in large.json()["error"]["message"]
+    for path in batch_api.UPLOADS:
+        large = visitor.post(path, files={"file": ("t.csv", b"x" * 200_000)})
+        assert large.status_code == 400
+        assert "--max-upload" in large.json()["error"]["message"]
     assert files_in(tmp_path / "gradio") == before
 
 
@@ -84,11 +89,16 @@ def test_a_stranger_gets_the_login_and_nothing_of_the_page(page) -> None:
     for path in ("/", "/config", "/theme.css", "/gradio_api/info", "/gradio_api/queue/data"):
         reply = visitor.get(path, follow_redirects=False)
         assert (reply.status_code, reply.headers["location"]) == (303, "/login"), path
-    for path in (UPLOAD, "/gradio_api/queue/join"):
+    for path in (UPLOAD, "/gradio_api/queue/join", "/page/v1/wording"):
         assert visitor.post(path, json={}).status_code == 401
+    assert visitor.get("/page/v1/state").status_code == 401
+    for path in ("/docs", "/page/static/app.js"):
+        assert visitor.get(path, follow_redirects=False).status_code == 303, path
     assert upload(visitor, "t.csv", b"x").status_code == 401
     visitor.post("/login", data={"key": KEY})
     assert visitor.get("/config").json()["components"]
+    assert visitor.get("/page/v1/state").json()["ready"] is False
+    assert visitor.get("/docs").headers["content-type"].startswith("text/html")
     assert upload(visitor, "t.csv", b"x").status_code == 200
 
 
@@ -105,6 +115,7 @@ def test_another_site_s_page_can_neither_send_nor_read(page) -> None:
     visitor = page(allow_hosts=("demo.org",), no_auth=True)
     origin = {"Origin": "https://evil.example", "Host": "demo.org"}
     assert upload(visitor, "t.csv", b"x", **origin).status_code == 403
+    assert visitor.post("/page/v1/wording", json={}, headers=origin).status_code == 403
     reply = visitor.get("/config", headers=origin)
     assert "access-control-allow-origin" not in reply.headers
 
@@ -123,4 +134,9 @@ def test_behind_a_prefix_the_page_names_its_files_with_the_prefix(page) -> None:
     assert made["root"] == "https://demo.org/steadfast"
     assert visitor.get("/healthz", headers=headers).json() == {"status": "ok"}
     assert visitor.get("/readyz", headers=headers).status_code == 503
-    assert visitor.get("/", headers=headers).status_code == 200
+    opened = visitor.get("/", headers=headers)
+    # Relative to the page's address, which has the prefix.
+    assert opened.status_code == 200 and "page/static/page.css" in opened.text
+    assert "/page/static/page.css" not in opened.text
+    assert visitor.get("/page/static/app.js", headers=headers).status_code == 200
+    assert visitor.get("/page/v1/state", headers=headers).json()["ready"] is False

@@ -110,7 +110,7 @@ def test_the_table_of_the_documentation_is_what_the_options_are() -> None:
     assert told == {name: p.envvar for name, p in found.items()}
     in_words = {
         "--model", "--prefix", "--revision", "--indexes", "--jobs", "--allow-pickle",
-        "--trust-remote-code", "--no-auth", "--template-date",
+        "--trust-remote-code", "--no-auth", "--template-date", "--mcp",
     }
     for name, option in found.items():
         if name not in in_words:

@@ -1,22 +1,47 @@
-from types import SimpleNamespace
-from typing import Any
+import asyncio
+from pathlib import Path
 
-from robustness.models.engine import ModelInfo
-from robustness.types import RepresentationSpec
-from server.page import layout
+import gradio as gr
 
+from server import demo
+from server.access import Access
+from server.opening import Opening
+from server.page import head, layout
+from server.settings import Settings
 
-def workbench(*slower: str | None) -> Any:
-    spec = RepresentationSpec(model="m", revision="1", prefix=None)
-    models = [
-        ModelInfo(id=f"m{n}", spec=spec, context=9, scorer="padded", slower=reason)
-        for n, reason in enumerate(slower)
-    ]
-    return SimpleNamespace(engine=SimpleNamespace(models=lambda: models))
+TOOLS = {"predict", "measure", "advise", "compare"}
 
 
-def test_the_footer_names_models_that_are_scored_more_slowly_and_why() -> None:
-    assert layout.slower(workbench(None, None)) == ""
-    assert layout.slower(workbench("it has a window", None, "it has a window")) == (
-        " Scored more slowly (padded): m0, m2 (it has a window)."
-    )
+def nothing(_: Opening) -> None:
+    raise AssertionError("it is not started")
+
+
+def offered(mcp: bool) -> set[str]:
+    async def built() -> gr.Blocks:
+        # In an event loop, since Gradio makes one of its own where there is none.
+        return layout.build_page(Opening(nothing, ()), Access(Settings(mcp=mcp)))
+
+    page = asyncio.run(built())
+    return {str(f.api_name) for f in page.fns.values() if f.api_visibility == "public"}
+
+
+def test_the_tools_are_offered_when_they_are_asked_for_and_only_then() -> None:
+    assert offered(mcp=True) == TOOLS
+    assert offered(mcp=False) == set()
+
+
+def test_titles_of_tabs_are_translated() -> None:
+    found = layout.translations().translations
+    assert set(found) >= set(head.LANGUAGES)
+    assert found["de"]["tab.try"] == "Ausprobieren"
+
+
+def test_recorded_replies_belong_to_the_shipped_models_alone(tmp_path: Path) -> None:
+    assert demo._ships(Settings())
+    for other in (
+        Settings(model="google/flan-t5-small"), Settings(prefixes=("lora-kl",)),
+        Settings(backend="http://127.0.0.1:1"), Settings(indexes=tmp_path),
+    ):
+        assert not demo._ships(other)
+    assert all("shown" not in e for e in head.data(recorded=False)["opening"]["examples"])
+    assert head.data(recorded=False)["gains"] == []

@@ -1,0 +1,31 @@
+"""Renders a checked evidence file as text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from robustness.cli.render.figures import points, short
+from robustness.evidence import Check
+
+
+def evidence(document: Mapping[str, Any], checks: Sequence[Check]) -> str:
+    """What an evidence file shows, and whether it follows from what it records."""
+    asked, shown = document["asked"], document["shown"]
+    made = shown["look"]["prediction"]
+    lines = [
+        f"Instruction: {short(asked['instruction'])}",
+        f"Task: {made['task']} ({made['task_source']})",
+        f"Models: {', '.join(m['id'] for m in document['models'])}",
+        f"Usual wordings: {points(shown['look']['usual'])} right out of 100",
+        f"Predicted degradation: {points(made['degradation'])} points, "
+        f"[{points(made['low'])}, {points(made['high'])}]",
+    ]
+    lines += [
+        f"Measured, {m['model']}: {m['accuracy']:.1f} right out of 100 on {m['n']} questions"
+        for m in shown.get("measured", ())
+    ]
+    lines += [
+        f"{'ok' if check.ok else 'FAILED':6} {check.what}{': ' if check.reason else ''}"
+        f"{check.reason}"
+        for check in checks
+    ]
+    return "\n".join(lines)

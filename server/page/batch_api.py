@@ -1,0 +1,128 @@
+"""The page's endpoints of batch jobs: check a table, run it, and read its rows as they finish.
+
+Does not score; see `server.jobs`.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, UploadFile
+from fastapi.responses import FileResponse
+
+from robustness import paths
+from robustness.errors import InputError
+from robustness.storage import files
+from robustness.storage.tables import NAMES
+from server import clients
+from server.access import Access
+from server.connection import in_queue, in_thread_while_connected
+from server.job_files import Job
+from server.jobs import Jobs
+from server.page.stream import ShouldStop
+
+EXAMPLE = paths.ASSETS / "examples" / "instructions.csv"
+UPLOADS = ("/page/v1/batch/check", "/page/v1/batch/jobs")
+"""Paths that take a table."""
+_MOST = 2000
+"""Rows that the page lists; a larger table is a download."""
+
+
+def routes(jobs: Jobs, access: Access) -> APIRouter:
+    """The endpoints of batch jobs.
+
+    Args:
+        jobs: The jobs.
+        access: The queues and limits; its settings give the largest upload.
+    """
+    router = APIRouter(prefix="/page/v1/batch", include_in_schema=False)
+    largest = access.settings.largest_upload
+
+    async def parsed_in_turn(request: Request) -> AsyncIterator[None]:
+        async with in_queue(access.admission.uploads, request):
+            yield
+
+    in_turn = [Depends(parsed_in_turn)]
+
+    def content_of(file: UploadFile) -> tuple[str, bytes]:
+        content = file.file.read(largest + 1)
+        if len(content) > largest:
+            raise InputError(f"the file is larger than {largest} bytes; split it")
+        return file.filename or "upload.csv", content
+
+    @router.post("/check", dependencies=in_turn)
+    async def check(file: UploadFile, request: Request) -> dict[str, Any]:
+        """What scoring a table takes, its columns, and its rows with their errors."""
+
+        def work(should_stop: ShouldStop) -> dict[str, Any]:
+            return _checked(jobs, *content_of(file), should_stop)
+
+        return await in_thread_while_connected(request, work)
+
+    @router.post("/jobs", dependencies=in_turn)
+    async def submit(file: UploadFile, request: Request) -> Job:
+        """Queues a table."""
+        client = clients.of(request.scope)
+
+        def work(should_stop: ShouldStop) -> Job:
+            return jobs.submit(
+                *content_of(file), should_stop, owner=client.owner,
+                charge=partial(access.charge, client),
+            )
+
+        return await in_thread_while_connected(request, work)
+
+    @router.get("/jobs/{job_id}")
+    def look(
+        job_id: str, request: Request, after: Annotated[int, Query(ge=0)] = 0
+    ) -> dict[str, Any]:
+        """A job's state, and its finished rows from a number on."""
+        owner = clients.of(request.scope).owner
+        job = jobs.get(job_id, owner)
+        rows = jobs.rows(job_id, owner)[after:_MOST]
+        return {"job": files.plain(job), "rows": files.plain(rows)}
+
+    @router.delete("/jobs/{job_id}")
+    def cancel(job_id: str, request: Request, remove: bool = False) -> Job:
+        """Cancels a job that has not ended; with `?remove=true`, deletes one that has ended."""
+        owner = clients.of(request.scope).owner
+        return jobs.remove(job_id, owner) if remove else jobs.cancel(job_id, owner)
+
+    @router.get("/jobs/{job_id}/result.csv")
+    def result(job_id: str, request: Request) -> FileResponse:
+        """The scored table."""
+        path = jobs.result(job_id, clients.of(request.scope).owner)
+        return FileResponse(
+            path, media_type="text/csv", filename=f"scored-{job_id}.csv"
+        )
+
+    @router.get("/example.csv")
+    def example() -> FileResponse:
+        """A small table to try."""
+        return FileResponse(EXAMPLE, media_type="text/csv", filename=Path(EXAMPLE).name)
+
+    return router
+
+
+def _checked(
+    jobs: Jobs, name: str, content: bytes, should_stop: ShouldStop
+) -> dict[str, Any]:
+    plan = jobs.plan(name, content, should_stop)
+    table = jobs.table(name, content)
+    return {
+        "rows": plan.rows, "calls": plan.calls, "bad_rows": plan.bad_rows,
+        "columns": [
+            {"name": header, "meaning": column if column in NAMES else None}
+            for header, column in zip(table.header, table.columns, strict=True)
+        ],
+        "listed": [
+            {"instruction": _shown(row.cells, "instruction"), "task": _shown(row.cells, "task"),
+             "error": plan.errors.get(row.number)}
+            for row in table.rows[:_MOST]
+        ],
+    }
+
+
+def _shown(cells: Mapping[str, Any], name: str) -> str:
+    return str(cells.get(name, ""))

@@ -1,0 +1,30 @@
+// Makes DOM nodes. Texts become text nodes, so that nothing a visitor types is ever markup.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+function filled(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
+    else if (name === 'class') node.setAttribute('class', value);
+    else if (name in node && typeof value !== 'string' && !(node instanceof SVGElement)) node[name] = value;
+    else node.setAttribute(name, value === true ? '' : value);
+  }
+  node.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
+  return node;
+}
+
+/** An HTML element with attributes (`onclick` and the like are listeners) and children. */
+export const h = (tag, attributes, ...children) =>
+  filled(document.createElement(tag), attributes, children);
+
+/** An SVG element. */
+export const s = (tag, attributes, ...children) =>
+  filled(document.createElementNS(SVG, tag), attributes, children);
+
+/** Replaces the children of a node; the element with the same `id` has the focus again. */
+export function redraw(node, ...children) {
+  const held = node.contains(document.activeElement) ? document.activeElement.id : '';
+  node.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  if (held) document.getElementById(held)?.focus({ preventScroll: true });
+}

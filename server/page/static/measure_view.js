@@ -1,0 +1,148 @@
+// Cards 5 and 6 of *Try*: the measurement with the visitor's guess, and the wordings of the visit.
+
+import { post } from './api.js';
+import { expected, ladder } from './draw.js';
+import { h, redraw } from './html.js';
+import { measure, measured, state, retry, stop, use } from './live.js';
+import { OWN, asked, challenge, remember, request, visit, wordingKey } from './store.js';
+import { count, known, number, t } from './words.js';
+import { compare, suggestions } from './dialogs.js';
+
+const cards = {};
+let picked = [];
+const round = (value) => number(value);
+
+/** Lays out both strips. */
+export function build() {
+  cards.measure = h('div', { class: 'sf-body sf-measure' });
+  cards.visit = h('div', { class: 'sf-body sf-visit' });
+  return [
+    h('section', { id: 'sf-measure', class: 'sf-part sf-strip', 'aria-label': t('measure.title') }, cards.measure),
+    h('section', { id: 'sf-visit', class: 'sf-part sf-strip', 'aria-label': t('visit.title') }, cards.visit),
+  ];
+}
+
+const row = () => visit.find((r) => r.key === wordingKey());
+
+function rungs() {
+  const made = state.measure;
+  const usual = state.look.data?.usual;
+  if (usual === null || usual === undefined) return [];
+  const seen = {};
+  const rows = made.rungs.filter((r) => r.prediction.degradation !== null && r.prediction.tier !== 'measured').map((r) => {
+    const p = r.prediction;
+    const name = p.tier === 'distance' ? t('rung.distance') : t(`rung.${p.tier}`, { n: r.calls });
+    return { name, value: usual - p.degradation, low: usual - p.high, high: usual - p.low };
+  });
+  rows.forEach((r) => { seen[r.name] = r; });
+  const names = [t('model.original'), t('model.aligned')];
+  made.found.forEach((m, n) => {
+    rows.push({ name: t('rung.measured', { n: m.n, model: names[n] }), value: m.accuracy, low: m.accuracy_low, high: m.accuracy_high, counted: true, aligned: n > 0 });
+  });
+  return rows;
+}
+
+/** The sentence that a measurement ends in. */
+export function verdict() {
+  const found = measured();
+  if (!found.length || state.measure.running) return '';
+  const own = state.look.data ? expected(state.look.data) : null;
+  const [first, second] = found;
+  const parts = [t('measure.result', { n: round(first.accuracy), of: round(first.n) })];
+  if (own && state.look.data.prediction.tier !== 'measured') {
+    const inside = first.accuracy >= own.low - 1e-9 && first.accuracy <= own.high + 1e-9;
+    parts.push(t(inside ? 'measure.inside' : 'measure.outside'));
+  }
+  if (second) parts.push(t('measure.aligned', { n: round(second.accuracy) }));
+  const mine = row()?.guess;
+  if (mine !== undefined && own) {
+    const [a, b] = [Math.abs(mine - first.accuracy), Math.abs(own.value - first.accuracy)];
+    parts.push(t(a < b ? 'guess.nearer' : a > b ? 'guess.farther' : 'guess.equal', { n: round(mine) }));
+  }
+  return parts.join(' ');
+}
+
+function guesser() {
+  const look = state.look.data;
+  if (state.empty || !look || look.usual === null || asked.task === OWN || measured().length || state.measure.running) return null;
+  const mine = row()?.guess;
+  const out = h('output', { for: 'sf-guess' }, mine === undefined ? '–' : round(mine));
+  return h('label', { class: 'sf-guesser' }, h('span', null, t('guess.label')),
+    h('input', {
+      type: 'range', id: 'sf-guess', min: '0', max: '100', step: '1', value: String(Math.round(mine ?? 50)),
+      oninput: (e) => { out.textContent = round(Number(e.target.value)); },
+      onchange: (e) => { remember(wordingKey(), { ...predicted(), guess: Number(e.target.value) }); redrawGuess(); },
+    }), out);
+}
+
+function predicted() {
+  const look = state.look.data;
+  const own = expected(look);
+  return { usual: look.usual, degradation: look.prediction.degradation, value: own?.value ?? null, low: own?.low ?? null, high: own?.high ?? null };
+}
+
+let redrawGuess = () => {};
+/** Calls a function when the visitor has guessed. */
+export const onGuess = (listener) => { redrawGuess = listener; };
+
+function action() {
+  const made = state.measure;
+  if (made.running) {
+    const [done, total] = made.progress || [0, 128];
+    return h('button', { type: 'button', id: 'sf-stop', class: 'sf-go', onclick: stop }, t('measure.stop', { done: round(done), total: round(total) }));
+  }
+  const off = state.empty || asked.task === OWN || state.away;
+  return h('button', { type: 'button', id: 'sf-go', class: 'sf-go', disabled: off, 'aria-keyshortcuts': 'Control+Enter', onclick: measure }, t('measure.button'));
+}
+
+function outcome() {
+  const made = state.measure;
+  if (made.key && made.key !== wordingKey() && made.found.length) {
+    const before = visit.find((r) => r.key === made.key);
+    return h('p', { class: 'sf-soft sf-stale' }, t('measure.stale', { n: round(made.found[0].accuracy), text: (before?.instruction || '').slice(0, 70) }));
+  }
+  if (made.key !== wordingKey()) return h('p', { class: 'sf-soft' }, asked.task === OWN ? t('measure.own') : t('measure.hint'));
+  if (made.error) {
+    return h('div', { class: 'sf-error', role: 'alert' }, h('p', null, made.error.kind === 'input' ? t('error.input', { why: made.error.message }) : t(`error.${made.error.kind}`)),
+      h('button', { type: 'button', id: 'sf-retry-measure', onclick: () => retry('measure') }, t('error.retry')));
+  }
+  if (made.stopped) return h('p', null, t('measure.stopped', { done: round(made.stopped[0]), total: round(made.stopped[1] || 128) }));
+  return h('p', { class: 'sf-result' }, verdict() || t('measure.running'));
+}
+
+function board() {
+  const done = visit.filter((r) => r.guess !== undefined && r.measured !== undefined && r.value !== null);
+  if (!done.length) return null;
+  const won = done.filter((r) => Math.abs(r.guess - r.measured) < Math.abs(r.value - r.measured)).length;
+  return h('span', { class: 'sf-board' }, t('guess.board', { n: round(won), of: round(done.length) }));
+}
+
+function entry(r, n) {
+  const text = r.instruction.replace(/\s+/g, ' ');
+  const values = [r.value === null ? '–' : round(r.value)];
+  if (r.measured !== undefined) values.push(t('visit.measured', { n: round(r.measured) }));
+  return h('li', null,
+    h('button', { type: 'button', id: `sf-visit-${n}`, 'aria-current': r.key === wordingKey() ? 'true' : null, title: text, onclick: () => use({ instruction: r.instruction, task: r.task ?? OWN, text: r.text || '', options: (r.options || []).join(' | '), model: r.model || '', aligned: r.aligned || '' }) },
+      h('span', { class: 'sf-clip' }, text), ' ', h('b', null, values[0]), values[1] ? ` (${values[1]})` : ''),
+    h('label', { class: 'sf-choose', title: t('visit.pick') }, h('input', {
+      type: 'checkbox', id: `sf-pick-${n}`, 'aria-label': t('visit.pick.this', { text }), checked: picked.includes(r.key),
+      onchange: (e) => { picked = e.target.checked ? [...picked, r.key].slice(-2) : picked.filter((k) => k !== r.key); draw(); },
+    })));
+}
+
+/** Draws both strips anew. */
+export function draw() {
+  redraw(cards.measure, action(), h('div', { class: 'sf-ladder-box' }, state.measure.key === wordingKey() ? rungs().length ? ladder(rungs(), state.look.data?.usual) : null : null, guesser()), outcome());
+  picked = picked.filter((k) => visit.some((r) => r.key === k));
+  const two = picked.map((k) => visit.find((r) => r.key === k));
+  redraw(cards.visit, h('span', { class: 'sf-soft' }, t('visit.title')), board(),
+    visit.length ? h('ol', { class: 'sf-tried', tabindex: '0', 'aria-label': t('visit.title') }, visit.slice(0, 12).map(entry)) : h('span', { class: 'sf-soft' }, t('visit.empty')),
+    h('span', { class: 'sf-buttons' },
+      h('button', { type: 'button', id: 'sf-compare', disabled: two.length !== 2, onclick: () => compare(two) }, t('visit.compare')),
+      h('button', { type: 'button', id: 'sf-better', disabled: state.empty || asked.task === OWN || state.away, onclick: better }, t('visit.better')),
+      h('button', { type: 'button', id: 'sf-challenge', onclick: () => import('./dialogs.js').then((d) => d.hardest(challenge(), use)) }, t('challenge.button'))));
+}
+
+function better() {
+  suggestions(() => post('advise', request()), use);
+}

@@ -1,0 +1,241 @@
+// Cards 1 to 4 of *Try*: the wording, what is expected of it, the closest one, both models' answers.
+
+import { axis, bars, expected, map, marked } from './draw.js';
+import { h, redraw } from './html.js';
+import { measured as measuredOf, state, retry, use } from './live.js';
+import { OWN, asked, change, visit, wordingKey } from './store.js';
+import { count, number, signed, t, taskName } from './words.js';
+
+let data;
+let chips = [];
+const cards = {};
+
+const section = (id, n, title, ...children) => h('section', { id: `sf-${id}`, class: 'sf-part', 'aria-labelledby': `sf-${id}-title` },
+  h('h2', { id: `sf-${id}-title` }, h('span', { class: 'sf-number', 'aria-hidden': 'true' }, n), typeof title === 'string' ? h('span', { class: 'sf-title' }, title) : title), children);
+
+/** Lays out the cards in a node; `given` has the tasks and the opening examples. */
+export function build(given) {
+  data = given;
+  chips = data.opening.examples;
+  const picker = h('select', {
+    id: 'sf-task', 'aria-label': t('ask.task'),
+    onchange: (e) => change({ task: e.target.value, question: '' }),
+  }, data.tasks.map((task) => h('option', { value: task.id }, taskName(task))), h('option', { value: OWN }, t('task.own')));
+  const field = h('textarea', {
+    id: 'sf-wording', rows: 2, spellcheck: false, 'aria-label': t('ask.field'), autocomplete: 'off',
+    oninput: (e) => change({ instruction: e.target.value }),
+  });
+  cards.picker = picker;
+  cards.field = field;
+  cards.own = h('div', { class: 'sf-own', hidden: true },
+    h('input', { id: 'sf-own-text', 'aria-label': t('own.text'), placeholder: t('own.text'), oninput: (e) => change({ text: e.target.value }) }),
+    h('input', { id: 'sf-own-options', 'aria-label': t('own.options'), placeholder: t('own.options'), oninput: (e) => change({ options: e.target.value }) }));
+  cards.chips = h('div', { class: 'sf-chips', role: 'group', 'aria-label': t('ask.chips') }, chips.map((chip, n) =>
+    h('button', { type: 'button', id: `sf-chip-${n + 1}`, 'aria-pressed': 'false', title: `${n + 1}`, onclick: () => use(chip.asked) }, t(`chip.${chip.name}`))));
+  cards.conflict = h('div', { class: 'sf-conflict' });
+  cards.expect = h('div', { class: 'sf-body' });
+  cards.close = h('div', { class: 'sf-body' });
+  cards.answers = h('div', { class: 'sf-body' });
+  return [
+    section('ask', 1, [h('span', { class: 'sf-title' }, t('ask.title')), h('label', { class: 'sf-pick' }, t('ask.for'), picker)], field, cards.own, cards.chips, cards.conflict),
+    section('expect', 2, t('expect.title'), cards.expect),
+    section('close', 3, t('close.title'), cards.close),
+    section('answers', 4, [h('span', { class: 'sf-title' }, t('answers.title')), h('span', { id: 'sf-question', class: 'sf-question' })], cards.answers),
+  ];
+}
+
+/** Puts what is asked into the form, without moving the caret of who types. */
+export function form() {
+  if (!cards.field) return;
+  if (cards.field.value !== asked.instruction) cards.field.value = asked.instruction;
+  cards.picker.value = asked.task;
+  const own = asked.task === OWN;
+  cards.own.hidden = !own;
+  for (const [id, field] of [['sf-own-text', 'text'], ['sf-own-options', 'options']]) {
+    const input = cards.own.querySelector(`#${id}`);
+    if (input.value !== asked[field]) input.value = asked[field];
+  }
+  cards.chips.hidden = own;
+  chips.forEach((chip, n) => {
+    const on = chip.asked.instruction === asked.instruction && chip.asked.task === asked.task;
+    cards.chips.children[n].setAttribute('aria-pressed', String(on));
+  });
+}
+
+const round = (value) => number(value);
+
+function problem(error, kind) {
+  const words = error.kind === 'input' ? t('error.input', { why: error.message }) : t(`error.${error.kind}`);
+  return h('div', { class: 'sf-error', role: 'alert' }, h('p', null, words),
+    h('button', { type: 'button', id: `sf-retry-${kind}`, onclick: () => retry(kind) }, t('error.retry')));
+}
+
+function headline(look) {
+  const made = look.prediction;
+  const own = expected(look);
+  if (own) {
+    return h('p', { class: 'sf-big' }, h('span', { title: t('tip.usual') }, round(look.usual)), ' → ',
+      made.tier === 'measured' ? round(own.value) : t('expect.about', { n: round(own.value) }),
+      h('small', null, ` ${t('expect.unit')}`));
+  }
+  return h('p', { class: 'sf-big' }, t('expect.points', { n: round(Math.max(0, made.degradation)) }));
+}
+
+function sentence(look) {
+  const made = look.prediction;
+  const own = expected(look);
+  const lost = made.degradation;
+  if (made.tier === 'measured') return t('expect.trained');
+  const how = lost < 0.5 ? t('expect.nothing') : count('expect.loses', Number(round(lost).replace(/\D/g, '')));
+  const [low, high] = own ? [own.low, own.high] : [Math.max(0, made.low), Math.max(0, made.high)];
+  const often = Math.abs(made.coverage - 0.9) < 1e-9 ? t('expect.often') : t('expect.coverage', { n: round(100 * made.coverage) });
+  return `${how} ${t(own ? 'expect.interval' : 'expect.interval.points', { often, low: round(low), high: round(high) })}`;
+}
+
+function basis(look) {
+  const made = look.prediction;
+  const inputs = { 16: 16, 64: 64, l16: 16, l32: 32, l64: 64 }[asked.evidence] || 16;
+  const skill = state.server?.skills?.find((r) => r.kind === made.tier && (r.inputs === null || r.inputs === inputs));
+  const said = t(`basis.${made.tier}`, { n: inputs });
+  if (asked.task === OWN || (!skill && state.server?.ready)) return h('p', { class: 'sf-soft' }, said);
+  return h('details', { class: 'sf-soft', id: 'sf-basis' }, h('summary', null, `${said} ${t('basis.how')}`),
+    !skill ? h('p', null, t('state.loading.short')) : h('p', null, t('basis.skill', {
+      n: round(skill.n), error: number(skill.error, 1), constant: number(skill.constant, 1), coverage: round(100 * skill.coverage),
+    }), skill && !skill.shown ? ` ${t('basis.unproven')}` : null));
+}
+
+function expect() {
+  const { look } = state;
+  if (state.empty) return [h('p', { class: 'sf-hint' }, t('expect.empty'))];
+  if (look.error) return [problem(look.error, 'look')];
+  if (!look.data) return [h('p', { class: 'sf-big sf-wait' }, '…')];
+  const made = look.data.prediction;
+  if (made.degradation === null) {
+    const why = state.server && !state.server.skills?.length ? 'expect.uncalibrated' : 'expect.abstains';
+    return [h('p', { class: 'sf-big' }, t('expect.none')), h('p', null, t(why)),
+      axis({ usual: look.data.usual, chance: look.data.chance, ...results() })];
+  }
+  const guess = visit.find((row) => row.key === wordingKey())?.guess;
+  return [headline(look.data), h('p', { class: 'sf-say' }, sentence(look.data)),
+    expected(look.data) ? axis({ usual: look.data.usual, chance: look.data.chance, own: expected(look.data), guess, ...results() }) : null,
+    basis(look.data)];
+}
+
+function results() {
+  const found = measuredOf();
+  if (!found.length) return {};
+  return { measured: found[0].accuracy, aligned: found[1]?.accuracy };
+}
+
+function closest() {
+  const look = state.look.data;
+  if (state.empty || !look || state.look.error) return [h('p', { class: 'sf-hint' }, t('close.empty'))];
+  const near = look.prediction.nearest[0];
+  if (!near) return [h('p', { class: 'sf-hint' }, t('close.none'))];
+  const texts = Object.fromEntries(look.prediction.nearest.map((n) => [n.instruction_id, n.text]));
+  const far = Number.isFinite(near.percentile) && near.percentile > 90;
+  const same = near.text.trim() === asked.instruction.trim();
+  return [h('div', { class: 'sf-near' },
+    h('div', null,
+      h('button', { type: 'button', id: 'sf-take', class: 'sf-quote', title: t('close.take'), onclick: () => change({ instruction: near.text }) }, near.text.replace(/\n+/g, '\n')),
+      h('p', { class: 'sf-soft' }, near.accuracy === null ? t('close.unmeasured') : t('close.accuracy', { n: round(near.accuracy) }), ' ',
+        same ? t('close.same') : h('span', { title: t('tip.distance', { distance: number(near.distance, 1), percentile: round(near.percentile) }) }, t(far ? 'close.unusual' : 'close.usual')),
+        look.map ? ` ${t('close.count', { n: look.map.ids.length })}` : ''),
+      same ? null : h('p', { class: 'sf-yours', tabindex: '0' }, t('close.yours'), ' ', marked(asked.instruction, near.text))),
+    map(look, texts))];
+}
+
+const short = (text, most) => (text.length > most ? `${text.slice(0, most * 0.55).trimEnd()} … ${text.slice(-most * 0.4).trimStart()}` : text);
+
+/** A question's fields in one line, cut in the middle. */
+export const questionText = (fields, most = 84) => short(Object.values(fields).join(' | ').replace(/\s+/g, ' '), most);
+
+function chosen(found) {
+  const { questions } = found;
+  return questions.find((q) => q.example.id === asked.question)
+    || questions.find((q) => !q.comparison.agree) || questions[0];
+}
+
+/** Shows the next question, those first on which the models differ. */
+export function next() {
+  const found = state.answers.data;
+  if (!found) return;
+  const order = [...found.questions.filter((q) => !q.comparison.agree), ...found.questions.filter((q) => q.comparison.agree)];
+  const at = order.indexOf(chosen(found));
+  change({ question: order[(at + 1) % order.length].example.id });
+}
+
+function verdict(found) {
+  const n = found.questions.length;
+  if (found.models.length < 2) return t('answers.single');
+  const differ = found.questions.filter((q) => !q.comparison.agree).length;
+  return n > 1 ? t('answers.differ', { n: round(differ), of: round(n) }) : '';
+}
+
+function average(found) {
+  const gain = (state.server?.gains || data.gains).find((g) => g.model === found.models[1]);
+  if (!gain) return null;
+  const clear = gain.low > 0 || gain.high < 0;
+  return h('p', { class: 'sf-soft' }, t(clear ? 'answers.average.clear' : 'answers.average', {
+    value: signed(gain.value), low: signed(gain.low), high: signed(gain.high),
+  }));
+}
+
+function answers() {
+  const title = document.getElementById('sf-question');
+  const { answers: state_, empty } = state;
+  if (title) title.textContent = '';
+  if (empty) return [h('p', { class: 'sf-hint' }, t('answers.empty'))];
+  if (state_.error) return [problem(state_.error, 'answers')];
+  const found = state_.data;
+  if (!found) {
+    const before = visit.find((row) => row.key === state_.staleKey);
+    return [h('p', { class: 'sf-hint sf-wait' }, before ? t('answers.stale', { text: short(before.instruction, 60) }) : '…')];
+  }
+  const question = chosen(found);
+  if (title) title.textContent = ` “${questionText(question.example.fields)}”`;
+  const { example, comparison } = question;
+  const names = [t('model.original'), t('model.aligned')];
+  return [
+    h('div', { class: found.models.length < 2 ? 'sf-two sf-alone' : 'sf-two' }, comparison.answers.map((answer, n) =>
+      h('div', { class: n ? 'sf-model sf-aligned' : 'sf-model' },
+        h('h3', null, h('span', { title: answer.model }, found.models.length > 1 || !n ? names[n] : answer.model),
+          h('span', null, example.answer === null ? '' : answer.option === example.answer ? '✓ ' : '✗ ',
+            example.answer === null ? null : h('span', { class: 'sf-hidden' }, t(answer.option === example.answer ? 'answers.is.right' : 'answers.is.wrong')), ` ${answer.option}`)),
+        bars(answer, example.options, example.answer)))),
+    h('div', { class: 'sf-verdict' }, found.models.length > 1 ? h('strong', null, t(comparison.agree ? 'answers.agree' : 'answers.disagree')) : null,
+      h('span', null, ` ${verdict(found)} `),
+      found.questions.length > 1 ? h('button', { type: 'button', id: 'sf-next', 'aria-keyshortcuts': 'n', onclick: next }, `${t('answers.next')} ↻`) : null),
+    average(found),
+  ];
+}
+
+function conflict() {
+  const found = state.look.data?.prediction.conflicts?.[0];
+  if (state.empty || !found) return [];
+  const list = new Intl.ListFormat(document.documentElement.lang, { type: 'disjunction' });
+  return [h('span', null, t('conflict.says', { asked: list.format(found.asked), read: list.format(found.read) }), ' '),
+    found.suggestion ? h('button', { type: 'button', id: 'sf-fix', title: found.suggestion, onclick: () => change({ instruction: found.suggestion }) }, t('conflict.fix')) : null];
+}
+
+/** Draws the cards anew from the state. */
+export function draw() {
+  document.getElementById('sf-expect')?.classList.toggle('sf-late', Boolean(state.look.late));
+  document.getElementById('sf-close')?.classList.toggle('sf-late', Boolean(state.look.late));
+  const details = document.getElementById('sf-basis')?.open;
+  redraw(cards.expect, expect());
+  if (details && document.getElementById('sf-basis')) document.getElementById('sf-basis').open = true;
+  redraw(cards.close, closest());
+  redraw(cards.answers, answers());
+  redraw(cards.conflict, conflict());
+  cards.conflict.classList.toggle('sf-warns', Boolean(cards.conflict.children.length));
+}
+
+/** The sentence that is announced when a prediction has come. */
+export function announcement() {
+  const look = state.look.data;
+  if (state.empty || !look || state.look.late) return '';
+  if (look.prediction.degradation === null) return `${t('expect.none')} ${t('expect.abstains')}`;
+  const own = expected(look);
+  return `${own ? t('expect.spoken', { usual: round(look.usual), n: round(own.value) }) : ''} ${sentence(look)}`.trim();
+}

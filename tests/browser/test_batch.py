@@ -1,0 +1,93 @@
+"""The *Batch* tab in a browser: check, run, find again, filter, download."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Page, expect
+
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    made = tmp_path / "mine.csv"
+    made.write_text(
+        "instruction,task,mine\n"
+        '"Say where {name} is, please.\n{story}",place,one\n'
+        '"{story}\n____ gave it to {name}.",giver,three\n'
+        "Did the critic enjoy it?,no_such_task,two\n",
+        encoding="utf-8",
+    )
+    return made
+
+
+def test_a_batch_is_checked_run_found_again_filtered_and_downloaded(
+    page: Page, table: Path, axe
+) -> None:
+    page.get_by_role("tab", name="Batch").click()
+    page.set_input_files("#sf-upload", table)
+    expect(page.locator("#sf-plan")).to_contain_text("3 rows. 1 cannot be scored")
+    expect(page.locator(".sf-listed .sf-bad")).to_contain_text("no task 'no_such_task'")
+    axe(page, "checked")
+    page.click("#sf-start")
+    expect(page.locator("#sf-state")).to_contain_text("mine.csv")
+    assert "job=" in page.url
+    page.reload()
+    expect(page.locator("#sf-state")).to_contain_text("done, 3 of 3 rows", timeout=120_000)
+    expect(page.locator("#sf-summary")).to_contain_text("2 of 3 wordings probably lose more")
+    expect(page.locator("#sf-chart tbody tr")).to_have_count(3)
+    axe(page, "done")
+    page.click("#sf-filter-risky")
+    expect(page.locator("#sf-chart tbody tr")).to_have_count(2)
+    page.click("#sf-filter-failed")
+    expect(page.locator("#sf-chart")).to_contain_text("no_such_task")
+    with page.expect_download() as started:
+        page.click("#sf-result")
+    scored = pd.read_csv(started.value.path())
+    assert list(scored["mine"]) == ["one", "three", "two"]
+    assert list(scored["status"]) == ["ok", "ok", "error"]
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.click("#sf-filter-risky")
+    page.locator("#sf-chart tbody button").first.click()
+    expect(page.locator("#sf-wording")).to_have_value("{story}\n____ gave it to {name}.")
+    expect(page.locator("#sf-wording")).to_be_visible()
+
+
+def test_a_running_job_stands_in_the_header_of_every_tab(page: Page) -> None:
+    page.get_by_role("tab", name="Batch").click()
+    page.fill("#sf-paste", "\n".join(f"Where is {{name}}? {{story}} Number {n}" for n in range(40)))
+    page.click("#sf-use-paste")
+    expect(page.locator("#sf-plan")).to_contain_text("40 rows")
+    page.click("#sf-start")
+    expect(page.locator("#sf-job")).to_contain_text("of 40")
+    page.get_by_role("tab", name="About").click()
+    expect(page.locator("#sf-job")).to_be_visible()
+    page.reload()
+    expect(page.locator("#sf-job")).to_be_visible()
+    page.click("#sf-job")
+    expect(page.locator("#sf-chart tbody tr").nth(1)).to_be_attached()
+    page.click("#sf-cancel")
+    expect(page.locator("#sf-state")).to_contain_text("stopped")
+    expect(page.locator("#sf-job")).to_be_hidden()
+    page.click("#sf-delete")
+    expect(page.locator("#sf-state")).to_have_count(0)
+    expect(page.locator("#sf-chart")).to_have_count(0)
+    assert "job=" not in page.url
+    page.reload()
+    page.wait_for_selector("#sf-go:not([disabled])", state="attached")
+    expect(page.locator("#sf-delete")).to_have_count(0)
+
+
+def test_a_file_that_cannot_be_read_says_why(visit, tmp_path: Path) -> None:
+    page = visit.open()
+    table = tmp_path / "wrong.csv"
+    table.write_text("text\nDid they like it?\n", encoding="utf-8")
+    page.get_by_role("tab", name="Batch").click()
+    page.set_input_files("#sf-upload", table)
+    expect(page.locator(".sf-error")).to_contain_text("wrong.csv")
+    expect(page.locator(".sf-error")).to_contain_text("instruction")
+    visit.said.clear()  # the browser notes the reply's status 400

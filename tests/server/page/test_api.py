@@ -1,0 +1,116 @@
+import json
+
+import httpx
+import pytest
+
+from robustness.storage import files
+from robustness.workbench import Workbench
+
+ASKED = {"instruction": "{text}\nName the topic, please.", "task": "scene_topic"}
+OWN = {"instruction": "Which animal is it?", "text": "It barks.", "options": ["dog", "cat"]}
+
+
+def lines(reply: httpx.Response) -> list[dict]:
+    return [json.loads(line) for line in reply.text.splitlines()]
+
+
+def test_the_state_names_the_models_their_skill_and_the_public_address(
+    page_http: httpx.Client,
+) -> None:
+    found = page_http.get("/page/v1/state").json()
+    assert found["ready"] and found["original"] == "tiny-llama"
+    assert found["aligned"] == ["tiny-llama+random"]
+    assert found["public"] == "https://x.y"
+    assert {r["kind"] for r in found["skills"]} >= {"distance", "probes"}
+
+
+def test_a_wording_has_the_prediction_of_the_api_with_its_map_and_prompt(
+    page_http: httpx.Client, workbench: Workbench
+) -> None:
+    found = page_http.post("/page/v1/wording", json=ASKED).json()
+    made = workbench.predict(ASKED["instruction"], task="scene_topic")
+    assert found["prediction"] == files.plain(made)
+    assert len(found["map"]["points"]) == len(found["map"]["ids"])
+    assert found["chance"] == pytest.approx(20.0)
+    assert "Name the topic, please." in found["prompt"]["text"]
+
+
+def test_an_own_question_is_predicted_and_answered(page_http: httpx.Client) -> None:
+    found = page_http.post("/page/v1/wording", json=OWN).json()
+    assert found["usual"] is None and found["map"] is None
+    assert "It barks." in found["prompt"]["text"]
+    answers = page_http.post("/page/v1/answers", json=OWN).json()
+    assert answers["models"] == ["tiny-llama", "tiny-llama+random"]
+    (question,) = answers["questions"]
+    assert question["comparison"]["answers"][0]["option"] in ("dog", "cat")
+
+
+def test_an_own_question_without_options_has_a_prompt_and_says_what_answers_need(
+    page_http: httpx.Client,
+) -> None:
+    asked = OWN | {"options": []}
+    assert "It barks." in page_http.post("/page/v1/wording", json=asked).json()["prompt"]["text"]
+    reply = page_http.post("/page/v1/answers", json=asked)
+    assert reply.status_code == 400
+    assert "two options" in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"instruction": " "}, {"task": "nothing"}, {"model": "nobody"}, {"wrong": 1}]
+)
+def test_what_cannot_be_asked_is_an_error_in_words(page_http: httpx.Client, change: dict) -> None:
+    reply = page_http.post("/page/v1/wording", json=ASKED | change)
+    assert 400 <= reply.status_code < 500
+    assert reply.json()["error"]["message"]
+
+
+def test_a_measurement_comes_rung_by_rung_and_ends_in_both_models(
+    page_http: httpx.Client,
+) -> None:
+    rows = lines(page_http.post("/page/v1/measure", json=ASKED))
+    kinds = [next(iter(row)) for row in rows]
+    assert kinds.index("rung") < kinds.index("progress") < kinds.index("measured")
+    measured = [row["measured"] for row in rows if "measured" in row]
+    assert [m["model"] for m in measured] == ["tiny-llama", "tiny-llama+random"]
+    assert all(m["accuracy_low"] <= m["accuracy"] <= m["accuracy_high"] for m in measured)
+
+
+def test_an_error_while_measuring_is_the_last_line(page_http: httpx.Client) -> None:
+    rows = lines(page_http.post("/page/v1/measure", json={"instruction": "Which topic?"}))
+    assert "choose a task" in rows[-1]["error"]["message"]
+
+
+def test_reliance_is_measured_with_progress(page_http: httpx.Client) -> None:
+    rows = lines(page_http.post("/page/v1/reliance", json=ASKED | {"limit": 16}))
+    assert "progress" in rows[0]
+    kinds = {row["kind"] for row in rows[-1]["reliance"]["rows"]}
+    assert {"given", "empty", "negated"} <= kinds
+
+
+def test_rewordings_come_with_their_predictions(page_http: httpx.Client) -> None:
+    found = page_http.post("/page/v1/advise", json=ASKED).json()
+    assert found["rewordings"][0]["prediction"]["task"] == "scene_topic"
+    assert found["usual"] is not None
+
+
+def test_both_models_write(page_http: httpx.Client) -> None:
+    rows = lines(page_http.post("/page/v1/write", json=ASKED | {"max_tokens": 3}))
+    assert {row["model"] for row in rows} == {0, 1}
+
+
+def test_an_evidence_file_is_made_and_replayed(page_http: httpx.Client) -> None:
+    made = page_http.post("/page/v1/evidence", json=ASKED).text
+    found = page_http.post("/page/v1/replay", content=made).json()
+    assert [c["ok"] for c in found["checks"]] == [True] * 5
+    assert found["asked"]["instruction"] == ASKED["instruction"]
+    changed = json.loads(made)
+    changed["shown"]["measured"][0]["accuracy"] = 99.0
+    found = page_http.post("/page/v1/replay", content=json.dumps(changed)).json()
+    assert {c["what"] for c in found["checks"] if not c["ok"]} == {"content", "measured"}
+
+
+def test_a_qr_code_is_svg_made_here(page_http: httpx.Client) -> None:
+    reply = page_http.get("/page/v1/qr.svg", params={"text": "http://127.0.0.1/?w=a&t=place"})
+    assert reply.headers["content-type"] == "image/svg+xml"
+    assert reply.text.startswith("<svg") and "http://www.w3.org/2000/svg" in reply.text
+    assert page_http.get("/page/v1/qr.svg", params={"text": "x" * 5000}).status_code == 400

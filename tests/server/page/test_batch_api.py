@@ -1,0 +1,79 @@
+import io
+import time
+
+import httpx
+import pandas as pd
+
+from server.jobs import Jobs
+
+TABLE = (
+    "instruction,task,mine\n"
+    '"{text}\nName the topic, please.",scene_topic,one\n'
+    "Did the critic enjoy it?,no_such_task,two\n"
+)
+
+
+def sent(content: str, name: str = "mine.csv") -> dict:
+    return {"file": (name, content.encode(), "text/csv")}
+
+
+def test_a_table_is_checked_before_it_runs(page_http: httpx.Client) -> None:
+    found = page_http.post("/page/v1/batch/check", files=sent(TABLE)).json()
+    assert (found["rows"], found["bad_rows"]) == (2, 1)
+    assert found["calls"] > 0
+    assert [(c["name"], c["meaning"]) for c in found["columns"]] == [
+        ("instruction", "instruction"), ("task", "task"), ("mine", None),
+    ]
+    assert found["listed"][0]["error"] is None
+    assert "no_such_task" in found["listed"][1]["error"]
+
+
+def test_a_file_that_cannot_be_read_says_why(page_http: httpx.Client) -> None:
+    reply = page_http.post("/page/v1/batch/check", files=sent("text\nno\n"))
+    assert reply.status_code == 400
+    assert "instruction" in reply.json()["error"]["message"]
+    reply = page_http.post("/page/v1/batch/check", files=sent("x" * 200_000))
+    assert reply.status_code == 400 and "larger" in reply.json()["error"]["message"]
+
+
+def test_a_job_gives_its_rows_and_its_result(page_http: httpx.Client) -> None:
+    job = page_http.post("/page/v1/batch/jobs", files=sent(TABLE)).json()
+    place = f"/page/v1/batch/jobs/{job['id']}"
+    found = page_http.get(place).json()
+    for _ in range(600):
+        if found["job"]["state"] == "done":
+            break
+        time.sleep(0.05)
+        found = page_http.get(place).json()
+    assert [r["number"] for r in found["rows"]] == [0, 1]
+    assert found["rows"][0]["status"] == "ok" and found["rows"][1]["status"] == "error"
+    assert found["rows"][0]["instruction"].startswith("{text}")
+    assert page_http.get(place, params={"after": 1}).json()["rows"] == found["rows"][1:]
+    table = pd.read_csv(io.StringIO(page_http.get(f"{place}/result.csv").text))
+    assert list(table["mine"]) == ["one", "two"]
+
+
+def test_the_rows_of_a_running_job_are_those_of_its_journal(
+    page_jobs: Jobs, page_http: httpx.Client
+) -> None:
+    """The journal is read while it grows, half a line at its end included."""
+    job = page_http.post("/page/v1/batch/jobs", files=sent(TABLE)).json()
+    while page_jobs.get(job["id"]).state != "done":
+        time.sleep(0.05)
+    result = page_jobs.result(job["id"])
+    result.unlink()
+    journal = result.with_name(f".{result.name}.journal")
+    journal.write_text(
+        '{"key": "1:abc", "value": {"status": "error", "error": "why"}}\n{"key": "0:de', "utf-8"
+    )
+    rows = page_http.get(f"/page/v1/batch/jobs/{job['id']}").json()["rows"]
+    assert [(r["number"], r["error"]) for r in rows] == [(1, "why")]
+
+
+def test_an_unknown_job_is_not_found(page_http: httpx.Client) -> None:
+    assert page_http.get("/page/v1/batch/jobs/nothing").status_code == 404
+
+
+def test_the_example_can_be_checked(page_http: httpx.Client) -> None:
+    table = page_http.get("/page/v1/batch/example.csv").text
+    assert page_http.post("/page/v1/batch/check", files=sent(table)).json()["rows"] > 2
