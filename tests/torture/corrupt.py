@@ -29,7 +29,7 @@ from robustness.models import adapters
 from robustness.models import checkpoint as checkpoints
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.prediction import black_box, degradation
-from robustness.storage import tables
+from robustness.storage import table_writing, tables
 from robustness.training.backbone import study
 from robustness.workbench import Workbench
 from server.job_files import State
@@ -152,7 +152,7 @@ def _data_kinds(home: Path) -> Iterator[Kind]:
     frame = pd.DataFrame(rows)
     for suffix in (".csv", ".tsv", ".json", ".jsonl", ".parquet"):
         path = home / f"table{suffix}"
-        tables.write_table(path, list(frame.columns), frame.to_numpy().tolist())
+        table_writing.write_table(path, list(frame.columns), frame.to_numpy().tolist())
         yield Kind(f"table {suffix}", path, lambda path=path: tables.read_table(path))
     task = shutil.copy(next((paths.ASSETS / "tasks").glob("*.json")), home / "task.json")
     yield Kind("task file", Path(task), lambda: named.find_all(str(task)))

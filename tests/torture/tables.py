@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from robustness.errors import RobustnessError
 from robustness.scoring import batch, row_scorer
 from robustness.scoring.scored_row import COLUMNS, ScoredRow
-from robustness.storage import tables
+from robustness.storage import cells, tables
 from robustness.workbench import Workbench
 from tests.torture.outcome import CRASHES, LOST, Outcome
 
@@ -148,7 +148,7 @@ def _same(written: Any, read: Any) -> bool:
     """Whether a cell came back; lists and objects come as their text."""
     if isinstance(written, list):
         return isinstance(read, str)
-    return tables.text_of(written) == tables.text_of(read)
+    return cells.text_of(written) == cells.text_of(read)
 
 
 def _compare(table: Made, read: tables.Table) -> str | None:
@@ -200,7 +200,7 @@ def _scored(
                 continue
             wanted = value
             if suffix in (".csv", ".tsv"):
-                wanted = tables.guarded(value) if isinstance(value, str) else value
+                wanted = cells.guarded(value) if isinstance(value, str) else value
             found = came.cells[column]
             if isinstance(wanted, str) and found != wanted:
                 return f"row {row.number}, {column}: {wanted!r} was written, {found!r} read"
