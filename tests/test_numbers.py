@@ -105,6 +105,7 @@ def test_a_command_prints_the_numbers_that_it_printed_before(name: str) -> None:
     assert differences(saved[name], printed(COMMANDS[name])) == []
 
 
+@pytest.mark.slow
 def test_a_scored_table_has_the_cells_that_it_had_before() -> None:
     saved = json.loads(SAVED.read_text())
     assert differences(rows(saved["a scored table"]), rows(scored())) == []

@@ -395,6 +395,7 @@ def test_lora_whose_weights_are_not_what_its_configuration_says_is_refused_by_th
     assert len(TransformersEngine(tiny_llama, prefixes={"a": folder}).models()) == 2
 
 
+@pytest.mark.slow
 def test_peft_is_imported_for_lora_and_for_nothing_else() -> None:
     shipped = adapters.shipped(paths.BACKBONE)
     code = (

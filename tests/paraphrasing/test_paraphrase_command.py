@@ -111,6 +111,7 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     "STEADFAST_DATA" not in os.environ, reason="STEADFAST_DATA names no data folder"
 )
+@pytest.mark.slow
 def test_most_public_templates_that_it_has_not_seen_get_valid_paraphrases(tmp_path: Path) -> None:
     folder = Path(os.environ["STEADFAST_DATA"]) / "promptsource"
     files = sorted(folder.rglob("*.yaml"))

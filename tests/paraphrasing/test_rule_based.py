@@ -242,6 +242,7 @@ def test_an_article_before_a_renamed_label_follows_its_sound() -> None:
     assert not any(wrong.search(text) for text in texts)
 
 
+@pytest.mark.slow
 def test_articles_are_looked_up_only_where_a_word_behind_one_was_replaced() -> None:
     code = (
         "import random, sys\n"

@@ -85,6 +85,7 @@ def test_one_that_does_not_come_back_is_tried_again_and_again(start, until, tmp_
     until(lambda: "status 3 and is started again" in (process.problem() or ""))
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_started_again(start, until) -> None:
     process = start(HEALTHY, silence=1.0)
     first = process.pid
@@ -95,6 +96,7 @@ def test_one_that_hangs_is_started_again(start, until) -> None:
     assert not psutil.pid_exists(first)
 
 
+@pytest.mark.slow
 def test_one_that_is_slow_for_a_while_is_left_alone(start) -> None:
     process = start(HEALTHY, silence=3.0)
     first = process.pid
@@ -105,6 +107,7 @@ def test_one_that_is_slow_for_a_while_is_left_alone(start) -> None:
     assert (process.pid, process.problem()) == (first, None)
 
 
+@pytest.mark.slow
 def test_waits_between_starts_grow_up_to_a_bound_and_say_what_was_wrong(
     start, until, tmp_path, monkeypatch, caplog
 ) -> None:
