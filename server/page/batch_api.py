@@ -3,21 +3,19 @@
 Does not score; see `server.jobs`.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, UploadFile
+from fastapi import APIRouter, Query, Request, UploadFile
 from fastapi.responses import FileResponse
 
 from robustness import paths
-from robustness.errors import InputError
 from robustness.storage import files
 from robustness.storage.tables import NAMES
-from server import clients
+from server import clients, job_requests
 from server.access import Access
-from server.connection import in_queue, in_thread_while_connected
+from server.connection import in_thread_while_connected
 from server.job_files import Job
 from server.jobs import Jobs
 from server.page.stream import ShouldStop
@@ -39,39 +37,23 @@ def routes(jobs: Jobs, access: Access) -> APIRouter:
     router = APIRouter(prefix="/page/v1/batch", include_in_schema=False)
     largest = access.settings.largest_upload
 
-    async def parsed_in_turn(request: Request) -> AsyncIterator[None]:
-        async with in_queue(access.admission.uploads, request):
-            yield
-
-    in_turn = [Depends(parsed_in_turn)]
-
-    def content_of(file: UploadFile) -> tuple[str, bytes]:
-        content = file.file.read(largest + 1)
-        if len(content) > largest:
-            raise InputError(f"the file is larger than {largest} bytes; split it")
-        return file.filename or "upload.csv", content
+    too_large = f"the file is larger than {largest} bytes; split it"
+    in_turn = [job_requests.in_turn(access)]
 
     @router.post("/check", dependencies=in_turn)
     async def check(file: UploadFile, request: Request) -> dict[str, Any]:
         """What scoring a table takes, its columns, and its rows with their errors."""
 
         def work(should_stop: ShouldStop) -> dict[str, Any]:
-            return _checked(jobs, *content_of(file), should_stop)
+            table = job_requests.content_of(file, largest, too_large)
+            return _checked(jobs, *table, should_stop)
 
         return await in_thread_while_connected(request, work)
 
     @router.post("/jobs", dependencies=in_turn)
     async def submit(file: UploadFile, request: Request) -> Job:
         """Queues a table."""
-        client = clients.of(request.scope)
-
-        def work(should_stop: ShouldStop) -> Job:
-            return jobs.submit(
-                *content_of(file), should_stop, owner=client.owner,
-                charge=partial(access.charge, client),
-            )
-
-        return await in_thread_while_connected(request, work)
+        return await job_requests.submit(jobs, access, request, file, too_large)
 
     @router.get("/jobs/{job_id}")
     def look(
@@ -86,16 +68,12 @@ def routes(jobs: Jobs, access: Access) -> APIRouter:
     @router.delete("/jobs/{job_id}")
     def cancel(job_id: str, request: Request, remove: bool = False) -> Job:
         """Cancels a job that has not ended; with `?remove=true`, deletes one that has ended."""
-        owner = clients.of(request.scope).owner
-        return jobs.remove(job_id, owner) if remove else jobs.cancel(job_id, owner)
+        return job_requests.end(jobs, request, job_id, remove=remove)
 
     @router.get("/jobs/{job_id}/result.csv")
     def result(job_id: str, request: Request) -> FileResponse:
         """The scored table."""
-        path = jobs.result(job_id, clients.of(request.scope).owner)
-        return FileResponse(
-            path, media_type="text/csv", filename=f"scored-{job_id}.csv"
-        )
+        return job_requests.result(jobs, request, job_id)
 
     @router.get("/example.csv")
     def example() -> FileResponse:

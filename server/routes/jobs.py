@@ -1,15 +1,10 @@
 """The endpoints of batch jobs. Does not score tables; see `server.jobs`."""
 
-from collections.abc import AsyncIterator, Callable
-from functools import partial
-
-from fastapi import APIRouter, Depends, HTTPException, Request, UploadFile
+from fastapi import APIRouter, HTTPException, Request, UploadFile
 from fastapi.responses import FileResponse
 
-from robustness.errors import InputError
-from server import clients
+from server import clients, job_requests
 from server.access import Access
-from server.connection import in_queue, in_thread_while_connected
 from server.job_files import Job
 from server.jobs import Jobs
 from server.wire.jobs import JobList
@@ -27,28 +22,14 @@ def routes(jobs: Jobs, access: Access) -> APIRouter:
     largest = access.settings.largest_upload
     router = APIRouter(prefix=PATH, tags=["jobs"])
 
-    async def parsed_in_turn(request: Request) -> AsyncIterator[None]:
-        async with in_queue(access.admission.uploads, request):
-            yield
-
-    @router.post("", status_code=202, dependencies=[Depends(parsed_in_turn)])
+    @router.post("", status_code=202, dependencies=[job_requests.in_turn(access)])
     async def submit(file: UploadFile, request: Request) -> Job:
         """Uploads a CSV, JSON-lines or Parquet file of instructions."""
-        client = clients.of(request.scope)
-
-        def work(should_stop: Callable[[], bool]) -> Job:
-            content = file.file.read(largest + 1)
-            if len(content) > largest:
-                raise InputError(
-                    f"file: larger than {largest} bytes; split it, or raise the limit where the "
-                    "server is started: --max-upload or $STEADFAST_MAX_UPLOAD (MiB)"
-                )
-            return jobs.submit(
-                file.filename or "upload.csv", content, should_stop, owner=client.owner,
-                charge=partial(access.charge, client),
-            )
-
-        return await in_thread_while_connected(request, work)
+        too_large = (
+            f"file: larger than {largest} bytes; split it, or raise the limit where the server is "
+            "started: --max-upload or $STEADFAST_MAX_UPLOAD (MiB)"
+        )
+        return await job_requests.submit(jobs, access, request, file, too_large)
 
     @router.get("")
     def listed(request: Request) -> JobList:
@@ -69,8 +50,7 @@ def routes(jobs: Jobs, access: Access) -> APIRouter:
     )
     def result(job_id: str, request: Request) -> FileResponse:
         """The scored table, CSV."""
-        path = jobs.result(job_id, clients.of(request.scope).owner)
-        return FileResponse(path, media_type="text/csv", filename=f"scored-{job_id}.csv")
+        return job_requests.result(jobs, request, job_id)
 
     @router.post("/{job_id}/retry")
     def retry(job_id: str, request: Request) -> Job:
@@ -83,7 +63,6 @@ def routes(jobs: Jobs, access: Access) -> APIRouter:
 
         These are two requests, so that a job that ends while it is cancelled keeps its result.
         """
-        owner = clients.of(request.scope).owner
-        return jobs.remove(job_id, owner) if remove else jobs.cancel(job_id, owner)
+        return job_requests.end(jobs, request, job_id, remove=remove)
 
     return router
