@@ -118,6 +118,7 @@ COMMANDS: dict[str, Entry | LazyGroup] = {
     "evaluate": Entry(
         f"{_HERE}.evaluate:evaluate",
         "Evaluates models under instructions on tasks: accuracy, statistics, tables and a report.",
+        alone={"--perturbations": "all"},
     ),
     "calibrate": Entry(
         f"{_HERE}.calibrate:calibrate",

@@ -63,6 +63,14 @@ def evaluate(
             "--alterations", help="Also evaluate perturbations of observed instructions (Fig. 3)."
         ),
     ] = False,
+    surface: Annotated[
+        str | None,
+        typer.Option(
+            "--perturbations", metavar="[NAMES]",
+            help="Also evaluate surface perturbations (typos, casing, ...): families or rules, "
+            "separated by commas; all without NAMES.",
+        ),
+    ] = None,
     effects: Annotated[
         bool,
         typer.Option(
@@ -89,10 +97,15 @@ def evaluate(
         ),
     )
     beside = _altered(planned) if altered else None
+    changed = None if surface is None else library.study.surface_plan(
+        planned, library.surface.chosen([n.strip() for n in surface.split(",")])
+    )
     models = 1 + len(library.open.folders_of(prefix, model))
     shown = library.render_evaluation.plan(planned, models=models)
     if beside is not None:
         shown += f"\nAltered instructions besides: {beside.calls(models)} prompts"
+    if changed is not None:
+        shown += f"\nSurface perturbations besides: {changed.calls(models)} prompts"
     if dry_run:
         output.emit(planned.summary(models), as_json, shown)
         return
@@ -100,7 +113,7 @@ def evaluate(
     with output.progress("prompt") as report:
         made = library.study.evaluate(
             library.open.engine_of(model, prefix, prompt_format, loading), planned, out,
-            altered=beside, on_progress=report,
+            altered=beside, perturbations=changed, on_progress=report,
             on_start=lambda what, known, total: report(f"{what}, {known} known", known, total),
         )
     output.emit(made, as_json, library.render_evaluation.outcome(made))

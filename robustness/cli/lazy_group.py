@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import typer
@@ -22,12 +22,29 @@ class Entry:
     """The first sentence of the function's docstring."""
     shared: bool = False
     """Whether several commands have this function; then the line is the whole help."""
+    alone: Mapping[str, str] = field(default_factory=dict)
+    """Option that may stand without a value -> the value that it then has."""
 
 
 def load(place: str) -> Any:
     """The function at `module:function`."""
     module, name = place.split(":")
     return getattr(importlib.import_module(module), name)
+
+
+def _command(alone: Mapping[str, str]) -> type[TyperCommand]:
+    """The class of a command whose options may stand alone, which typer does not offer."""
+
+    class Filled(TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            """Puts the value behind an option that the end or another option follows."""
+            filled = []
+            for arg, after in zip(args, [*args[1:], "-"], strict=True):
+                filled += [arg, alone[arg]] if arg in alone and after[:1] == "-" else [arg]
+            parsed: list[str] = super().parse_args(ctx, filled)
+            return parsed
+
+    return Filled
 
 
 class LazyGroup(TyperGroup):
@@ -58,7 +75,9 @@ class LazyGroup(TyperGroup):
         if self._listing or not isinstance(entry, Entry):
             return self.commands.get(cmd_name)
         made = typer.Typer(add_completion=False)
-        made.command(cmd_name, help=entry.help if entry.shared else None)(load(entry.place))
+        made.command(
+            cmd_name, help=entry.help if entry.shared else None, cls=_command(entry.alone)
+        )(load(entry.place))
         return typer.main.get_command(made)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

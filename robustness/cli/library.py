@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         entailment,
         llm_paraphraser,
         pipeline,
+        surface,
         token_cost,
     )
     from robustness.prediction import black_box, index_service
@@ -92,6 +93,7 @@ __all__ = [
     "study",
     "subjects",
     "suggestions",
+    "surface",
     "tasks",
     "test_set_log",
     "token_cost",
@@ -147,6 +149,7 @@ _PLACES = {
     "study": "robustness.evaluation.study",
     "subjects": "robustness.training.ablation.subjects",
     "suggestions": "robustness.suggestions",
+    "surface": "robustness.paraphrasing.surface",
     "tasks": "robustness.data.tasks",
     "test_set_log": "robustness.data.test_set_log",
     "token_cost": "robustness.paraphrasing.token_cost",

@@ -195,12 +195,12 @@ def test_a_rule_with_nothing_to_change_gives_none() -> None:
 
 
 def test_rules_are_chosen_by_name_and_by_family() -> None:
-    assert surface.chosen(()) == RULES and len({r.name for r in RULES}) == len(RULES)
+    assert surface.chosen(["all"]) == RULES and len({r.name for r in RULES}) == len(RULES)
     assert {r.family for r in RULES} == set(Family)
     assert [r.name for r in surface.chosen(["politeness", "typo_key"])] == [
         "typo_key", "polite", "curt"
     ]
-    with pytest.raises(InputError, match=r"no perturbation 'tpyos'; families: typos, casing"):
+    with pytest.raises(InputError, match=r"no perturbation 'tpyos'; all, or fam.*: typos, "):
         surface.chosen(["tpyos"])
 
 

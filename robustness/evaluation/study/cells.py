@@ -74,6 +74,11 @@ class Cells:
         return sensitivity.posix(logprobs[:, picked][:, :, picked], lengths[:, picked])
 
 
+def same_input(example: Example) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+    """What an input has in common with itself under another order of its options."""
+    return tuple(sorted(example.fields.items())), frozenset(example.options)
+
+
 def _gold(examples: Sequence[Example]) -> Codes:
     return np.array([e.options.index(str(e.answer)) for e in examples], dtype=np.int64)
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from robustness.data import prompts
-from robustness.evaluation.study.cells import Cells
+from robustness.evaluation.study.cells import Cells, same_input
 from robustness.evaluation.study.plan import Part, Plan
 from robustness.evaluation.study.values import EffectRow
 from robustness.types import Example, FloatArray
@@ -104,12 +104,12 @@ def _with_order(row: EffectRow, cells: Cells, turned: Cells | None) -> EffectRow
     if turned is None:
         return row
     before = {i.id: n for n, i in enumerate(cells.instructions)}
-    inputs = {_unordered(e): n for n, e in enumerate(cells.examples)}
+    inputs = {same_input(e): n for n, e in enumerate(cells.examples)}
     pairs = [
-        (cells.chosen[before[i.id], inputs[_unordered(e)]], turned.chosen[k, n],
-         cells.examples[inputs[_unordered(e)]], e)
+        (cells.chosen[before[i.id], inputs[same_input(e)]], turned.chosen[k, n],
+         cells.examples[inputs[same_input(e)]], e)
         for k, i in enumerate(turned.instructions) if i.id in before
-        for n, e in enumerate(turned.examples) if _unordered(e) in inputs
+        for n, e in enumerate(turned.examples) if same_input(e) in inputs
     ]
     if not pairs:
         return row
@@ -122,10 +122,6 @@ def _with_order(row: EffectRow, cells: Cells, turned: Cells | None) -> EffectRow
         first=100 * float(np.mean([[a == 0, b == 0] for a, b, _, _ in pairs])),
         even=100 * float(np.mean([1 / len(e.options) for _, _, e, _ in pairs])),
     )
-
-
-def _unordered(example: Example) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
-    return tuple(sorted(example.fields.items())), frozenset(example.options)
 
 
 def _with_prior(row: EffectRow, cells: Cells, blank: Cells | None) -> EffectRow:

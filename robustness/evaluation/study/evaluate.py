@@ -4,7 +4,7 @@ Does not plan; see `plan`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,9 +18,12 @@ from robustness.evaluation.study import (
     distances,
     effects,
     markdown,
+    perturbed,
     report,
+    surfaces,
 )
 from robustness.evaluation.study.cells import Cells, Lengths
+from robustness.evaluation.study.perturbed import Perturbed
 from robustness.evaluation.study.plan import Plan
 from robustness.evaluation.study.run import Block, Report, Run
 from robustness.evaluation.study.values import EffectRow, Left, Study
@@ -55,6 +58,7 @@ def evaluate(
     out: Path,
     *,
     altered: Plan | None = None,
+    perturbations: Perturbed | None = None,
     on_start: Report | None = None,
     on_progress: Report | None = None,
     should_stop: ShouldStop | None = None,
@@ -66,6 +70,7 @@ def evaluate(
         plan: The plan.
         out: Folder of the results. If it holds the results of an earlier run, that run is resumed.
         altered: A plan of altered instructions for the same tasks, zero-shot, used for Fig. 3 only.
+        perturbations: Surface perturbations of the plan's instructions.
         on_start: Called once with (models, prompts with kept results, number of prompts).
         on_progress: Called with (what, prompts done, number of prompts).
         should_stop: Called between chunks of prompts; True cancels.
@@ -80,6 +85,7 @@ def evaluate(
     run = Run(engine, plan, out)
     asked = [] if altered is None else [altered]
     asked += [effects.permuted(plan), effects.empty(plan)] if plan.recipe.effects else []
+    asked += [] if perturbations is None else perturbations.plans
     beside = [Run(engine, p, out) for p in asked]
     known = sum(r.known() for r in (run, *beside))
     total = sum(r.total for r in (run, *beside))
@@ -94,15 +100,31 @@ def evaluate(
         more.append(made)
         left = (*left, *one.left, *lost)
     changed = [] if altered is None else more.pop(0)
+    of_surface = [] if perturbations is None else more[-len(perturbations.plans) :]
+    of_effects = more[: len(more) - len(of_surface)]
     if not read:
         raise InputError(f"every prompt failed; {left[-1].name}: {left[-1].reason}")
     found = study(
         read, [m.id for m in run.models], left, plan.recipe.seed, calls=total, altered=changed,
-        order_and_prior=effects.rows(read, *more) if more else (),
+        order_and_prior=effects.rows(read, *of_effects) if of_effects else (),
     )
+    if perturbations is not None:
+        found = _with_surfaces(found, perturbations, read, of_surface)
     written = _write(out, found, read)
     return Outcome(
         folder=str(out), files=written, calls=total - known, known=known, study=found
+    )
+
+
+def _with_surfaces(
+    found: Study, planned: Perturbed, read: Sequence[Cells], changed: Sequence[Sequence[Cells]]
+) -> Study:
+    lined_up = perturbed.forms(planned, read, changed)
+    first, *others = found.models
+    return replace(
+        found, surfaces=tuple(surfaces.rows(lined_up, planned.rules, seed=found.seed)),
+        variances=tuple(surfaces.variances(lined_up, seed=found.seed)),
+        places=tuple(surfaces.places(lined_up, planned.rules, first, others, seed=found.seed)),
     )
 
 
@@ -188,6 +210,15 @@ def records(read: Sequence[Cells]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def _tables(found: Study) -> dict[str, Sequence[object]]:
+    """File -> rows that are also written as CSV."""
+    made = {
+        "perturbations.csv": found.surfaces, "variance.csv": found.variances,
+        "places.csv": found.places,
+    }
+    return {f"{markdown.FOLDER}/{name}": rows for name, rows in made.items() if rows}
+
+
 def _write(out: Path, found: Study, read: Sequence[Cells]) -> tuple[str, ...]:
     with files.atomic_path(out / RECORDS) as temporary:
         records(read).to_parquet(temporary, index=False)
@@ -196,6 +227,12 @@ def _write(out: Path, found: Study, read: Sequence[Cells]) -> tuple[str, ...]:
     for name, text in markdown.tables(found).items():
         with files.atomic_path(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
+        names.append(name)
+    for name, lines in _tables(found).items():
+        with files.atomic_path(out / name) as temporary:
+            pd.json_normalize(files.plain(lines), sep="_").rename(
+                columns=lambda column: column.removesuffix("_value")
+            ).to_csv(temporary, index=False, lineterminator="\n")
         names.append(name)
     with files.atomic_path(out / REPORT) as temporary:
         temporary.write_text(report.page(found), encoding="utf-8")

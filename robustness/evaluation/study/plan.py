@@ -168,7 +168,7 @@ def plan(
         chosen = []
         for instruction in collections.for_task(instructions, task.id, task.task_type):
             used.add(instruction.id)
-            reason = _unfit(instruction, task, examples)
+            reason = unfit(instruction, task, examples)
             if reason:
                 name = f"{instruction.text!r} on {task.id}"
                 out.append(Left(what="instruction", name=name, reason=reason))
@@ -228,7 +228,7 @@ def _words(
     }
 
 
-def _unfit(instruction: Instruction, task: Task, examples: Sequence[Example]) -> str:
+def unfit(instruction: Instruction, task: Task, examples: Sequence[Example]) -> str:
     """Why an instruction cannot be used with a task's inputs; empty where it can."""
     if not representations.fits(instruction, task.fields):
         named = ", ".join(representations.fields_of(instruction))

@@ -338,6 +338,33 @@ def _by_alteration(study: Study) -> Plot:
     )
 
 
+def _by_family(study: Study) -> Plot:
+    figure = go.Figure()
+    for model in study.models:
+        rows = [
+            r for r in study.surfaces if r.model == model and r.task == ALL and not r.rule
+        ]
+        figure.add_trace(
+            go.Scatter(
+                x=[in_plot(r.family) for r in rows], y=[r.degradation.value for r in rows],
+                mode="markers", name=in_plot(model), marker={"size": 10},
+                error_y=_error([r.degradation for r in rows]),
+                hovertemplate="%{x}<br>%{y:+.1f}<extra>" + in_plot(model) + "</extra>",
+            )
+        )
+    figure.update_layout(
+        scattermode="group", template="plotly_white", height=_HEIGHT, showlegend=True,
+        font={"family": "system-ui, sans-serif", "size": 13},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1.0, "xanchor": "right"},
+    )
+    figure.update_yaxes(title="degradation, points (positive is worse)")
+    return Plot(
+        name="by-family", title="Degradation by family of surface perturbations",
+        note="Accuracy as given minus accuracy under the change, on the same instructions and "
+        "inputs; mean over tasks, 95% intervals.", figure=figure,
+    )
+
+
 def plots(study: Study) -> list[Plot]:
     """All plots for which the evaluation has data."""
     made = [_by_collection(study), _overall(study), _against_distance(study)]
@@ -345,6 +372,8 @@ def plots(study: Study) -> list[Plot]:
         made.append(_by_condition(study))
     if study.alterations:
         made.append(_by_alteration(study))
+    if study.surfaces:
+        made.append(_by_family(study))
     if study.maps:
         made.append(_maps(study))
     if study.differences:

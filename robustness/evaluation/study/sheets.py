@@ -220,10 +220,58 @@ def _effects(study: Study) -> Sheet:
     )
 
 
+def _surfaces(study: Study) -> Sheet:
+    return Sheet(
+        name="perturbations", title="Surface perturbations",
+        note="Instructions changed by rule, meaning kept, zero-shot; mean over tasks. Degradation: "
+        "accuracy as given minus accuracy under the change, on the same instructions and inputs, "
+        "both drawn again; positive is worse. Changed: answers that are another option.",
+        columns=("family", "rule", "model", "tasks", "instructions", "accuracy as given",
+                 "accuracy", "degradation", "changed"),
+        rows=tuple(
+            (r.family, r.rule or ALL, r.model, str(r.tasks), str(r.instructions), number(r.given),
+             number(r.accuracy), interval(r.degradation, signed=True), number(r.changed))
+            for r in study.surfaces if r.task == ALL
+        ),
+    )
+
+
+def _variances(study: Study) -> Sheet:
+    return Sheet(
+        name="variance", title="Where the variance of being right comes from",
+        note="Shares in points of the variance components of inputs, wordings and surface forms, "
+        "all three random and crossed (analysis of variance, estimates below zero taken as zero); "
+        "inputs, wordings and forms drawn again. The last component includes what no other "
+        f"explains. '{ALL}': components averaged over tasks.",
+        columns=("model", "task", "component", "share", "inputs", "wordings", "forms"),
+        rows=tuple(
+            (r.model, r.task, r.component, interval(r.share), str(r.inputs), str(r.wordings),
+             str(r.surfaces))
+            for r in study.variances
+        ),
+    )
+
+
+def _places(study: Study) -> Sheet:
+    return Sheet(
+        name="places", title="How often two models change places",
+        note="Cases: a wording of a task under a rule. Changed: share of cases in which the better "
+        "model under the wording as given is the worse one under the rule; wordings drawn again. "
+        "By inputs: the same share with the wordings as given on other inputs.",
+        columns=("model", "against", "family", "cases", "changed", "tied", "by inputs"),
+        rows=tuple(
+            (r.model, r.other, r.family, str(r.cases), interval(r.changed), number(r.tied),
+             number(r.by_inputs))
+            for r in study.places
+        ),
+    )
+
+
 def sheets(study: Study) -> Sequence[Sheet]:
     """All tables that have rows; what was left out comes last."""
     made = [
-        _table3(study), _table4(study), _alterations(study), _effects(study),
+        _table3(study), _table4(study), _alterations(study), _surfaces(study),
+        _variances(study), _places(study), _effects(study),
         _differences(study), _lines(study), _sets(study), _instructions(study), _left(study),
     ]
     return [sheet for sheet in made if sheet.rows]

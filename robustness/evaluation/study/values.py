@@ -20,7 +20,7 @@ class Left:
     """Something that the user named but that was left out."""
 
     what: str
-    """`task`, `column`, `instruction`, `examples` or `input`."""
+    """`task`, `column`, `instruction`, `examples`, `input` or `perturbation`."""
     name: str
     reason: str
     """Why, in a sentence."""
@@ -247,6 +247,66 @@ class EffectRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceRow:
+    """Accuracy of one model under a family of surface rules, or one rule of it, zero-shot."""
+
+    model: str
+    task: str
+    """A task, or `all` for the mean over tasks."""
+    family: str
+    rule: str
+    """Empty: the mean over the family's rules."""
+    tasks: int
+    instructions: int
+    """Instructions that the rules change, over all tasks."""
+    inputs: int
+    given: float
+    """Accuracy under these instructions as they were given."""
+    accuracy: float
+    """Accuracy under the changed ones."""
+    degradation: Estimate
+    """The first minus the second on the same instructions and inputs, with paired bootstrap
+    interval over both."""
+    changed: float
+    """Share of answers that the change changes, in points."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VarianceRow:
+    """The share of one component in the variance of being right; see `stats.variance`."""
+
+    model: str
+    task: str
+    """A task, or `all` for the mean over tasks."""
+    component: str
+    share: Estimate
+    """In points, with bootstrap interval over inputs, wordings and surface forms."""
+    inputs: int
+    wordings: int
+    surfaces: int
+    """Forms of each wording: as given, and under each rule that changes all wordings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceRow:
+    """How often two models change places when a wording is perturbed."""
+
+    model: str
+    other: str
+    family: str
+    """A family of surface rules, or `all`."""
+    cases: int
+    """Wordings of tasks under rules."""
+    changed: Estimate
+    """Share of cases in which the better model under the given wording is the worse one, in
+    points; the interval draws the wordings of tasks again."""
+    tied: float
+    """Share of cases in which the models are equally good before or after, in points."""
+    by_inputs: float
+    """The share of changes with the wordings as given, on other inputs (bootstrap)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """All results of an evaluation."""
 
@@ -265,6 +325,10 @@ class Study:
     """Empty where no altered instructions were evaluated."""
     effects: tuple[EffectRow, ...]
     """Empty where effects were not measured."""
+    surfaces: tuple[SurfaceRow, ...] = ()
+    """Empty where no surface perturbations were evaluated; so are the next two."""
+    variances: tuple[VarianceRow, ...] = ()
+    places: tuple[PlaceRow, ...] = ()
     left: tuple[Left, ...]
     calls: int
     """Number of prompts, of this run and of interrupted ones before."""

@@ -23,6 +23,7 @@ from robustness.paraphrasing.surface.text import Change, Marked
 from robustness.types import Example, Instruction
 
 COLLECTION = "surface"
+ALL = "all"
 
 
 class Family(StrEnum):
@@ -203,19 +204,22 @@ RULES: tuple[Rule, ...] = (
 
 
 def chosen(names: Sequence[str]) -> tuple[Rule, ...]:
-    """The rules of some names, of rules or of families; all rules for none.
+    """The rules of some names, of rules or of families.
+
+    Args:
+        names: Names; `all` for all rules.
 
     Raises:
         InputError: There is no such rule or family.
     """
-    known = {r.name for r in RULES} | {str(f) for f in Family}
+    known = {ALL, *(r.name for r in RULES), *(str(f) for f in Family)}
     for name in names:
         if name not in known:
             raise InputError(
-                f"there is no perturbation {name!r}; families: {', '.join(Family)}; rules: "
-                f"{', '.join(r.name for r in RULES)}"
+                f"there is no perturbation {name!r}; {ALL}, or families: {', '.join(Family)}; "
+                f"rules: {', '.join(r.name for r in RULES)}"
             )
-    return tuple(r for r in RULES if not names or r.name in names or r.family in names)
+    return tuple(r for r in RULES if {ALL, r.name, str(r.family)} & set(names))
 
 
 def perturb(
