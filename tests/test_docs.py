@@ -227,3 +227,15 @@ def test_the_worked_example_runs_as_written(
     assert (folder / "evaluation" / "report.html").stat().st_size > 10_000
     scored = pd.read_csv(folder / "scored.csv")
     assert list(scored["status"]) == ["ok", "ok"] and scored["accuracy_original"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ([], None), (["--perturbations"], "all"), (["--perturbations", "--free"], "all"),
+        (["--perturbations", "typos,polite"], "typos,polite"),
+    ],
+)
+def test_an_option_may_stand_without_its_value(given: list[str], names: str | None) -> None:
+    context = parsed(["evaluate", "--tasks", "x", "--instructions", "y", "--out", "z", *given])
+    assert context.params["surface"] == names

@@ -39,7 +39,7 @@ def _command(alone: Mapping[str, str]) -> type[TyperCommand]:
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             """Puts the value behind an option that the end or another option follows."""
             filled = []
-            for arg, after in zip(args, [*args[1:], "-"], strict=True):
+            for arg, after in zip(args, [*args, "-"][1:], strict=True):
                 filled += [arg, alone[arg]] if arg in alone and after[:1] == "-" else [arg]
             parsed: list[str] = super().parse_args(ctx, filled)
             return parsed

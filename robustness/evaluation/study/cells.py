@@ -19,6 +19,8 @@ from robustness.stats.intervals import BoolArray
 from robustness.stats.sensitivity import UNPARSED, Codes
 from robustness.types import Example, FloatArray, Instruction
 
+Key = tuple[tuple[tuple[str, str], ...], frozenset[str]]
+"""The fields and options of an input."""
 Lengths = Mapping[str, int]
 """Label word -> its number of tokens, including the end of text."""
 
@@ -74,7 +76,7 @@ class Cells:
         return sensitivity.posix(logprobs[:, picked][:, :, picked], lengths[:, picked])
 
 
-def same_input(example: Example) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+def same_input(example: Example) -> Key:
     """What an input has in common with itself under another order of its options."""
     return tuple(sorted(example.fields.items())), frozenset(example.options)
 

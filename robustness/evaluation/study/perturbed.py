@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from robustness.data import prompts
-from robustness.evaluation.study.cells import Cells, same_input
+from robustness.evaluation.study.cells import Cells, Key, same_input
 from robustness.evaluation.study.plan import Part, Plan, unfit
 from robustness.evaluation.study.values import Left
 from robustness.paraphrasing import surface
@@ -21,7 +22,7 @@ from robustness.types import Instruction
 WORDINGS = 6
 """Most instructions of a task that are perturbed, evenly spaced."""
 
-Answers = np.ndarray
+Answers = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +205,7 @@ def _forms(
 
 
 def _picked(
-    cells: Cells, ids: Sequence[str], keys: Sequence[object]
+    cells: Cells, ids: Sequence[str], keys: Sequence[Key]
 ) -> tuple[BoolArray, Answers]:
     """(W, N) right or not, and the chosen options, of some instructions on some inputs."""
     rows = {i.id: n for n, i in enumerate(cells.instructions)}

@@ -6,6 +6,7 @@ Accuracies, degradations and shares are in points (0 to 100); intervals are 95%.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from robustness.evaluation.study.analysis import DRAWS
 from robustness.evaluation.study.perturbed import Forms
@@ -13,8 +14,6 @@ from robustness.evaluation.study.values import ALL, PlaceRow, SurfaceRow, Varian
 from robustness.paraphrasing.surface import Rule
 from robustness.stats import intervals, variance
 from robustness.stats.intervals import BoolArray, Estimate, Scores
-
-AS_GIVEN = "as given"
 
 
 def rows(forms: Sequence[Forms], rules: Sequence[Rule], *, seed: int) -> list[SurfaceRow]:
@@ -208,6 +207,6 @@ def _place(
     )
 
 
-def _right(correct: BoolArray) -> np.ndarray:
+def _right(correct: BoolArray) -> npt.NDArray[np.int64]:
     """(W,) int64: right answers under each wording."""
-    return correct.sum(axis=1, dtype=np.int64)
+    return np.asarray(correct.sum(axis=1, dtype=np.int64))
