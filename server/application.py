@@ -17,6 +17,7 @@ from server.body_limit import FORM, LimitBodies
 from server.gate import Gate, with_cors
 from server.jobs import Jobs, jobs_of
 from server.metrics import CountRequests
+from server.page import reference
 from server.routes import health, jobs, openai, responses, robustness
 from server.settings import Settings
 from server.wire.errors import ErrorReply
@@ -67,6 +68,8 @@ def create_app(
         app.add_middleware(Gate, access=access)
         app.add_middleware(with_cors, access=access)
         app.add_middleware(CountRequests, metrics=access.metrics)
+    if not guarded:
+        app.include_router(reference.routes())
     routers = (
         health.routes(workbench, access.metrics, scored, reason, withheld),
         openai.routes(workbench.engine, access.metrics, access),

@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,8 +26,8 @@ from server.listening import listen
 from server.login import Sessions, secret_of
 from server.metrics import CountRequests, Metrics
 from server.opening import Opened, Opening
-from server.page import api, batch_api, head
-from server.page.layout import build_page, translations
+from server.page import api, batch_api, head, reference
+from server.page.layout import build_page
 from server.page.look import THEME
 from server.page.upload_types import UPLOAD, UploadTypes
 from server.settings import Settings
@@ -101,7 +101,7 @@ class Front:
         path = local_path(scope)
         if path == UPLOAD:
             await UploadTypes(self._page)(scope, receive, send)
-        elif path == "/" or path.startswith("/page/static/"):
+        elif path in ("/", reference.PATH) or path.startswith("/page/static/"):
             await self._compressed(scope, receive, send)
         elif not is_api(path):
             await self._page(scope, receive, send)
@@ -146,22 +146,25 @@ def front(settings: Settings, opening: Opening, access: Access) -> ASGIApp:
             key=settings.paraphraser_key,
         )
     if settings.mcp and importlib.util.find_spec("mcp") is None:
-        raise InputError("--mcp needs a package that is absent: pip install 'gradio[mcp]'")
+        raise InputError(
+            "--mcp needs mcp, which is not installed; install it with: "
+            "pip install -r requirements-mcp.txt, or pip install 'steadfast-nlp[mcp]'"
+        )
     own = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     errors.install(own)
     # Without a policy of its application, Gradio lets pages of every site read its replies.
     own.add_middleware(CORSMiddleware, allow_origins=())
     own.include_router(api.routes(opening, access, served))
-    own.include_router(batch_api.routes(opening.jobs(), access))
-    own.add_api_route("/docs", lambda: FileResponse(head.STATIC / "docs.html"))
+    own.include_router(batch_api.routes(opening.jobs(), access, opening.workbench()))
+    own.include_router(head.routes(recorded=_ships(settings)))
+    own.include_router(reference.routes())
     own.mount("/page/static", StaticFiles(directory=head.STATIC))
     page = gr.mount_gradio_app(
         own, build_page(opening, access, served), path="/",
         server_name=settings.host, server_port=settings.port, theme=THEME,
-        head=head.html(recorded=_ships(settings)),
         footer_links=[], ssr_mode=False, show_error=False, root_path=settings.root_path or None,
         run_history=False, pwa=True, favicon_path=str(head.STATIC / "icon.png"),
-        i18n=translations(), mcp_server=settings.mcp,
+        mcp_server=settings.mcp,
     )
     bounded = LimitBodies(
         page, largest=settings.largest_body,

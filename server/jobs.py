@@ -216,12 +216,14 @@ class Jobs:
             )
         return path
 
-    def table(self, name: str, content: bytes) -> "Table":
+    def table(
+        self, name: str, content: bytes, should_stop: Callable[[], bool] = lambda: False
+    ) -> "Table":
         """The parsed table of an upload: see `Uploads.table`."""
-        return self._uploads.table(name, content)
+        return self._uploads.table(name, content, should_stop)
 
-    def rows(self, job_id: str, owner: str = "") -> list[dict[str, Any]]:
-        """The finished rows of a job, while it runs and afterwards: see `job_rows.rows`.
+    def table_of(self, job_id: str, owner: str = "") -> "Table":
+        """The table of a job.
 
         Raises:
             NotFoundError: There is no such job, or its upload was deleted.
@@ -229,9 +231,19 @@ class Jobs:
         job = self.get(job_id, owner)
         try:
             content = self._files.upload(job).read_bytes()
-            return job_rows.rows(
-                self._files.result(job_id), self._uploads.table(job.name, content)
-            )
+        except OSError as error:
+            raise NotFoundError(f"the files of the job {job_id} are no longer there") from error
+        return self._uploads.table(job.name, content)
+
+    def rows(self, job_id: str, owner: str = "") -> list[dict[str, Any]]:
+        """The finished rows of a job, while it runs and afterwards: see `job_rows.rows`.
+
+        Raises:
+            NotFoundError: There is no such job, or its upload was deleted.
+        """
+        table = self.table_of(job_id, owner)
+        try:
+            return job_rows.rows(self._files.result(job_id), table)
         except OSError as error:
             raise NotFoundError(f"the files of the job {job_id} are no longer there") from error
 

@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from robustness import evidence, suggestions, wording
     from robustness.evaluation import perturbations
     from robustness.paraphrasing import llm_paraphraser
-    from robustness.scoring import batch
+    from robustness.scoring import batch, rows
     from robustness.training.backbone import study
 
 __all__ = [
-    "batch", "evidence", "llm_paraphraser", "perturbations", "study", "suggestions", "wording",
+    "batch", "evidence", "llm_paraphraser", "perturbations", "rows", "study", "suggestions",
+    "wording",
 ]
 
 # Name here -> module; the imports above tell type checkers the same, and a test compares them.
@@ -24,6 +25,7 @@ _PLACES = {
     "evidence": "robustness.evidence",
     "llm_paraphraser": "robustness.paraphrasing.llm_paraphraser",
     "perturbations": "robustness.evaluation.perturbations",
+    "rows": "robustness.scoring.rows",
     "study": "robustness.training.backbone.study",
     "suggestions": "robustness.suggestions",
     "wording": "robustness.wording",

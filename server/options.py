@@ -197,7 +197,7 @@ def _settings(
         bool,
         typer.Option(
             help="Offer predict, measure, advise and compare as tools of an MCP server at "
-            "/gradio_api/mcp (needs gradio[mcp])."
+            "/gradio_api/mcp (needs mcp: requirements-mcp.txt)."
         ),
     ] = False,
     jobs: Annotated[

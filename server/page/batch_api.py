@@ -5,34 +5,43 @@ Does not score; see `server.jobs`.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, UploadFile
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 
 from robustness import paths
 from robustness.storage import files
 from robustness.storage.tables import NAMES
+from robustness.urgency import Urgency, urgent
 from server import clients, job_requests
 from server.access import Access
-from server.connection import in_thread_while_connected
+from server.connection import in_queue, in_thread_while_connected
 from server.job_files import Job
 from server.jobs import Jobs
+from server.limits import LIVE
+from server.page import batch_evidence
 from server.page.stream import ShouldStop
+
+if TYPE_CHECKING:
+    from robustness.workbench import Workbench
 
 EXAMPLE = paths.ASSETS / "examples" / "instructions.csv"
 UPLOADS = ("/page/v1/batch/check", "/page/v1/batch/jobs")
 """Paths that take a table."""
+_PROMPTS = 3 * LIVE
+"""About how many prompts the evidence of a wording reads: a prediction and both models' answers."""
 _MOST = 2000
 """Rows that the page lists; a larger table is a download."""
 
 
-def routes(jobs: Jobs, access: Access) -> APIRouter:
+def routes(jobs: Jobs, access: Access, workbench: "Workbench") -> APIRouter:
     """The endpoints of batch jobs.
 
     Args:
         jobs: The jobs.
-        access: The queues and limits; its settings give the largest upload.
+        access: The queues and limits; its settings give the largest upload and the indexes.
+        workbench: Reads the prompts of a job again for its evidence.
     """
     router = APIRouter(prefix="/page/v1/batch", include_in_schema=False)
     largest = access.settings.largest_upload
@@ -75,6 +84,24 @@ def routes(jobs: Jobs, access: Access) -> APIRouter:
         """The scored table."""
         return job_requests.result(jobs, request, job_id)
 
+    @router.get("/jobs/{job_id}/evidence.zip")
+    async def evidence(job_id: str, request: Request) -> Response:
+        """The evidence files of a job's wordings."""
+        client = clients.of(request.scope)
+        table = jobs.table_of(job_id, client.owner)
+        access.spend("prompts", client, _PROMPTS * min(len(table.rows), batch_evidence.MOST))
+
+        def work(should_stop: ShouldStop) -> bytes:
+            with urgent(Urgency.LONG):
+                return batch_evidence.archive(
+                    workbench, table, indexes=access.settings.indexes, should_stop=should_stop
+                )
+
+        async with in_queue(access.admission.generations, request):
+            made = await in_thread_while_connected(request, work)
+        headers = {"Content-Disposition": f'attachment; filename="evidence-{job_id}.zip"'}
+        return Response(made, media_type="application/zip", headers=headers)
+
     @router.get("/example.csv")
     def example() -> FileResponse:
         """A small table to try."""
@@ -87,7 +114,7 @@ def _checked(
     jobs: Jobs, name: str, content: bytes, should_stop: ShouldStop
 ) -> dict[str, Any]:
     plan = jobs.plan(name, content, should_stop)
-    table = jobs.table(name, content)
+    table = jobs.table(name, content, should_stop)
     return {
         "rows": plan.rows, "calls": plan.calls, "bad_rows": plan.bad_rows,
         "columns": [

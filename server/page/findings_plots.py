@@ -5,7 +5,7 @@ Does not make tables; see `findings_views.py`.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import wrap
 from typing import Any
 
@@ -15,6 +15,7 @@ from gradio.components.plot import PlotData
 from robustness.evaluation.published import PublishedTable, TableRow
 from robustness.markup import in_plot
 from server.page.look import ACCENT
+from server.page.sentences import said
 
 _THIRD = "#d97706"
 _FIRST = "#7b8aa3"
@@ -80,7 +81,14 @@ def _marker(column: str, number: int) -> dict[str, Any]:
     }
 
 
-def _listed(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) -> go.Figure:
+def _word(name: str, language: str) -> str:
+    """Name of a column or an axis."""
+    return in_plot(said(name.replace("_", " "), language))
+
+
+def _listed(
+    measure: Measure, rows: Sequence[TableRow], columns: Sequence[str], language: str
+) -> go.Figure:
     """Figure with one line for each row, from top to bottom."""
     figure = go.Figure()
     for number, column in enumerate(columns):
@@ -90,7 +98,7 @@ def _listed(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) 
             x=[row.figures[column].value for _, row in kept],
             y=[place + shift for place, _ in kept],
             error_x=_errors([row for _, row in kept], column),
-            mode="markers", marker=_marker(column, number), name=in_plot(column.replace("_", " ")),
+            mode="markers", marker=_marker(column, number), name=_word(column, language),
             text=[in_plot(f"{row.name}, {row.group}") for _, row in kept],
             hovertemplate="%{text}<br>%{x:.2f}",
         )
@@ -99,14 +107,16 @@ def _listed(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) 
         tickvals=list(range(len(rows))), ticktext=labels, range=[len(rows) - 0.4, -0.6],
         automargin=True, zeroline=False,
     )
-    figure.update_xaxes(title_text=measure.title)
+    figure.update_xaxes(title_text=_word(measure.title, language))
     # All lines are as high as the label with the most lines of text.
     high = max(2, *(label.count("<br>") + 1 for label in labels))
     figure.update_layout(height=150 + 16 * high * len(rows), showlegend=len(columns) > 1)
     return figure
 
 
-def _across(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) -> go.Figure:
+def _across(
+    measure: Measure, rows: Sequence[TableRow], columns: Sequence[str], language: str
+) -> go.Figure:
     """Figure of one column against another."""
     across = str(measure.across)
     figure = go.Figure()
@@ -117,31 +127,32 @@ def _across(measure: Measure, rows: Sequence[TableRow], columns: Sequence[str]) 
             y=[row.figures[column].value for row in kept],
             error_y=_errors(kept, column), mode="markers+text",
             text=[in_plot(row.group) for row in kept], textposition="middle right",
-            marker=_marker(column, number), name=in_plot(column.replace("_", " ")),
+            marker=_marker(column, number), name=_word(column, language),
             hovertemplate="%{text}<br>%{x:.1f}, %{y:.2f}",
         )
     # Room for the labels right of the last dot.
     known = [row.figures[across].value for row in rows if across in row.figures]
     room = max(max(known) - min(known), 1.0)
     figure.update_xaxes(
-        title_text=across.replace("_", " "),
+        title_text=_word(across, language),
         range=[min(known) - 0.1 * room, max(known) + 0.4 * room],
     )
-    figure.update_yaxes(title_text=measure.title, automargin=True)
+    figure.update_yaxes(title_text=_word(measure.title, language), automargin=True)
     figure.update_layout(height=380, showlegend=len(columns) > 1)
     return figure
 
 
-def draw(made: PublishedTable, measure: Measure) -> go.Figure | None:
+def draw(made: PublishedTable, measure: Measure, language: str = "en") -> go.Figure | None:
     """The figure of one measure; None where the table has no such values."""
     rows = measure.rows(made)
+    rows = [replace(r, name=said(r.name, language), group=said(r.group, language)) for r in rows]
     columns = [
         c for c in measure.columns
         if c in made.columns and any(c in row.figures for row in rows)
     ]
     if not columns:
         return None
-    figure = (_across if measure.across else _listed)(measure, rows, columns)
+    figure = (_across if measure.across else _listed)(measure, rows, columns, language)
     # A white background for saved images; on the page, the page's style replaces it.
     # On a phone, every entry of the legend takes a line below the mode bar.
     top = 30 + 20 * max(2, len(columns))

@@ -7,7 +7,7 @@ import hashlib
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -18,7 +18,7 @@ import gradio as gr
 from robustness import paths
 from robustness.errors import EngineError, RobustnessError
 from robustness.evaluation import published
-from robustness.evaluation.published import PublishedTable
+from robustness.evaluation.published import PublishedTable, TableRow
 from robustness.evaluation.published.text import cells
 from robustness.markup import in_markdown
 from robustness.storage import files
@@ -26,18 +26,13 @@ from server import errors, library
 from server.page import cards
 from server.page.findings_plots import draw, shown
 from server.page.findings_views import OWN, PUBLISHED, View
+from server.page.sentences import said, word
 
 if TYPE_CHECKING:
     from robustness.workbench import Workbench
 
-_INTRODUCTION = """
-The study of Sun, Shaib and Wallace, recomputed from the accuracies that its authors released, next
-to the same study of the backbone that this page serves. Footnotes explain what looks like
-degradation but is an artefact: compare the columns *degradation* and *without artefacts*. If no
-line is picked, all are shown.
-"""
-_OUTPUTS = 7
-"""Number of outputs: three pickers, choice of the figure, card, figure, CSV."""
+_LANGUAGE = "(...given) => [document.documentElement.lang, ...given.slice(1)]"
+"""Fills the first input of an event with the page's language, which its scripts know."""
 # Plotly's mode bar saves PNG only; this saves SVG.
 _SVG = """() => {
   const plot = document.querySelector('#%s .js-plotly-plot');
@@ -52,28 +47,46 @@ def _cell(text: str) -> str:
     return f'<td>{escape(value)}<div class="sf-interval">{escape(rest)}</div></td>'
 
 
-def table(made: PublishedTable) -> str:
+def table(made: PublishedTable, language: str = "en") -> str:
     """A card of a table with intervals, an explanation of them, and footnotes."""
+
+    def told(text: str) -> str:
+        return escape(said(text, language))
+
     # Standard deviations come last, so that the compared columns are next to each other.
     ordered = sorted(made.columns, key=lambda c: c.endswith("_std"))
     made = replace(made, columns=tuple(ordered))
     head = "<td></td>" + "".join(
-        f"<th>{escape(c.replace('_', ' '))}</th>" for c in made.columns
+        f"<th>{told(c.replace('_', ' '))}</th>" for c in made.columns
     )
     body = "".join(
-        f'<tr><td>{escape(name)}<div class="sf-interval">{escape(group)}</div></td>'
-        f"{''.join(_cell(figure) for figure in figures)}</tr>"
-        for name, group, *figures in (cells(row, made) for row in made.rows)
+        f'<tr><td>{told(row.name)} {_marks(row)}<div class="sf-interval">{told(row.group)}</div>'
+        f"</td>{''.join(_cell(figure) for figure in cells(row, made)[2:])}</tr>"
+        for row in made.rows
     )
-    notes = "".join(f"<li>{escape(note)}</li>" for note in made.footnotes)
-    drawn = f" ({made.draws} draws, seed {made.seed})" if made.draws else ""
+    notes = "".join(f"<li>{told(note)}</li>" for note in made.footnotes)
+    drawn = (
+        word("tables.drawn", language, draws=made.draws, seed=made.seed) if made.draws else ""
+    )
+    intervals = word(
+        "tables.intervals", language, percent=f"{made.coverage * 100:.0f}",
+        interval=said(made.interval, language), drawn=drawn,
+    )
+    title = word(
+        "tables.head", language, source=said(made.source, language),
+        title=said(made.title, language), unit=said(made.unit, language),
+    )
+    label = escape(word("tables.table", language))
     return cards.card(
-        f"{made.source}. {made.title}, in {made.unit}",
-        '<div class="sf-scroll" tabindex="0" role="group" aria-label="Table"><table>'
+        title,
+        f'<div class="sf-scroll" tabindex="0" role="group" aria-label="{label}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        f'<div class="sf-sub">{made.coverage * 100:.0f}% intervals: {escape(made.interval)}'
-        f'{drawn}.<ol class="sf-notes">{notes}</ol></div>',
+        f'<div class="sf-sub">{escape(intervals)}<ol class="sf-notes">{notes}</ol></div>',
     )
+
+
+def _marks(row: TableRow) -> str:
+    return "".join(f"[{number}]" for number in row.notes)
 
 
 class StudyColumn:
@@ -94,7 +107,7 @@ class StudyColumn:
             temporary.write_text(text, encoding="utf-8")
         return str(path)
 
-    def opened(self, name: str) -> tuple[Any, ...]:
+    def opened(self, language: str, name: str) -> tuple[Any, ...]:
         """The pickers of a table, then the result of `look` for the whole table."""
         view = self._views[name]
         measures = list(view.measures)
@@ -104,22 +117,29 @@ class StudyColumn:
             hidden = gr.update(choices=[], value=[], visible=False)
             pickers = (hidden, hidden, hidden)
         else:
-            pickers = (
-                _picker(list(dict.fromkeys(r.name for r in made.rows)), view.lines),
-                _picker(list(dict.fromkeys(r.group for r in made.rows)), "Task types"),
-                _picker(list(published.sets_of(made)), "Collections"),
+            texts = (
+                (dict.fromkeys(r.name for r in made.rows), said(view.lines, language)),
+                (dict.fromkeys(r.group for r in made.rows), word("tables.groups", language)),
+                (published.sets_of(made), word("tables.sets", language)),
             )
-        plotted = gr.update(choices=measures, value=measures[0], visible=len(measures) > 1)
-        return (*pickers, plotted, *self.look(name, [], [], [], measures[0]))
+            pickers = tuple(_picker(_named(given, language), label) for given, label in texts)
+        plotted = gr.update(
+            choices=_named(measures, language), value=measures[0], visible=len(measures) > 1,
+            label=word("tables.plot", language),
+        )
+        return (*pickers, plotted, *self.look(language, name, [], [], [], measures[0]))
 
-    def first(self, filled: bool, name: str) -> tuple[Any, ...]:
-        """The result of `opened`, once in a visit: a return to the tab keeps what was picked."""
-        if filled:
-            return (True, *[gr.skip()] * _OUTPUTS)
-        return (True, *self.opened(name))
+    def first(self, language: str, name: str) -> tuple[Any, ...]:
+        """The words of the column, then the result of `opened`."""
+        tables = [(said(view.title, language), key) for key, view in self._views.items()]
+        return (
+            gr.update(choices=tables, label=word("tables.table", language)),
+            gr.update(value=word("tables.svg", language)), *self.opened(language, name),
+        )
 
     def look(
         self,
+        language: str,
         name: str,
         lines: Sequence[str],
         groups: Sequence[str],
@@ -132,18 +152,24 @@ class StudyColumn:
             made = published.pick(view.table(), names=lines, groups=groups, sets=sets)
         except RobustnessError as error:
             hidden = gr.update(visible=False)
-            return cards.note(view.title, errors.shown(error)), hidden, hidden
+            why = said(errors.shown(error), language)
+            return cards.note(said(view.title, language), why), hidden, hidden
         # When another table is chosen, its measures arrive with the same event.
         drawn = view.measures.get(measure, next(iter(view.measures.values())))
-        figure = shown(draw(made, drawn), f"{self._name}-{made.name}")
+        figure = shown(draw(made, drawn, language), f"{self._name}-{made.name}")
         return (
-            table(made),
+            table(made, language),
             gr.update(value=figure, visible=figure is not None),
-            gr.update(value=self._csv(made), visible=True),
+            gr.update(value=self._csv(made), visible=True, label=word("tables.csv", language)),
         )
 
-    def build(self, tab: gr.Tab) -> None:
-        """Lays out the column; it is filled when the tab is opened."""
+    def build(self, page: gr.Blocks, language: gr.Textbox) -> None:
+        """Lays out the column; it is filled when it is shown.
+
+        Args:
+            page: What it is laid out on.
+            language: The page's language.
+        """
         first = next(iter(self._views))
         name = self._name
         chosen = gr.Dropdown(
@@ -165,71 +191,76 @@ class StudyColumn:
             svg = gr.Button("Plot as SVG", size="sm", elem_id=f"{name}-svg")
         shown_table = gr.HTML(elem_id=f"{name}-card")
         outputs = [shown_table, plot, csv]
-        filled = gr.State(False)
-        tab.select(
-            self.first, [filled, chosen], [filled, *pickers, measure, *outputs],
-            show_progress="hidden", api_visibility="private",
+        page.load(
+            self.first, [language, chosen], [chosen, svg, *pickers, measure, *outputs],
+            js=_LANGUAGE, show_progress="hidden", api_visibility="private",
         )
         chosen.input(
-            self.opened, chosen, [*pickers, measure, *outputs],
-            show_progress="hidden", api_visibility="private",
+            self.opened, [language, chosen], [*pickers, measure, *outputs],
+            js=_LANGUAGE, show_progress="hidden", api_visibility="private",
         )
         gr.on(
             [*(p.input for p in pickers), measure.input], self.look,
-            [chosen, *pickers, measure], outputs,
-            show_progress="hidden", api_visibility="private",
+            [language, chosen, *pickers, measure], outputs,
+            js=_LANGUAGE, show_progress="hidden", api_visibility="private",
         )
         svg.click(None, None, None, js=_SVG % f"{name}-plot", api_visibility="private")
 
 
-def _picker(choices: list[str], label: str) -> Any:
+def _named(values: Iterable[str], language: str) -> list[tuple[str, str]]:
+    """Choices with their words."""
+    return [(said(value.replace("_", " "), language), value) for value in values]
+
+
+def _picker(choices: list[tuple[str, str]], label: str) -> Any:
     return gr.update(
         choices=choices, value=[], label=label, visible=len(choices) > 1
     )
 
 
-def no_study(workbench: "Workbench") -> str:
+def no_study(workbench: "Workbench", language: str = "en") -> str:
     """The command that makes a study, if the served model has none."""
     return cards.note(
-        "This model's study",
-        f"The study that ships is of {paths.BACKBONE_ID}; this page serves {workbench.original}. "
-        "For a backbone made by `python -m robustness backbone train --out FOLDER`, "
-        f"`{library.study.COMMAND} --model FOLDER` measures one and writes it to FOLDER/CARD.md; "
-        "for any other model `python -m robustness calibrate --model MODEL` measures the "
-        "unobserved instructions, and the About tab shows what came of it.",
+        word("tables.own", language),
+        word(
+            "tables.no_study", language, shipped=paths.BACKBONE_ID, model=workbench.original,
+            train="python -m robustness backbone train --out FOLDER",
+            study=f"{library.study.COMMAND} --model FOLDER",
+            calibrate="python -m robustness calibrate --model MODEL",
+        ),
     )
 
 
-def build(workbench: "Workbench", tab: gr.Tab) -> None:
-    """Lays out the tables of both studies; they are filled when the tab is opened."""
-    gr.Markdown(_INTRODUCTION)
+def build(workbench: "Workbench", page: gr.Blocks) -> None:
+    """Lays out the tables of both studies; they are filled when they are shown."""
+    language = gr.Textbox("en", visible=False)
+    introduction = gr.Markdown()
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
-            gr.Markdown("## Published")
-            StudyColumn("published", PUBLISHED).build(tab)
+            released = gr.Markdown()
+            StudyColumn("published", PUBLISHED).build(page, language)
         with gr.Column(min_width=320):
-            served = gr.Markdown("## The model")
+            served = gr.Markdown()
             with gr.Column(visible=False) as own:
-                StudyColumn("own", OWN).build(tab)
-            absent = gr.HTML(
-                cards.note("This model's study", "The model is being loaded."),
-                elem_id="no-study",
-            )
-    tab.select(
-        lambda: loaded(workbench), None, [served, own, absent], show_progress="hidden",
+                StudyColumn("own", OWN).build(page, language)
+            absent = gr.HTML(elem_id="no-study")
+    page.load(
+        lambda spoken: loaded(workbench, spoken), language,
+        [introduction, released, served, own, absent], js=_LANGUAGE, show_progress="hidden",
         api_visibility="private",
     )
 
 
-def loaded(workbench: "Workbench") -> tuple[Any, Any, Any]:
-    """The model's name, and its study or why there is none; nothing while it is being loaded."""
+def loaded(workbench: "Workbench", language: str) -> tuple[Any, ...]:
+    """The words above the columns, and the model's study or why there is none."""
+    above = [word("tables.introduction", language), f"## {word('tables.published', language)}"]
     try:
         name = workbench.original
     except EngineError:
-        return gr.skip(), gr.skip(), gr.skip()
+        note = cards.note(word("tables.own", language), word("tables.loading", language))
+        return (*above, f"## {word('tables.model', language)}", gr.skip(), note)
     ships = name == paths.BACKBONE_ID
     return (
-        f"## {in_markdown(name)}",
-        gr.update(visible=ships),
-        gr.update(value="" if ships else no_study(workbench), visible=not ships),
+        *above, f"## {in_markdown(name)}", gr.update(visible=ships),
+        gr.update(value="" if ships else no_study(workbench, language), visible=not ships),
     )

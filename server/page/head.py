@@ -1,16 +1,25 @@
-"""What stands in the head of the served page: styles, scripts, and the data of the first card."""
+"""The served page: its styles, its one script, and the data of the first card."""
 
+import hashlib
 import json
-from html import escape
+from functools import cache
 from pathlib import Path
+from string import Template
 from typing import Any
+
+import gradio as gr
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from robustness import paths
 from robustness.data import tasks
 from robustness.storage import files
+from server import scripts
 from server.page import findings_data
 
 STATIC = Path(__file__).with_name("static")
+_DOCUMENT = Path(__file__).with_name("document.html")
+_GRADIO = Path(gr.__file__).with_name("templates") / "frontend" / "gradio.js"
 OPENING = paths.ASSETS / "examples" / "opening.json"
 SCHEMA = 1
 LANGUAGES = ("en", "de")
@@ -53,18 +62,49 @@ def _slim(example: dict[str, Any], recorded: bool) -> dict[str, Any]:
     return made
 
 
+@cache
+def script() -> str:
+    """The page's modules as one script."""
+    return scripts.joined(STATIC, "app")
+
+
 def html(*, recorded: bool = True) -> str:
-    """The head: nothing in it comes from another machine. `recorded`: see `data`."""
+    """The served page with its first card: nothing in it comes from another machine.
+
+    Args:
+        recorded: See `data`.
+    """
     # A script ends at `</script>`, wherever it stands.
     inline = json.dumps(
         data(recorded=recorded), ensure_ascii=False, separators=(",", ":")
     ).replace("</", "<\\/")
-    modules = sorted(p.name for p in STATIC.glob("*.js") if p.stem != "docs")
-    return "\n".join(
-        [
-            '<link rel="stylesheet" href="page/static/page.css">',
-            *(f'<link rel="modulepreload" href="page/static/{escape(m)}">' for m in modules),
-            f'<script type="application/json" id="sf-data">{inline}</script>',
-            '<script type="module" src="page/static/app.js"></script>',
-        ]
+    return Template(_DOCUMENT.read_text(encoding="utf-8")).substitute(
+        style=(STATIC / "page.css").read_text(encoding="utf-8"), data=inline,
+        version=hashlib.sha256(script().encode()).hexdigest()[:12],
     )
+
+
+def routes(*, recorded: bool = True) -> APIRouter:
+    """The page, its script, and the script that starts Gradio's tables on it.
+
+    Args:
+        recorded: See `data`.
+    """
+    router = APIRouter(include_in_schema=False)
+    document = html(recorded=recorded)
+
+    @router.api_route("/", methods=["GET", "HEAD"])
+    def page() -> HTMLResponse:
+        return HTMLResponse(document, headers={"Cache-Control": "no-cache"})
+
+    @router.get("/page/static/page.js")
+    def joined() -> Response:
+        # Its address changes with its content.
+        headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+        return Response(script(), media_type="text/javascript", headers=headers)
+
+    @router.get("/gradio.js")
+    def tables() -> FileResponse:
+        return FileResponse(_GRADIO, media_type="text/javascript")
+
+    return router

@@ -1,8 +1,9 @@
 """The four tools of the MCP server: predict, measure, advise and compare. Off by default."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
@@ -17,6 +18,11 @@ from server.page.visitor import client_of
 if TYPE_CHECKING:
     from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
     from robustness.workbench import Workbench
+
+
+def _text(value: object) -> str:
+    """A value as JSON; Gradio would write Python's own notation."""
+    return json.dumps(files.plain(value), ensure_ascii=False)
 
 
 def offer(
@@ -38,9 +44,7 @@ def offer(
         with queue.entered(), urgent(Urgency.LONG if long else Urgency.LIVE):
             yield
 
-    def predict(
-        instruction: str, task: str, request: gr.Request | None = None
-    ) -> dict[str, Any]:
+    def predict(instruction: str, task: str, request: gr.Request | None = None) -> str:
         """Predicts how many points of accuracy a model loses under an instruction.
 
         Args:
@@ -49,12 +53,9 @@ def offer(
             request: The call.
         """
         with turn(request, queues.predictions, LIVE):
-            made: dict[str, Any] = files.plain(workbench.predict(instruction, task=task))
-        return made
+            return _text(workbench.predict(instruction, task=task))
 
-    def measure(
-        instruction: str, task: str, request: gr.Request | None = None
-    ) -> dict[str, Any]:
+    def measure(instruction: str, task: str, request: gr.Request | None = None) -> str:
         """Measures a model's accuracy under an instruction on a task's labelled inputs.
 
         Args:
@@ -63,12 +64,9 @@ def offer(
             request: The call.
         """
         with turn(request, queues.generations, WHOLE_TASK):
-            made: dict[str, Any] = files.plain(workbench.measure(instruction, task=task))
-        return made
+            return _text(workbench.measure(instruction, task=task))
 
-    def advise(
-        instruction: str, task: str, request: gr.Request | None = None
-    ) -> list[dict[str, Any]]:
+    def advise(instruction: str, task: str, request: gr.Request | None = None) -> str:
         """Suggests rewordings of an instruction, least predicted loss first.
 
         Args:
@@ -77,16 +75,11 @@ def offer(
             request: The call.
         """
         with turn(request, queues.generations, WHOLE_TASK):
-            rows: list[dict[str, Any]] = files.plain(
-                library.suggestions.rewordings(
-                    workbench, instruction, task=task, paraphraser=paraphraser
-                )
-            )
-        return rows
+            return _text(library.suggestions.rewordings(
+                workbench, instruction, task=task, paraphraser=paraphraser
+            ))
 
-    def compare(
-        instruction: str, task: str, request: gr.Request | None = None
-    ) -> dict[str, Any]:
+    def compare(instruction: str, task: str, request: gr.Request | None = None) -> str:
         """Compares the answers of the original and the aligned model under an instruction.
 
         Args:
@@ -95,8 +88,7 @@ def offer(
             request: The call.
         """
         with turn(request, queues.predictions, LIVE):
-            made: dict[str, Any] = files.plain(workbench.compare(instruction, task=task))
-        return made
+            return _text(workbench.compare(instruction, task=task))
 
     for tool in (predict, measure, advise, compare):
         # Not queued: Gradio would send a queued call to itself, without the key of whoever calls.

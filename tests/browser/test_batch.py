@@ -1,5 +1,7 @@
 """The *Batch* tab in a browser: check, run, find again, filter, download."""
 
+import re
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +30,7 @@ def test_a_batch_is_checked_run_found_again_filtered_and_downloaded(
     page.get_by_role("tab", name="Batch").click()
     page.set_input_files("#sf-upload", table)
     expect(page.locator("#sf-plan")).to_contain_text("3 rows. 1 cannot be scored")
+    expect(page.locator("#sf-plan")).to_contain_text(re.compile(r"prompts to read, about \d+ s"))
     expect(page.locator(".sf-listed .sf-bad")).to_contain_text("no task 'no_such_task'")
     axe(page, "checked")
     page.click("#sf-start")
@@ -47,6 +50,10 @@ def test_a_batch_is_checked_run_found_again_filtered_and_downloaded(
     scored = pd.read_csv(started.value.path())
     assert list(scored["mine"]) == ["one", "three", "two"]
     assert list(scored["status"]) == ["ok", "ok", "error"]
+    with page.expect_download(timeout=120_000) as started:
+        page.click("#sf-evidence-archive")
+    with zipfile.ZipFile(started.value.path()) as archive:
+        assert archive.namelist() == ["row-1.json", "row-2.json"]
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -90,4 +97,15 @@ def test_a_file_that_cannot_be_read_says_why(visit, tmp_path: Path) -> None:
     page.set_input_files("#sf-upload", table)
     expect(page.locator(".sf-error")).to_contain_text("wrong.csv")
     expect(page.locator(".sf-error")).to_contain_text("instruction")
+    visit.said.clear()  # the browser notes the reply's status 400
+
+
+def test_an_error_of_a_row_and_of_a_file_speak_the_second_language(visit, table: Path) -> None:
+    page = visit.open("?attract=0&lang=de&tab=batch", ready=False)
+    page.set_input_files("#sf-upload", table)
+    expect(page.locator(".sf-listed .sf-bad")).to_contain_text("Die Aufgabe 'no_such_task' gibt es")
+    wrong = table.with_name("wrong.csv")
+    wrong.write_text("text\nDid they like it?\n", encoding="utf-8")
+    page.set_input_files("#sf-upload", wrong)
+    expect(page.locator(".sf-error")).to_contain_text("wrong.csv hat keine Spalte")
     visit.said.clear()  # the browser notes the reply's status 400

@@ -25,6 +25,17 @@ def test_both_studies_stand_beside_each_other_with_notes_and_without_artefacts(
         expect(card.locator("li", has_text=note)).to_be_visible()
 
 
+def test_the_tables_speak_the_second_language(visit) -> None:
+    page = visit.open(locale="de-DE")
+    page.get_by_role("tab", name="Ergebnisse").click()
+    expect(page.locator("#published-card")).to_contain_text("ohne Artefakte")
+    expect(page.locator("#published-lines")).to_contain_text("Modelle")
+    expect(page.locator("#own-csv")).to_contain_text("Tabelle als CSV")
+    page.locator("#published-table input").click()
+    page.get_by_role("option", name="Abb. 3").click()
+    expect(page.locator("#published-card")).to_contain_text("unsinnig")
+
+
 def test_a_picked_model_is_all_that_is_shown_and_saved(findings: Page) -> None:
     findings.locator("#published-lines input").click()
     findings.get_by_role("option", name="T0++ 11B").click()

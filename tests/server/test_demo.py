@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -136,7 +137,19 @@ def test_behind_a_prefix_the_page_names_its_files_with_the_prefix(page) -> None:
     assert visitor.get("/readyz", headers=headers).status_code == 503
     opened = visitor.get("/", headers=headers)
     # Relative to the page's address, which has the prefix.
-    assert opened.status_code == 200 and "page/static/page.css" in opened.text
-    assert "/page/static/page.css" not in opened.text
+    assert opened.status_code == 200 and '"page/static/page.js' in opened.text
+    assert "/page/static/page.js" not in opened.text
     assert visitor.get("/page/static/app.js", headers=headers).status_code == 200
     assert visitor.get("/page/v1/state", headers=headers).json()["ready"] is False
+
+
+def test_the_page_is_one_document_and_one_script_that_the_browser_keeps(page) -> None:
+    visitor = page()
+    opened = visitor.get("/")
+    assert opened.headers["content-encoding"] == "gzip"
+    assert visitor.head("/").status_code == 200
+    address = re.search(r'<script src="([^"]+)"', opened.text)[1]
+    script = visitor.get(f"/{address}")
+    assert script.headers["content-encoding"] == "gzip"
+    assert "immutable" in script.headers["cache-control"]
+    assert "assets/" in visitor.get("/gradio.js").text

@@ -1,3 +1,5 @@
+import re
+
 import httpx
 
 from robustness.errors import EngineError
@@ -42,6 +44,10 @@ def test_metrics_count_requests_by_route_and_generated_tokens(fake_url: str) -> 
     assert "steadfast_generations_running 0.0" in reply.text
 
 
-def test_pages_that_load_scripts_from_the_network_are_not_there(http) -> None:
-    assert http.get("/docs").status_code == 404
+def test_the_description_of_the_api_needs_nothing_from_the_network(http) -> None:
+    described = http.get("/docs")
+    assert described.headers["content-type"].startswith("text/html")
+    assert "openapi.json" in described.text
+    # Nothing but the document of the API itself is asked for.
+    assert re.findall(r'(?:src|href)="([^"]*)"', described.text) == ["data:,", "openapi.json"]
     assert http.get("/openapi.json").json()["info"]["title"] == "Steadfast"

@@ -1,4 +1,4 @@
-// Starts the page: loads the words, fills the tabs that Gradio lays out, listens to keys.
+// Starts the page: takes the words, fills the tabs, listens to keys.
 
 import { get } from './api.js';
 import * as attract from './attract.js';
@@ -10,10 +10,10 @@ import { away, follow, measure, onKnown, state, stop, use } from './live.js';
 import * as measuring from './measure_view.js';
 import * as sidebar from './sidebar.js';
 import { OWN, addressed, asked, change, onChange, request, restore } from './store.js';
+import * as tabs from './tabs.js';
 import * as trying from './try_view.js';
-import { load, t } from './words.js';
+import { settle, t } from './words.js';
 
-const TABS = ['try', 'batch', 'findings', 'about'];
 const THEME = 'steadfast-theme';
 const AGAIN = 3000;
 
@@ -29,8 +29,7 @@ function say(text) {
 
 const present = () => {
   const on = document.documentElement.classList.toggle('sf-present');
-  document.getElementById('sf-present')?.setAttribute('aria-pressed', String(on));
-  align();
+  document.getElementById('sf-present').setAttribute('aria-pressed', String(on));
 };
 
 const theme = () => localStorage.getItem(THEME) || 'system';
@@ -40,7 +39,7 @@ function setTheme(value) {
   dress();
 }
 
-/** Gradio's own theme follows the class `dark` of the body, and so do these styles. */
+/** The class `dark` of the body, which these styles follow, and Gradio's too. */
 function dress() {
   const asked_ = new URLSearchParams(location.search).get('__theme');
   const wanted = asked_ || theme();
@@ -49,11 +48,10 @@ function dress() {
   document.documentElement.style.colorScheme = dark ? 'dark' : 'light';
 }
 
-function header() {
+function header(row) {
   const more = h('button', { type: 'button', id: 'sf-more', 'aria-expanded': 'false', 'aria-controls': 'sf-side', onclick: () => sidebar.toggle(more) }, t('side.button'));
   return h('header', { class: 'sf-header' },
-    h('h1', null, 'Steadfast'), h('p', { class: 'sf-tag' }, t('tagline')),
-    h('span', { class: 'sf-nav', 'aria-hidden': 'true' }),
+    h('h1', null, 'Steadfast'), h('p', { class: 'sf-tag' }, t('tagline')), row,
     h('div', { class: 'sf-tools' },
       h('button', { type: 'button', id: 'sf-job', hidden: true, onclick: () => show('batch') }),
       h('button', { type: 'button', id: 'sf-share', onclick: () => dialogs.share(state.server?.public) }, t('share.button')),
@@ -63,32 +61,19 @@ function header() {
       h('button', { type: 'button', id: 'sf-help', 'aria-label': t('help.title'), onclick: dialogs.help }, '?')));
 }
 
-const button = (tab) => document.querySelectorAll('#sf-tabs .tab-container:not(.visually-hidden) [role=tab]')[TABS.indexOf(tab)];
-
 /** Opens a tab. */
 function show(tab) {
-  button(tab)?.click();
-}
-
-function tabs() {
-  for (const tab of TABS) button(tab)?.addEventListener('click', () => { change({ tab }); opened(tab); });
-  if (asked.tab !== 'try') show(asked.tab);
-}
-
-/** The row of tabs is Gradio's; the header leaves room for it. */
-function align() {
-  const [room, list] = [document.querySelector('.sf-nav'), document.querySelector('#sf-tabs .tab-container:not(.visually-hidden)')];
-  if (!room || !list) return;
-  room.style.width = `${list.scrollWidth}px`;
-  document.documentElement.style.setProperty('--sf-nav-left', `${room.getBoundingClientRect().left - document.querySelector('#sf-top').getBoundingClientRect().left}px`);
+  change({ tab });
+  opened(tab);
 }
 
 function opened(tab) {
+  tabs.select(tab);
+  findings.landmark();
   if (tab === 'findings' || tab === 'about') findings.fill(tab);
 }
 
 function draw() {
-  if (!document.getElementById('sf-ask')) return;
   trying.form();
   trying.draw();
   measuring.draw();
@@ -112,7 +97,10 @@ async function watchServer() {
     const was = state.server?.ready && !state.away;
     state.server = await get('state');
     away(null);
-    if (state.server.ready && !was) follow(true);
+    if (state.server.ready && !was) {
+      follow(true);
+      opened(asked.tab);
+    }
   } catch {
     away({ kind: 'away' });
   }
@@ -157,37 +145,27 @@ addEventListener('keydown', (event) => {
   if (chip && asked.task !== OWN) use(chip.asked);
 });
 
-/** Fills the places that Gradio has made; it may make them again. */
-function mount() {
-  const place = document.getElementById('sf-try');
-  if (place && !place.firstChild) {
-    document.getElementById('sf-top').replaceChildren(header(), banner, spoken);
-    place.classList.add('sf-root');
-    place.append(h('div', { class: 'sf-grid' }, trying.build(data), measuring.build()),
-      sidebar.build({ code: () => dialogs.code(request()), theme, setTheme, redraw: draw }));
-    tabs();
-    align();
-    document.documentElement.classList.add('sf-aligned');
-    const sizes = new ResizeObserver(align);
-    for (const part of ['#sf-top', '.sf-tools']) sizes.observe(document.querySelector(part));
-    draw();
-  }
-  const table = document.getElementById('sf-batch');
-  if (table && !table.firstChild) batch.build(table, { show, use: (fields) => { use(fields); show('try'); } });
-  for (const tab of ['findings', 'about']) if (asked.tab === tab) opened(tab);
+function lay() {
+  const { row, panels } = tabs.build(show);
+  document.getElementById('sf-page').append(header(row), banner, spoken, h('div', { id: 'sf-main', role: 'main' }, panels));
+  document.getElementById('sf-try').append(h('div', { class: 'sf-grid' }, trying.build(data), measuring.build()),
+    sidebar.build({ code: () => dialogs.code(request()), theme, setTheme, redraw: draw }));
+  batch.build(document.getElementById('sf-batch'), { show, use: (fields) => { use(fields); show('try'); } });
+  opened(asked.tab);
 }
 
-async function start() {
+function start() {
   dress();
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', dress);
   restore();
-  await load('page/static/');
+  if (!tabs.TABS.includes(asked.tab)) asked.tab = 'try';
+  settle();
   state.opening = data.opening.examples;
   if (!addressed() && asked.task !== OWN) Object.assign(asked, { ...data.opening.examples[0].asked });
   if (!asked.task) asked.task = data.tasks[0].id;
+  lay();
   follow(true);
-  document.addEventListener('steadfast:mounted', mount);
-  mount();
+  draw();
   watchServer();
   attract.watch(data.opening.examples, () => { bannered(); draw(); });
   batch.watch();

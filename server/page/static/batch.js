@@ -1,16 +1,19 @@
 // The *Batch* tab in three steps: drop or paste a table, check it, run it; the chart is the table.
 
-import { get, send } from './api.js';
+import { get, post, send } from './api.js';
 import { h, redraw, s } from './html.js';
-import { asked, change, onChange } from './store.js';
-import { count, number, t } from './words.js';
+import { asked, change, onChange, request } from './store.js';
+import { count, number, said, t, told } from './words.js';
 
 const KEY = 'steadfast-job';
 const LOOK = 1000;
 const RISK = 10;
 const FILTERS = ['all', 'risky', 'differ', 'none', 'failed'];
 
-const step = { file: null, checked: null, error: null, busy: false, job: null, rows: [], filter: 'all', started: 0, before: 0, missing: false };
+/** Prompts of a prediction, by which the time for a table is judged. */
+const PROMPTS = 16;
+
+const step = { pace: null, file: null, checked: null, error: null, busy: false, job: null, rows: [], filter: 'all', started: 0, before: 0, missing: false };
 let place;
 let hooks;
 let timer;
@@ -22,11 +25,10 @@ const running = () => step.job && ['queued', 'running'].includes(step.job.state)
 export function build(node, given) {
   place = node;
   hooks = given;
-  node.classList.add('sf-root');
   draw();
 }
 
-const problem = (error) => h('p', { class: 'sf-error', role: 'alert' }, error.kind === 'input' ? t('error.input', { why: error.message }) : t(`error.${error.kind || 'server'}`));
+const problem = (error) => h('p', { class: 'sf-error', role: 'alert' }, told(error));
 
 const form = (file) => {
   const body = new FormData();
@@ -39,12 +41,24 @@ async function check(file) {
   draw();
   try {
     step.checked = await send('batch/check', form(file));
+    step.pace ??= await pace();
   } catch (error) {
     step.error = error;
   }
   step.busy = false;
   draw();
   document.getElementById('sf-check-title')?.focus();
+}
+
+/** Seconds a prompt, from one prediction; null where there is none to time. */
+async function pace() {
+  const began = performance.now();
+  try {
+    await post('wording', { ...request(), aligned: null });
+  } catch {
+    return null;
+  }
+  return (performance.now() - began) / 1000 / PROMPTS;
 }
 
 async function example() {
@@ -166,9 +180,9 @@ function checked() {
   const made = step.checked;
   if (!made) return [h('p', { class: 'sf-soft' }, t('batch.check.empty'))];
   return [
-    h('p', { id: 'sf-plan' }, count('batch.rows', made.rows), ' ', made.bad_rows ? count('batch.bad', made.bad_rows) : t('batch.good'), ' ', t('batch.cost', { calls: round(made.calls) })),
+    h('p', { id: 'sf-plan' }, count('batch.rows', made.rows), ' ', made.bad_rows ? count('batch.bad', made.bad_rows) : t('batch.good'), ' ', step.pace === null ? t('batch.cost', { calls: round(made.calls) }) : t('batch.time', { calls: round(made.calls), time: time(made.calls * step.pace) })),
     h('p', { class: 'sf-soft' }, t('batch.columns'), ' ', made.columns.map((c, n) => [n ? ', ' : '', c.meaning ? h('b', null, `${c.name} ✓`) : h('span', null, `${c.name} (${t('batch.kept')})`)])),
-    h('ol', { class: 'sf-listed', tabindex: '0', 'aria-label': t('batch.listed') }, made.listed.slice(0, 200).map((row) => h('li', { class: row.error ? 'sf-bad' : null }, h('span', { class: 'sf-clip' }, row.instruction || '—'), row.task ? h('span', { class: 'sf-soft' }, ` ${row.task}`) : null, row.error ? h('span', { class: 'sf-reason' }, ` ✗ ${row.error}`) : null))),
+    h('ol', { class: 'sf-listed', tabindex: '0', 'aria-label': t('batch.listed') }, made.listed.slice(0, 200).map((row) => h('li', { class: row.error ? 'sf-bad' : null }, h('span', { class: 'sf-clip' }, row.instruction || '—'), row.task ? h('span', { class: 'sf-soft' }, ` ${row.task}`) : null, row.error ? h('span', { class: 'sf-reason' }, ` ✗ ${said(row.error)}`) : null))),
     h('button', { type: 'button', id: 'sf-start', class: 'sf-go', disabled: made.bad_rows === made.rows || step.busy || running(), onclick: run }, t('batch.start')),
   ];
 }
@@ -198,10 +212,11 @@ function summary() {
     h('p', { id: 'sf-state' }, h('b', null, job.name), ': ', t(`job.${job.state}`), ' ', t('batch.done', { done: round(job.done), rows: round(job.rows) }), running() && left ? ` ${t('batch.left', { time: time(left) })}` : ''),
     running() ? h('progress', { max: job.rows, value: job.done, 'aria-label': t('batch.progress') }) : null,
     running() ? h('button', { type: 'button', id: 'sf-cancel', onclick: cancel }, t('stop')) : null,
-    job.error ? h('p', { class: 'sf-error' }, job.error) : null,
+    job.error ? h('p', { class: 'sf-error' }, said(job.error)) : null,
     step.rows.length ? h('p', { id: 'sf-summary', class: 'sf-result' }, t('batch.summary', { n: round(risky), of: round(step.rows.length), risk: round(RISK) })) : null,
     step.rows.length ? h('div', { class: 'sf-buttons', role: 'group', 'aria-label': t('batch.filters') }, FILTERS.map((f) => h('button', { type: 'button', id: `sf-filter-${f}`, 'aria-pressed': String(step.filter === f), onclick: () => { step.filter = f; draw(); } }, `${t(`filter.${f}`)} (${round(step.rows.filter(kinds[f]).length)})`)),
-      job.state === 'done' ? h('a', { class: 'sf-button', id: 'sf-result', href: `page/v1/batch/jobs/${job.id}/result.csv`, download: `scored-${job.id}.csv` }, t('batch.csv')) : null, away) : away,
+      job.state === 'done' ? h('a', { class: 'sf-button', id: 'sf-result', href: `page/v1/batch/jobs/${job.id}/result.csv`, download: `scored-${job.id}.csv` }, t('batch.csv')) : null,
+      job.state === 'done' ? h('a', { class: 'sf-button', id: 'sf-evidence-archive', href: `page/v1/batch/jobs/${job.id}/evidence.zip`, download: `evidence-${job.id}.zip`, title: t('batch.evidence.says') }, t('files.evidence')) : null, away) : away,
   ];
 }
 
@@ -229,7 +244,7 @@ function chart() {
     h('tbody', null, rows.map((r) => h('tr', null,
       h('th', { scope: 'row' }, h('button', { type: 'button', id: `sf-row-${r.number}`, title: r.instruction, onclick: () => hooks.use({ instruction: r.instruction, ...(r.task ? { task: r.task } : {}), job: asked.job, tab: 'try' }) }, h('span', { class: 'sf-clip' }, r.instruction || '—'))),
       h('td', null, r.task),
-      r.status === 'error' ? h('td', { colspan: '4', class: 'sf-reason' }, `✗ ${r.error}`) : [h('td', null, band(r)), h('td', null, lost(r)), h('td', null, value(r.single ? null : r.accuracy_original)), h('td', null, value(r.single ? null : r.accuracy_aligned))])))));
+      r.status === 'error' ? h('td', { colspan: '4', class: 'sf-reason' }, `✗ ${said(r.error)}`) : [h('td', null, band(r)), h('td', null, lost(r)), h('td', null, value(r.single ? null : r.accuracy_original)), h('td', null, value(r.single ? null : r.accuracy_aligned))])))));
 }
 
 const part = (id, n, title, ...children) => h('section', { class: 'sf-part', 'aria-labelledby': `sf-${id}-title` }, h('h2', { id: `sf-${id}-title`, tabindex: '-1' }, h('span', { class: 'sf-number', 'aria-hidden': 'true' }, n), t(title)), children);

@@ -3,7 +3,7 @@
 import { axis, marked } from './draw.js';
 import { h } from './html.js';
 import { address, predictionKey } from './store.js';
-import { number, t } from './words.js';
+import { number, said, t, told } from './words.js';
 
 const round = (value) => number(value);
 
@@ -99,7 +99,7 @@ export async function suggestions(ask, use) {
     box.replaceChildren(...(rows.length ? [h('ol', { class: 'sf-suggested' }, rows)] : [h('p', null, t('better.none'))]),
       ...(away.length ? [h('p', { class: 'sf-soft', id: 'sf-phrases' }, `${t('better.phrases')} `, away.map((p, n) => [n ? ', ' : '', h('mark', { title: number(p.moved, 2) }, p.text)]))] : []));
   } catch (error) {
-    box.replaceChildren(h('p', { role: 'alert' }, error.kind === 'input' ? t('error.input', { why: error.message }) : t(`error.${error.kind || 'server'}`)));
+    box.replaceChildren(h('p', { role: 'alert' }, told(error)));
   }
 }
 
@@ -132,6 +132,6 @@ export function replayed(made) {
   open(t('replay.title'), h('p', { class: 'sf-quote' }, asked.instruction),
     own ? axis({ usual: look.usual, chance: look.chance, own, measured: found[0]?.accuracy, aligned: found[1]?.accuracy }) : null,
     h('p', null, found.length ? t('measure.result', { n: round(found[0].accuracy), of: round(found[0].n) }) : ''),
-    h('ul', { class: 'sf-checks', id: 'sf-checks' }, made.checks.map((c) => h('li', null, `${c.ok ? '✓' : '✗'} ${t(`replay.${c.what}`)} `, c.ok ? t('replay.holds') : t('replay.fails'), c.reason ? h('span', { class: 'sf-soft', lang: 'en' }, ` ${c.reason}`) : null))),
+    h('ul', { class: 'sf-checks', id: 'sf-checks' }, made.checks.map((c) => h('li', null, `${c.ok ? '✓' : '✗'} ${t(`replay.${c.what}`)} `, c.ok ? t('replay.holds') : t('replay.fails'), c.reason ? h('span', { class: 'sf-soft' }, ` ${said(c.reason)}`) : null))),
     h('p', { class: 'sf-soft' }, t('replay.made', { version: made.provenance.project_version, created: made.provenance.created.slice(0, 10), models: made.models.map((m) => m.id).join(', ') })));
 }

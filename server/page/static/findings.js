@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { h, redraw, s } from './html.js';
-import { known, number, t } from './words.js';
+import { known, number, t, told } from './words.js';
 
 let found;
 const filled = new Set();
@@ -25,7 +25,7 @@ function intervals(rows, label, { left = -10, right = 20 } = {}) {
         r.marks.map((m) => [m.low === undefined || m.low === null ? null : s('rect', { x: x(m.low), width: Math.max(1, x(m.high) - x(m.low)), y: y - 5, height: 10, rx: 3, class: m.ring ? 'sf-band-soft' : 'sf-band' }),
           s('circle', { cx: x(m.value), cy: y, r: 6, class: m.ring ? 'sf-ring' : 'sf-dot' })]));
     }),
-    ticks.map((v) => s('text', { x: x(v), y: height - 4, 'text-anchor': v === hi ? 'end' : 'middle', class: 'sf-tick' }, round(v))));
+    ticks.map((v) => s('text', { x: x(v), y: height - 4, 'text-anchor': 'middle', class: 'sf-tick' }, round(v))));
 }
 
 const figure = (id, sentence, chart, note) => h('figure', { class: 'sf-figure', id }, h('figcaption', null, h('strong', null, sentence), note ? h('span', { class: 'sf-soft' }, ` ${note}`) : null), chart);
@@ -45,29 +45,54 @@ function findings(place) {
     const clear = gains.filter((g) => g.low > 0).length;
     parts.push(figure('sf-finding-3', t(clear ? 'finding.aligned.some' : 'finding.aligned.none', { n: round(clear), of: round(gains.length) }), intervals(gains.map((g) => ({ name: g.model.split('+').pop(), marks: [g] })), t('finding.aligned.axis'), { left: -5, right: 5 }), t('finding.aligned.note')));
   }
-  redraw(place, h('div', { class: 'sf-three' }, parts));
+  redraw(place, h('section', { class: 'sf-three', 'aria-label': t('tab.findings') }, parts), tables());
+}
+
+/** The tables of the studies, which Gradio shows: its scripts are loaded when they are first seen. */
+function tables() {
+  const root = new URL('.', location.href);
+  document.head.append(h('script', { type: 'module', src: new URL('gradio.js', root) }));
+  const app = h('gradio-app', {
+    src: root.href, embed: 'false', eager: 'true', control_page_title: 'false', theme_mode: document.body.classList.contains('dark') ? 'dark' : 'light',
+  });
+  new MutationObserver((_, seen) => {
+    if (!app.querySelector('main')) return;
+    seen.disconnect();
+    landmark();
+  }).observe(app, { childList: true, subtree: true });
+  return app;
+}
+
+/** Gradio has a <main> of its own; while that is seen, the page's is none, since there is one in a page. */
+export function landmark() {
+  const inner = document.querySelector('#sf-panel-findings:not([hidden]) gradio-app main');
+  document.getElementById('sf-main').setAttribute('role', inner ? 'none' : 'main');
+  // A label counts as content, and content lies in a landmark: here the label is the section's.
+  if (inner) document.getElementById('sf-panel-findings').removeAttribute('aria-labelledby');
 }
 
 const tier = (row) => (known(`tier.${row.kind}`) ? t(`tier.${row.kind}`, { n: row.inputs }) : row.kind);
 
 function skill() {
   if (!found.skills.length) return h('p', null, t('about.uncalibrated'));
-  const head = ['about.tier', 'about.n', 'about.error', 'about.constant', 'about.inside'];
+  const apart = found.held_out.filter((r) => r.task_type === 'all' && r.coverage !== null);
+  const head = ['about.tier', 'about.n', 'about.error', 'about.constant', 'about.inside', ...(apart.length ? ['about.apart.error', 'about.apart.inside'] : [])];
+  const cells = (r) => {
+    const other = apart.find((o) => o.kind === r.kind && o.inputs === r.inputs);
+    const known_ = [round(r.n), number(r.error, 1), number(r.constant, 1), `${round(100 * r.coverage)}%`];
+    if (!apart.length) return known_;
+    return [...known_, ...(other ? [number(other.mae, 1), `${round(100 * other.coverage)}% (${round(100 * other.coverage_low)}–${round(100 * other.coverage_high)})`] : ['–', '–'])];
+  };
   return h('div', { class: 'sf-scroll', tabindex: '0', role: 'group', 'aria-label': t('about.good') }, h('table', { id: 'sf-skill' }, h('thead', null, h('tr', null, head.map((k) => h('th', { scope: 'col' }, t(k))))),
-    h('tbody', null, found.skills.map((r) => h('tr', null, h('th', { scope: 'row' }, tier(r)), h('td', null, round(r.n)), h('td', null, number(r.error, 1)), h('td', null, number(r.constant, 1)), h('td', null, `${round(100 * r.coverage)}%`))))));
-}
-
-function heldOut() {
-  const rows = found.held_out.filter((r) => r.task_type === 'all' && r.coverage !== null);
-  if (!rows.length) return null;
-  return h('p', { id: 'sf-held-out' }, t('about.held.out', { rows: rows.map((r) => t('about.held.out.row', { tier: tier(r), share: round(100 * r.coverage), low: round(100 * r.coverage_low), high: round(100 * r.coverage_high), n: round(r.n), error: number(r.mae, 1) })).join('; ') }));
+    h('tbody', null, found.skills.map((r) => h('tr', null, h('th', { scope: 'row' }, tier(r)), cells(r).map((cell) => h('td', null, cell)))))),
+    apart.length ? h('p', { class: 'sf-soft', id: 'sf-held-out' }, t('about.apart', { n: round(apart[0].n) })) : null);
 }
 
 function about(place) {
   redraw(place, h('div', { class: 'sf-about' },
     h('section', null, h('h2', null, t('about.what')), h('p', null, t('about.what.says'))),
     h('section', null, h('h2', null, t('about.numbers')), h('p', null, t('about.numbers.says'))),
-    h('section', null, h('h2', null, t('about.good')), h('p', null, t('about.good.says')), skill(), heldOut()),
+    h('section', null, h('h2', null, t('about.good')), h('p', null, t('about.good.says')), skill()),
     h('section', null, h('h2', null, t('about.leaves')), h('p', null, t('about.leaves.says'))),
     found.card ? h('p', null, h('a', { href: 'page/v1/card.md', download: 'CARD.md', class: 'sf-button', id: 'sf-card' }, t('about.card', { model: found.model }))) : null));
 }
@@ -76,13 +101,12 @@ function about(place) {
 export async function fill(tab) {
   const place = document.getElementById(`sf-${tab}`);
   if (!place || (filled.has(tab) && place.firstChild)) return;
-  place.classList.add('sf-root');
   if (!found) {
     redraw(place, h('p', { role: 'status' }, t('state.loading.short')));
     try {
       found = await get('findings');
     } catch (error) {
-      redraw(place, h('p', { class: 'sf-error', role: 'alert' }, t(`error.${error.kind}`)), h('button', { type: 'button', onclick: () => fill(tab) }, t('error.retry')));
+      redraw(place, h('p', { class: 'sf-error', role: 'alert' }, told(error)), h('button', { type: 'button', onclick: () => fill(tab) }, t('error.retry')));
       return;
     }
   }

@@ -5,8 +5,8 @@ import { expected, ladder } from './draw.js';
 import { h, redraw } from './html.js';
 import { measure, measured, state, retry, stop, use } from './live.js';
 import { OWN, asked, challenge, remember, request, visit, wordingKey } from './store.js';
-import { count, known, number, t } from './words.js';
-import { compare, suggestions } from './dialogs.js';
+import { number, t, told } from './words.js';
+import { compare, hardest, suggestions } from './dialogs.js';
 
 const cards = {};
 let picked = [];
@@ -103,7 +103,7 @@ function outcome() {
   }
   if (made.key !== wordingKey()) return h('p', { class: 'sf-soft' }, asked.task === OWN ? t('measure.own') : t('measure.hint'));
   if (made.error) {
-    return h('div', { class: 'sf-error', role: 'alert' }, h('p', null, made.error.kind === 'input' ? t('error.input', { why: made.error.message }) : t(`error.${made.error.kind}`)),
+    return h('div', { class: 'sf-error', role: 'alert' }, h('p', null, told(made.error)),
       h('button', { type: 'button', id: 'sf-retry-measure', onclick: () => retry('measure') }, t('error.retry')));
   }
   if (made.stopped) return h('p', null, t('measure.stopped', { done: round(made.stopped[0]), total: round(made.stopped[1] || 128) }));
@@ -140,7 +140,7 @@ export function draw() {
     h('span', { class: 'sf-buttons' },
       h('button', { type: 'button', id: 'sf-compare', disabled: two.length !== 2, onclick: () => compare(two) }, t('visit.compare')),
       h('button', { type: 'button', id: 'sf-better', disabled: state.empty || asked.task === OWN || state.away, onclick: better }, t('visit.better')),
-      h('button', { type: 'button', id: 'sf-challenge', onclick: () => import('./dialogs.js').then((d) => d.hardest(challenge(), use)) }, t('challenge.button'))));
+      h('button', { type: 'button', id: 'sf-challenge', onclick: () => hardest(challenge(), use) }, t('challenge.button'))));
 }
 
 function better() {

@@ -5,7 +5,7 @@ import { replayed } from './dialogs.js';
 import { h, redraw } from './html.js';
 import { state } from './live.js';
 import { EVIDENCES, OWN, asked, change, forget, request, wordingKey } from './store.js';
-import { LANGUAGES, choose, language, number, t } from './words.js';
+import { LANGUAGES, choose, language, number, said, t, told } from './words.js';
 
 let panel;
 let opener;
@@ -67,7 +67,7 @@ function models() {
     picker('sf-model', t('side.predict.for'), all.map((id) => [id === server.original ? '' : id, name(id)]), asked.model, (v) => change({ model: v })),
     server.aligned.length ? picker('sf-aligned', t('side.beside'), server.aligned.map((id, n) => [n ? id : '', id]), asked.aligned, (v) => change({ aligned: v })) : h('p', null, t('answers.single')),
     picker('sf-evidence', t('side.evidence'), EVIDENCES.map((e) => [e, t(`evidence.${e}`)]), asked.evidence, (v) => change({ evidence: v })),
-    h('p', { class: 'sf-soft', id: 'sf-engine' }, `${server.engine} (${server.reason}). ${server.withheld.map((w) => `${w.id}: ${w.reason}.`).join(' ')} ${server.slower.map((m) => `${m.id}: ${m.scorer} (${m.reason}).`).join(' ')}`),
+    h('p', { class: 'sf-soft', id: 'sf-engine' }, `${server.engine} (${said(server.reason)}). ${server.withheld.map((w) => `${w.id}: ${w.reason}.`).join(' ')} ${server.slower.map((m) => `${m.id}: ${m.scorer} (${m.reason}).`).join(' ')}`),
   ];
 }
 
@@ -116,7 +116,7 @@ function reliance() {
   }
   const button = h('button', { type: 'button', id: 'sf-rely', disabled: state.away, onclick: rely }, t('reliance.button'));
   if (!here || (!relied.made && !relied.error)) return [h('p', { class: 'sf-soft' }, t('reliance.says')), button];
-  if (relied.error) return [h('p', { role: 'alert' }, relied.error.kind === 'input' ? t('error.input', { why: relied.error.message }) : t(`error.${relied.error.kind}`)), button];
+  if (relied.error) return [h('p', { role: 'alert' }, told(relied.error)), button];
   const rows = relied.made.rows.map((r) => h('tr', null, h('th', { scope: 'row' }, t(`kind.${r.kind.replaceAll(' ', '_')}`)), h('td', null, `${number(r.accuracy)} (${number(r.accuracy_low)}–${number(r.accuracy_high)})`), h('td', null, r.text)));
   return [h('p', { id: 'sf-relied', class: 'sf-result' }, sentence(relied.made)),
     h('div', { class: 'sf-scroll', tabindex: '0', role: 'group', 'aria-label': t('side.reliance') }, h('table', { id: 'sf-altered' }, h('thead', null, h('tr', null, ['reliance.kind', 'reliance.right', 'reliance.text'].map((k) => h('th', { scope: 'col' }, t(k))))), h('tbody', null, rows))),
@@ -139,7 +139,7 @@ async function write() {
       draw();
     }, control.signal);
   } catch (error) {
-    if (error.name !== 'AbortError') written.texts = [error.kind === 'input' ? t('error.input', { why: error.message }) : t(`error.${error.kind}`)];
+    if (error.name !== 'AbortError') written.texts = [told(error)];
   }
   written.busy = false;
   draw();
@@ -162,7 +162,7 @@ async function evidence(button) {
     link.remove();
     button.textContent = t('files.evidence');
   } catch (error) {
-    button.textContent = error.kind === 'input' ? t('error.input', { why: error.message }) : t(`error.${error.kind}`);
+    button.textContent = told(error);
   }
   button.disabled = false;
 }
@@ -176,7 +176,7 @@ function files() {
       try {
         replayed(await send('replay', { method: 'POST', body: await input.files[0].text() }));
       } catch (error) {
-        told.textContent = ['input', 'server'].includes(error.kind) ? t('replay.refused', { why: error.message }) : t(`error.${error.kind || 'server'}`);
+        told.textContent = ['input', 'server'].includes(error.kind) ? t('replay.refused', { why: said(error.message) }) : t(`error.${error.kind || 'server'}`);
       }
       input.value = '';
     },

@@ -4,7 +4,7 @@ import { axis, bars, expected, map, marked } from './draw.js';
 import { h, redraw } from './html.js';
 import { measured as measuredOf, state, retry, use } from './live.js';
 import { OWN, asked, change, visit, wordingKey } from './store.js';
-import { count, number, signed, t, taskName } from './words.js';
+import { count, number, signed, t, taskName, told } from './words.js';
 
 let data;
 let chips = [];
@@ -40,7 +40,7 @@ export function build(given) {
     section('ask', 1, [h('span', { class: 'sf-title' }, t('ask.title')), h('label', { class: 'sf-pick' }, t('ask.for'), picker)], field, cards.own, cards.chips, cards.conflict),
     section('expect', 2, t('expect.title'), cards.expect),
     section('close', 3, t('close.title'), cards.close),
-    section('answers', 4, [h('span', { class: 'sf-title' }, t('answers.title')), h('span', { id: 'sf-question', class: 'sf-question' })], cards.answers),
+    section('answers', 4, t('answers.title'), h('p', { id: 'sf-question', class: 'sf-question' }), cards.answers),
   ];
 }
 
@@ -65,8 +65,7 @@ export function form() {
 const round = (value) => number(value);
 
 function problem(error, kind) {
-  const words = error.kind === 'input' ? t('error.input', { why: error.message }) : t(`error.${error.kind}`);
-  return h('div', { class: 'sf-error', role: 'alert' }, h('p', null, words),
+  return h('div', { class: 'sf-error', role: 'alert' }, h('p', null, told(error)),
     h('button', { type: 'button', id: `sf-retry-${kind}`, onclick: () => retry(kind) }, t('error.retry')));
 }
 
@@ -148,7 +147,7 @@ function closest() {
 const short = (text, most) => (text.length > most ? `${text.slice(0, most * 0.55).trimEnd()} … ${text.slice(-most * 0.4).trimStart()}` : text);
 
 /** A question's fields in one line, cut in the middle. */
-export const questionText = (fields, most = 84) => short(Object.values(fields).join(' | ').replace(/\s+/g, ' '), most);
+const questionText = (fields, most = 170) => short(Object.values(fields).join(' | ').replace(/\s+/g, ' '), most);
 
 function chosen(found) {
   const { questions } = found;
@@ -193,7 +192,7 @@ function answers() {
     return [h('p', { class: 'sf-hint sf-wait' }, before ? t('answers.stale', { text: short(before.instruction, 60) }) : '…')];
   }
   const question = chosen(found);
-  if (title) title.textContent = ` “${questionText(question.example.fields)}”`;
+  if (title) title.textContent = `“${questionText(question.example.fields)}”`;
   const { example, comparison } = question;
   const names = [t('model.original'), t('model.aligned')];
   return [
@@ -222,11 +221,13 @@ function conflict() {
 export function draw() {
   document.getElementById('sf-expect')?.classList.toggle('sf-late', Boolean(state.look.late));
   document.getElementById('sf-close')?.classList.toggle('sf-late', Boolean(state.look.late));
+  redraw(cards.answers, answers());
+  // What is of an earlier text is hidden until its reply: there is nothing to draw anew.
+  if (state.look.late && state.look.data) return;
   const details = document.getElementById('sf-basis')?.open;
   redraw(cards.expect, expect());
   if (details && document.getElementById('sf-basis')) document.getElementById('sf-basis').open = true;
   redraw(cards.close, closest());
-  redraw(cards.answers, answers());
   redraw(cards.conflict, conflict());
   cards.conflict.classList.toggle('sf-warns', Boolean(cards.conflict.children.length));
 }

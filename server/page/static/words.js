@@ -1,9 +1,13 @@
 // The page's words: one table per language, chosen by the browser or by the visitor.
 
+import de from './words/de.json' with { type: 'json' };
+import en from './words/en.json' with { type: 'json' };
+
 const KEY = 'steadfast-language';
 export const LANGUAGES = { en: 'English', de: 'Deutsch' };
+const TABLES = { en, de };
 
-let table = {};
+let table = en;
 let chosen = 'en';
 
 /** The language in use. */
@@ -16,10 +20,10 @@ function wanted() {
   return liked.find((l) => l in LANGUAGES) || 'en';
 }
 
-/** Loads the table of the visitor's language. */
-export async function load(base) {
+/** Takes the table of the visitor's language. */
+export function settle() {
   chosen = wanted();
-  table = await (await fetch(`${base}words/${chosen}.json`)).json();
+  table = TABLES[chosen];
   document.documentElement.lang = chosen;
 }
 
@@ -37,6 +41,27 @@ export function t(key, values = {}) {
   if (found === undefined) console.error(`no words for ${key}`);
   return (found ?? key).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
 }
+
+const SAID = Object.keys(en).filter((key) => key.startsWith('said.'))
+  .sort((a, b) => en[b].replace(/\{\w+\}/g, '').length - en[a].replace(/\{\w+\}/g, '').length)
+  .map((key) => {
+    const names = [...en[key].matchAll(/\{(\w+)\}/g)].map((m) => m[1]);
+    const source = en[key].split(/\{\w+\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('([\\s\\S]*?)');
+    return { key, names, pattern: new RegExp(`^${source}$`) };
+  });
+
+/** A sentence of the server in the language in use: the English table has its pattern. As it came where it has none. */
+export function said(text) {
+  if (chosen === 'en') return text;
+  for (const { key, names, pattern } of SAID) {
+    const found = text.match(pattern);
+    if (found) return t(key, Object.fromEntries(names.map((name, n) => [name, found[n + 1]])));
+  }
+  return text;
+}
+
+/** What an error means for the visitor. */
+export const told = (error) => (error.kind === 'input' ? t('error.input', { why: said(error.message) }) : t(`error.${error.kind || 'server'}`));
 
 /** Whether there are words of a key. */
 export const known = (key) => key in table;

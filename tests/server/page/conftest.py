@@ -45,7 +45,7 @@ def page_http(
         Settings(indexes=indexes, public_url="https://x.y", largest_upload=150_000)
     )
     app.include_router(api.routes(opening, access, None))
-    app.include_router(batch_api.routes(page_jobs, access))
+    app.include_router(batch_api.routes(page_jobs, access, workbench))
     with serve(app) as address, httpx.Client(base_url=address, trust_env=False) as client:
         client.timeout = httpx.Timeout(60)
         yield client

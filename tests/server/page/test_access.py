@@ -53,7 +53,7 @@ def gated(
         errors.install(app)
         access = Access(Settings(indexes=indexes, **given))
         app.include_router(api.routes(opening, access, None))
-        app.include_router(batch_api.routes(page_jobs, access))
+        app.include_router(batch_api.routes(page_jobs, access, workbench))
         return Gate(app, access), access
 
     return make
@@ -68,7 +68,8 @@ def test_without_the_key_no_endpoint_of_the_page_answers(gated) -> None:
     client = visitor(gate)
     asked = [
         *(("GET", p) for p in ("state", "findings", "card.md", "qr.svg?text=x")),
-        *(("GET", f"batch/{p}") for p in ("jobs/x", "jobs/x/result.csv", "example.csv")),
+        *(("GET", f"batch/jobs/x{p}") for p in ("", "/result.csv", "/evidence.zip")),
+        ("GET", "batch/example.csv"),
         *(("POST", p) for p in (*PREDICTIONS, *GENERATIONS, "replay", "batch/check", "batch/jobs")),
         ("DELETE", "batch/jobs/x"),
     ]
@@ -93,7 +94,8 @@ def test_a_job_of_another_client_is_not_found(gated, until: Callable) -> None:
     path = f"{JOBS}/{job['id']}"
     until(lambda: client.get(path, **anna).json()["job"]["state"] == "done")
     for method, place in (
-        ("GET", path), ("GET", f"{path}/result.csv"), ("DELETE", path),
+        ("GET", path), ("GET", f"{path}/result.csv"), ("GET", f"{path}/evidence.zip"),
+        ("DELETE", path),
         ("DELETE", f"{path}?remove=true"),
     ):
         reply = client.request(method, place, **ben)

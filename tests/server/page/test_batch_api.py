@@ -1,9 +1,16 @@
 import io
+import threading
 import time
+import zipfile
+from pathlib import Path
 
 import httpx
 import pandas as pd
+import pytest
 
+from robustness import evidence
+from robustness.errors import CancelledError
+from server import library
 from server.jobs import Jobs
 
 TABLE = (
@@ -77,3 +84,41 @@ def test_an_unknown_job_is_not_found(page_http: httpx.Client) -> None:
 def test_the_example_can_be_checked(page_http: httpx.Client) -> None:
     table = page_http.get("/page/v1/batch/example.csv").text
     assert page_http.post("/page/v1/batch/check", files=sent(table)).json()["rows"] > 2
+
+
+@pytest.mark.parametrize("part", ["read_table", "plan"])
+def test_the_check_of_a_table_stops_with_its_client(
+    page_http: httpx.Client, monkeypatch, until, part: str
+) -> None:
+    started, stopped = threading.Event(), threading.Event()
+
+    def endless(*_: object, should_stop, **__: object) -> None:
+        started.set()
+        while not should_stop():
+            time.sleep(0.01)
+        stopped.set()
+        raise CancelledError("stopped")
+
+    monkeypatch.setattr(library.batch, part, endless)
+    with pytest.raises(httpx.ReadTimeout):
+        table = sent(f"instruction\nleft by {part}\n")
+        page_http.post("/page/v1/batch/check", files=table, timeout=1)
+    assert started.is_set()
+    until(stopped.is_set)
+
+
+def test_a_job_s_evidence_is_a_file_for_each_wording_that_replays(
+    page_http: httpx.Client, indexes: Path
+) -> None:
+    content = TABLE + "Good or bad?,,three\n"
+    job = page_http.post("/page/v1/batch/jobs", files=sent(content)).json()
+    reply = page_http.get(f"/page/v1/batch/jobs/{job['id']}/evidence.zip")
+    assert reply.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        assert archive.namelist()[0] == "row-1.json"
+        text = archive.read("row-1.json").decode()
+    document, checks = evidence.replay(text, indexes=indexes)
+    assert document["asked"]["task"] == "scene_topic"
+    assert {check.what for check in checks} == {"content", "look", "answers"}
+    assert all(check.ok for check in checks)
+    assert page_http.get("/page/v1/batch/jobs/none/evidence.zip").status_code == 404

@@ -1,7 +1,6 @@
 import json
 from pathlib import Path
 
-import gradio as gr
 import pandas as pd
 import pytest
 
@@ -28,7 +27,7 @@ def own(backbone: Path) -> StudyColumn:
 def test_every_published_table_is_shown_with_notes_plot_and_file(
     released: StudyColumn, name: str
 ) -> None:
-    *_, card, plot, csv = released.opened(name)
+    *_, card, plot, csv = released.opened("en", name)
     made = PUBLISHED[name].table()
     assert "without artefacts" in card
     assert card.count("<li>") == len(made.footnotes)
@@ -41,7 +40,7 @@ def test_every_published_table_is_shown_with_notes_plot_and_file(
 
 @pytest.mark.parametrize("name", OWN)
 def test_every_own_table_is_shown_with_notes_plot_and_file(own: StudyColumn, name: str) -> None:
-    *_, card, plot, csv = own.opened(name)
+    *_, card, plot, csv = own.opened("en", name)
     assert "This backbone" in card
     assert "artefacts" in card
     assert plot["visible"]
@@ -49,16 +48,16 @@ def test_every_own_table_is_shown_with_notes_plot_and_file(own: StudyColumn, nam
 
 
 def test_table_3_offers_models_types_and_collections(released: StudyColumn) -> None:
-    lines, groups, sets, measure, *_ = released.opened("table3")
-    assert "Alpaca-7B" in lines["choices"]
-    assert "BBL-MC" in groups["choices"]
-    assert sets["choices"] == ["observed", "unobserved"]
-    assert measure["choices"] == ["accuracy", "lost accuracy"]
+    lines, groups, sets, measure, *_ = released.opened("en", "table3")
+    assert ("Alpaca-7B", "Alpaca-7B") in lines["choices"]
+    assert ("BBL-MC", "BBL-MC") in groups["choices"]
+    assert [value for _, value in sets["choices"]] == ["observed", "unobserved"]
+    assert [value for _, value in measure["choices"]] == ["accuracy", "lost accuracy"]
 
 
 def test_what_is_picked_is_what_card_plot_and_file_hold(released: StudyColumn) -> None:
     card, plot, csv = released.look(
-        "table3", ["Alpaca-7B"], ["BBL-MC", "MMLU"], ["unobserved"], "accuracy"
+        "en", "table3", ["Alpaca-7B"], ["BBL-MC", "MMLU"], ["unobserved"], "accuracy"
     )
     assert "<td>T0++" not in card
     assert "15.73" in card
@@ -70,15 +69,30 @@ def test_what_is_picked_is_what_card_plot_and_file_hold(released: StudyColumn) -
     assert "observed" not in saved.columns
 
 
+def test_a_column_speaks_the_page_s_language(released: StudyColumn) -> None:
+    tables, svg, lines, *_, card, plot, csv = released.first("de", "table3")
+    assert ("Tabelle 3: Modelle und Aufgabenarten", "table3") in tables["choices"]
+    assert (svg["value"], csv["label"]) == ("Bild als SVG", "Tabelle als CSV")
+    assert lines["label"] == "Modelle"
+    assert "ohne Artefakte" in card and "95-%-Intervalle" in card and "Mittel aus" in card
+    drawn = json.loads(plot["value"].plot)
+    assert [trace["name"] for trace in drawn["data"]] == ["beobachtet", "unbeobachtet"]
+    assert drawn["layout"]["xaxis"]["title"]["text"] == "Genauigkeit, Punkte"
+    # Files keep the names that programs read.
+    assert "without_artefacts" in pd.read_csv(csv["value"]).columns
+
+
 def test_two_picks_of_one_table_are_two_files(released: StudyColumn) -> None:
-    first = released.look("table3", ["Alpaca-7B"], [], [], "accuracy")[2]["value"]
-    second = released.look("table3", ["Alpaca-13B"], [], [], "accuracy")[2]["value"]
+    first = released.look("en", "table3", ["Alpaca-7B"], [], [], "accuracy")[2]["value"]
+    second = released.look("en", "table3", ["Alpaca-13B"], [], [], "accuracy")[2]["value"]
     assert first != second
     assert Path(first).name == Path(second).name == "published-table3.csv"
 
 
 def test_an_empty_pick_is_a_message(released: StudyColumn) -> None:
-    card, plot, csv = released.look("table3", ["Alpaca-7B"], ["12 BBL datasets"], [], "accuracy")
+    card, plot, csv = released.look(
+        "en", "table3", ["Alpaca-7B"], ["12 BBL datasets"], [], "accuracy"
+    )
     assert "no row of Alpaca-7B" in card
     assert not plot["visible"]
     assert not csv["visible"]
@@ -107,19 +121,10 @@ def test_differences_stand_on_an_axis_of_their_own() -> None:
 
 
 def test_a_plot_says_what_the_browser_may_save(released: StudyColumn) -> None:
-    plot = released.look("fig6", [], [], [], "lost accuracy")[1]["value"]
+    plot = released.look("en", "fig6", [], [], [], "lost accuracy")[1]["value"]
     options = json.loads(plot.plot)["config"]["toImageButtonOptions"]
     assert options["format"] == "png"
     assert options["filename"] == "published-fig6"
-
-
-def test_coming_back_to_the_tab_keeps_what_was_picked(released: StudyColumn) -> None:
-    filled, *made = released.first(False, "fig6")
-    assert filled
-    filled, *kept = released.first(True, "fig6")
-    assert filled
-    assert len(kept) == len(made)
-    assert all(k == gr.skip() for k in kept)
 
 
 def test_a_card_that_is_not_there_is_a_message(own: StudyColumn, monkeypatch) -> None:
@@ -127,7 +132,7 @@ def test_a_card_that_is_not_there_is_a_message(own: StudyColumn, monkeypatch) ->
         raise NotFoundError("card.json is not there")
 
     monkeypatch.setattr("robustness.training.backbone.study.read_study", missing)
-    *pickers, _, card, plot, csv = own.opened("types")
+    *pickers, _, card, plot, csv = own.opened("en", "types")
     assert "card.json is not there" in card
     assert not any(p["visible"] for p in [*pickers, plot, csv])
 

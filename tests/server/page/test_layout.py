@@ -30,12 +30,6 @@ def test_the_tools_are_offered_when_they_are_asked_for_and_only_then() -> None:
     assert offered(mcp=False) == set()
 
 
-def test_titles_of_tabs_are_translated() -> None:
-    found = layout.translations().translations
-    assert set(found) >= set(head.LANGUAGES)
-    assert found["de"]["tab.try"] == "Ausprobieren"
-
-
 def test_recorded_replies_belong_to_the_shipped_models_alone(tmp_path: Path) -> None:
     assert demo._ships(Settings())
     for other in (

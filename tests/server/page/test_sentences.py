@@ -1,0 +1,112 @@
+"""The library's sentences in the page's second language."""
+
+import ast
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from robustness import paths
+from server.page import head, sentences
+from server.page.findings_views import OWN, PUBLISHED
+
+ERRORS = {"InputError", "NotFoundError", "CorruptFileError", "MismatchError"}
+MET = (
+    "robustness/wording.py", "robustness/evidence.py", "robustness/scoring/rows.py",
+    "robustness/storage/tables.py", "robustness/storage/table_formats.py",
+    "robustness/storage/csv_lines.py", "robustness/storage/limits.py",
+    "robustness/data/user_instruction.py", "robustness/data/tasks/builtin.py",
+    "robustness/prediction/comparison.py", "robustness/prediction/ladder.py",
+    "robustness/prediction/measurement.py", "robustness/prediction/predictor.py",
+    "robustness/prediction/degradation/user_inputs.py", "server/page/api.py",
+)
+"""Modules whose errors a visitor of the page meets."""
+ELSEWHERE = ("{X} does not exist", "{X} has no rows", "{X}, row {X}: {X}", "{X}")
+"""Errors of their files that only commands raise, and those that pass another on."""
+DATA = {
+    "MMLU", "BBL-QA", "BBL-BC", "BBL-MC", "QA", "MC", "BC", "Base", "XL", "XXL", "Winowhy",
+    "Vitaminc_Fact_Verification", "Alpaca-7B", "Alpaca-13B", "T0++ 11B", "Flan-T5-3B",
+    "Flan-T5-11B",
+}
+
+
+def template(node: ast.expr) -> str | None:
+    """A message with {X} for what is filled in; None where it is made elsewhere."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(v.value) if isinstance(v, ast.Constant) else "{X}" for v in node.values
+        )
+    if isinstance(node, ast.BinOp):
+        sides = [template(node.left), template(node.right)]
+        return "".join("{X}" if side is None else side for side in sides)
+    if isinstance(node, ast.IfExp):
+        return template(node.orelse)
+    return None
+
+
+def messages() -> set[str]:
+    found = set()
+    for name in MET:
+        for node in ast.walk(ast.parse((paths.ROOT / name).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS:
+                found.add(template(node.args[0]))
+    return {m for m in found if m is not None and m not in ELSEWHERE}
+
+
+def test_every_error_that_a_visitor_can_meet_is_translated() -> None:
+    found = messages()
+    assert len(found) > 30
+    without = {m for m in found if sentences.key_of(m.replace("{X}", "one, two")) is None}
+    assert without == set()
+
+
+def shown() -> set[str]:
+    """What *Findings* says apart from numbers."""
+    found = set()
+    for views in (PUBLISHED, OWN):
+        for view in views.values():
+            made = view.table()
+            found |= {view.title, view.lines, made.source, made.title, made.unit, made.interval}
+            found |= {*made.footnotes, *(c.replace("_", " ") for c in made.columns)}
+            found |= {text for row in made.rows for text in (row.name, row.group)}
+            for name, measure in view.measures.items():
+                found |= {name, measure.title}
+    return found
+
+
+def test_everything_that_findings_says_is_translated(backbone: Path) -> None:
+    tasks = {p.stem for p in (paths.ASSETS / "tasks").glob("*.json")}
+    models = {text for text in shown() if text.startswith("steadfast-mini")}
+    without = {text for text in shown() if sentences.key_of(text) is None}
+    assert without <= DATA | tasks | models
+
+
+def test_what_is_filled_in_is_kept_as_it_is() -> None:
+    said = sentences.said("no task 'a {b}'; there are place, food", "de")
+    assert said == "Die Aufgabe 'a {b}' gibt es nicht; es gibt place, food"
+    assert sentences.said("no task 'a'; there are b", "en") == "no task 'a'; there are b"
+    assert sentences.said("nothing like it", "de") == "nothing like it"
+
+
+def test_the_scripts_translate_alike(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node.js is not installed")
+    texts = [m.replace("{X}", "a (b) {c}") for m in sorted(messages())]
+    words = "".join(
+        f"const {name} = {json.dumps(head.words(name))};\n" for name in head.LANGUAGES
+    )
+    script = (head.STATIC / "words.js").read_text(encoding="utf-8")
+    lines = [line for line in script.splitlines() if not line.startswith("import")]
+    body = "\n".join(lines).replace("export ", "").replace("chosen = 'en'", "chosen = 'de'")
+    program = tmp_path / "said.js"
+    program.write_text(
+        f"{words}{body}\ntable = de;\n"
+        f"console.log(JSON.stringify({json.dumps(texts)}.map(said)));\n", encoding="utf-8",
+    )
+    told = subprocess.run([node, program], capture_output=True, text=True, check=True).stdout
+    assert json.loads(told) == [sentences.said(text, "de") for text in texts]
