@@ -128,7 +128,7 @@ torture: setup-dev
 bench: setup-dev $(BENCH)/.installed
 	rm -f runs/bench/*.json
 	@failed=; \
-	for script in "prediction.py $(MULTI_PROMPT)" quantiles.py scoring.py whole.py start.py page.py caching.py \
+	for script in "prediction.py $(MULTI_PROMPT)" foreign.py quantiles.py scoring.py whole.py start.py page.py caching.py \
 	  index.py alignment.py table.py; do \
 	  echo "$(BIN)/python benchmarks/$$script"; \
 	  $(BIN)/python benchmarks/$$script || failed="$$failed $${script%% *}"; \

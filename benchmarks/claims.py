@@ -56,6 +56,14 @@ BOUNDS = {
     "prediction, worst task": Bound(
         claim="the same on the worst task: ours / 5 nearest", ratio=1.0, at_least=False
     ),
+    "foreign texts": Bound(
+        claim="AUROC of valid paraphrases against foreign texts, worst source of the task",
+        ratio=0.95,
+    ),
+    "foreign, abstained": Bound(
+        claim="share of valid paraphrases without a number, worst source", ratio=0.05,
+        at_least=False,
+    ),
     "quantiles 5%": Bound(
         claim="error of quantiles from 5% of the cells: ours / Rasch", ratio=0.5, at_least=False
     ),

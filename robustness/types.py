@@ -270,6 +270,32 @@ class Nearest:
     """Its measured accuracy in points; None where it was not measured."""
 
 
+class Abstention(StrEnum):
+    """Why there is no number."""
+
+    NO_CALIBRATION = "no calibration"
+    NO_BASELINE = "no baseline"
+    TOO_FAR = "too far"
+    """Farther from the observed instructions than any that was calibrated."""
+    FOREIGN = "foreign"
+    """By its wording and its answers, it is no instruction for the task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliance:
+    """What a task's accuracy loses under texts that are no instruction for it, in points."""
+
+    loss: float
+    low: float
+    high: float
+    """95% interval from resampling texts and inputs."""
+    texts: int
+    inputs: int
+    reads: bool
+    """False: less than five points are lost, and nothing beyond doubt, so that nothing shows that
+    the model reads the instruction of this task."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """Predicted degradation of one instruction: observed minus its accuracy, in points."""
@@ -286,11 +312,16 @@ class Prediction:
     """Nominal coverage of the interval [low, high], e.g. 0.9."""
     tier: Tier
     in_support: bool
-    """False: the distance lies beyond all that the predictor was calibrated on, so it abstains."""
+    """False: it is no instruction for the task by its wording and answers, or its distance lies
+    beyond all that the predictor was calibrated on, so the predictor abstains."""
     nearest: tuple[Nearest, ...]
     conflicts: tuple[Conflict, ...]
     basis: str
     """One sentence that says what the number is based on."""
+    abstains: Abstention | None = None
+    """Why there is no number; None where there is one."""
+    reliance: Reliance | None = None
+    """How much the task depends on its instruction; None where that was not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,22 +40,28 @@ def fits(instruction: Instruction, fields: Iterable[str]) -> bool:
     return set(prompts.placeholders(instruction.text)) <= {*fields, "options"}
 
 
-def alone_text(instruction: Instruction) -> str:
-    """The text of an instruction without its input, followed by the default cue.
+def bare(text: str) -> str:
+    """The text of an instruction without its placeholders, labels of inputs and closing cue.
 
-    Lines that only label an input ("Sentence: {text}", "Options:") are left out. The representation
-    is taken at the last token; the same cue for all instructions makes that token the same, so that
-    a distance reflects the wording.
+    Lines that only label an input ("Sentence: {text}", "Options:") are left out.
     """
     lines = []
-    for line in instruction.text.strip().splitlines():
-        bare = _PLACEHOLDER.sub("", line)
-        if not (bare != line and _LABEL.match(bare)) and bare.strip():
-            lines.append(" ".join(bare.split()))
+    for line in text.strip().splitlines():
+        rest = _PLACEHOLDER.sub("", line)
+        if not (rest != line and _LABEL.match(rest)) and rest.strip():
+            lines.append(" ".join(rest.split()))
     if len(lines) > 1 and _CUE.match(lines[-1]) and not lines[-1].endswith((".", "?", "!")):
         lines.pop()
-    text = "\n".join(lines) or " ".join(_PLACEHOLDER.sub("", instruction.text).split())
-    return f"{text}\n{prompts.DEFAULT_CUE}"
+    return "\n".join(lines) or " ".join(_PLACEHOLDER.sub("", text).split())
+
+
+def alone_text(instruction: Instruction) -> str:
+    """The `bare` text of an instruction, followed by the default cue.
+
+    The representation is taken at the last token; the same cue for all instructions makes that
+    token the same, so that a distance reflects the wording.
+    """
+    return f"{bare(instruction.text)}\n{prompts.DEFAULT_CUE}"
 
 
 def alone(engine: Engine, model: str, instructions: Sequence[Instruction]) -> FloatArray:

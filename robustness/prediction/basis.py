@@ -1,7 +1,7 @@
 """The sentence on what a prediction stands on, or on why there is no number."""
 
 from robustness.prediction.degradation import Estimated, Skill
-from robustness.types import Tier
+from robustness.types import Abstention, Reliance, Tier
 
 NO_CALIBRATION = (
     "This model has no calibration, so there are neighbours and distances, and no number; measure "
@@ -11,6 +11,28 @@ TOO_FAR = (
     "It lies farther from the observed instructions than any that was calibrated, so there is no "
     "number."
 )
+
+FOREIGN = (
+    "By its wording and the model's answers it is no instruction for this task, so there is no "
+    "number."
+)
+
+
+def outside(why: Abstention, reliance: Reliance | None) -> str:
+    """Why there is no number; where the task does not depend on its instruction, that."""
+    said = FOREIGN if why is Abstention.FOREIGN else TOO_FAR
+    return unread(reliance).strip() or said
+
+
+def unread(reliance: Reliance | None) -> str:
+    """That the model does not read the instruction of the task; empty where it does."""
+    if reliance is None or reliance.reads:
+        return ""
+    return (
+        " Nothing shows that the model reads the instruction of this task: under "
+        f"{reliance.texts} texts that are none for it, its accuracy was {reliance.loss:.1f} points "
+        f"lower [{reliance.low:.1f}, {reliance.high:.1f}]."
+    )
 
 
 def no_baseline(task_type: str) -> str:

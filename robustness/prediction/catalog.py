@@ -17,6 +17,7 @@ from robustness.index.observed_index import ObservedIndex, TaskIndex
 from robustness.models.engine import Engine
 from robustness.prediction import degradation
 from robustness.prediction.degradation import Calibration, HeldOut, user_inputs
+from robustness.prediction.degradation.support import Judge
 from robustness.prediction.degradation.user_inputs import UserInputs
 from robustness.types import Example, Instruction
 
@@ -49,6 +50,7 @@ class Catalog:
         self._files: OrderedDict[str, tuple[_State, Task]] = OrderedDict()
         self._indexes: dict[str, ObservedIndex] = {}
         self._calibrations: dict[str, Calibration | None] = {}
+        self._judges: dict[str, Judge] = {}
         self._by_text: dict[str, list[Instruction]] | None = None
         self._read: OrderedDict[tuple[str, ...], UserInputs] = OrderedDict()
         self._lock = threading.RLock()
@@ -118,6 +120,18 @@ class Catalog:
         """
         self.index(model)
         return self._calibrations[model or self.original]
+
+    def judge(self, model: str | None = None) -> Judge | None:
+        """What tells instructions from foreign texts; None if there is no calibration.
+
+        Raises: As `index`.
+        """
+        model = model or self.original
+        index, calibration = self.index(model), self.calibration(model)
+        with self._lock:
+            if model not in self._judges and calibration is not None:
+                self._judges[model] = Judge(index, calibration)
+            return self._judges.get(model)
 
     def held_out(self) -> list[HeldOut]:
         """The accuracy of the original model's predictions on held-out instructions.

@@ -12,6 +12,7 @@ from robustness.prediction import degradation
 from robustness.prediction.degradation import HeldOut, Skill
 from robustness.prediction.degradation.calibration import calibrate as fit_calibration
 from robustness.prediction.degradation.calibration import measure
+from robustness.prediction.degradation.support import Judge
 from robustness.types import Instruction, RepresentationSpec
 
 Report = Callable[[str, int, int], None]
@@ -257,6 +258,8 @@ def held_out(
                 report(model, done, total)
 
         points = measure(engine, served.id, loaded, unobserved, tasks, on_progress=progress)
-        made[served.id] = degradation.report(calibration, points, types)
+        made[served.id] = degradation.report(
+            calibration, points, types, Judge(loaded, calibration)
+        )
         degradation.save_report(made[served.id], folder, loaded.digest)
     return made

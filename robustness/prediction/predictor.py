@@ -28,6 +28,7 @@ from robustness.prediction.degradation.user_inputs import UserInputs
 from robustness.prediction.query import Query
 from robustness.stats import intervals
 from robustness.types import (
+    Abstention,
     Conflict,
     Example,
     FloatArray,
@@ -35,6 +36,7 @@ from robustness.types import (
     Nearest,
     Neighbours,
     Prediction,
+    Reliance,
     TaskSource,
     Tier,
 )
@@ -98,6 +100,7 @@ class Predictor:
         self._model = model or catalog.original
         self._index = catalog.index(self._model)
         self._calibration = catalog.calibration(self._model)
+        self._judge = catalog.judge(self._model)
         self._k = k
 
     def wanted(
@@ -201,7 +204,7 @@ class Predictor:
         if not part.own:
             return self._without_number(
                 instruction, task.id, TaskSource.GIVEN, nearest, found,
-                basis.no_baseline(task.task_type),
+                basis.no_baseline(task.task_type), Abstention.NO_BASELINE,
             )
         seen = probes.probe(
             readings.option_logprobs[0, : len(known)], part.probed, rows,
@@ -316,13 +319,22 @@ class Predictor:
         nearest: tuple[Nearest, ...],
         found: tuple[Conflict, ...],
         why: str,
+        abstains: Abstention,
     ) -> Prediction:
         coverage = NOMINAL if self._calibration is None else self._calibration.coverage
         return Prediction(
             instruction_id=instruction.id, task=task, task_source=source, degradation=None,
             low=None, high=None, coverage=coverage, tier=Tier.DISTANCE, in_support=False,
-            nearest=nearest, conflicts=found, basis=why,
+            nearest=nearest, conflicts=found, basis=why, abstains=abstains,
+            reliance=self._reliance(task, source),
         )
+
+    def _reliance(self, task: str, source: TaskSource) -> Reliance | None:
+        """How much a task that was given depends on its instruction; None: not measured."""
+        support = None if self._calibration is None else self._calibration.support
+        if support is None or source is not TaskSource.GIVEN:
+            return None
+        return support.reliance.get(task)
 
     def _estimated(
         self,
@@ -337,19 +349,24 @@ class Predictor:
         if self._calibration is None:
             return self._without_number(
                 instruction, task, source, nearest, found,
-                basis.NO_CALIBRATION,
+                basis.NO_CALIBRATION, Abstention.NO_CALIBRATION,
             )
+        reliance = self._reliance(task, source)
         made: Estimated = self._calibration.estimate(source, clues, probe)
-        if made.degradation is None or made.skill is None:
+        foreign = self._judge is not None and not self._judge.inside(
+            source, instruction.text, task, clues, probe
+        )
+        if made.degradation is None or made.skill is None or foreign:
+            why = Abstention.FOREIGN if foreign else Abstention.TOO_FAR
             return self._without_number(
-                instruction, task, source, nearest, found,
-                basis.TOO_FAR,
+                instruction, task, source, nearest, found, basis.outside(why, reliance), why
             )
         return Prediction(
             instruction_id=instruction.id, task=task, task_source=source,
             degradation=made.degradation, low=made.low, high=made.high,
             coverage=self._calibration.coverage, tier=made.tier, in_support=made.in_support,
-            nearest=nearest, conflicts=found, basis=basis.estimated(made, made.skill),
+            nearest=nearest, conflicts=found, reliance=reliance,
+            basis=basis.estimated(made, made.skill) + basis.unread(reliance),
         )
 
 

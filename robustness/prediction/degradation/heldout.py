@@ -1,13 +1,14 @@
 """Compares a calibration's predictions with measurements on instructions it was not fitted to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from pydantic import TypeAdapter
 
-from robustness.prediction.degradation.predictor import Calibration, Point
+from robustness.prediction.degradation.predictor import Calibration, Estimated, Point
+from robustness.prediction.degradation.support import Judge
 from robustness.stats.intervals import wilson
 from robustness.storage import files, provenance
 
@@ -42,7 +43,8 @@ class HeldOut:
 
 
 def report(
-    calibration: Calibration, points: Sequence[Point], types: Mapping[str, str]
+    calibration: Calibration, points: Sequence[Point], types: Mapping[str, str],
+    judge: Judge | None = None,
 ) -> list[HeldOut]:
     """Computes one row per tier and task type, `all` first.
 
@@ -50,9 +52,11 @@ def report(
         calibration: A calibration that was fitted to other instructions.
         points: The measured instructions.
         types: Task -> its task type.
+        judge: What tells instructions from foreign texts, for which there is no number; None: the
+            distance alone decides.
     """
     constant = float(np.mean([p.degradation for p in calibration.points]))
-    said = [calibration.estimates(p) for p in points]
+    said = [_estimates(calibration, p, judge) for p in points]
     rows = []
     for tier in calibration.tiers:
         for kind in (ALL, *sorted({types[p.task] for p in points})):
@@ -85,6 +89,21 @@ def report(
                 )
             )
     return rows
+
+
+def _estimates(
+    calibration: Calibration, point: Point, judge: Judge | None
+) -> dict[str, Estimated]:
+    """Every tier's prediction for a measured instruction; an abstention where it looks foreign."""
+    made = calibration.estimates(point)
+    if judge is None:
+        return made
+    for name, (source, clues, seen) in calibration.cases(point).items():
+        if not judge.inside(source, point.text, point.task, clues, seen):
+            made[name] = replace(
+                made[name], degradation=None, low=None, high=None, in_support=False
+            )
+    return made
 
 
 def save_report(rows: Sequence[HeldOut], folder: Path, index_digest: str) -> Path:

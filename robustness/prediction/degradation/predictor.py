@@ -12,7 +12,7 @@ calibration set the predictor abstains. The tiers are fitted in `fitting`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from robustness.prediction.degradation.conformal import Floats
 from robustness.prediction.degradation.distance import Evidence, features
 from robustness.prediction.degradation.probes import Probe
 from robustness.prediction.degradation.skill import Skill
-from robustness.types import Provenance, RepresentationSpec, TaskSource, Tier
+from robustness.types import Provenance, Reliance, RepresentationSpec, TaskSource, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,8 @@ class Line:
 
     def value(self, x: Floats) -> float:
         """Predicted degradation in points for the features x, (F,)."""
-        return float(x @ np.array(self.weights)) + self.intercept
+        # Features were appended since older calibrations, which have no weights for them.
+        return float(x[: len(self.weights)] @ np.array(self.weights)) + self.intercept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,32 @@ class Shrinkage:
     high: float
     skill: Skill
     pairs: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A linear rule: a text whose score is negative is no instruction."""
+
+    weights: tuple[float, ...]
+    intercept: float
+
+    def score(self, x: Floats) -> float:
+        """The score of the features x, (F,), less the threshold."""
+        return float(x @ np.array(self.weights)) + self.intercept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """What tells instructions from foreign texts, see `support`."""
+
+    rules: Mapping[TaskSource, Mapping[int, Rule]]
+    """Number of inputs whose answers are used (0: none) -> rule."""
+    foreign: tuple[str, ...]
+    """The foreign texts that wordings are compared with."""
+    named: Mapping[str, tuple[str, ...]]
+    """Task -> its options, fields, title and description."""
+    reliance: Mapping[str, Reliance]
+    """Task -> what its accuracy loses under foreign texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +130,8 @@ class Calibration:
     points: tuple[Point, ...]
     """The calibration set."""
     made: Provenance
+    support: Support | None = None
+    """None in a calibration that is older than support by wording."""
 
     @property
     def tiers(self) -> dict[str, Line | Shrinkage]:
@@ -116,24 +145,27 @@ class Calibration:
             made |= {f"{source}, {k} labelled inputs": s for k, s in shrunk.items()}
         return made
 
-    def estimates(self, point: Point) -> dict[str, Estimated]:
-        """Every tier's prediction for a measured instruction, by the names of `tiers`."""
+    def cases(self, point: Point) -> dict[str, tuple[TaskSource, Evidence, Probe]]:
+        """What each tier sees of a measured instruction, by the names of `tiers`."""
         made = {
-            f"{source}, distance": self.estimate(source, point.evidence[source])
+            f"{source}, distance": (source, point.evidence[source], Probe())
             for source in self.lines
         }
         for source, lines in self.probed.items():
-            for k in lines:
-                seen = Probe(features={k: point_probe(point, source).features[k]})
-                name = f"{source}, {k} unlabelled inputs"
-                made[name] = self.estimate(source, clues_of(point, source, k), seen)
+            for k in (k for k in lines if k in point_probe(point, source).features):
+                seen = _first(point_probe(point, source), k)
+                clues = clues_of(point, source, k)
+                made[f"{source}, {k} unlabelled inputs"] = (source, clues, seen)
         for source, shrunk in self.labelled.items():
-            for k in shrunk:
-                full = point_probe(point, source)
-                seen = Probe(features={k: full.features[k]}, losses={k: full.losses[k]})
-                name = f"{source}, {k} labelled inputs"
-                made[name] = self.estimate(source, clues_of(point, source, k), seen)
+            full = point_probe(point, source)
+            for k in (k for k in shrunk if k in full.losses):
+                seen = replace(_first(full, k), losses={k: full.losses[k]})
+                made[f"{source}, {k} labelled inputs"] = (source, clues_of(point, source, k), seen)
         return made
+
+    def estimates(self, point: Point) -> dict[str, Estimated]:
+        """Every tier's prediction for a measured instruction, by the names of `tiers`."""
+        return {name: self.estimate(*case) for name, case in self.cases(point).items()}
 
     def estimate(
         self, source: TaskSource, evidence: Evidence, probe: Probe | None = None
@@ -164,6 +196,11 @@ class Calibration:
             value += shrunk[m].weight * (probe.losses[m] - value)
             return _estimated(value, shrunk[m], Tier.LABELLED, m)
         return _estimated(value, chosen, Tier.PROBES, k)
+
+
+def _first(probe: Probe, k: int) -> Probe:
+    """What is known without labels from the first k inputs."""
+    return Probe(features={n: f for n, f in probe.features.items() if n <= k})
 
 
 def point_probe(point: Point, source: TaskSource) -> Probe:

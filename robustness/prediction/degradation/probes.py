@@ -68,7 +68,7 @@ def _agreement(own: Floats, others: Floats) -> float:
 def features(
     own: FloatArray, observed: FloatArray, nearest: Sequence[int], accuracy: float
 ) -> tuple[float, ...]:
-    """The six label-free features of an instruction.
+    """The fourteen label-free features of an instruction.
 
     Args:
         own: (N, C) its option log-probabilities, nats.
@@ -81,6 +81,7 @@ def features(
         of this one with the nearest; the same times their accuracy, since only agreement with right
         answers counts; KL divergence from the mean distribution of the nearest, in nats; entropy,
         margin and probability outside the options, each minus the mean of observed instructions.
+        Then those of `_votes`, which compare with all observed instructions.
     """
     p, q = distributions(own), distributions(observed)
     near = q[list(nearest[:NEIGHBOURS])]
@@ -97,7 +98,51 @@ def features(
         float(_entropy(p).mean() - _entropy(q).mean()),
         float(_margin(p).mean() - _margin(q).mean()),
         float(_outside(own).mean() - _outside(observed).mean()),
+        *_votes(p, q, accuracy),
     )
+
+
+def _votes(p: Floats, q: Floats, accuracy: float) -> tuple[float, ...]:
+    """Features of an instruction's distributions against the votes of observed ones.
+
+    An option's votes are the share of observed instructions that choose it. Where these agree, they
+    are probably right, and a different answer probably costs accuracy.
+
+    Args:
+        p: (N, C) distributions over the options under the instruction.
+        q: (I, N, C) those under the observed instructions.
+        accuracy: Mean accuracy of the observed instructions, in [0, 1].
+
+    Returns:
+        Votes of the observed instructions' choices minus those of this one's; the same times their
+        accuracy; mean probability under the observed distributions, minus this one's; votes minus
+        expected votes of this distribution; total variation between the mean distributions over
+        inputs, which is a shift of label bias; mutual information of input and answer minus that of
+        the observed ones; votes lost once each option's mean log-probability is taken off, which
+        undoes label bias; accuracy above that of a random guess.
+    """
+    rows = np.arange(p.shape[0])
+    votes = np.stack([(q.argmax(-1) == c).mean(0) for c in range(p.shape[1])], axis=-1)
+    usual, mean = float((votes * votes).sum(-1).mean()), q.mean(0)
+    lost = usual - float(votes[rows, p.argmax(-1)].mean())
+    logs = np.log(np.maximum(p, 1e-9))
+    unbiased = (logs - logs.mean(0)).argmax(-1)
+    options = float((mean > 0).sum(-1).mean())
+    return (
+        lost,
+        lost * accuracy,
+        float((q * mean).sum(-1).mean() - (p * mean).sum(-1).mean()),
+        usual - float((p * votes).sum(-1).mean()),
+        float(np.abs(p.mean(0) - mean.mean(0)).sum() / 2.0),
+        _information(p) - float(np.mean([_information(each) for each in q])),
+        usual - float(votes[rows, unbiased].mean()),
+        accuracy - 1.0 / options,
+    )
+
+
+def _information(p: Floats) -> float:
+    """Mutual information of input and answer in nats: entropy of the mean minus mean entropy."""
+    return float(_entropy(p.mean(0)) - _entropy(p).mean())
 
 
 def steps(available: int) -> list[int]:

@@ -6,7 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robustness.errors import CorruptFileError, MismatchError
 from robustness.index.observed_index import ObservedIndex
-from robustness.prediction.degradation.predictor import Calibration, Line, Point, Shrinkage
+from robustness.prediction.degradation.predictor import (
+    Calibration,
+    Line,
+    Point,
+    Shrinkage,
+    Support,
+)
 from robustness.storage import files
 from robustness.storage.validation import first_fault
 from robustness.types import Provenance, RepresentationSpec, TaskSource
@@ -34,6 +40,7 @@ class _Document(BaseModel):
     labelled: dict[TaskSource, dict[int, Shrinkage]]
     points: tuple[Point, ...]
     made: Provenance
+    support: Support | None = None
 
 
 def load(folder: Path, index: ObservedIndex) -> Calibration | None:
@@ -59,4 +66,5 @@ def load(folder: Path, index: ObservedIndex) -> Calibration | None:
     return Calibration(
         spec=row.spec, index_digest=row.index_digest, coverage=row.coverage, lines=row.lines,
         probed=row.probed, labelled=row.labelled, points=row.points, made=row.made,
+        support=row.support,
     )

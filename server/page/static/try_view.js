@@ -110,14 +110,21 @@ function expect() {
   if (!look.data) return [h('p', { class: 'sf-big sf-wait' }, '…')];
   const made = look.data.prediction;
   if (made.degradation === null) {
-    const why = state.server && !state.server.skills?.length ? 'expect.uncalibrated' : 'expect.abstains';
-    return [h('p', { class: 'sf-big' }, t('expect.none')), h('p', null, t(why)),
+    const why = state.server && !state.server.skills?.length ? 'expect.uncalibrated'
+      : made.abstains === 'foreign' ? 'expect.foreign' : 'expect.abstains';
+    return [h('p', { class: 'sf-big' }, t('expect.none')), unread(made) || h('p', null, t(why)),
       axis({ usual: look.data.usual, chance: look.data.chance, ...results() })];
   }
   const guess = visit.find((row) => row.key === wordingKey())?.guess;
   return [headline(look.data), h('p', { class: 'sf-say' }, sentence(look.data)),
     expected(look.data) ? axis({ usual: look.data.usual, chance: look.data.chance, own: expected(look.data), guess, ...results() }) : null,
-    basis(look.data)];
+    unread(made), basis(look.data)];
+}
+
+function unread(made) {
+  const found = made.reliance;
+  if (!found || found.reads) return null;
+  return h('p', { class: 'sf-say', id: 'sf-unread' }, t('expect.unread', { n: round(found.texts), lost: number(found.loss, 1) }));
 }
 
 function results() {

@@ -23,11 +23,13 @@ def test_probabilities_are_among_the_options_that_there_are() -> None:
 
 def test_an_instruction_that_answers_alike_lacks_nothing() -> None:
     found = probes.features(_logprobs([0, 1, 2, 0]), OBSERVED, [0, 1], 0.8)
-    assert found == pytest.approx((0, 0, 0, 0, 0, 0), abs=1e-5)
+    # All votes are for its answers, of which it is sure to 0.9.
+    expected = (*(0,) * 9, 1 - 0.9, 0, 0, 0, 0.8 - 1 / 3)
+    assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_disagreement_divergence_and_doubt_are_seen() -> None:
-    lacking, scaled, divergence, entropy, margin, outside = probes.features(
+    lacking, scaled, divergence, entropy, margin, outside, *_ = probes.features(
         _logprobs([1, 1, 0, 0], sure=0.5) - 0.5, OBSERVED, [0, 1], 0.8
     )
     assert lacking == 0.5
@@ -36,6 +38,25 @@ def test_disagreement_divergence_and_doubt_are_seen() -> None:
     assert entropy > 0
     assert margin < 0
     assert outside == pytest.approx(1 - np.exp(-0.5), abs=1e-5)
+
+
+def test_votes_weigh_an_answer_by_how_many_observed_instructions_give_it() -> None:
+    divided = np.stack([_logprobs([0, 1, 2, c]) for c in (0, 0, 0, 1)])
+    right = probes.features(_logprobs([0, 1, 2, 0]), divided, [0], 0.8)
+    rare = probes.features(_logprobs([0, 1, 2, 1]), divided, [0], 0.8)
+    wrong = probes.features(_logprobs([0, 1, 0, 0]), divided, [0], 0.8)
+    # The observed ones themselves have (3 + 3/4 * 3/4 + 1/4 * 1/4) / 4 votes for their answers.
+    assert right[6] == pytest.approx((3 + 10 / 16 - 3.75) / 4)
+    assert right[6] < rare[6] < wrong[6]
+    assert wrong[7] == pytest.approx(0.8 * wrong[6])
+
+
+def test_a_shift_towards_one_option_is_seen_and_undone() -> None:
+    shifted = OBSERVED[0] + np.array([3.0, 0.0, 0.0], dtype=np.float32)
+    found = probes.features(shifted, OBSERVED, [0, 1], 0.8)
+    lost, bias, information, unbiased = found[6], found[10], found[11], found[12]
+    assert lost > 0.2 and bias > 0.2 and information < 0
+    assert unbiased == pytest.approx(0.0, abs=1e-6)
 
 
 def test_labelled_losses_are_against_the_observed_on_the_same_inputs() -> None:

@@ -1,0 +1,172 @@
+"""Fits the rules of `support` to measured paraphrases and foreign texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from robustness.data.foreign import Foreign, Kind, Part
+from robustness.data.foreign import texts as foreign_texts
+from robustness.data.tasks import Task
+from robustness.index.observed_index import ObservedIndex
+from robustness.prediction.degradation import support
+from robustness.prediction.degradation.conformal import Floats
+from robustness.prediction.degradation.predictor import (
+    Point,
+    Rule,
+    Support,
+    clues_of,
+    point_probe,
+)
+from robustness.prediction.degradation.skill_measurement import LARGE
+from robustness.prediction.degradation.wordings import FOREIGN, Known, Wordings, wording
+from robustness.stats import intervals, near_duplicates
+from robustness.stats.intervals import BoolArray
+from robustness.types import Reliance, TaskSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ForeignPoint:
+    """A foreign text with its evidence on one task."""
+
+    text: Foreign
+    point: Point
+    right: BoolArray
+    """(N,) bool: right or not on the labelled probed inputs."""
+    usual: Floats
+    """(N,) share of observed instructions that are right on each."""
+
+
+ABSTAINED = 0.08
+"""Share of the calibration set's paraphrases, cross-fitted, that a rule may refuse."""
+MINIMUM = 30
+"""Least number of paraphrases and of foreign texts; below, the distance alone decides."""
+_FOLDS = 10
+_STRENGTH = 0.3
+
+
+def fit(
+    index: ObservedIndex, points: Sequence[Point], foreign: Sequence[ForeignPoint],
+    tasks: Sequence[Task], *, seed: int = 0,
+) -> Support | None:
+    """Fits a rule for each source of the task, with and without answers.
+
+    Args:
+        index: The index that the evidence comes from.
+        points: The calibration set: valid paraphrases.
+        foreign: Foreign texts with their evidence.
+        tasks: The tasks of the index.
+        seed: Seed of the folds and of the bootstrap.
+
+    Returns:
+        None where there are too few paraphrases or foreign texts.
+    """
+    if len(points) < MINIMUM or len(foreign) < MINIMUM:
+        return None
+    named = {
+        t.id: tuple(dict.fromkeys([
+            *t.options, *(o for e in t.examples for o in e.options), *t.fields, t.title,
+            t.description,
+        ]))
+        for t in tasks if t.id in index.tasks
+    }
+    strange = foreign_texts(Part.DEVELOPMENT, seed=seed)
+    texts = tuple(dict.fromkeys(f.text for f in strange))
+    wordings = Wordings(
+        [
+            *support.observed(index),
+            *(Known(text=wording(p.text), task=p.task, id=p.instruction_id) for p in points),
+            *(Known(text=t, task=FOREIGN, id=t) for t in texts),
+        ],
+        named,
+    )
+    rules: dict[TaskSource, dict[int, Rule]] = {}
+    for source in TaskSource:
+        others = [
+            f.point for f in foreign
+            if source is TaskSource.GIVEN or f.text.kind is not Kind.OTHER_TASK
+        ]
+        for k in _steps([*points, *others], source):
+            rule = _rule(wordings, points, others, source, k, seed)
+            if rule is not None:
+                rules.setdefault(source, {})[k] = rule
+    return Support(rules=rules, foreign=texts, named=named, reliance=_reliance(foreign, seed))
+
+
+def _steps(points: Sequence[Point], source: TaskSource) -> list[int]:
+    """0, and the numbers of inputs whose answers all points have: the least of a task's."""
+    if source is TaskSource.INFERRED:
+        return [0]
+    common = sorted(set.intersection(*(set(point_probe(p, source).features) for p in points)))
+    return [0, *(common[:1] if source is TaskSource.GIVEN else common)]
+
+
+def _rule(
+    wordings: Wordings, valid: Sequence[Point], foreign: Sequence[Point], source: TaskSource,
+    k: int, seed: int,
+) -> Rule | None:
+    """Fits one rule: a logistic regression and the threshold of its cross-fitted scores."""
+    every = [*valid, *foreign]
+    clues = [p.evidence[source] if k == 0 else clues_of(p, source, k) for p in every]
+    kept = [n for n, clue in enumerate(clues) if clue.usable]
+    y = np.array([n < len(valid) for n in kept])
+    if y.sum() < MINIMUM or (~y).sum() < MINIMUM:
+        return None
+    x = np.array([
+        support.row(
+            wordings.features(
+                wording(every[n].text), every[n].task if source is TaskSource.GIVEN else None,
+                # Its own text is among the known ones, which a new text is not.
+                without={every[n].instruction_id, every[n].text},
+            ),
+            clues[n], point_probe(every[n], source), k,
+        )
+        for n in kept
+    ])
+    groups = near_duplicates.clusters([every[n].text for n in kept])
+    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
+    regression = make_pipeline(
+        StandardScaler(), LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=1000)
+    )
+    scores: Floats = cross_val_predict(
+        regression, x, y, groups=groups, cv=folds, method="decision_function"
+    )
+    return _linear(regression.fit(x, y), _threshold(scores[y]))
+
+
+def _threshold(scores: Floats) -> float:
+    """The score below which at most `ABSTAINED` of the paraphrases lie, (N,) cross-fitted."""
+    return float(np.sort(scores)[int(np.floor(len(scores) * ABSTAINED))])
+
+
+def _linear(fitted: object, threshold: float) -> Rule:
+    """A fitted pipeline of scaler and logistic regression as a rule on raw features."""
+    scaler, logistic = fitted.named_steps.values()  # type: ignore[attr-defined]
+    weights = logistic.coef_[0] / scaler.scale_
+    return Rule(
+        weights=tuple(float(w) for w in weights),
+        intercept=float(logistic.intercept_[0] - weights @ scaler.mean_ - threshold),
+    )
+
+
+def _reliance(foreign: Sequence[ForeignPoint], seed: int) -> dict[str, Reliance]:
+    """What each task's accuracy loses under foreign texts: texts and inputs are resampled."""
+    made = {}
+    for task in dict.fromkeys(f.point.task for f in foreign):
+        rows = [f for f in foreign if f.point.task == task and f.right.size]
+        if not rows:
+            continue
+        usual, right = rows[0].usual[None, :], np.stack([f.right for f in rows])
+        lost = intervals.paired_bootstrap_mean(
+            [(usual, right)], rng=np.random.default_rng(seed), coverage=0.95
+        )
+        made[task] = Reliance(
+            loss=100.0 * lost.value, low=100.0 * lost.low, high=100.0 * lost.high,
+            texts=len(rows), inputs=right.shape[1],
+            reads=lost.low > 0 or 100.0 * lost.value >= LARGE,
+        )
+    return made
