@@ -219,9 +219,11 @@ def main() -> None:
                     page.wait_for_selector("#sf-go:not([disabled])")
                     page.wait_for_selector("#sf-answers .sf-bars")
                     state(page)
+                    page.evaluate("scrollTo(0, 0)")
                     path = folder / f"{name}.png"
                     page.screenshot(path=path)
                     Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
+                    page.unroute_all(behavior="ignoreErrors")
                     page.close()
                 browser.close()
         finally:

@@ -35,7 +35,7 @@ async function copied(text, button, field) {
 
 /** The address of what is shown, and its QR code. */
 export function share(root, { qr = false } = {}) {
-  const link = String(address(root || location.href));
+  const link = String(address(root || location.href.split('?')[0]));
   const field = h('input', { readOnly: true, value: link, 'aria-label': t('share.address') });
   const copy = h('button', { type: 'button', class: 'sf-go', onclick: () => copied(link, copy, field) }, t('share.copy'));
   const code = h('img', { class: 'sf-qr', alt: t('share.qr', { link }), src: `page/v1/qr.svg?text=${encodeURIComponent(link)}` });

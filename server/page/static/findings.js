@@ -92,7 +92,7 @@ function about(place) {
   redraw(place, h('div', { class: 'sf-about' },
     h('section', null, h('h2', null, t('about.what')), h('p', null, t('about.what.says'))),
     h('section', null, h('h2', null, t('about.numbers')), h('p', null, t('about.numbers.says'))),
-    h('section', null, h('h2', null, t('about.good')), h('p', null, t('about.good.says')), skill()),
+    h('section', { class: 'sf-whole' }, h('h2', null, t('about.good')), h('p', null, t('about.good.says')), skill()),
     h('section', null, h('h2', null, t('about.leaves')), h('p', null, t('about.leaves.says'))),
     found.card ? h('p', null, h('a', { href: 'page/v1/card.md', download: 'CARD.md', class: 'sf-button', id: 'sf-card' }, t('about.card', { model: found.model }))) : null));
 }
