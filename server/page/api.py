@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import segno
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from robustness import paths
 from robustness.errors import CorruptFileError, InputError
@@ -40,6 +40,11 @@ _EVIDENCE = "application/json"
 
 def _plain(value: object) -> Any:
     return files.plain(value)
+
+
+def _reply(value: object) -> Response:
+    """A value as JSON, without FastAPI's own walk through it, which a key would wait for."""
+    return JSONResponse(_plain(value))
 
 
 def routes(
@@ -80,18 +85,18 @@ def routes(
     @router.post(
         "/wording", dependencies=[admitted(access, asked.Predicted, queues.predictions, live)]
     )
-    def wording(body: asked.Predicted) -> Any:
+    def wording(body: asked.Predicted) -> Response:
         """The prediction, the closest wordings, the map and the exact prompt."""
-        return _plain(library.wording.look(
+        return _reply(library.wording.look(
             workbench, body.asked(), probe=body.probe, labelled=body.labelled
         ))
 
     @router.post(
         "/answers", dependencies=[admitted(access, asked.Wording, queues.predictions, live)]
     )
-    def answers(body: asked.Wording) -> Any:
+    def answers(body: asked.Wording) -> Response:
         """Both models' answers to some questions of the task, or to the visitor's own."""
-        return _plain(library.wording.answers(workbench, body.asked()))
+        return _reply(library.wording.answers(workbench, body.asked()))
 
     @router.post(
         "/measure", dependencies=[admitted(access, asked.Wording, queues.generations, whole)]

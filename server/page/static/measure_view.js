@@ -130,8 +130,14 @@ function entry(r, n) {
     })));
 }
 
-/** Draws both strips anew. */
+let drawn = '';
+
+/** Draws both strips anew, if what they show has changed. */
 export function draw() {
+  const { rungs: found, ...measure_ } = state.measure;
+  const shown = JSON.stringify([wordingKey(), measure_, found.length, measure_.error?.kind, visit, picked, state.empty, state.away, state.look.data?.usual, state.look.data && expected(state.look.data), state.look.data?.prediction.tier]);
+  if (shown === drawn) return;
+  drawn = shown;
   redraw(cards.measure, action(), h('div', { class: 'sf-ladder-box' }, state.measure.key === wordingKey() ? rungs().length ? ladder(rungs(), state.look.data?.usual) : null : null, guesser()), outcome());
   picked = picked.filter((k) => visit.some((r) => r.key === k));
   const two = picked.map((k) => visit.find((r) => r.key === k));
