@@ -167,7 +167,8 @@ def test_another_question_prefers_those_on_which_the_models_differ(page: Page) -
 
 def test_every_chip_shows_what_it_is_for(page: Page) -> None:
     page.locator("body").press("6")
-    expect(page.locator("#sf-expect")).to_contain_text("Too unlike anything we tested")
+    expect(page.locator("#sf-expect")).to_contain_text("this is no instruction for the task")
+    expect(page.locator("#sf-spoken")).to_contain_text("No guess. By its words")
     page.locator("body").press("5")
     expect(page.locator(".sf-conflict")).to_contain_text("You ask for True or False")
     page.click("#sf-fix")

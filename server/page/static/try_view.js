@@ -110,15 +110,19 @@ function expect() {
   if (!look.data) return [h('p', { class: 'sf-big sf-wait' }, '…')];
   const made = look.data.prediction;
   if (made.degradation === null) {
-    const why = state.server && !state.server.skills?.length ? 'expect.uncalibrated'
-      : made.abstains === 'foreign' ? 'expect.foreign' : 'expect.abstains';
-    return [h('p', { class: 'sf-big' }, t('expect.none')), unread(made) || h('p', null, t(why)),
+    return [h('p', { class: 'sf-big' }, t('expect.none')), unread(made) || h('p', null, why(made)),
       axis({ usual: look.data.usual, chance: look.data.chance, ...results() })];
   }
   const guess = visit.find((row) => row.key === wordingKey())?.guess;
   return [headline(look.data), h('p', { class: 'sf-say' }, sentence(look.data)),
     expected(look.data) ? axis({ usual: look.data.usual, chance: look.data.chance, own: expected(look.data), guess, ...results() }) : null,
     unread(made), basis(look.data)];
+}
+
+/** Why there is no number. */
+function why(made) {
+  if (state.server?.ready && !state.server.skills.length) return t('expect.uncalibrated');
+  return t(made.abstains === 'foreign' ? 'expect.foreign' : 'expect.abstains');
 }
 
 function unread(made) {
@@ -243,7 +247,7 @@ export function draw() {
 export function announcement() {
   const look = state.look.data;
   if (state.empty || !look || state.look.late) return '';
-  if (look.prediction.degradation === null) return `${t('expect.none')} ${t('expect.abstains')}`;
+  if (look.prediction.degradation === null) return `${t('expect.none')}. ${why(look.prediction)}`;
   const own = expected(look);
   return `${own ? t('expect.spoken', { usual: round(look.usual), n: round(own.value) }) : ''} ${sentence(look)}`.trim();
 }
