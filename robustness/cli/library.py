@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from robustness.data.importers import sources
     from robustness.evaluation import perturbations, published, study
     from robustness.evaluation.prompteval import runner
-    from robustness.models import checkpoint, sentence_encoder
+    from robustness.models import checkpoint, packaged, sentence_encoder
     from robustness.paraphrasing import (
         entailment,
         llm_paraphraser,
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from robustness.training.backbone import quality, recipe
     from robustness.training.backbone import train as backbone
     from robustness.training.perturbed import experiment as perturbed
+    from robustness.training.tuning import recipe as tuning_recipe
+    from robustness.training.tuning import train as tuning
 
 __all__ = [
     "ablation_methods",
@@ -67,6 +69,7 @@ __all__ = [
     "instructions",
     "llm_paraphraser",
     "open",
+    "packaged",
     "perturbations",
     "perturbed",
     "pipeline",
@@ -98,6 +101,8 @@ __all__ = [
     "test_set_log",
     "token_cost",
     "tqdm",
+    "tuning",
+    "tuning_recipe",
     "types",
     "user_instruction",
     "user_tasks",
@@ -122,6 +127,7 @@ _PLACES = {
     "instructions": "robustness.data.instructions",
     "llm_paraphraser": "robustness.paraphrasing.llm_paraphraser",
     "open": "robustness.cli.open",
+    "packaged": "robustness.models.packaged",
     "user_tasks": "robustness.training.alignment.user_tasks",
     "perturbations": "robustness.evaluation.perturbations",
     "perturbed": "robustness.training.perturbed.experiment",
@@ -154,6 +160,8 @@ _PLACES = {
     "test_set_log": "robustness.data.test_set_log",
     "token_cost": "robustness.paraphrasing.token_cost",
     "tqdm": "tqdm",
+    "tuning": "robustness.training.tuning.train",
+    "tuning_recipe": "robustness.training.tuning.recipe",
     "types": "robustness.types",
     "user_instruction": "robustness.data.user_instruction",
     "workbench": "robustness.workbench",

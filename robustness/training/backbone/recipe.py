@@ -1,12 +1,11 @@
 """The settings of a backbone's training: architecture, data mixture and optimiser."""
 
-import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from robustness.errors import InputError, NotFoundError
 from robustness.storage import settings
+from robustness.training import presets
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -81,22 +80,9 @@ def load(preset: str) -> Recipe:
     Args:
         preset: Name of a TOML file in `recipes`, e.g. `cpu`.
 
-    Raises:
-        NotFoundError: There is no such preset.
-        InputError: The file has unknown or missing keys.
+    Raises: As `presets.load`.
     """
-    path = RECIPES / f"{preset}.toml"
-    if not path.is_file():
-        names = sorted(p.stem for p in RECIPES.glob("*.toml"))
-        raise NotFoundError(f"no preset {preset!r}; there are {', '.join(names)}")
-    values = tomllib.loads(path.read_text(encoding="utf-8"))
-    wanted = {f.name for f in fields(Recipe)}
-    if set(values) != wanted:
-        raise InputError(
-            f"{path}: unknown keys {sorted(set(values) - wanted)}, "
-            f"missing {sorted(wanted - set(values))}"
-        )
-    return Recipe(**values)
+    return presets.load(Recipe, RECIPES, preset)
 
 
 def changed(made: Recipe, given: Sequence[str]) -> Recipe:

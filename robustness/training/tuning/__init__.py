@@ -1,0 +1,1 @@
+"""Tunes a pretrained model on the tasks of the embedded backbone."""

@@ -1,0 +1,77 @@
+"""The settings of a tuning: which layers are kept, what is tuned, on what, and how long."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from robustness.storage import settings
+from robustness.training import presets
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningRecipe:
+    """The settings of one tuning."""
+
+    layers: int
+    """How many of the model's first layers are kept; embeddings, final norm and head always are."""
+    frozen: int
+    """How many of these, from the first on, stay as they are; the others and the norm are tuned."""
+    updates: int
+    packs: int
+    """Packs of sequences an update; each pack is one forward and backward pass."""
+    inputs: int
+    """Inputs of a pack, on which every instruction of the pack is asked."""
+    instructions: int
+    """Instructions of a pack, of several tasks."""
+    chat_share: float
+    """Share of packs that are conversations."""
+    chat_tokens: int
+    """Tokens of a conversation's answer that are read."""
+    chat_later: float
+    """Weight of an answer's tokens after the first four in a conversation, which have weight 1."""
+    negated_share: float
+    """Share of instructions that are negated, with another answer."""
+    shuffled_share: float
+    """Share of instructions of which every input has its options in an order of its own."""
+    learning_rate: float
+    weight_decay: float
+    warmup: int
+    """Updates of linear warm-up; afterwards cosine decay to a twentieth of the peak."""
+    checkpoint_seconds: float
+    """Seconds between checkpoints."""
+    development_seconds: float
+    """Seconds between measurements on development inputs."""
+    development_inputs: int
+    """Inputs a task of such a measurement."""
+    development_instructions: int
+    """Instructions a task and set of such a measurement."""
+    seed: int
+    device: str
+    """`cpu` in float32, or `cuda` in bfloat16 with float32 weights."""
+    threads: int
+
+
+def load(preset: str) -> TuningRecipe:
+    """Reads the settings of a preset.
+
+    Args:
+        preset: Name of a TOML file in `recipes`, e.g. `cpu`.
+
+    Raises: As `presets.load`.
+    """
+    return presets.load(TuningRecipe, RECIPES, preset)
+
+
+def changed(made: TuningRecipe, given: Sequence[str]) -> TuningRecipe:
+    """A copy of the settings with some values changed.
+
+    Args:
+        made: The settings.
+        given: Texts `key=value`.
+
+    Raises:
+        InputError: There is no such key, or the value does not have its type.
+    """
+    return replace(made, **settings.values(TuningRecipe, given))
