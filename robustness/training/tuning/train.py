@@ -166,13 +166,13 @@ class _Run:
         self.model = _truncated(base, recipe)
         self.model.to(recipe.device).train()
         tuned = _tuned(self.model).values()
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in tuned if p.ndim > 1]},
+            {"params": [p for p in tuned if p.ndim < 2], "weight_decay": 0.0},
+        ]
         self.optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in tuned if p.ndim > 1]},
-                {"params": [p for p in tuned if p.ndim < 2], "weight_decay": 0.0},
-            ],
-            lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay,
-            fused=True,
+            groups, lr=recipe.learning_rate, betas=(0.9, 0.98),
+            weight_decay=recipe.weight_decay, fused=True,
         )
         self.update, self.seconds, self.tokens, self.measured = 0, 0.0, 0, 0.0
 
