@@ -1,7 +1,7 @@
 """Renders the plan and the results of an evaluation as text."""
 
 from robustness.cli.render.left import left_out
-from robustness.evaluation.study import Outcome, Plan
+from robustness.evaluation.study import Outcome, Plan, other_words
 
 
 def plan(made: Plan, *, models: int) -> str:
@@ -34,5 +34,8 @@ def outcome(made: Outcome) -> str:
         f"{row.difference.value:+.1f} [{row.difference.low:.1f}, {row.difference.high:.1f}]"
         for row in made.study.differences if row.task == "all"
     ]
+    few = other_words.found(made.study.sets)
+    lines += [f"  {other_words.sentence(row)}" for row in few]
+    lines += [other_words.HELP] if few else []
     lines += left_out(made.study.left, "summary.json")
     return "\n".join([*lines, *(f"written: {made.folder}/{name}" for name in made.files)])

@@ -116,6 +116,7 @@ def _set(cells: Cells, name: str, chosen: list[int], seed: int) -> SetRow:
         ).points,
         acc_norm=100 * float(cells.correct_per_byte[chosen].mean()),
         chance=100 * float(np.mean([1.0 / len(e.options) for e in cells.examples])),
+        mass=100 * float(cells.mass[chosen].mean()),
         std=float(np.std(by_instruction, ddof=1)) if several else None,
         spread=sensitivity.spread(by_instruction) if several else None,
         cvar10=sensitivity.worst_mean(by_instruction),

@@ -44,6 +44,8 @@ class Cells:
     correct_per_byte: BoolArray
     """(I, N) bool: whether the option with the highest log-probability per byte is right; as
     `acc_norm` of lm-evaluation-harness, by the bytes of the label words."""
+    mass: FloatArray
+    """(I, N) float32, in [0, 1]: probability of the options together, as answers of the model."""
     generated: Codes | None
     """(I, N) int64: index of the option that the generated text names, `UNPARSED` where it names
     none; None where no text was generated."""
@@ -151,13 +153,14 @@ def _cells(
     generated, texts = _generated(instructions, examples, read, inputs, part)
     vectors = [row.vector for row in read if row.vector is not None]
     posix = bool(part.words_of) and bool(lengths) and len(rows) > 1
+    sizes = _sizes(instructions, examples, part)
     return Cells(
         model=block.model, task=part.task.without_examples(), condition=part.condition,
         instructions=instructions, examples=examples, chosen=chosen,
         correct=chosen == _gold(examples), scores=scores,
-        correct_per_byte=(
-            chosen if block.per_byte else _per_byte(instructions, examples, part, scores)
-        ) == _gold(examples),
+        correct_per_byte=(chosen if block.per_byte else _per_byte(scores, sizes))
+        == _gold(examples),
+        mass=_mass(scores, sizes if block.per_byte else None),
         generated=generated, texts=texts,
         vectors=np.stack(vectors) if len(vectors) == len(rows) else None,
         cross=_cross(instructions, examples, read, inputs, block, chosen, lengths)
@@ -165,18 +168,48 @@ def _cells(
     )
 
 
+def _sizes(
+    instructions: Sequence[Instruction], examples: Sequence[Example], part: Part
+) -> list[list[FloatArray]]:
+    """I by N arrays (C,) float32: bytes of the options' label words."""
+    return [
+        [
+            np.array(
+                [max(1, len(word.encode())) for word in part.own_words(instruction, example)],
+                dtype=np.float32,
+            )
+            for example in examples
+        ]
+        for instruction in instructions
+    ]
+
+
 def _per_byte(
-    instructions: Sequence[Instruction], examples: Sequence[Example], part: Part,
-    scores: Sequence[Sequence[FloatArray]],
+    scores: Sequence[Sequence[FloatArray]], sizes: Sequence[Sequence[FloatArray]]
 ) -> Codes:
     """(I, N) int64: the options with the highest log-probability per byte of their label word."""
-    made = np.empty((len(instructions), len(examples)), dtype=np.int64)
-    for i, instruction in enumerate(instructions):
-        for n, example in enumerate(examples):
-            words = part.own_words(instruction, example)
-            size = np.array([max(1, len(word.encode())) for word in words])
-            made[i, n] = int((scores[i][n] / size).argmax())
-    return made
+    return np.array(
+        [
+            [int((s / size).argmax()) for s, size in zip(line, own, strict=True)]
+            for line, own in zip(scores, sizes, strict=True)
+        ],
+        dtype=np.int64,
+    )
+
+
+def _mass(
+    scores: Sequence[Sequence[FloatArray]], sizes: Sequence[Sequence[FloatArray]] | None
+) -> FloatArray:
+    """(I, N) float32: see `Cells.mass`.
+
+    Args:
+        scores: The options' scores.
+        sizes: What they were divided by; None: they are log-probabilities.
+    """
+    made = np.array([[np.exp(s if sizes is None else s * sizes[i][n]).sum()
+                      for n, s in enumerate(line)] for i, line in enumerate(scores)])
+    # Sums of single precision may be above 1 by a little.
+    return np.minimum(made, 1.0).astype(np.float32)
 
 
 def _score(row: InstructionReadings, n: int) -> FloatArray:

@@ -6,6 +6,7 @@ Accuracies are in points, 95% intervals in brackets.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from robustness.evaluation.study import other_words
 from robustness.evaluation.study.values import ALL, Study
 from robustness.stats.interval_text import CHANGE, POINTS, with_bounds
 from robustness.stats.intervals import Estimate
@@ -95,8 +96,8 @@ def _sets(study: Study) -> Sheet:
     for r in study.sets:
         cells = [
             r.model, r.task, r.condition, r.set, str(r.instructions), str(r.inputs),
-            interval(r.accuracy), number(r.acc_norm), number(r.chance), number(r.std, 2),
-            number(r.spread),
+            interval(r.accuracy), number(r.acc_norm), number(r.chance), number(r.mass),
+            number(r.std, 2), number(r.spread),
             number(r.cvar10), number(r.worst), number(r.worst_case), number(r.consistency, 3),
             number(r.pss, 3), number(r.posix, 3),
         ]
@@ -106,12 +107,13 @@ def _sets(study: Study) -> Sheet:
         rows.append(tuple(cells))
     columns = [
         "model", "task", "condition", "set", "instructions", "inputs", "accuracy", "acc_norm",
-        "chance", "std", "spread", "CVaR10", "worst instruction", "worst case", "consistency",
-        "PSS", "POSIX",
+        "chance", "mass", "std", "spread", "CVaR10", "worst instruction", "worst case",
+        "consistency", "PSS", "POSIX",
     ]
     return Sheet(
         name="sets", title="Sensitivity by task and set of instructions",
-        note="acc_norm: accuracy where options are compared by log-probability per byte. Spread: "
+        note="acc_norm: accuracy where options are compared by log-probability per byte. Mass: "
+        "probability of the options together, in points. Spread: "
         "largest minus smallest accuracy. CVaR10: mean of the worst 10% of "
         "instructions. Worst case: inputs that every instruction gets right. Consistency: share of "
         "unordered pairs of instructions that answer an input alike. PSS (ProSA): mean pairwise "
@@ -267,11 +269,29 @@ def _places(study: Study) -> Sheet:
     )
 
 
+def _other_words(study: Study) -> Sheet:
+    return Sheet(
+        name="other-words", title="Tasks on which option scores measure little",
+        note="Accuracy by options cannot be told from a guess, and most of the probability is on "
+        "other texts: the model answers in words of its own. " + other_words.HELP,
+        columns=(
+            "model", "task", "condition", "accuracy", "chance", "mass", "acc_norm", "generated",
+            "unparsed",
+        ),
+        rows=tuple(
+            (r.model, r.task, r.condition, interval(r.accuracy), number(r.chance), number(r.mass),
+             number(r.acc_norm), number(r.free),
+             NONE if r.unparsed is None else f"{r.unparsed} of {r.generated}")
+            for r in other_words.found(study.sets)
+        ),
+    )
+
+
 def sheets(study: Study) -> Sequence[Sheet]:
     """All tables that have rows; what was left out comes last."""
     made = [
-        _table3(study), _table4(study), _alterations(study), _surfaces(study),
-        _variances(study), _places(study), _effects(study),
+        _other_words(study), _table3(study), _table4(study), _alterations(study),
+        _surfaces(study), _variances(study), _places(study), _effects(study),
         _differences(study), _lines(study), _sets(study), _instructions(study), _left(study),
     ]
     return [sheet for sheet in made if sheet.rows]

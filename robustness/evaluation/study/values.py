@@ -95,6 +95,9 @@ class SetRow:
     """Accuracy where options are compared by their log-probability per byte of their text."""
     chance: float
     """Accuracy of a uniform guess among each input's options."""
+    mass: float
+    """Probability of the options together, mean, in points: how often the model, left to itself,
+    would answer with one of them and nothing else."""
     std: float | None
     """Sample standard deviation over instructions; None for a single instruction."""
     spread: float | None
