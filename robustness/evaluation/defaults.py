@@ -12,3 +12,12 @@ PUBLISHED_TABLES = (
 """Names of the published tables and figures."""
 PUBLISHED_DRAWS = 4_000
 """Number of bootstrap samples."""
+
+LEAST_MASS = 50.0
+"""Probability of the options together, in points, below which a model mostly answers with other
+texts."""
+OTHER_WORDS = (
+    "Compare options per byte (--option-scores per-byte), judge generated answers (evaluate "
+    "--free), ask for one word in the instruction or in --system-prompt, or tune the model."
+)
+"""What helps there."""

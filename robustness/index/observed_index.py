@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+import numpy as np
+
 from robustness import paths
 from robustness.data.tasks import Task
 from robustness.index.neighbours import PointSet
@@ -64,6 +66,14 @@ class TaskIndex:
     def mean_accuracy(self) -> float | None:
         """Mean accuracy over the observed instructions in [0, 1]; None where not measured."""
         return float(self.correct.mean()) if self.own and self.correct.size else None
+
+    @property
+    def mass(self) -> float:
+        """Probability of the options together, in [0, 1], mean over instructions and `probed`.
+
+        Only where `probed` has log-probabilities as the model gives them, not per byte.
+        """
+        return float(min(1.0, np.nansum(np.exp(self.probed), axis=-1).mean()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,7 +1,7 @@
 """Builds, updates, calibrates and describes the indexes of all models that an engine serves."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from robustness.data.tasks import Task
@@ -34,6 +34,9 @@ class IndexCard:
     created: str
     refused: str = ""
     """Why a calibration in the folder is not used; empty where it is, or there is none."""
+    masses: Mapping[str, float | None] = field(default_factory=dict)
+    """Task -> probability of its options together, in points; None where options are compared per
+    byte."""
 
 
 def _card(model: str, folder: Path, index: observed_index.ObservedIndex) -> IndexCard:
@@ -55,6 +58,10 @@ def _card(model: str, folder: Path, index: observed_index.ObservedIndex) -> Inde
         },
         created=index.made.created,
         refused=refused,
+        masses={
+            name: None if index.spec.per_byte else part.mass * 100.0
+            for name, part in index.tasks.items()
+        },
     )
 
 

@@ -1,6 +1,7 @@
 """Renders the plan and the results of an evaluation as text."""
 
 from robustness.cli.render.left import left_out
+from robustness.evaluation.defaults import OTHER_WORDS
 from robustness.evaluation.study import Outcome, Plan, other_words
 
 
@@ -36,6 +37,6 @@ def outcome(made: Outcome) -> str:
     ]
     few = other_words.found(made.study.sets)
     lines += [f"  {other_words.sentence(row)}" for row in few]
-    lines += [other_words.HELP] if few else []
+    lines += [OTHER_WORDS] if few else []
     lines += left_out(made.study.left, "summary.json")
     return "\n".join([*lines, *(f"written: {made.folder}/{name}" for name in made.files)])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from robustness.cli.render.figures import points
+from robustness.evaluation.defaults import LEAST_MASS, OTHER_WORDS
 from robustness.prediction.degradation import HeldOut, Skill
 from robustness.prediction.index_service import IndexCard
 
@@ -23,13 +24,26 @@ def cards(made: Sequence[IndexCard]) -> str:
             f"layer {card.spec.layer}, position {card.spec.position}",
             f"  prompt format {card.spec.prompt_format}",
         ]
-        lines += [f"  {task}: observed accuracy {points(v)}" for task, v in card.tasks.items()]
+        lines += [
+            f"  {task}: observed accuracy {points(v)}{_mass(card.masses.get(task))}"
+            for task, v in card.tasks.items()
+        ]
         if card.refused:
             lines.append(f"  not calibrated: {card.refused}")
         elif not card.calibrated:
             lines.append("  not calibrated: neighbours and distances only")
         lines += [f"  calibrated ({name}): {_skill(s)}" for name, s in card.calibrated.items()]
     return "\n".join(lines)
+
+
+def _mass(mass: float | None) -> str:
+    """A remark where the model seldom answers with an option and nothing else."""
+    if mass is None or mass >= LEAST_MASS:
+        return ""
+    return (
+        f"; its options have {mass:.1f}% of the probability, since the model answers in other "
+        f"words. {OTHER_WORDS}"
+    )
 
 
 def _skill(s: Skill) -> str:

@@ -6,20 +6,14 @@ no probability; which of two tiny numbers is larger is then close to a guess.
 
 from collections.abc import Sequence
 
+from robustness.evaluation.defaults import LEAST_MASS
 from robustness.evaluation.study.values import ALL, SetRow
-
-LEAST = 50.0
-"""Mass of the options in points, below which other texts have most of the probability."""
-HELP = (
-    "Compare options per byte (--option-scores per-byte), judge generated answers (--free), ask "
-    "for one word in the instruction or in --system-prompt, or tune the model."
-)
 
 
 def found(rows: Sequence[SetRow]) -> list[SetRow]:
     """The rows over all instructions with an accuracy that may be chance, and a small mass."""
     return [
-        r for r in rows if r.set == ALL and r.mass < LEAST and r.accuracy.low <= r.chance
+        r for r in rows if r.set == ALL and r.mass < LEAST_MASS and r.accuracy.low <= r.chance
     ]
 
 

@@ -6,6 +6,7 @@ Accuracies are in points, 95% intervals in brackets.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from robustness.evaluation.defaults import OTHER_WORDS
 from robustness.evaluation.study import other_words
 from robustness.evaluation.study.values import ALL, Study
 from robustness.stats.interval_text import CHANGE, POINTS, with_bounds
@@ -273,7 +274,7 @@ def _other_words(study: Study) -> Sheet:
     return Sheet(
         name="other-words", title="Tasks on which option scores measure little",
         note="Accuracy by options cannot be told from a guess, and most of the probability is on "
-        "other texts: the model answers in words of its own. " + other_words.HELP,
+        "other texts: the model answers in words of its own. " + OTHER_WORDS,
         columns=(
             "model", "task", "condition", "accuracy", "chance", "mass", "acc_norm", "generated",
             "unparsed",

@@ -11,6 +11,7 @@ import pytest
 from robustness.cli.render import evaluation as rendered
 from robustness.data.tasks import Task
 from robustness.evaluation import study
+from robustness.evaluation.defaults import OTHER_WORDS
 from robustness.evaluation.study import other_words
 from robustness.evaluation.study.plan import Recipe
 from robustness.types import Example, Instruction, Prompt, Reading, TaskType
@@ -98,5 +99,5 @@ def test_a_model_that_is_right_or_answers_with_an_option_is_not(
 ) -> None:
     made = evaluated(written, task, tmp_path, mass=mass, right=right)
     assert other_words.found(made.study.sets) == []
-    assert other_words.HELP not in rendered.outcome(made)
+    assert OTHER_WORDS not in rendered.outcome(made)
     assert not (tmp_path / "tables" / "other-words.md").exists()
