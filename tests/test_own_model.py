@@ -34,7 +34,7 @@ def test_from_a_folder_to_predictions_over_http(
     smollm2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     serve: Callable[[FastAPI], AbstractContextManager[str]],
 ) -> None:
-    table = pd.read_csv(paths.ROOT / "assets/examples/relations.csv").head(10)
+    table = pd.read_csv(paths.ROOT / "assets/examples/relations.csv").head(8)
     table.to_csv(tmp_path / "relations.csv", index=False)
     task, known, others, indexes = (
         tmp_path / name
@@ -44,7 +44,7 @@ def test_from_a_folder_to_predictions_over_http(
     asked.groupby("observed").head(2).to_csv(tmp_path / "few.csv", index=False)
     model = ("--model", smollm2)
     run("import", "csv", tmp_path / "few.csv", "--task", "relations", "--out", known)
-    run("paraphrase", known, "--tasks", task, "--count", 4, "--out", others)
+    run("paraphrase", known, "--tasks", task, "--count", 3, "--out", others)
     run(
         "evaluate", "--tasks", task, "--instructions", known, "--limit", 3, "--no-posix", *model,
         "--out", tmp_path / "evaluation", "--json",
