@@ -12,3 +12,6 @@ IMPORT_FORMATS = (
     "promptsource", "flan", "alpaca", "natural-instructions", "instructioneval", "csv",
 )
 """Formats of `import`; `robustness.data.importers.sources` has an importer for each."""
+LEAST_MASS = 50.0
+"""Probability of the options together, in points, below which a model mostly answers with other
+texts."""

@@ -13,11 +13,8 @@ PUBLISHED_TABLES = (
 PUBLISHED_DRAWS = 4_000
 """Number of bootstrap samples."""
 
-LEAST_MASS = 50.0
-"""Probability of the options together, in points, below which a model mostly answers with other
-texts."""
 OTHER_WORDS = (
     "Compare options per byte (--option-scores per-byte), judge generated answers (evaluate "
     "--free), ask for one word in the instruction or in --system-prompt, or tune the model."
 )
-"""What helps there."""
+"""What helps where a model answers in other words."""

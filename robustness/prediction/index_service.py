@@ -1,9 +1,10 @@
 """Builds, updates, calibrates and describes the indexes of all models that an engine serves."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from robustness.data.defaults import LEAST_MASS
 from robustness.data.tasks import Task
 from robustness.errors import InputError, MismatchError
 from robustness.index import building, observed_index, saved_index, update
@@ -34,9 +35,9 @@ class IndexCard:
     created: str
     refused: str = ""
     """Why a calibration in the folder is not used; empty where it is, or there is none."""
-    masses: Mapping[str, float | None] = field(default_factory=dict)
-    """Task -> probability of its options together, in points; None where options are compared per
-    byte."""
+    low_mass: Mapping[str, float] | None = None
+    """Task -> probability of its options together, in points, where the model mostly answers with
+    other texts; None: no such task, or options are compared per byte."""
 
 
 def _card(model: str, folder: Path, index: observed_index.ObservedIndex) -> IndexCard:
@@ -58,11 +59,13 @@ def _card(model: str, folder: Path, index: observed_index.ObservedIndex) -> Inde
         },
         created=index.made.created,
         refused=refused,
-        masses={
-            name: None if index.spec.per_byte else part.mass * 100.0
-            for name, part in index.tasks.items()
-        },
+        low_mass=None if index.spec.per_byte else _low(index.tasks) or None,
     )
+
+
+def _low(tasks: Mapping[str, observed_index.TaskIndex]) -> dict[str, float]:
+    masses = {name: part.mass * 100.0 for name, part in tasks.items()}
+    return {name: mass for name, mass in masses.items() if mass < LEAST_MASS}
 
 
 def build(

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from robustness.cli.render import index as render_index
+from robustness.data.defaults import LEAST_MASS
 from robustness.data.tasks import Task
 from robustness.errors import InputError, NotFoundError
-from robustness.evaluation.defaults import LEAST_MASS
 from robustness.index.observed_index import IndexRecipe
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.prediction import degradation, index_service
@@ -29,8 +29,9 @@ def test_building_again_removes_the_older_calibration(
     assert cards[0].instructions == len(own)
     assert cards[0].tasks["scene_topic"] is not None
     assert cards[0].calibrated == {}
-    mass = cards[0].masses["scene_topic"]
-    assert mass is not None and 0 < mass < LEAST_MASS
+    assert cards[0].low_mass is not None
+    mass = cards[0].low_mass["scene_topic"]
+    assert 0 < mass < LEAST_MASS
     assert f"; its options have {mass:.1f}% of the probability" in render_index.cards(cards)
     assert seen == [("tiny-t5", 1, 1)]
     assert index_service.info(engine, tmp_path) == cards

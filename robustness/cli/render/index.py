@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from robustness.cli.render.figures import points
-from robustness.evaluation.defaults import LEAST_MASS, OTHER_WORDS
+from robustness.evaluation.defaults import OTHER_WORDS
 from robustness.prediction.degradation import HeldOut, Skill
 from robustness.prediction.index_service import IndexCard
 
@@ -25,7 +25,7 @@ def cards(made: Sequence[IndexCard]) -> str:
             f"  prompt format {card.spec.prompt_format}",
         ]
         lines += [
-            f"  {task}: observed accuracy {points(v)}{_mass(card.masses.get(task))}"
+            f"  {task}: observed accuracy {points(v)}{_mass((card.low_mass or {}).get(task))}"
             for task, v in card.tasks.items()
         ]
         if card.refused:
@@ -38,7 +38,7 @@ def cards(made: Sequence[IndexCard]) -> str:
 
 def _mass(mass: float | None) -> str:
     """A remark where the model seldom answers with an option and nothing else."""
-    if mass is None or mass >= LEAST_MASS:
+    if mass is None:
         return ""
     return (
         f"; its options have {mass:.1f}% of the probability, since the model answers in other "

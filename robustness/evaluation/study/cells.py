@@ -206,10 +206,18 @@ def _mass(
         scores: The options' scores.
         sizes: What they were divided by; None: they are log-probabilities.
     """
-    made = np.array([[np.exp(s if sizes is None else s * sizes[i][n]).sum()
-                      for n, s in enumerate(line)] for i, line in enumerate(scores)])
-    # Sums of single precision may be above 1 by a little.
-    return np.minimum(made, 1.0).astype(np.float32)
+    made = np.array(
+        [
+            # A sum in single precision may be above 1 by a little.
+            [
+                min(1.0, float(np.exp(s if sizes is None else s * sizes[i][n]).sum()))
+                for n, s in enumerate(line)
+            ]
+            for i, line in enumerate(scores)
+        ],
+        dtype=np.float32,
+    )
+    return made
 
 
 def _score(row: InstructionReadings, n: int) -> FloatArray:

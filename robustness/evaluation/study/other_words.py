@@ -6,7 +6,7 @@ no probability; which of two tiny numbers is larger is then close to a guess.
 
 from collections.abc import Sequence
 
-from robustness.evaluation.defaults import LEAST_MASS
+from robustness.data.defaults import LEAST_MASS
 from robustness.evaluation.study.values import ALL, SetRow
 
 
