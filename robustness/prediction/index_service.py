@@ -37,7 +37,8 @@ class IndexCard:
     """Why a calibration in the folder is not used; empty where it is, or there is none."""
     low_mass: Mapping[str, float] | None = None
     """Task -> probability of its options together, in points, where the model mostly answers with
-    other texts; None: no such task, or options are compared per byte."""
+    other texts; of tasks with a measured accuracy. None: no such task, or options are compared
+    per byte."""
 
 
 def _card(model: str, folder: Path, index: observed_index.ObservedIndex) -> IndexCard:
@@ -64,7 +65,7 @@ def _card(model: str, folder: Path, index: observed_index.ObservedIndex) -> Inde
 
 
 def _low(tasks: Mapping[str, observed_index.TaskIndex]) -> dict[str, float]:
-    masses = {name: part.mass * 100.0 for name, part in tasks.items()}
+    masses = {n: p.mass * 100.0 for n, p in tasks.items() if p.mean_accuracy is not None}
     return {name: mass for name, mass in masses.items() if mass < LEAST_MASS}
 
 
