@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from robustness import paths, wording
 from robustness.errors import (
@@ -24,7 +25,7 @@ from robustness.errors import (
 )
 from robustness.models.engine import Engine, ModelInfo
 from robustness.models.evaluator import ShouldStop
-from robustness.storage import files, provenance
+from robustness.storage import files, provenance, validation
 from robustness.types import (
     CompletionChunk,
     Example,
@@ -45,6 +46,52 @@ _HASH = "sha256"
 _TOLERANCE = 1e-6
 _WITH_VECTORS = ("look", "rungs")
 """Parts that are computed from representations, too."""
+
+
+class _Prediction(BaseModel):
+    task: str
+    task_source: str
+    degradation: float | None
+    low: float | None
+    high: float | None
+
+
+class _Look(BaseModel):
+    prediction: _Prediction
+    usual: float | None
+
+
+class _Measured(BaseModel):
+    model: str
+    accuracy: float
+    n: int
+
+
+class _Shown(BaseModel):
+    look: _Look
+    measured: list[_Measured] = []
+
+
+class _Instruction(BaseModel):
+    instruction: str
+
+
+class _Model(BaseModel):
+    id: str
+
+
+class _Provenance(BaseModel):
+    project_version: str
+    created: str
+
+
+class _Read(BaseModel):
+    """What page and command read from the document of an evidence file."""
+
+    asked: _Instruction
+    models: list[_Model]
+    provenance: _Provenance
+    shown: _Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +285,7 @@ def parse(text: str) -> dict[str, Any]:
         MismatchError: It has another schema number.
     """
     try:
-        document = json.loads(text)
+        document = files.parse_json(text)
     except ValueError as error:
         raise CorruptFileError(f"the evidence file is not JSON: {error}") from error
     if not isinstance(document, dict) or document.get("kind") != KIND:
@@ -269,13 +316,19 @@ def replay(
         MismatchError: It has another schema number.
     """
     document = parse(text)
-    same = document.get(_HASH) == _hash(document)
-    checks = [
-        Check(what="content", ok=same, reason="" if same else "the file was changed")
-    ]
     try:
-        checks += _checked(document, indexes)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        _Read.model_validate(document)
+        same = document.get(_HASH) == _hash(document)
+        reason = "" if same else "the file was changed"
+        checks = [Check(what="content", ok=same, reason=reason), *_checked(document, indexes)]
+    except ValidationError as error:
+        raise CorruptFileError(
+            f"the evidence file is damaged: {validation.first_fault(error)}"
+        ) from error
+    # Whatever a value of another kind or length causes where it is used.
+    except (
+        TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError,
+    ) as error:
         raise CorruptFileError(
             f"the evidence file is damaged: {type(error).__name__}: {error}"
         ) from error

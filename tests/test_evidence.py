@@ -87,6 +87,32 @@ def test_what_is_no_evidence_is_refused() -> None:
         evidence.replay(json.dumps({"kind": evidence.KIND, "schema": 1}))
 
 
+@pytest.mark.parametrize("kind", ["deep", "half a character", "short", "digits", "empty"])
+def test_whatever_a_file_holds_it_is_refused_or_checked(
+    made: dict, indexes: Path, kind: str
+) -> None:
+    text = json.dumps(made)
+    if kind == "deep":
+        text = "[" * 100_000
+    elif kind == "half a character":
+        text = json.dumps(made | {"note": "\ud800"})
+    elif kind == "digits":
+        text = text.replace('"seed": 0', '"seed": ' + "9" * 5000)
+        assert "9" * 5000 in text
+    elif kind == "empty":
+        text = json.dumps(made | {"shown": [], "sha256": evidence._hash(made | {"shown": []})})
+    else:
+        for row in made["readings"]["tiny-llama"].values():
+            row["representation"] = row["representation"][:3]
+            row["option_logprobs"] = []
+        text = json.dumps(made | {"sha256": evidence._hash(made)})
+    try:
+        _, checks = evidence.replay(text, indexes=indexes)
+    except CorruptFileError:
+        return
+    assert not all(check.ok for check in checks)
+
+
 def test_the_command_says_what_holds_and_fails_where_something_does_not(
     made: dict, indexes: Path, tmp_path: Path
 ) -> None:

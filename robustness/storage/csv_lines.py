@@ -15,7 +15,9 @@ SEPARATORS = (",", ";", "\t")
 
 def decoded(data: bytes) -> str:
     """The text of UTF-8 or UTF-16 bytes; other bytes become lone surrogates."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    # UTF-16 has a zero in each ASCII character, such as a line's end; without one, the two bytes
+    # are rubbish in the first line.
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) and b"\0" in data:
         try:
             return data.decode("utf-16", errors="surrogatepass")
         except UnicodeDecodeError:

@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from robustness import paths
-from robustness.errors import CorruptFileError, InputError
+from robustness.errors import CorruptFileError, InputError, MismatchError
 from robustness.storage import files
 from robustness.urgency import Urgency, urgent
 from server import library
@@ -164,8 +164,8 @@ def routes(
                 made, report = await run_in_threadpool(
                     library.evidence.replay, text, indexes=indexes
                 )
-            except CorruptFileError as error:
-                # The file was corrupt when it was sent: the client's error, not the server's.
+            except (CorruptFileError, MismatchError) as error:
+                # The file was so when it was sent: the client's error, not the server's.
                 raise InputError(str(error)) from error
         return {
             "asked": made["asked"], "models": made["models"], "shown": made["shown"],

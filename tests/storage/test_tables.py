@@ -83,6 +83,7 @@ def test_a_json_list_keeps_its_good_rows() -> None:
         ('instruction,task\na,x\n"b,y\nc,z\nd,w\n', 3),
         ('instruction,task\na,x\nb,"y\nc,z\nd,"w"\n', 3),
         ('instruction\n"a\n', 2),
+        ("instruction\n" + "".join(f'{chr(34) * (n == 10)}row {n}\n' for n in range(1, 1001)), 11),
     ],
 )
 def test_a_quotation_mark_that_swallows_rows_is_an_error_that_names_the_line(
@@ -115,6 +116,17 @@ def test_whatever_a_json_line_holds_it_alone_carries_an_error(line: str, tmp_pat
     for suffix in (".csv", ".json", ".jsonl", ".parquet"):
         rows = [[row.cells[c] for c in table.columns] for row in table.rows]
         table_writing.write_table(tmp_path / f"out{suffix}", table.header, rows)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_rubbish_that_looks_like_the_mark_of_utf_16_costs_its_line_alone(end: str) -> None:
+    text = f'{end}{{"instruction": "a"}}{end}{{"instruction": "b"}}{end}'.encode()
+    for rubbish in (b"\xff\xfe", b"\xfe\xff"):
+        table = tables.read_table(rubbish + text, "x.jsonl")
+        assert column(table, "instruction")[1:] == ["a", "b"]
+        assert list(errors(table)) == [0]
+    both = tables.read_table('{"instruction": "ä"}\n'.encode("utf-16"), "x.jsonl")
+    assert column(both, "instruction") == ["ä"]
 
 
 def test_a_long_number_in_a_json_list_is_its_rows_error() -> None:
@@ -168,7 +180,7 @@ def test_columns_are_found_whatever_their_case_and_written_as_they_were() -> Non
     [
         (b"instruction\ttask\na, b\tx\n", "x.tsv"), (b"instruction\ttask\na, b\tx\n", "x.csv"),
         (b"sep=;\ninstruction;task\na, b;x\n", "x.csv"),
-        (b"instruction;task\ra, b;x\r", "x.csv"),
+        (b"instruction;task\ra, b;x\r", "x.csv"), (b"instruction\ttask\ra, b\tx\r", "x.csv"),
     ],
 )
 def test_cells_are_parted_as_the_file_says(data: bytes, name: str) -> None:

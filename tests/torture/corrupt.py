@@ -19,7 +19,8 @@ from typing import Any
 
 import pandas as pd
 
-from robustness import paths
+from robustness import evidence, paths
+from robustness.cli.render import evidence as render_evidence
 from robustness.data import instructions, test_set_log
 from robustness.data.importers import sources
 from robustness.data.tasks import named
@@ -31,7 +32,9 @@ from robustness.models.transformers_engine import TransformersEngine
 from robustness.prediction import black_box, degradation
 from robustness.storage import table_writing, tables
 from robustness.training.backbone import study
+from robustness.wording import Asked
 from robustness.workbench import Workbench
+from server import keys
 from server.job_files import State
 from server.jobs import Jobs
 from tests.torture.outcome import CRASHES, Outcome
@@ -243,6 +246,39 @@ def _job_kinds(workbench: Workbench, home: Path) -> Iterator[Kind]:
         yield Kind(f"job: {name}", folder / ids[0] / name, read)
 
 
+def _evidence_kinds(workbench: Workbench, home: Path) -> Iterator[Kind]:
+    asked = Asked(instruction="Say if this is a view or a fact.", task="subjectivity")
+    made = evidence.record(workbench, asked, measure=False)
+    file = _written(home, "evidence.json", evidence.text_of(made))
+    yield Kind("evidence file", file, lambda: _shown(_text_of(file)))
+
+    def with_its_hash() -> None:
+        """Without this a damage is found by the hash before anything is computed."""
+        text = _text_of(file)
+        try:
+            document = json.loads(text)
+            text = json.dumps(document | {"sha256": evidence._hash(document)})
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            pass
+        _shown(text)
+
+    yield Kind("evidence file with a hash of its own", file, with_its_hash)
+
+
+def _shown(text: str) -> None:
+    document, checks = evidence.replay(text)
+    render_evidence.evidence(document, checks)
+
+
+def _text_of(file: Path) -> str:
+    return file.read_bytes().decode("utf-8", "replace")
+
+
+def _server_kinds(home: Path) -> Iterator[Kind]:
+    file = _written(home, "keys.txt", f"anna {'a' * 24}\nben {'b' * 24}\n")
+    yield Kind("file of keys", file, lambda: keys.read(file, ""))
+
+
 def kinds(workbench: Workbench, home: Path) -> Iterator[Kind]:
     """Every kind of file that is read, each sound in a folder."""
     yield from _index_kinds(workbench, home / "indexes")
@@ -251,6 +287,8 @@ def kinds(workbench: Workbench, home: Path) -> Iterator[Kind]:
     (home / "data").mkdir()
     yield from _data_kinds(home / "data")
     yield from _import_kinds(home / "imports")
+    yield from _evidence_kinds(workbench, home / "evidence")
+    yield from _server_kinds(home / "server")
     yield from _job_kinds(workbench, home / "served")
 
 

@@ -107,6 +107,8 @@ def test_an_evidence_file_is_made_and_replayed(page_http: httpx.Client) -> None:
     changed["shown"]["measured"][0]["accuracy"] = 99.0
     found = page_http.post("/page/v1/replay", content=json.dumps(changed)).json()
     assert {c["what"] for c in found["checks"] if not c["ok"]} == {"content", "measured"}
+    for text in (json.dumps({"kind": json.loads(made)["kind"], "schema": 9}), "[" * 100_000, "{}"):
+        assert page_http.post("/page/v1/replay", content=text).status_code == 400
 
 
 def test_a_qr_code_is_svg_made_here(page_http: httpx.Client) -> None:
