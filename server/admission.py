@@ -15,14 +15,20 @@ from concurrent.futures import Future, wait
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+from starlette.types import Scope
+
 from server.errors import BusyError
 from server.logs import Thinned
 from server.settings import Settings
 
 _log = logging.getLogger(__name__)
+EXPECTED = "steadfast.expected"
+"""Key of an ASGI scope: the queue that expects the request, and its token."""
 _CROWD_SECONDS = 10.0
 """Seconds for which a refused request counts among those that will come again."""
 _LONGEST_PAUSE = 30
+_ARRIVAL_SECONDS = 0.5
+"""Seconds for which there is room for a request whose body is read."""
 _SMOOTHING = 0.2
 """Weight of the newest request in the mean of the seconds that a request takes."""
 
@@ -45,6 +51,8 @@ class Queue:
         self._seconds = seconds
         self._running = 0
         self._waiting: deque[Future[None]] = deque()
+        self._expected: dict[object, float] = {}
+        """Requests whose bodies are read -> when they began."""
         self._lock = threading.Lock()
         self._mean = 0.5
         self._crowd = 0.0
@@ -63,15 +71,32 @@ class Queue:
         """Number of requests that wait."""
         return len(self._waiting)
 
-    def check_room(self) -> None:
-        """Checks that a request would not be refused at once, for who can know before it is read.
+    def expect(self) -> object:
+        """Keeps room for a request that has begun to arrive; for `arrived`.
+
+        So that of many that begin at once, most are refused before they are read, and not after.
+        Who sends slowly keeps room for a moment only.
 
         Raises:
-            BusyError: The queue is full.
+            BusyError: There is no room.
         """
         with self._lock:
-            if len(self._waiting) >= self._longest_queue and self._running >= self._at_once:
+            now = time.monotonic()
+            self._expected = {
+                coming: begun for coming, begun in self._expected.items()
+                if now - begun < _ARRIVAL_SECONDS
+            }
+            taken = self._running + len(self._waiting) + len(self._expected)
+            if taken >= self._at_once + self._longest_queue:
                 raise self._refusal("is full")
+            coming = object()
+            self._expected[coming] = now
+        return coming
+
+    def arrived(self, coming: object) -> None:
+        """Says that an expected request takes its place in a queue, or has ended without one."""
+        with self._lock:
+            self._expected.pop(coming, None)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -162,6 +187,13 @@ class Queue:
                 return
             following = self._waiting.popleft()
         following.set_result(None)
+
+
+def take_place(scope: Scope) -> None:
+    """Gives back the room that was kept for a request while it arrived."""
+    queue, coming = scope.pop(EXPECTED, (None, None))
+    if queue is not None:
+        queue.arrived(coming)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from fastapi.sse import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
 from robustness.errors import CancelledError
-from server.admission import Queue
+from server.admission import Queue, take_place
 
 T = TypeVar("T")
 
@@ -73,6 +73,7 @@ async def in_queue(queue: Queue, request: Request) -> AsyncIterator[None]:
         BusyError: See `Queue.entered`.
         CancelledError: The client has left.
     """
+    take_place(request.scope)
     place = queue.entered_async()
     await while_connected(request, place.__aenter__())
     try:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server import clients, errors, login
 from server.access import Access
+from server.admission import EXPECTED, take_place
 from server.clients import CLIENT, LOCAL, Client
 from server.errors import BusyError
 from server.hosts import local_path
@@ -75,7 +76,10 @@ class Gate:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            take_place(scope)
 
     def _outside(self, scope: Scope, headers: Headers) -> Response | None:
         """The refusal of a request that names another host, or comes from another site's page."""
@@ -102,7 +106,7 @@ class Gate:
             queue = self._access.admission.queue_of(path)
             if queue is not None and scope["method"] == "POST":
                 # Before the body is read, since refusals must cost little when there are many.
-                queue.check_room()
+                scope[EXPECTED] = (queue, queue.expect())
         except BusyError as error:
             return errors.reply(error)
         scope[CLIENT] = client

@@ -15,8 +15,12 @@ import torch
 from robustness import urgency
 from robustness.urgency import Urgency
 
-_LONGEST_WAIT = {Urgency.LIVE: 0.0, Urgency.LONG: 0.25, Urgency.BATCH: 2.0}
-"""Seconds after which a caller that waits counts as the most urgent, so that none starves."""
+_LONGEST_WAIT = {Urgency.LIVE: 0.0, Urgency.LONG: 0.1, Urgency.BATCH: 2.0}
+"""Seconds without a turn after which one caller of a class counts as the most urgent, so that none
+starves. Not for each caller: many texts that are generated would take turn after turn."""
+_EXPECTED = 0.025
+"""Seconds after a `LIVE` turn in which the next one is waited for: a prediction takes several turns
+with other work between them, and the next prediction comes soon where many are asked for."""
 
 
 class Switch(Protocol):
@@ -39,39 +43,53 @@ class _Waiting:
     since: float
     turn: threading.Event = field(default_factory=threading.Event)
 
-    def rank(self, now: float) -> tuple[int, float]:
-        """The smallest is next: the most urgent, and among equals who came first."""
-        overdue = now - self.since > _LONGEST_WAIT[self.urgency]
-        return (Urgency.LIVE if overdue else self.urgency, self.since)
-
 
 class _Line:
     """A lock that goes to the most urgent of those who wait."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held = False
+        self._holder: _Waiting | None = None
         self._waiting: list[_Waiting] = []
+        self._live_ended = 0.0
+        self._served = dict.fromkeys(Urgency, 0.0)
+        """When a caller of each class last had its turn."""
 
     def acquire(self) -> None:
+        mine = _Waiting(urgency.present(), time.monotonic())
         with self._lock:
-            if not self._held:
-                self._held = True
-                return
-            mine = _Waiting(urgency.present(), time.monotonic())
             self._waiting.append(mine)
-        mine.turn.wait()
+            self._pass()
+        while not mine.turn.wait(None if mine.urgency is Urgency.LIVE else _EXPECTED):
+            with self._lock:
+                self._pass()
 
     def release(self) -> None:
         with self._lock:
-            if not self._waiting:
-                self._held = False
-                return
-            # The lock stays held and passes to the next caller, so that nobody overtakes it.
-            now = time.monotonic()
-            chosen = min(self._waiting, key=lambda waiting: waiting.rank(now))
-            self._waiting.remove(chosen)
-            chosen.turn.set()
+            if self._holder is not None and self._holder.urgency is Urgency.LIVE:
+                self._live_ended = time.monotonic()
+            self._holder = None
+            self._pass()
+
+    def _pass(self) -> None:
+        """Gives the lock, if it is free, to the next caller, so that nobody overtakes it."""
+        if self._holder is not None or not self._waiting:
+            return
+        now = time.monotonic()
+        chosen = min(self._waiting, key=lambda waiting: self._rank(waiting, now))
+        most_urgent, _ = self._rank(chosen, now)
+        if most_urgent > Urgency.LIVE and now - self._live_ended < _EXPECTED:
+            return
+        self._holder = chosen
+        self._waiting.remove(chosen)
+        self._served[chosen.urgency] = now
+        chosen.turn.set()
+
+    def _rank(self, waiting: _Waiting, now: float) -> tuple[int, float]:
+        """The smallest is next: the most urgent, and among equals who came first."""
+        since = max(waiting.since, self._served[waiting.urgency])
+        overdue = now - since > _LONGEST_WAIT[waiting.urgency]
+        return (Urgency.LIVE if overdue else waiting.urgency, waiting.since)
 
 
 class Turns:

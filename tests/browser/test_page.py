@@ -284,3 +284,34 @@ def test_the_first_card_is_the_recorded_one(page: Page) -> None:
     first = head.opening()["examples"][0]
     expect(page.locator("#sf-wording")).to_have_value(first["asked"]["instruction"])
     expect(page.locator(NUMBER)).to_contain_text("94 → about 13")
+
+
+def test_a_full_queue_is_waited_for_and_then_told(page: Page, visit) -> None:
+    asked: list[str] = []
+    busy = {"error": {"message": "busy", "type": "rate_limit_error", "code": "server_busy"}}
+
+    def full(times: int) -> None:
+        asked.clear()
+
+        def refused(route: Route) -> None:
+            asked.append(route.request.post_data_json["instruction"])
+            if len(asked) > times:
+                route.continue_()
+            else:
+                route.fulfill(status=429, json=busy, headers={"Retry-After": "0.1"})
+
+        page.unroute("**/page/v1/wording")
+        page.route("**/page/v1/wording", refused)
+
+    second = FIRST.replace("Kindly", "Please")
+    full(2)
+    page.locator("#sf-wording").fill(FIRST)
+    shown_for(page, FIRST)
+    assert asked == [FIRST] * 3
+    full(99)
+    page.locator("#sf-wording").fill(second)
+    expect(page.locator(".sf-error").first).to_contain_text("The server is busy")
+    assert asked == [second] * 5
+    # Chromium reports each refusal.
+    assert all("429" in text for text in visit.said)
+    visit.said.clear()

@@ -60,6 +60,33 @@ def test_whoever_has_waited_too_long_is_urgent(monkeypatch: pytest.MonkeyPatch) 
     assert callers.join() == ["batch", "live"]
 
 
+def test_of_many_that_have_waited_too_long_one_is_urgent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(turns._LONGEST_WAIT, Urgency.LONG, 0.2)
+    callers = Callers()
+    with callers.turns.taken(None):
+        callers.ask("long", Urgency.LONG)
+        callers.ask("longer", Urgency.LONG)
+        time.sleep(0.25)
+        callers.ask("first", Urgency.LIVE)
+        callers.ask("second", Urgency.LIVE)
+    assert callers.join() == ["long", "first", "second", "longer"]
+
+
+def test_after_a_live_turn_the_next_one_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(turns._LONGEST_WAIT, Urgency.LONG, 60.0)
+    monkeypatch.setattr(turns, "_EXPECTED", 0.5)
+    callers = Callers()
+    with callers.turns.taken(None):
+        callers.ask("long", Urgency.LONG)
+    # As a prediction works on what it has read, before it takes its next turn.
+    time.sleep(0.05)
+    with callers.turns.taken(None):
+        callers.order.append("live")
+    assert callers.join() == ["live", "long"]
+
+
 def test_an_error_in_a_turn_passes_the_turn_on() -> None:
     callers = Callers()
     with pytest.raises(ValueError), callers.turns.taken(None):

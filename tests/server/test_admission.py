@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from robustness.workbench import Workbench
+from server import admission
 from server.admission import Queue
 from server.application import create_app
 from server.errors import BusyError
@@ -150,13 +151,36 @@ def test_a_full_queue_refuses_before_the_body_is_read(fake, narrow: str, until: 
     assert httpx.post(path, content=b"no JSON").status_code == 400
 
 
+def test_of_many_that_begin_at_once_most_are_refused_before_they_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = queue_of()
+    first, _ = made.expect(), made.expect()
+    with pytest.raises(BusyError, match="is full"):
+        made.expect()
+    made.arrived(first)
+    with made.entered():
+        with pytest.raises(BusyError):
+            made.expect()
+        # Who sends slowly keeps no room for long.
+        monkeypatch.setattr(admission, "_ARRIVAL_SECONDS", 0.0)
+        made.expect()
+    made.arrived(first)
+
+
+def test_requests_that_are_refused_for_another_reason_keep_no_room(narrow: str) -> None:
+    path = f"{narrow}/robustness/v1/predict"
+    for content in (b"no JSON", b"{}", b'{"instruction": "x", "task": "nothing"}') * 3:
+        assert httpx.post(path, content=content).status_code in (400, 404)
+
+
 def test_the_more_are_refused_the_later_they_are_told_to_come_again() -> None:
     queue = queue_of(waiting=0)
     told = []
     with queue.entered():
         for _ in range(100):
             with pytest.raises(BusyError) as caught:
-                queue.check_room()
+                queue.expect()
             told.append(caught.value.seconds)
     assert told[0] == 1
     assert told == sorted(told)

@@ -3,7 +3,7 @@
     python -m tests.torture                 # all of it, in minutes
     python -m tests.torture --small         # a small part, for CI
     python -m tests.torture kills --kills 200 --seed 7
-    python -m tests.torture --write docs/reliability.md   # with the last run of each part
+    python -m tests.torture none --write docs/reliability.md   # of the last run of each part
 
 Ends with status 1 where anything went wrong.
 """
@@ -15,14 +15,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from robustness import BACKBONE, TransformersEngine, Workbench, quiet, shipped_adapters
+from robustness import BACKBONE, TransformersEngine, Workbench, paths, quiet, shipped_adapters
 from robustness.storage import files, provenance
 from tests.torture import api, clients, corrupt, disks, kills, tables
 from tests.torture.outcome import WATCHED, Outcome
 
+BEGIN, END = "<!-- make torture -->", "<!-- end -->"
+"""Marks in the README between which its table stands."""
 PARTS = ("tables", "files", "kills", "disks", "requests", "clients")
 _KEPT = Path("runs", "torture")
 _FULL = {"tables": 10_000, "requests": 10_000, "kills": 50, "files": 40, "clients": 200,
@@ -43,12 +46,36 @@ def _keep(part: str, outcomes: list[Outcome], seed: int, seconds: float) -> None
     })
 
 
-def _document() -> str:
-    """The table of the last run of each part, as Markdown."""
-    found = [
+def _found() -> list[dict[str, Any]]:
+    """What the last run of each part found."""
+    return [
         files.read_json(path, schema=1)
         for part in PARTS if (path := _KEPT / f"{part}.json").is_file()
     ]
+
+
+def _short(found: list[dict[str, Any]]) -> str:
+    """The counts that must be 0, as the README has them."""
+    names = ["attack", "tried", *WATCHED]
+    lines = [
+        f"| {' | '.join(names)} |", "|---" * len(names) + "|",
+        *(f"| {' | '.join(row[: len(names)])} |" for f in found for row in f["rows"]),
+    ]
+    return "\n".join(lines)
+
+
+def _write(page: Path, readme: Path) -> None:
+    """Writes the page, and the README's table between its two marks."""
+    page.write_text(_document(_found()), encoding="utf-8")
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if begin and end:
+        text = f"{before}{begin}\n{_short(_found())}\n{end}{after}"
+        readme.write_text(text, encoding="utf-8")
+
+
+def _document(found: list[dict[str, Any]]) -> str:
+    """The table of the last run of each part, as Markdown."""
     made = [f["provenance"] for f in found]
     seeds = sorted({f["seed"] for f in found})
     lines = [
@@ -75,14 +102,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}, or none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--small", action="store_true")
-    parser.add_argument("--write", type=Path, help="file for the table, Markdown")
+    parser.add_argument(
+        "--write", type=Path, help="file for the page, Markdown; the README's table is renewed, too"
+    )
     for name in _FULL:
         parser.add_argument(f"--{name}", type=int, dest=f"n_{name}")
     asked = parser.parse_args()
-    if unknown := set(asked.parts) - set(PARTS):
+    if unknown := set(asked.parts) - {*PARTS, "none"}:
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     quiet.settle()
     os.environ["NO_PROXY"] = "*"
@@ -100,12 +129,11 @@ def main() -> int:
         "requests": [lambda _: api.run(number=number["requests"], start=asked.seed)],
         "clients": [lambda _: clients.run(clients=number["clients"], seconds=number["seconds"])],
     }
-    workbench, faults = _workbench(), 0
-    for part, works in parts.items():
-        if asked.parts and part not in asked.parts:
-            continue
+    chosen = [part for part in PARTS if not asked.parts or part in asked.parts]
+    workbench, faults = _workbench() if chosen else None, 0
+    for part in chosen:
         begun, outcomes = time.monotonic(), []
-        for work in works:
+        for work in parts[part]:
             outcome = work(workbench)
             outcomes.append(outcome)
             faults += outcome.faults
@@ -113,10 +141,9 @@ def main() -> int:
             for told in outcome.told:
                 print(f"  FAULT {told}", flush=True)
         _keep(part, outcomes, asked.seed, time.monotonic() - begun)
-    text = _document()
-    print(text)
+    print(_document(_found()))
     if asked.write:
-        asked.write.write_text(text, encoding="utf-8")
+        _write(asked.write, paths.ROOT / "README.md")
     return int(faults > 0)
 
 

@@ -6,9 +6,12 @@ The single one sends as many predictions in a second as the server admitted unde
 import asyncio
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import httpx
+import psutil
 
 from tests.torture.outcome import CRASHES, UNANSWERED, Outcome
 from tests.torture.server_process import Running, running
@@ -40,6 +43,9 @@ class _Load:
         """Refusals without the header Retry-After."""
         self.streams = 0
         self.megabytes = 0.0
+        self.own_share = 0.0
+        """Processors that the clients used."""
+        self.server_share = 0.0
 
     def count(self, status: int) -> None:
         self.statuses[status] = self.statuses.get(status, 0) + 1
@@ -82,25 +88,46 @@ async def _watch(server: Running, load: _Load, until: float) -> None:
         await asyncio.sleep(0.25)
 
 
+@asynccontextmanager
+async def _each_own(server: Running, number: int) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """Clients with connections of their own.
+
+    One client with hundreds of connections looks through all of them at each request, which took
+    seconds that counted as the server's.
+    """
+    context = httpx.create_ssl_context(verify=False)  # there is no TLS, but each would read a file
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(httpx.AsyncClient(
+                base_url=server.url, timeout=_PATIENT, trust_env=False, verify=context
+            ))
+            for _ in range(number)
+        ]
+
+
 async def _loaded(server: Running, clients: int, streams: int, seconds: float, model: str) -> _Load:
     load = _Load()
-    until = time.monotonic() + seconds
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(
-        base_url=server.url, timeout=_PATIENT, limits=limits, trust_env=False
-    ) as client:
+    async with _each_own(server, clients) as made:
+        begun, own, its = time.monotonic(), psutil.Process().cpu_times(), server.cpu_times()
+        until = begun + seconds
         work = [
-            _client(n, client, model, until, load, n < streams) for n in range(clients)
+            _client(n, client, model, until, load, n < streams) for n, client in enumerate(made)
         ]
         await asyncio.gather(*work, _watch(server, load, until))
+        taken = time.monotonic() - begun
+        load.own_share = _busy(own, psutil.Process().cpu_times()) / taken
+        load.server_share = _busy(its, server.cpu_times()) / taken
     return load
+
+
+def _busy(before: Any, after: Any) -> float:
+    """Seconds of processor between two readings."""
+    return float(after.user + after.system - before.user - before.system)
 
 
 async def _steady(server: Running, rate: float, seconds: float) -> list[float]:
     """Seconds of the predictions of one client that sends so many in a second."""
-    async with httpx.AsyncClient(
-        base_url=server.url, timeout=_PATIENT, trust_env=False
-    ) as client:
+    async with _each_own(server, 1) as (client,):
         async def one(number: int) -> float:
             await asyncio.sleep(number / rate)
             begun = time.monotonic()
@@ -148,6 +175,9 @@ def run(*, clients: int, seconds: float) -> Outcome:
         f"{statistics.median(load.accepted):.2f}" if load.accepted else "none was accepted"
     )
     outcome.figures["p99 under load, s"] = f"{many:.2f}"
+    outcome.figures["processors used by the server, by the clients"] = (
+        f"{load.server_share:.2f}, {load.own_share:.2f}"
+    )
     outcome.figures["memory before, highest, after, MB"] = (
         f"{before:.0f}, {load.megabytes:.0f}, {after:.0f}"
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -31,6 +32,10 @@ class Running:
     def client(self, timeout: float = 120.0) -> httpx.Client:
         """A client of it that uses no proxy."""
         return httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
+
+    def cpu_times(self) -> Any:
+        """Seconds of processor that it has used: see psutil."""
+        return psutil.Process(self.process.pid).cpu_times()
 
     def megabytes(self) -> float:
         """Its resident memory."""

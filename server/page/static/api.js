@@ -16,20 +16,30 @@ function kindOf(status, code) {
   return 'server';
 }
 
+const TRIES = 5;
+/** Times that a request is sent while the queues are full. */
+
 async function replied(path, options) {
-  let reply;
-  try {
-    reply = await fetch(`page/v1/${path}`, options);
-  } catch (error) {
-    if (error.name === 'AbortError') throw error;
-    throw new Problem('away');
+  for (let tries = 1; ; tries += 1) {
+    let reply;
+    try {
+      reply = await fetch(`page/v1/${path}`, options);
+    } catch (error) {
+      if (error.name === 'AbortError') throw error;
+      throw new Problem('away');
+    }
+    if (reply.ok) return reply;
+    let told = {};
+    try {
+      told = (await reply.json()).error || {};
+    } catch { /* A proxy's page: its text helps nobody. */ }
+    if (told.code !== 'server_busy' || tries === TRIES) {
+      throw new Problem(kindOf(reply.status, told.code), told.message || '');
+    }
+    const seconds = Number(reply.headers.get('Retry-After')) || 1;
+    // Not all at the same moment again.
+    await new Promise((done) => { setTimeout(done, seconds * (500 + 500 * Math.random())); });
   }
-  if (reply.ok) return reply;
-  let told = {};
-  try {
-    told = (await reply.json()).error || {};
-  } catch { /* A proxy's page: its text helps nobody. */ }
-  throw new Problem(kindOf(reply.status, told.code), told.message || '');
 }
 
 const body = (document) => ({
