@@ -26,7 +26,7 @@ from server.listening import listen
 from server.login import Sessions, secret_of
 from server.metrics import CountRequests, Metrics
 from server.opening import Opened, Opening
-from server.page import api, batch_api, head, reference
+from server.page import api, batch_api, head, manifest, reference
 from server.page.layout import build_page
 from server.page.look import THEME
 from server.page.upload_types import UPLOAD, UploadTypes
@@ -158,6 +158,7 @@ def front(settings: Settings, opening: Opening, access: Access) -> ASGIApp:
     own.include_router(batch_api.routes(opening.jobs(), access, opening.workbench()))
     own.include_router(head.routes(recorded=_ships(settings)))
     own.include_router(reference.routes())
+    own.include_router(manifest.routes())
     own.mount("/page/static", StaticFiles(directory=head.STATIC))
     page = gr.mount_gradio_app(
         own, build_page(opening, access, served), path="/",

@@ -19,6 +19,11 @@ from robustness.storage import files
 SCHEMA = 1
 STATUS = "status.json"
 RESULT = "result.csv"
+ID_LENGTH = 16
+"""Digits of a job's id, which is hexadecimal and the name of its folder."""
+_UPLOAD = "upload"
+_BEFORE = (_UPLOAD, f".{_UPLOAD}", f".{STATUS}")
+"""How the files begin that are there before a job's first status is."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,9 +57,10 @@ class Job:
     bad_rows: int
     created: str
     error: str | None = None
+    ended: str | None = None
+    """When the job was done, failed or cancelled."""
     owner: Annotated[SkipJsonSchema[str], Field(exclude=True)] = ""
     """Who made the job (`Client.owner`); replies do not say it."""
-
 
     def belongs_to(self, owner: str) -> bool:
         """Whether a client may see the job; on a server for this machine alone, every one may."""
@@ -71,7 +77,13 @@ class JobFiles:
         self._folder = folder
 
     def found(self) -> list[Job]:
-        """The jobs on the disk; a job that cannot be read is logged and left out."""
+        """The jobs on the disk; a job that cannot be read is logged and left out.
+
+        Deletes the uploads of which no job was made because the process ended.
+        """
+        for path in self._folder.glob(f"{'[0-9a-f]' * ID_LENGTH}/"):
+            if all(found.name.startswith(_BEFORE) for found in path.iterdir()):
+                self.delete(path.name)
         jobs = []
         for path in self._folder.glob(f"*/{STATUS}"):
             try:
@@ -86,7 +98,16 @@ class JobFiles:
 
     def upload(self, job: Job) -> Path:
         """The uploaded table."""
-        return self._folder / job.id / f"upload{Path(job.name).suffix.lower()}"
+        return self._folder / job.id / f"{_UPLOAD}{Path(job.name).suffix.lower()}"
+
+    def write_upload(self, job: Job, content: bytes) -> None:
+        """Writes the uploaded table.
+
+        Raises:
+            OSError: The disk is full or not writable.
+        """
+        with files.atomic_path(self.upload(job)) as temporary:
+            temporary.write_bytes(content)
 
     def delete(self, job_id: str) -> None:
         """Removes a job's folder, which may be gone already."""

@@ -10,10 +10,7 @@ import queue
 import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,15 +22,14 @@ from robustness.errors import (
     InputError,
     NotFoundError,
     RobustnessError,
-    StorageError,
 )
-from robustness.storage import files
 from robustness.storage.folder_lock import FolderLock
 from robustness.storage.limits import Limits
 from robustness.urgency import Urgency, urgent
 from server import errors, job_rows, library
 from server.errors import BusyError
-from server.job_files import ENDED, UNFINISHED, Job, JobFiles, State
+from server.job_files import ID_LENGTH, UNFINISHED, Job, JobFiles, State
+from server.job_states import JobStates, now
 from server.logs import Thinned
 from server.patience import Patience
 from server.settings import LIMITS, Settings
@@ -44,8 +40,6 @@ if TYPE_CHECKING:
     from robustness.storage.tables import Table
     from robustness.workbench import Workbench
 
-_SAVE_SECONDS = 1.0
-"""Seconds between two writes of a running job's progress; its journal has every row."""
 _LOOK_SECONDS = 0.5
 """Seconds between two checks whether a waiting job was cancelled or a full disk has space."""
 _LONGEST_PAUSE = 15.0
@@ -65,7 +59,7 @@ class Jobs:
     def __init__(
         self, workbench: "Workbench", folder: Path, *, patience: float = 1800.0,
         pause: float = 2.0, limits: Limits = LIMITS, small: int = 2000, unfinished: int = 100,
-        of_one: int = 20,
+        of_one: int = 20, keep_days: float | None = None,
     ) -> None:
         """Starts the workers, which resume the jobs that an earlier process left unfinished.
 
@@ -79,6 +73,7 @@ class Jobs:
             small: Prompts up to which a job is small.
             unfinished: Most jobs that are queued or running.
             of_one: Most jobs of one owner.
+            keep_days: See `JobStates`.
 
         Raises:
             InputError: Another server uses the folder, or it is not writable.
@@ -88,23 +83,19 @@ class Jobs:
         self._limits = limits
         self._uploads = Uploads(limits)
         self._files = JobFiles(folder)
+        self._states = JobStates(self._files, keep_days=keep_days)
         self._patience = patience
         self._pause = pause
         self._small = small
         self._most_unfinished = unfinished
         self._most_of_one = of_one
         self._lanes: dict[str, queue.Queue[str | None]] = {n: queue.Queue() for n in _LANES}
-        self._lock = threading.Lock()
         self._closing = threading.Event()
         self._told = Thinned(_log)
         self.refused = 0
         """Number of jobs that there was no room for."""
-        self._current: set[str] = set()
-        self._saved = 0.0
-        self._unsaved: dict[str, str] = {}
-        """Id of a job whose state could not be written to the disk -> why."""
-        self._jobs = {job.id: job for job in self._files.found()}
-        for job in sorted(self._jobs.values(), key=lambda j: j.created):
+        self._states.expire()
+        for job in self._states.all():
             if job.state in UNFINISHED:
                 self._lane(job).put(job.id)
         self._workers = [
@@ -157,46 +148,27 @@ class Jobs:
         if charge is not None:
             charge(planned)
         job = Job(
-            id=uuid.uuid4().hex[:16],
+            id=uuid.uuid4().hex[:ID_LENGTH],
             name=name,
             state=State.QUEUED,
             rows=planned.rows,
             done=0,
             calls=planned.calls,
             bad_rows=planned.bad_rows,
-            created=datetime.now(UTC).isoformat(timespec="microseconds"),
+            created=now(),
             owner=owner,
         )
-        try:
-            with files.atomic_path(self._files.upload(job)) as temporary:
-                temporary.write_bytes(content)
-            with self._lock:
-                self._files.write(job)
-                self._jobs[job.id] = job
-        except OSError as error:
-            _log.error("the upload %s cannot be kept: %s", name, error)
-            self._files.delete(job.id)
-            raise StorageError(
-                f"the server cannot keep the upload ({error.strerror}); send it again later"
-            ) from error
+        self._states.add(job, content)
         self._lane(job).put(job.id)
         return job
 
     def listed(self, owner: str = "") -> list[Job]:
         """The jobs of an owner, the newest first."""
-        found = [job for job in list(self._jobs.values()) if job.belongs_to(owner)]
-        return sorted(found, key=lambda job: job.created, reverse=True)
+        return [job for job in reversed(self._states.all()) if job.belongs_to(owner)]
 
     def get(self, job_id: str, owner: str = "") -> Job:
-        """The job of an id.
-
-        Raises:
-            NotFoundError: There is none, or it is somebody else's.
-        """
-        job = self._jobs.get(job_id)
-        if job is None or not job.belongs_to(owner):
-            raise NotFoundError(f"there is no job {job_id!r}")
-        return job
+        """The job of an id; raises as `JobStates.get`."""
+        return self._states.get(job_id, owner)
 
     def result(self, job_id: str, owner: str = "") -> Path:
         """The file with the scored table, CSV.
@@ -254,53 +226,30 @@ class Jobs:
             NotFoundError: There is no such job.
         """
         self.get(job_id, owner)
-        return self._move(job_id, state=State.CANCELLED) or self.get(job_id, owner)
+        return self._states.move(job_id, state=State.CANCELLED) or self.get(job_id, owner)
 
     def retry(self, job_id: str, owner: str = "") -> Job:
         """Queues a job again that failed or was cancelled; rows that are done are not scored again.
 
-        Raises:
-            NotFoundError: There is no such job, or its upload was deleted.
-            InputError: The job has not ended, or is done.
+        Raises: As `JobStates.again`.
         """
-        with self._lock:
-            job = self.get(job_id, owner)
-            if job.state not in ENDED:
-                raise InputError(
-                    f"the job {job_id} is {job.state}; one that failed or was cancelled is retried"
-                )
-            if not self._files.upload(job).is_file():
-                raise NotFoundError(
-                    f"the upload of the job {job_id} is no longer on the disk; submit it again"
-                )
-            job = replace(job, state=State.QUEUED, error=None)
-            self._save(job)
+        job = self._states.again(job_id, owner)
         self._lane(job).put(job_id)
         return job
 
     def remove(self, job_id: str, owner: str = "") -> Job:
         """Deletes a job that has ended, with its files, and returns it.
 
-        Raises:
-            NotFoundError: There is no such job.
-            InputError: The job has not ended.
+        Raises: As `JobStates.remove`.
         """
-        with self._lock:
-            job = self.get(job_id, owner)
-            if job.state in UNFINISHED:
-                raise InputError(f"the job {job_id} is {job.state}; cancel it first")
-            del self._jobs[job_id]
-            # The worker may still score the row at which the job was cancelled; then the worker
-            # deletes the files.
-            if job_id not in self._current:
-                self._files.delete(job_id)
+        job = self._states.remove(job_id, owner)
+        self._uploads.forget()
         return job
 
     @property
     def problem(self) -> str | None:
         """Why the jobs' files cannot be written; None where they can."""
-        with self._lock:
-            return next(iter(self._unsaved.values()), None)
+        return self._states.problem
 
     @property
     def working(self) -> bool:
@@ -309,8 +258,7 @@ class Jobs:
 
     def counts(self) -> dict[State, int]:
         """Number of jobs in each state."""
-        found = Counter(job.state for job in list(self._jobs.values()))
-        return {state: found[state] for state in State}
+        return self._states.counts()
 
     def check(self) -> None:
         """Checks that the workers run.
@@ -329,8 +277,7 @@ class Jobs:
         limit = time.monotonic() + _CLOSE_SECONDS
         for worker in self._workers:
             worker.join(timeout=max(0.0, limit - time.monotonic()))
-        with self._lock:
-            self._save_again()
+        self._states.save_again()
         self._held.close()
 
     def _lane(self, job: Job) -> "queue.Queue[str | None]":
@@ -338,7 +285,7 @@ class Jobs:
 
     def _check_room(self, owner: str) -> None:
         held = len(self.listed(owner)) if owner else 0
-        unfinished = sum(job.state in UNFINISHED for job in list(self._jobs.values()))
+        unfinished = sum(job.state in UNFINISHED for job in self._states.all())
         if held >= self._most_of_one:
             why = f"you have {held} jobs, the most that the server keeps for a client; delete one"
         elif unfinished >= self._most_unfinished:
@@ -349,71 +296,31 @@ class Jobs:
         self._told.warning("jobs", f"{owner or 'a client'}: {why}")
         raise BusyError(why, code="jobs_full", seconds=_JOBS_FULL_SECONDS)
 
-    def _save(self, job: Job) -> None:
-        """Writes a job's state, now or, if the disk is full, later; the caller holds the lock."""
-        self._jobs[job.id] = job
-        self._saved = time.monotonic()
-        try:
-            self._files.write(job)
-        except OSError as error:
-            if job.id not in self._unsaved:
-                _log.error("the state of the job %s is not on the disk: %s", job.id, error)
-            self._unsaved[job.id] = f"the jobs' folder cannot be written ({error.strerror})"
-        else:
-            self._unsaved.pop(job.id, None)
-
-    def _save_again(self) -> None:
-        """Writes the states that could not be written before; the caller holds the lock."""
-        for job_id in list(self._unsaved):
-            job = self._jobs.get(job_id)
-            if job is None:
-                del self._unsaved[job_id]
-            else:
-                self._save(job)
-
-    def _move(
-        self, job_id: str, *, state: State, done: int | None = None, error: str | None = None
-    ) -> Job | None:
-        """Changes the state of an unfinished job; None where it has ended, which is final."""
-        with self._lock:
-            job = self._jobs.get(job_id)
-            if job is None or job.state not in UNFINISHED:
-                return None
-            job = replace(
-                job, state=state, done=job.done if done is None else done, error=error
-            )
-            self._save(job)
-            return job
-
     def _work(self, lane: "queue.Queue[str | None]") -> None:
         with urgent(Urgency.BATCH):
             self._work_off(lane)
 
     def _work_off(self, lane: "queue.Queue[str | None]") -> None:
         while not self._closing.is_set():
+            if self._states.expire():
+                self._uploads.forget()
             try:
                 job_id = lane.get(timeout=_LOOK_SECONDS)
             except queue.Empty:
-                with self._lock:
-                    self._save_again()
+                self._states.save_again()
                 continue
             if job_id is None:
                 return
-            with self._lock:
-                self._current.add(job_id)
-            job = self._move(job_id, state=State.RUNNING)
+            job = self._states.begin(job_id)
             if job is not None:
                 self._attempt(job)
-            with self._lock:
-                self._current.discard(job_id)
-                if job_id not in self._jobs:
-                    self._files.delete(job_id)
+            self._states.finish(job_id)
 
     def _attempt(self, job: Job) -> None:
         """Scores a job and stores how it ended; no exception of it ends the worker."""
         try:
             self._score_on_a_full_disk(job)
-            self._move(job.id, state=State.DONE, done=job.rows)
+            self._states.move(job.id, state=State.DONE, done=job.rows)
         except CancelledError:
             # A cancelled job's state is written already; a job stopped by `close` stays "running".
             return
@@ -430,7 +337,7 @@ class Jobs:
     def _fail(self, job_id: str, why: str) -> None:
         # While the server stops, the engine may be closed during a row: the next start resumes it.
         if not self._closing.is_set():
-            self._move(job_id, state=State.FAILED, error=why)
+            self._states.move(job_id, state=State.FAILED, error=why)
 
     def _score_on_a_full_disk(self, job: Job) -> None:
         """Scores a job; waits while the disk is full."""
@@ -456,7 +363,7 @@ class Jobs:
                 job.name, upload.read_bytes(), lambda: self._stopped(job.id)
             ),
             resume=True,
-            on_progress=self._progress(job.id),
+            on_progress=self._states.progress(job.id),
             should_stop=lambda: self._stopped(job.id),
             ask=Patience(
                 # The cheapest call that also reaches an engine behind another server.
@@ -467,7 +374,7 @@ class Jobs:
 
     def _rest(self, job_id: str, seconds: float, why: str) -> None:
         """Waits for the engine or the disk; the job's status says meanwhile for which."""
-        if self._move(job_id, state=State.RUNNING, error=f"waiting: {why}") is not None:
+        if self._states.move(job_id, state=State.RUNNING, error=f"waiting: {why}") is not None:
             _log.warning("the job %s waits: %s", job_id, why)
         limit = time.monotonic() + seconds
         while not self._stopped(job_id) and time.monotonic() < limit:
@@ -476,29 +383,13 @@ class Jobs:
             raise CancelledError("stopped while it waited")
 
     def _stopped(self, job_id: str) -> bool:
-        return self._closing.is_set() or not self._is_running(job_id)
-
-    def _is_running(self, job_id: str) -> bool:
-        job = self._jobs.get(job_id)
-        return job is not None and job.state is State.RUNNING
-
-    def _progress(self, job_id: str) -> Callable[[int, int], None]:
-        def report(done: int, total: int) -> None:
-            with self._lock:
-                job = self._jobs.get(job_id)
-                if job is None or job.state is not State.RUNNING:
-                    return
-                self._jobs[job_id] = replace(job, done=done, error=None)
-                if time.monotonic() - self._saved > _SAVE_SECONDS:
-                    self._save(self._jobs[job_id])
-
-        return report
+        return self._closing.is_set() or not self._states.is_running(job_id)
 
 
 def jobs_of(workbench: "Workbench", settings: Settings) -> Jobs:
     """The jobs of a server; raises as `Jobs`."""
     return Jobs(
         workbench, settings.jobs, patience=settings.patience, limits=settings.limits,
-        small=settings.small_job,
-        unfinished=settings.unfinished_jobs, of_one=settings.client_jobs,
+        small=settings.small_job, unfinished=settings.unfinished_jobs,
+        of_one=settings.client_jobs, keep_days=settings.keep_days,
     )

@@ -23,6 +23,7 @@ from robustness.models.load_options import PLAIN, Loading, PromptFormat
 from server.settings import LIMITS, Settings
 
 _MIB = 1024 * 1024
+_MOST_DAYS = 36_500
 
 PREFIX = "STEADFAST_"
 """Start of the names of the variables that stand for options."""
@@ -57,6 +58,17 @@ def _seconds(text: str) -> float:
         value = -1.0
     if not 0 < value < float("inf"):
         raise typer.BadParameter(f"{text} is no time (seconds, above 0)")
+    return value
+
+
+def _days(text: str) -> float:
+    """A number of days from the command line."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= _MOST_DAYS:
+        raise typer.BadParameter(f"{text} is no number of days (above 0, at most {_MOST_DAYS})")
     return value
 
 
@@ -214,6 +226,14 @@ def _settings(
             "the error.",
         ),
     ] = 1800.0,
+    keep_days: Annotated[
+        float | None,
+        typer.Option(
+            parser=_days, metavar="<float>",
+            help="Days after which a job that has ended is deleted with its table and result; by "
+            "default never.",
+        ),
+    ] = None,
     max_upload: Annotated[int, _most("MiB of an uploaded table")] = 64,
     max_body: Annotated[int, _most("MiB of any other request")] = 8,
     max_columns: Annotated[int | None, _most("columns of a table")] = LIMITS.columns,
@@ -249,6 +269,7 @@ def _settings(
         jobs=jobs or Path("runs/jobs", str(port)), paraphraser_url=paraphraser_url,
         paraphraser_model=paraphraser_model,
         paraphraser_key=environment.get("STEADFAST_PARAPHRASER_KEY", ""), patience=patience,
+        keep_days=keep_days,
         largest_upload=max_upload * _MIB, largest_body=max_body * _MIB,
         limits=replace(
             LIMITS, columns=max_columns, rows=max_rows, cells=max_cells, options=max_options,

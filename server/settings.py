@@ -90,8 +90,9 @@ class Settings:
     """Jobs of one client that the server keeps, ended ones included."""
     predictions: int = 2
     """Predictions and comparisons that are computed at once."""
-    waiting_predictions: int = 4
-    """Further ones that wait; what comes beyond is refused."""
+    waiting_predictions: int = 1
+    """Further ones that wait; what comes beyond is refused. Each one that waits makes an accepted
+    prediction slower by the time of one, where the model computes one thing at a time."""
     generations: int = 4
     """Generated texts, measurements and long lists of prompts that are computed at once."""
     waiting_generations: int = 8
@@ -104,6 +105,8 @@ class Settings:
     """Longest time that a request waits before it is refused."""
     small_job: int = 2000
     """Prompts up to which a job is small; small jobs have a worker of their own."""
+    keep_days: float | None = None
+    """Days after which a job that has ended is deleted with its upload and result; None: never."""
     unfinished_jobs: int = 100
     """Jobs of all clients that are queued or running; what comes beyond is refused."""
 

@@ -64,6 +64,11 @@ class Uploads:
             self._parsing.release()
         return found
 
+    def forget(self) -> None:
+        """Drops the tables, among which may be one whose job was deleted."""
+        with self._lock:
+            self._kept.clear()
+
     def _known(self, key: tuple[str, str]) -> "Table | None":
         with self._lock:
             if key in self._kept:

@@ -72,7 +72,8 @@ def routes(jobs: Jobs, access: Access, workbench: "Workbench") -> APIRouter:
         owner = clients.of(request.scope).owner
         job = jobs.get(job_id, owner)
         rows = jobs.rows(job_id, owner)[after:_MOST]
-        return {"job": files.plain(job), "rows": files.plain(rows)}
+        shown = {name: value for name, value in files.plain(job).items() if name != "owner"}
+        return {"job": shown, "rows": files.plain(rows)}
 
     @router.delete("/jobs/{job_id}")
     def cancel(job_id: str, request: Request, remove: bool = False) -> Job:

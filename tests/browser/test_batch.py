@@ -1,5 +1,6 @@
 """The *Batch* tab in a browser: check, run, find again, filter, download."""
 
+import csv
 import re
 import zipfile
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
+
+from robustness.scoring.batch import COLUMNS
 
 expect.set_options(timeout=30_000)
 
@@ -109,3 +112,34 @@ def test_an_error_of_a_row_and_of_a_file_speak_the_second_language(visit, table:
     page.set_input_files("#sf-upload", wrong)
     expect(page.locator(".sf-error")).to_contain_text("wrong.csv hat keine Spalte")
     visit.said.clear()  # the browser notes the reply's status 400
+
+
+def test_columns_that_are_called_like_ours_hide_no_result(page: Page, tmp_path: Path) -> None:
+    inside = ["accuracy", "number", "single", "value", "rows", "error_y", "__proto__"]
+    ours = [*COLUMNS, *inside]  # those of the result are replaced, as docs/batch-scoring.md says
+    made = tmp_path / "mine.csv"
+    told = ",".join(f"mine {number}" for number in range(len(ours)))
+    made.write_text(
+        f"instruction,input,options,{','.join(ours)}\nGood or bad?,Cold soup.,good|bad,{told}\n",
+        encoding="utf-8",
+    )
+    page.get_by_role("tab", name="Batch").click()
+    page.set_input_files("#sf-upload", made)
+    expect(page.locator("#sf-plan")).to_contain_text("1 row")
+    page.click("#sf-start")
+    expect(page.locator("#sf-state")).to_contain_text("done, 1 of 1 rows", timeout=120_000)
+    expect(page.locator("#sf-chart tbody tr")).to_have_count(1)
+    expect(page.locator("#sf-chart")).to_contain_text("Good or bad?")
+    expect(page.locator("#sf-chart")).not_to_contain_text("mine")
+    with page.expect_download() as started:
+        page.click("#sf-result")
+    with Path(started.value.path()).open(encoding="utf-8", newline="") as file:
+        header, row = csv.reader(file)
+    found = dict(zip(header, row, strict=True))
+    assert len(found) == len(header)
+    assert {name: found[name] for name in inside} == {
+        name: f"mine {ours.index(name)}" for name in inside
+    }
+    assert found["status"] == "ok"
+    assert found["nearest_observed"]
+    assert not any(found[name].startswith("mine") for name in COLUMNS)

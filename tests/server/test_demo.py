@@ -139,6 +139,9 @@ def test_behind_a_prefix_the_page_names_its_files_with_the_prefix(page) -> None:
     # Relative to the page's address, which has the prefix.
     assert opened.status_code == 200 and '"page/static/page.js' in opened.text
     assert "/page/static/page.js" not in opened.text
+    assert not re.search(r"""(href|src)=["']/""", opened.text)
+    icons = visitor.get("/manifest.json", headers=headers).json()["icons"]
+    assert icons and not any(icon["src"].startswith("/") for icon in icons)
     assert visitor.get("/page/static/app.js", headers=headers).status_code == 200
     assert visitor.get("/page/v1/state", headers=headers).json()["ready"] is False
 

@@ -138,6 +138,12 @@ def test_a_server_reads_no_task_file(http, tmp_path) -> None:
         ("/robustness/v1/chat_prompt", {"model": "tiny-llama", "messages": []}),
         ("/v1/embeddings", {"model": "tiny-llama", "input": "\ud800"}),
         ("/v1/completions", {"model": "tiny-llama", "prompt": "\ud800", "stream": True}),
+        ("/v1/responses", {"model": "tiny-llama", "input": "\ud800"}),
+        (
+            "/v1/chat/completions",
+            {"model": "tiny-llama", "messages": [{"role": "user", "content": "\ud800"}]},
+        ),
+        ("/v1/chat/completions", {"model": "tiny-llama", "messages": []}),
     ],
 )
 def test_the_clients_fault_is_never_the_servers(http, path: str, body: dict) -> None:
@@ -145,6 +151,16 @@ def test_the_clients_fault_is_never_the_servers(http, path: str, body: dict) -> 
     reply = http.post(path, content=json.dumps(body), headers={"Content-Type": "application/json"})
     assert reply.status_code == 400
     assert reply.json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("text", ["x", "{text}\n{options}", "Options: {options} Which letter?"])
+def test_more_options_than_letters_are_read_or_refused(http, text: str) -> None:
+    many = OWN | {"options": [str(number) for number in range(27)]}
+    for path, body in (("predict", {"inputs": [many]}), ("compare", {"input": many})):
+        reply = http.post(f"/robustness/v1/{path}", json=body | {"instruction": text})
+        assert reply.status_code in (200, 400), reply.text
+        if reply.status_code == 400:
+            assert reply.json()["error"]["type"] == "invalid_request_error"
 
 
 def test_a_model_without_an_index_is_503_and_names_no_folder(http, indexes) -> None:

@@ -103,6 +103,7 @@ def test_a_job_of_another_client_is_not_found(gated, until: Callable) -> None:
         told = reply.json()["error"]["message"]
         # It cannot even be told from a job that does not exist.
         assert told == f"there is no job {job['id']!r}"
+    assert "owner" not in client.get(path, **anna).json()["job"]
     assert client.get(path, **anna).json()["rows"][0]["status"] == "ok"
     assert "Cold." in client.get(f"{path}/result.csv", **anna).text
     assert client.delete(f"{path}?remove=true", **anna).status_code == 200
