@@ -25,7 +25,7 @@ EXAMPLES = (
     ),
     (
         "off_topic", "the model does not read the instruction",
-        "Zebra umbrella seventeen, kindly wobble.", "place",
+        "Zebra umbrella seventeen, kindly wobble.", "polarity",
     ),
     (
         "conflict", "it asks for answers that are not scored",

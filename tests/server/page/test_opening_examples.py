@@ -66,7 +66,8 @@ def test_chatty_is_missed_by_the_predictor(bench: Workbench) -> None:
 
 
 def test_off_topic_is_answered_as_well_without_an_instruction(bench: Workbench) -> None:
-    asked, *_ = measured(bench, "off_topic")
+    asked, look, *_ = measured(bench, "off_topic")
+    assert not look["prediction"]["reliance"]["reads"]
     made = probe(bench, asked.instruction, task=asked.task)
     empty = next(r for r in made.rows if r.kind == "empty")
     assert empty.low <= 0 <= empty.high
