@@ -114,7 +114,7 @@ def test_held_out_foreign_texts_are_told_from_held_out_paraphrases(
         names, instructions.builtin(instructions.OBSERVED), Part.HELD_OUT, each=20
     )) >= 200
     known = [bench.task(n) for n in names]
-    made = script.scores(bench.engine, bench.original, known, each=16)
+    made = script.scores(bench.engine, bench.original, known)
     for source in TaskSource:
         found = script.figures(made[source])
         assert found["abstained_valid"]["n"] >= 200
