@@ -144,6 +144,15 @@ def test_the_readme_has_at_most_nine_hundred_words() -> None:
     assert len(read("README.md").split()) <= 900
 
 
+def test_the_readmes_table_of_reliability_is_the_pages() -> None:
+    whole = re.findall(r"^\| .+ \|$", read("docs/reliability.md"), re.M)
+    _, begin, rest = read("README.md").partition("<!-- make torture -->")
+    assert begin
+    short = re.findall(r"^\| .+ \|$", rest.partition("<!-- end -->")[0], re.M)
+    assert len(short) > 5
+    assert [row.split(" | ")[:5] for row in whole] == [row[:-2].split(" | ") for row in short]
+
+
 def test_the_version_of_the_citation_and_the_changelog_is_the_packages() -> None:
     cited = read("CITATION.cff")
     date = re.search(r"^date-released: (\S+)$", cited, re.M)
