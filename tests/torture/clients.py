@@ -46,6 +46,8 @@ class _Load:
         self.own_share = 0.0
         """Processors that the clients used."""
         self.server_share = 0.0
+        self.all_share = 0.0
+        """Those of all programs of the machine."""
 
     def count(self, status: int) -> None:
         self.statuses[status] = self.statuses.get(status, 0) + 1
@@ -109,6 +111,7 @@ async def _loaded(server: Running, clients: int, streams: int, seconds: float, m
     load = _Load()
     async with _each_own(server, clients) as made:
         begun, own, its = time.monotonic(), psutil.Process().cpu_times(), server.cpu_times()
+        everything = _machine()
         until = begun + seconds
         work = [
             _client(n, client, model, until, load, n < streams) for n, client in enumerate(made)
@@ -117,7 +120,14 @@ async def _loaded(server: Running, clients: int, streams: int, seconds: float, m
         taken = time.monotonic() - begun
         load.own_share = _busy(own, psutil.Process().cpu_times()) / taken
         load.server_share = _busy(its, server.cpu_times()) / taken
+        load.all_share = (_machine() - everything) / taken
     return load
+
+
+def _machine() -> float:
+    """Seconds of processor of all programs of the machine so far."""
+    times = psutil.cpu_times()
+    return float(sum(times[:-2] if hasattr(times, "guest") else times) - times.idle - times.iowait)
 
 
 def _busy(before: Any, after: Any) -> float:
@@ -175,8 +185,9 @@ def run(*, clients: int, seconds: float) -> Outcome:
         f"{statistics.median(load.accepted):.2f}" if load.accepted else "none was accepted"
     )
     outcome.figures["p99 under load, s"] = f"{many:.2f}"
-    outcome.figures["processors used by the server, by the clients"] = (
-        f"{load.server_share:.2f}, {load.own_share:.2f}"
+    others = max(0.0, load.all_share - load.server_share - load.own_share)
+    outcome.figures["processors used by the server, by the clients, by other programs"] = (
+        f"{load.server_share:.2f}, {load.own_share:.2f}, {others:.2f}"
     )
     outcome.figures["memory before, highest, after, MB"] = (
         f"{before:.0f}, {load.megabytes:.0f}, {after:.0f}"
