@@ -10,18 +10,23 @@ from robustness.data.tasks import Task
 from robustness.errors import InputError
 from robustness.evaluation.perturbations.measure import random_guess
 from robustness.models.evaluator import Progress, ShouldStop
+from robustness.paraphrasing import surface
 from robustness.prediction import comparison, ladder, measurement, wording_map
 from robustness.prediction.ladder import Rung
 from robustness.prediction.predictor import Predictor
 from robustness.prediction.query import Query
 from robustness.prediction.wording_map import WordingMap
-from robustness.types import Comparison, Example, Measurement, Prediction, Prompt
+from robustness.types import Comparison, Example, Instruction, Measurement, Prediction, Prompt
 from robustness.workbench import Workbench
 
 QUESTIONS = 16
 """Questions of a task on which both models are compared."""
 COVERAGE = 0.9
 """Nominal coverage of all intervals that are shown, predicted and measured."""
+
+
+SEED = 0
+"""Seed of the surface rules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +117,28 @@ def _chance(task: Task | None) -> float | None:
     if task is None or not task.labelled:
         return None
     return 100.0 * random_guess(task.labelled)
+
+
+def perturbed(workbench: Workbench, asked: Asked, rule: str) -> Instruction | None:
+    """The wording as a surface rule changes it; None where the rule changes nothing.
+
+    Args:
+        workbench: The tasks.
+        asked: The wording.
+        rule: Name of a rule.
+
+    Raises:
+        InputError: There is no such rule.
+        NotFoundError: There is no such task.
+    """
+    query = asked.query(workbench)
+    (chosen,) = surface.chosen([rule])[:1]
+    options = query.task.options if query.task is not None else _options(query.inputs)
+    return surface.perturb(query.instruction, chosen, seed=SEED, options=options)
+
+
+def _options(inputs: Sequence[Example]) -> tuple[str, ...]:
+    return inputs[0].options if inputs else ()
 
 
 def answers(workbench: Workbench, asked: Asked, *, count: int = QUESTIONS) -> Answers:

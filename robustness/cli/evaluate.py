@@ -18,7 +18,7 @@ from robustness.cli.options import (
 )
 from robustness.data import defaults
 from robustness.errors import InputError
-from robustness.evaluation.defaults import INPUTS
+from robustness.evaluation.defaults import AGAIN, INPUTS
 from robustness.models.load_options import PLAIN, Loading, PromptFormat
 
 
@@ -78,6 +78,12 @@ def evaluate(
             help="Also measure the effect of the options' order, and of a prior for labels.",
         ),
     ] = False,
+    again: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Prompts of a model that are asked again for the noise floor; 0: none."
+        ),
+    ] = AGAIN,
     field: BigBenchField = defaults.BIG_BENCH_FIELD,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
     seed: int = 0,
@@ -93,7 +99,7 @@ def evaluate(
         task_names, collections, field=field,
         recipe=library.study.Recipe(
             shots=tuple(shots or ()), draws=draws, limit=limit or None, free=free, posix=posix,
-            effects=effects, seed=seed,
+            effects=effects, again=again, seed=seed,
         ),
     )
     beside = _altered(planned) if altered else None

@@ -5,6 +5,9 @@ from robustness import paths
 INPUTS = 128
 """Most labelled inputs per task."""
 
+AGAIN = 64
+"""About how many prompts of a model are asked again to see whether its answers repeat."""
+
 PUBLISHED_ACCURACIES = paths.ASSETS / "published" / "accuracy.csv"
 PUBLISHED_TABLES = (
     "table3", "fig2b", "fig3", "fig6", "table4", "findings", "table5", "table6",

@@ -91,6 +91,12 @@ def routes(
             workbench, body.asked(), probe=body.probe, labelled=body.labelled
         ))
 
+    @router.post("/perturbed")
+    def perturbed(body: asked.Perturbed) -> dict[str, str | None]:
+        """The wording as a surface rule changes it; null where the rule changes nothing."""
+        made = library.wording.perturbed(workbench, body.asked(), body.rule)
+        return {"text": None if made is None else made.text}
+
     @router.post(
         "/answers", dependencies=[admitted(access, asked.Wording, queues.predictions, live)]
     )

@@ -46,6 +46,13 @@ class Wording(Ours):
         )
 
 
+class Perturbed(Wording):
+    """`POST /page/v1/perturbed`."""
+
+    rule: str
+    """Name of a surface rule."""
+
+
 class Predicted(Wording):
     """`POST /page/v1/wording`."""
 

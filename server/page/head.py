@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from robustness import paths
 from robustness.data import tasks
+from robustness.paraphrasing import surface
 from robustness.storage import files
 from server import scripts
 from server.page import findings_data
@@ -49,9 +50,16 @@ def data(*, recorded: bool = True) -> dict[str, Any]:
             {"id": t.id, "title": t.title, "fields": t.fields, "trained": t.trained}
             for t in tasks.listed()
         ],
+        "rules": [r.name for r in first_of_families()],
         "opening": {"examples": [_slim(e, recorded) for e in opening()["examples"]]},
         "gains": findings_data.gains() if recorded else [],
     }
+
+
+def first_of_families() -> list[surface.Rule]:
+    """The surface rules that the page offers: the first of each family that changes a text."""
+    rules = [r for r in surface.RULES if r.change is not None]
+    return [next(r for r in rules if r.family == f) for f in dict.fromkeys(r.family for r in rules)]
 
 
 def _slim(example: dict[str, Any], recorded: bool) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def outcome(made: Outcome) -> str:
     lines += [
         f"  {row.model} minus {made.study.models[0]}, {row.condition}, {row.task}, {row.set}: "
         f"{row.difference.value:+.1f} [{row.difference.low:.1f}, {row.difference.high:.1f}]"
+        f"{_floor(row.difference.value, row.noise_floor)}"
         for row in made.study.differences if row.task == "all"
     ]
     few = other_words.found(made.study.sets)
@@ -40,3 +41,10 @@ def outcome(made: Outcome) -> str:
     lines += [OTHER_WORDS] if few else []
     lines += left_out(made.study.left, "summary.json")
     return "\n".join([*lines, *(f"written: {made.folder}/{name}" for name in made.files)])
+
+
+def _floor(difference: float, floor: float | None) -> str:
+    if floor is None:
+        return ""
+    below = "below the noise floor of" if abs(difference) < floor else "noise floor"
+    return f", {below} \u00b1{floor:.1f} points"

@@ -18,12 +18,13 @@ from robustness.evaluation.study import (
     distances,
     effects,
     markdown,
+    noise,
     perturbed,
     report,
     surfaces,
 )
 from robustness.evaluation.study.cells import Cells, Lengths
-from robustness.evaluation.study.perturbed import Perturbed
+from robustness.evaluation.study.perturbed import Forms, Perturbed
 from robustness.evaluation.study.plan import Plan
 from robustness.evaluation.study.run import Block, Report, Run
 from robustness.evaluation.study.values import EffectRow, Left, Study
@@ -108,18 +109,21 @@ def evaluate(
         read, [m.id for m in run.models], left, plan.recipe.seed, calls=total, altered=changed,
         order_and_prior=effects.rows(read, *of_effects) if of_effects else (),
     )
+    lined_up: list[Forms] = []
     if perturbations is not None:
-        found = _with_surfaces(found, perturbations, read, of_surface)
+        lined_up = perturbed.forms(perturbations, read, of_surface)
+        found = _with_surfaces(found, perturbations, lined_up)
+    repeated = {}
+    if plan.recipe.again:
+        repeated = noise.ask_again(engine, plan, read, out, seed=plan.recipe.seed)
+    found = noise.with_floors(found, read, lined_up, repeated)
     written = _write(out, found, read)
     return Outcome(
         folder=str(out), files=written, calls=total - known, known=known, study=found
     )
 
 
-def _with_surfaces(
-    found: Study, planned: Perturbed, read: Sequence[Cells], changed: Sequence[Sequence[Cells]]
-) -> Study:
-    lined_up = perturbed.forms(planned, read, changed)
+def _with_surfaces(found: Study, planned: Perturbed, lined_up: Sequence[Forms]) -> Study:
     first, *others = found.models
     return replace(
         found, surfaces=tuple(surfaces.rows(lined_up, planned.rules, seed=found.seed)),
@@ -214,7 +218,7 @@ def _tables(found: Study) -> dict[str, Sequence[object]]:
     """File -> rows that are also written as CSV."""
     made = {
         "perturbations.csv": found.surfaces, "variance.csv": found.variances,
-        "places.csv": found.places,
+        "places.csv": found.places, "noise.csv": found.noise,
     }
     return {f"{markdown.FOLDER}/{name}": rows for name, rows in made.items() if rows}
 

@@ -35,6 +35,9 @@ class Recipe:
     prompt."""
     effects: bool = False
     """Whether the effects of the options' order and of a prior for labels are measured."""
+    again: int = 0
+    """About how many prompts of each model are asked again, alone and in another order, for the
+    repeatability part of the noise floor."""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -41,6 +41,13 @@ def interval(made: Estimate | None, *, signed: bool = False) -> str:
     return with_bounds(made.value, made.low, made.high, form, ends=POINTS)
 
 
+def floor(value: float | None, difference: Estimate | None) -> str:
+    """A noise floor as text, and whether the difference is below it; a dash where it is None."""
+    if value is None or difference is None:
+        return NONE
+    return f"\u00b1{value:.1f}" + (", below" if abs(difference.value) < value else "")
+
+
 def p_value(p: float | None) -> str:
     """A p-value as text; below 0.001 as `< 0.001`, and a dash where it is None."""
     if p is None:
@@ -78,7 +85,7 @@ def _table3(study: Study) -> Sheet:
 def _table4(study: Study) -> Sheet:
     rows = tuple(
         (r.model, r.condition, r.group, str(r.tasks), number(r.distance, 2),
-         interval(r.difference, signed=True))
+         interval(r.difference, signed=True), floor(r.noise_floor, r.difference))
         for r in study.groups
     )
     return Sheet(
@@ -86,7 +93,8 @@ def _table4(study: Study) -> Sheet:
         note="The shape of Table 4: L2 between mean representations, zero-shot, averaged over "
         "unobserved instructions, then tasks; accuracy under unobserved minus observed ones, over "
         "tasks that have both.",
-        columns=("model", "condition", "group", "tasks", "distance", "unobserved - observed"),
+        columns=("model", "condition", "group", "tasks", "distance", "unobserved - observed",
+                 "noise floor"),
         rows=rows,
     )
 
@@ -131,10 +139,11 @@ def _differences(study: Study) -> Sheet:
         name="differences", title="Aligned minus original",
         note="On identical (instruction, input) cells; instructions and inputs drawn again. The "
         f"task '{ALL}' is the mean over tasks.",
-        columns=("model", "condition", "task", "set", "instructions", "inputs", "difference"),
+        columns=("model", "condition", "task", "set", "instructions", "inputs", "difference",
+                 "noise floor"),
         rows=tuple(
             (r.model, r.condition, r.task, r.set, str(r.instructions), str(r.inputs),
-             interval(r.difference, signed=True))
+             interval(r.difference, signed=True), floor(r.noise_floor, r.difference))
             for r in study.differences
         ),
     )
@@ -162,15 +171,17 @@ def _instructions(study: Study) -> Sheet:
         "and condition. A conflict is a warning, never a prediction.",
         columns=(
             "instruction", "model", "task", "condition", "collection", "observed", "inputs",
-            "accuracy", "acc_norm", "degradation", "distance", "difference", "p", "p (Holm)",
+            "accuracy", "acc_norm", "degradation", "noise floor", "distance", "difference",
+            "noise floor of the difference", "p", "p (Holm)",
             "unparsed", "conflict",
         ),
         rows=tuple(
             (r.text, r.model, r.task, r.condition, r.collection, "yes" if r.observed else "no",
              str(r.inputs), interval(r.accuracy), number(r.acc_norm),
-             interval(r.degradation, signed=True),
-             number(r.distance, 2), interval(r.difference, signed=True), p_value(r.p),
-             p_value(r.p_holm), NONE if r.unparsed is None else str(r.unparsed),
+             interval(r.degradation, signed=True), floor(r.noise_floor, r.degradation),
+             number(r.distance, 2), interval(r.difference, signed=True),
+             floor(r.difference_noise_floor, r.difference), p_value(r.p), p_value(r.p_holm),
+             NONE if r.unparsed is None else str(r.unparsed),
              r.conflict or "")
             for r in study.instructions
         ),
@@ -230,11 +241,34 @@ def _surfaces(study: Study) -> Sheet:
         "accuracy as given minus accuracy under the change, on the same instructions and inputs, "
         "both drawn again; positive is worse. Changed: answers that are another option.",
         columns=("family", "rule", "model", "tasks", "instructions", "accuracy as given",
-                 "accuracy", "degradation", "changed"),
+                 "accuracy", "degradation", "noise floor", "changed"),
         rows=tuple(
             (r.family, r.rule or ALL, r.model, str(r.tasks), str(r.instructions), number(r.given),
-             number(r.accuracy), interval(r.degradation, signed=True), number(r.changed))
+             number(r.accuracy), interval(r.degradation, signed=True),
+             floor(r.noise_floor, r.degradation), number(r.changed))
             for r in study.surfaces if r.task == ALL
+        ),
+    )
+
+
+def _noise(study: Study) -> Sheet:
+    def again(count: int | None, of: int | None) -> str:
+        return NONE if count is None else f"{count} of {of}"
+
+    return Sheet(
+        name="noise", title="Noise floor",
+        note="The least difference that means anything, in points, 95%: the same instruction, "
+        "asked again, brings about a smaller one by itself. Sampling: how far the difference of "
+        "one instruction moves with other inputs of the same size (the same ones on both sides, "
+        "drawn again). Repeatability: the same prompts asked alone, and together in another order. "
+        "'below' beside a difference in the other tables: it is below its noise floor.",
+        columns=("model", "condition", "task", "of", "noise floor", "sampling", "repeatability",
+                 "inputs", "changed alone", "changed in another order"),
+        rows=tuple(
+            (r.model, r.condition, r.task, r.of, f"\u00b1{r.value:.1f}", number(r.sampling),
+             number(r.repeatability), str(r.inputs), again(r.changed_alone, r.asked_again),
+             again(r.changed_reordered, r.asked_again))
+            for r in study.noise
         ),
     )
 
@@ -292,7 +326,7 @@ def sheets(study: Study) -> Sequence[Sheet]:
     """All tables that have rows; what was left out comes last."""
     made = [
         _other_words(study), _table3(study), _table4(study), _alterations(study),
-        _surfaces(study), _variances(study), _places(study), _effects(study),
+        _surfaces(study), _variances(study), _places(study), _effects(study), _noise(study),
         _differences(study), _lines(study), _sets(study), _instructions(study), _left(study),
     ]
     return [sheet for sheet in made if sheet.rows]

@@ -65,7 +65,7 @@ def _row(
         degradation=intervals.paired_bootstrap_mean(
             pairs, rng=np.random.default_rng(seed), draws=DRAWS
         ).points,
-        changed=100 * float(np.mean(changed)),
+        changed=100 * float(np.mean(changed)), rules=tuple(names),
     )
 
 

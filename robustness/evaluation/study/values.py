@@ -76,6 +76,10 @@ class InstructionRow:
     """Exact McNemar test against the original."""
     p_holm: float | None = None
     """p after Holm's correction over all instructions and tasks of this model and condition."""
+    noise_floor: float | None = None
+    """Noise floor of the degradation; see `stats.noise`."""
+    difference_noise_floor: float | None = None
+    """Noise floor of the difference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +139,7 @@ class DifferenceRow:
     inputs: int
     difference: Estimate
     """With paired bootstrap interval over instructions and inputs."""
+    noise_floor: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +160,8 @@ class GroupRow:
     """Unobserved minus observed accuracy, over the tasks that have both."""
     distance: float | None
     """Distance to the nearest observed instruction, mean over unobserved ones, then over tasks."""
+    noise_floor: float | None = None
+    """Noise floor of the difference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,6 +279,34 @@ class SurfaceRow:
     interval over both."""
     changed: float
     """Share of answers that the change changes, in points."""
+    rules: tuple[str, ...]
+    """Names of the rules."""
+    noise_floor: float | None = None
+    """Noise floor of the degradation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseRow:
+    """The noise floor of one instruction's difference on a task, see `stats.noise`, in points."""
+
+    model: str
+    condition: str
+    task: str
+    """A task, or `all` for the mean over tasks."""
+    of: str
+    """`degradation`: from the observed instructions; `difference`: aligned minus original."""
+    value: float
+    sampling: float
+    """Its part from other inputs of the same size."""
+    repeatability: float | None
+    """Its part from other batches; None: nothing was asked again."""
+    inputs: int
+    asked_again: int | None
+    """Number of prompts that the model was asked again."""
+    changed_alone: int | None
+    """Answers that changed when each of them was asked alone."""
+    changed_reordered: int | None
+    """Answers that changed when they were asked together in another order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +367,7 @@ class Study:
     """Empty where no surface perturbations were evaluated; so are the next two."""
     variances: tuple[VarianceRow, ...] = ()
     places: tuple[PlaceRow, ...] = ()
+    noise: tuple[NoiseRow, ...] = ()
     left: tuple[Left, ...]
     calls: int
     """Number of prompts, of this run and of interrupted ones before."""

@@ -1,13 +1,16 @@
 // Cards 1 to 4 of *Try*: the wording, what is expected of it, the closest one, both models' answers.
 
 import { axis, bars, expected, map, marked } from './draw.js';
+import { post } from './api.js';
 import { h, redraw } from './html.js';
 import { measured as measuredOf, state, retry, use } from './live.js';
-import { OWN, asked, change, visit, wordingKey } from './store.js';
+import { OWN, asked, change, request, visit, wordingKey } from './store.js';
 import { count, number, signed, t, taskName, told } from './words.js';
 
 let data;
 let chips = [];
+/** The wording before a surface rule changed it, and what the rule made of it. */
+let surface = { of: '', made: '', rule: '' };
 const cards = {};
 
 const section = (id, n, title, ...children) => h('section', { id: `sf-${id}`, class: 'sf-part', 'aria-labelledby': `sf-${id}-title` },
@@ -31,7 +34,9 @@ export function build(given) {
     h('input', { id: 'sf-own-text', 'aria-label': t('own.text'), placeholder: t('own.text'), oninput: (e) => change({ text: e.target.value }) }),
     h('input', { id: 'sf-own-options', 'aria-label': t('own.options'), placeholder: t('own.options'), oninput: (e) => change({ options: e.target.value }) }));
   cards.chips = h('div', { class: 'sf-chips', role: 'group', 'aria-label': t('ask.chips') }, chips.map((chip, n) =>
-    h('button', { type: 'button', id: `sf-chip-${n + 1}`, 'aria-pressed': 'false', title: `${n + 1}`, onclick: () => use(chip.asked) }, t(`chip.${chip.name}`))));
+    h('button', { type: 'button', id: `sf-chip-${n + 1}`, 'aria-pressed': 'false', title: `${n + 1}`, onclick: () => use(chip.asked) }, t(`chip.${chip.name}`))), cards.rules = h('select', {
+    id: 'sf-rules', 'aria-label': t('rule.pick'), onchange: (e) => perturb(e.target.value),
+  }, h('option', { value: '' }, t('rule.pick')), data.rules.map((rule) => h('option', { value: rule }, t(`rule.${rule}`)))));
   cards.conflict = h('div', { class: 'sf-conflict' });
   cards.expect = h('div', { class: 'sf-body' });
   cards.close = h('div', { class: 'sf-body' });
@@ -60,6 +65,21 @@ export function form() {
     const on = chip.asked.instruction === asked.instruction && chip.asked.task === asked.task;
     cards.chips.children[n].setAttribute('aria-pressed', String(on));
   });
+  cards.rules.value = asked.instruction === surface.made && surface.made !== surface.of ? surface.rule : '';
+}
+
+/** Changes the wording by a surface rule; always from the wording as it was before the last one. */
+async function perturb(rule) {
+  const of = asked.instruction === surface.made ? surface.of : asked.instruction;
+  let made = of;
+  if (rule) {
+    try {
+      made = (await post('perturbed', { ...request(), instruction: of, rule })).text ?? of;
+    } catch { /* The cards say what is wrong with the wording. */ }
+  }
+  surface = { of, made, rule };
+  change({ instruction: made });
+  cards.rules.value = made === of ? '' : rule;
 }
 
 const round = (value) => number(value);

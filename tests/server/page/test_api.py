@@ -3,6 +3,8 @@ import json
 import httpx
 import pytest
 
+from robustness import wording
+from robustness.paraphrasing import surface
 from robustness.storage import files
 from robustness.workbench import Workbench
 
@@ -116,3 +118,20 @@ def test_a_qr_code_is_svg_made_here(page_http: httpx.Client) -> None:
     assert reply.headers["content-type"] == "image/svg+xml"
     assert reply.text.startswith("<svg") and "http://www.w3.org/2000/svg" in reply.text
     assert page_http.get("/page/v1/qr.svg", params={"text": "x" * 5000}).status_code == 400
+
+
+def test_a_surface_rule_changes_a_wording_as_the_library_does(
+    page_http: httpx.Client, workbench: Workbench
+) -> None:
+    asked = ASKED | {"instruction": "Read the text. Say whether it is about food.\n{text}"}
+    found = page_http.post("/page/v1/perturbed", json=asked | {"rule": "no_stop_words"}).json()
+    task = workbench.task("scene_topic")
+    given = workbench.instruction(asked["instruction"], task)
+    (rule,) = surface.chosen(["no_stop_words"])
+    made = surface.perturb(given, rule, seed=wording.SEED, options=task.options)
+    assert made is not None and found == {"text": made.text}
+    assert made.text == "Read text. Say whether about food.\n{text}"
+    nothing = page_http.post("/page/v1/perturbed", json=asked | {"rule": "letters_or_words"})
+    assert nothing.json() == {"text": None}
+    reply = page_http.post("/page/v1/perturbed", json=asked | {"rule": "shout"})
+    assert reply.status_code == 400 and "no perturbation 'shout'" in reply.text

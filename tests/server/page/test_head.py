@@ -55,6 +55,7 @@ def test_every_word_that_the_scripts_ask_for_is_there_and_used() -> None:
 def test_every_task_alteration_and_example_has_words() -> None:
     assert {f"task.{t.id}" for t in tasks.listed()} <= set(ENGLISH)
     assert {f"kind.{k.replace(' ', '_')}" for k in Kind} <= set(ENGLISH)
+    assert {f"rule.{name}" for name in head.data()["rules"]} <= set(ENGLISH)
     assert {f"chip.{e['name']}" for e in head.opening()["examples"]} <= set(ENGLISH)
 
 
