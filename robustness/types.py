@@ -322,6 +322,9 @@ class Prediction:
     """Why there is no number; None where there is one."""
     reliance: Reliance | None = None
     """How much the task depends on its instruction; None where that was not measured."""
+    noise_floor: float | None = None
+    """Points: the least degradation on this task that means anything (see `stats.noise`); None
+    where there is no number or too few observed instructions were measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -415,3 +418,8 @@ class Measurement:
     high: float | None
     """Bootstrap interval of the degradation over observed instructions and inputs, 95% unless
     another coverage is asked for."""
+    noise_floor: float | None = None
+    """The least degradation that means anything; None where there is none, or on other inputs than
+    those of the index."""
+    difference_noise_floor: float | None = None
+    """The least difference from the original model that means anything; None for the original."""

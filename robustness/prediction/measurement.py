@@ -11,6 +11,7 @@ from robustness.data.tasks import Task
 from robustness.errors import InputError
 from robustness.models import evaluator
 from robustness.models.evaluator import Progress, ShouldStop
+from robustness.prediction import noise
 from robustness.prediction.catalog import Catalog
 from robustness.prediction.query import Query
 from robustness.stats import intervals
@@ -111,7 +112,25 @@ def measure(
         degradation=None if loss is None else loss.value * 100,
         low=None if loss is None else loss.low * 100,
         high=None if loss is None else loss.high * 100,
+        **_floors(query, catalog, model, observed),
     )
+
+
+def _floors(
+    query: Query, catalog: Catalog, model: str, observed: BoolArray | None
+) -> dict[str, float | None]:
+    """The noise floors of a measurement on all inputs of the index; none on other inputs."""
+    part = None if query.task is None else catalog.part(query.task, model)
+    if part is None or observed is None or observed.shape != part.correct.shape:
+        return {}
+    base = None if query.task is None else catalog.part(query.task, catalog.original)
+    compared = None if base is None or model == catalog.original else base
+    return {
+        "noise_floor": noise.of_degradation(part),
+        "difference_noise_floor": None if compared is None else noise.of_difference(
+            compared, part
+        ),
+    }
 
 
 def _observed_cells(

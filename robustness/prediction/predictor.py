@@ -4,6 +4,7 @@ Does not load indexes and calibrations; see `catalog.py`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from robustness.index import representations
 from robustness.index.neighbours import PointSet
 from robustness.index.observed_index import inputs_of, known_probes
 from robustness.index.representations import Readings
-from robustness.prediction import basis
+from robustness.prediction import basis, noise
 from robustness.prediction.catalog import Catalog
 from robustness.prediction.degradation import (
     Estimated,
@@ -210,7 +211,10 @@ class Predictor:
             readings.option_logprobs[0, : len(known)], part.probed, rows,
             float(part.correct.mean()), right_options(known[:labelled]),
         ) if probed else None
-        return self._estimated(instruction, task.id, TaskSource.GIVEN, clues, nearest, found, seen)
+        made = self._estimated(instruction, task.id, TaskSource.GIVEN, clues, nearest, found, seen)
+        if made.degradation is None:
+            return made
+        return replace(made, noise_floor=noise.of_degradation(part))
 
     def _on_inputs(
         self, instruction: Instruction, inputs: UserInputs, readings: Readings
@@ -308,7 +312,7 @@ class Predictor:
             degradation=loss.value * 100.0, low=loss.low * 100.0, high=loss.high * 100.0,
             coverage=NOMINAL, tier=Tier.MEASURED, in_support=True, nearest=nearest,
             conflicts=found,
-            basis=basis.measured(len(correct)),
+            basis=basis.measured(len(correct)), noise_floor=noise.of_degradation(part),
         )
 
     def _without_number(

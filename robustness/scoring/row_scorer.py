@@ -19,7 +19,7 @@ from robustness.prediction.query import Query
 from robustness.scoring import scored_row
 from robustness.scoring.rows import asked_inputs
 from robustness.scoring.scored_row import ScoredRow
-from robustness.stats import intervals, significance
+from robustness.stats import intervals, noise, significance
 from robustness.types import Example, Prompt, Reading
 
 _CHUNK = 512
@@ -142,7 +142,12 @@ def _on_task(
     )
     if len(original) < _MEASURED_ALONE:
         return row
+    floor = noise.floor(
+        [np.asarray(aligned.astype(np.float64) - original)[None, :]], changed=None, seed=_SEED
+    )
     return replace(
-        row, difference_low=loss.low * 100.0, difference_high=loss.high * 100.0,
+        row, difference_noise_floor=floor.value,
+        difference_below_noise_floor=floor.below(loss.value * 100.0),
+        difference_low=loss.low * 100.0, difference_high=loss.high * 100.0,
         p=significance.mcnemar(aligned, original),
     )

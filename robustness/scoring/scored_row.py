@@ -39,6 +39,14 @@ class ScoredRow:
     difference_high: float | None = None
     p_holm: float | None = None
     """The p-value adjusted over the table by Holm's method: see `adjusted`."""
+    noise_floor: float | None = None
+    """The least predicted degradation that means anything."""
+    below_noise_floor: bool | None = None
+    """Whether the predicted degradation is below it."""
+    difference_noise_floor: float | None = None
+    """The least difference that means anything."""
+    difference_below_noise_floor: bool | None = None
+    """Whether the difference is below it."""
     p: float | None = None
     """The unadjusted p-value of McNemar's test; not a column."""
 
@@ -66,7 +74,14 @@ def predicted(made: Prediction) -> ScoredRow:
         predicted_degradation=made.degradation, low=made.low, high=made.high,
         tier=str(made.tier), in_support=made.in_support,
         conflict=" ".join(c.message for c in made.conflicts) or None,
+        noise_floor=made.noise_floor, below_noise_floor=_below(made),
     )
+
+
+def _below(made: Prediction) -> bool | None:
+    if made.degradation is None or made.noise_floor is None:
+        return None
+    return abs(made.degradation) < made.noise_floor
 
 
 def kept(document: Any) -> ScoredRow | None:

@@ -123,3 +123,10 @@ def floor(
         value=100 * float(np.hypot(of_inputs, again or 0.0)), sampling=100 * of_inputs,
         repeatability=None if again is None else 100 * again, inputs=inputs,
     )
+
+
+def said(difference: float, floor: float) -> str:
+    """What a noise floor says of a difference, both in points, for tables and commands."""
+    if abs(difference) < floor:
+        return f"below the noise floor of \u00b1{floor:.1f} points"
+    return f"noise floor \u00b1{floor:.1f} points"

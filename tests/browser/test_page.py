@@ -1,6 +1,7 @@
 """The *Try* tab in a browser: whatever is typed, each number is of the text beside it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,37 @@ def test_every_chip_shows_what_it_is_for(page: Page) -> None:
         "Is the following true? Answer food, sport, music, travel or work.\n{text}"
     )
     expect(page.locator(".sf-conflict")).to_be_empty()
+
+
+def test_a_surface_rule_changes_the_wording_and_the_last_one_can_be_taken_back(
+    page: Page,
+) -> None:
+    wording(page, FIRST)
+    shown_for(page, FIRST)
+    page.locator("#sf-rules").select_option("no_stop_words")
+    shown_for(page, "Kindly say where {name}. {story}")
+    page.locator("#sf-rules").select_option("polite")
+    expect(page.locator("#sf-wording")).to_have_value(re.compile(rf"\n{re.escape(FIRST)}$"))
+    expect(page.locator("#sf-rules")).to_have_value("polite")
+    page.locator("#sf-rules").select_option("")
+    shown_for(page, FIRST)
+    page.locator("#sf-rules").select_option("typo_swap")
+    expect(page.locator("#sf-wording")).not_to_have_value(FIRST)
+    wording(page, FIRST)
+    expect(page.locator("#sf-rules")).to_have_value("")
+
+
+def test_the_noise_floor_stands_beside_the_loss(page: Page) -> None:
+    wording(page, FIRST)
+    shown_for(page, FIRST)
+    found = page.request.post(
+        "/page/v1/wording", data={"instruction": FIRST, "task": "place"}
+    ).json()["prediction"]
+    below = abs(found["degradation"]) < found["noise_floor"]
+    expect(page.locator(".sf-say")).to_contain_text(
+        f"below the noise floor of ±{found['noise_floor']:.1f} points" if below
+        else f"Noise floor: ±{found['noise_floor']:.1f} points"
+    )
 
 
 def test_an_own_question_is_asked_and_never_predicted_before_it_is_there(page: Page) -> None:

@@ -3,6 +3,7 @@
 from robustness.cli.render.left import left_out
 from robustness.evaluation.defaults import OTHER_WORDS
 from robustness.evaluation.study import Outcome, Plan, other_words
+from robustness.stats import noise
 
 
 def plan(made: Plan, *, models: int) -> str:
@@ -46,5 +47,4 @@ def outcome(made: Outcome) -> str:
 def _floor(difference: float, floor: float | None) -> str:
     if floor is None:
         return ""
-    below = "below the noise floor of" if abs(difference) < floor else "noise floor"
-    return f", {below} \u00b1{floor:.1f} points"
+    return f", {noise.said(difference, floor)}"

@@ -2,6 +2,7 @@
 
 from robustness.cli.render.figures import points, short
 from robustness.prediction.ladder import Rung
+from robustness.stats import noise
 from robustness.types import Comparison, Prediction, Tier
 
 
@@ -16,6 +17,8 @@ def prediction(made: Prediction) -> str:
             f"{made.degradation:.1f} points, "
             f"{made.coverage * 100:.0f}% interval [{made.low:.1f}, {made.high:.1f}]"
         )
+        if made.noise_floor is not None:
+            lines[-1] += f"; {noise.said(made.degradation, made.noise_floor)}"
     lines += [f"Evidence: {made.tier}. {made.basis}"]
     lines += [f"Conflict: {c.message}" for c in made.conflicts]
     # Conflicts of one instruction share their rewriting.

@@ -7,6 +7,7 @@ import { measure, measured, state, retry, stop, use } from './live.js';
 import { OWN, asked, challenge, remember, request, visit, wordingKey } from './store.js';
 import { number, t, told } from './words.js';
 import { compare, hardest, suggestions } from './dialogs.js';
+import { floor } from './try_view.js';
 
 const cards = {};
 let picked = [];
@@ -53,7 +54,8 @@ export function verdict() {
     const inside = first.accuracy >= own.low - 1e-9 && first.accuracy <= own.high + 1e-9;
     parts.push(t(inside ? 'measure.inside' : 'measure.outside'));
   }
-  if (second) parts.push(t('measure.aligned', { n: round(second.accuracy) }));
+  parts[0] += floor(first.degradation, first.noise_floor);
+  if (second) parts.push(t('measure.aligned', { n: round(second.accuracy) }) + floor(second.accuracy - first.accuracy, second.difference_noise_floor));
   const mine = row()?.guess;
   if (mine !== undefined && own) {
     const [a, b] = [Math.abs(mine - first.accuracy), Math.abs(own.value - first.accuracy)];

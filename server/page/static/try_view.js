@@ -111,6 +111,12 @@ function sentence(look) {
   return `${how} ${t(own ? 'expect.interval' : 'expect.interval.points', { often, low: round(low), high: round(high) })}`;
 }
 
+/** What the noise floor says of a difference in points, as a sentence; empty where there is none. */
+export function floor(difference, least) {
+  if (least === null || least === undefined || difference === null) return '';
+  return ` ${t(Math.abs(difference) < least ? 'noise.below' : 'noise.floor', { n: number(least, 1) })}`;
+}
+
 function basis(look) {
   const made = look.prediction;
   const inputs = { 16: 16, 64: 64, l16: 16, l32: 32, l64: 64 }[asked.evidence] || 16;
@@ -134,7 +140,7 @@ function expect() {
       axis({ usual: look.data.usual, chance: look.data.chance, ...results() })];
   }
   const guess = visit.find((row) => row.key === wordingKey())?.guess;
-  return [headline(look.data), h('p', { class: 'sf-say' }, sentence(look.data)),
+  return [headline(look.data), h('p', { class: 'sf-say' }, sentence(look.data), floor(made.degradation, made.noise_floor)),
     expected(look.data) ? axis({ usual: look.data.usual, chance: look.data.chance, own: expected(look.data), guess, ...results() }) : null,
     unread(made), basis(look.data)];
 }
