@@ -84,6 +84,13 @@ def evaluate(
             min=0, help="Prompts of a model that are asked again for the noise floor; 0: none."
         ),
     ] = AGAIN,
+    same_as: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the same evaluation on another engine or number type, whose changed "
+            "answers enter the noise floor."
+        ),
+    ] = None,
     field: BigBenchField = defaults.BIG_BENCH_FIELD,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
     seed: int = 0,
@@ -119,7 +126,7 @@ def evaluate(
     with output.progress("prompt") as report:
         made = library.study.evaluate(
             library.open.engine_of(model, prefix, prompt_format, loading), planned, out,
-            altered=beside, perturbations=changed, on_progress=report,
+            altered=beside, perturbations=changed, same_as=same_as, on_progress=report,
             on_start=lambda what, known, total: report(f"{what}, {known} known", known, total),
         )
     output.emit(made, as_json, library.render_evaluation.outcome(made))

@@ -1,17 +1,24 @@
 """The noise floor of a task comes from the index alone, and stands beside predictions."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from robustness import paths
 from robustness.cli.render import predictions as render
-from robustness.prediction import noise
+from robustness.models import evaluator
+from robustness.models.adapters import shipped
+from robustness.models.transformers_engine import TransformersEngine
+from robustness.prediction import noise, predictor
+from robustness.scoring import row_scorer
 from robustness.stats import noise as stats
 from robustness.types import Tier
 from robustness.workbench import Workbench
 
 TASK = "scene_topic"
+OPINION = "Say if this is a view or a fact."
 TEXT = "{text}\nName the topic, please."
 
 
@@ -25,16 +32,41 @@ def test_a_prediction_has_the_floor_of_its_task(workbench: Workbench) -> None:
     assert measured.tier is Tier.MEASURED and measured.noise_floor == floor.value > 0
 
 
-def test_a_measurement_has_both_floors_on_the_inputs_of_the_index(workbench: Workbench) -> None:
-    first = workbench.measure(TEXT, task=TASK)
-    second = workbench.measure(TEXT, task=TASK, model=workbench.aligned[0])
-    assert first.noise_floor == noise.of_degradation(workbench.index().tasks[TASK])
+@pytest.fixture(scope="module")
+def embedded(backbone: Path) -> Workbench:
+    """A workbench on the embedded backbone and its first shipped adapter."""
+    return Workbench(TransformersEngine(backbone, prefixes=shipped(paths.BACKBONE)[:1]))
+
+
+def test_a_measurement_has_both_floors_on_the_inputs_of_the_index(embedded: Workbench) -> None:
+    task, (other,) = "subjectivity", embedded.aligned
+    first = embedded.measure(OPINION, task=task)
+    second = embedded.measure(OPINION, task=task, model=other)
+    part, adapted = (embedded.index(m).tasks[task] for m in (None, other))
+    assert first.noise_floor == noise.of_degradation(part) > 0.0
+    assert second.noise_floor == noise.of_degradation(adapted)
     assert first.difference_noise_floor is None
-    assert second.difference_noise_floor == noise.of_difference(
-        workbench.index().tasks[TASK], workbench.index(workbench.aligned[0]).tasks[TASK]
-    )
+    assert second.difference_noise_floor == noise.of_difference(part, adapted) > 0.0
     # On other inputs than those of the index there is another floor, which is not known.
-    assert workbench.measure(TEXT, task=TASK, limit=3).noise_floor is None
+    assert embedded.measure(OPINION, task=task, limit=3).noise_floor is None
+
+
+def test_a_scored_row_has_the_floors_of_its_differences(embedded: Workbench) -> None:
+    query = embedded.resolve(OPINION, task="subjectivity")
+    row = row_scorer.score_row(query, embedded.catalog)
+    made = predictor.predict(query, embedded.catalog)
+    assert made.degradation is not None and made.noise_floor is not None
+    assert row.noise_floor == made.noise_floor
+    assert row.below_noise_floor == (abs(made.degradation) < made.noise_floor)
+    right = [
+        evaluator.correctness(embedded.records(OPINION, task="subjectivity", model=m))
+        for m in (None, *embedded.aligned)
+    ]
+    table = (right[1].astype(float) - right[0])[None, :]
+    floor = stats.floor([table], changed=None, seed=0)
+    assert row.difference_noise_floor == pytest.approx(floor.value)
+    assert row.difference is not None
+    assert row.difference_below_noise_floor == floor.below(row.difference)
 
 
 def test_too_few_observed_instructions_have_no_floor(workbench: Workbench) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from robustness.errors import CancelledError, InputError
-from robustness.prediction import noise
 from robustness.scoring import batch, row_scorer
 from robustness.storage.tables import Table, read_table
 from robustness.workbench import Workbench
@@ -70,20 +69,6 @@ def test_outputs_and_accuracies_follow_the_contract(
     assert own.output_original in ("good", "bad")
     assert inferred.nearest_observed
     assert inferred.accuracy_original is None
-
-
-def test_differences_stand_beside_their_noise_floor(table: Table, workbench: Workbench) -> None:
-    one, task, *_ = batch.score(first_rows(table, 2), workbench)
-    part = workbench.index().tasks["scene_topic"]
-    if task.predicted_degradation is not None:
-        assert task.noise_floor == noise.of_degradation(part)
-        assert task.below_noise_floor == (abs(task.predicted_degradation) < task.noise_floor)
-    assert task.difference is not None and task.difference_noise_floor is not None
-    assert task.difference_noise_floor > 0.0
-    assert task.difference_below_noise_floor == (
-        abs(task.difference) < task.difference_noise_floor
-    )
-    assert one.difference_noise_floor is None, "one input has no noise floor"
 
 
 def test_the_plan_counts_prompts_and_bad_rows(table: Table, workbench: Workbench) -> None:

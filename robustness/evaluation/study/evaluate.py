@@ -24,6 +24,7 @@ from robustness.evaluation.study import (
     surfaces,
 )
 from robustness.evaluation.study.cells import Cells, Lengths
+from robustness.evaluation.study.noise import Repeated
 from robustness.evaluation.study.perturbed import Forms, Perturbed
 from robustness.evaluation.study.plan import Plan
 from robustness.evaluation.study.run import Block, Report, Run
@@ -60,6 +61,7 @@ def evaluate(
     *,
     altered: Plan | None = None,
     perturbations: Perturbed | None = None,
+    same_as: Path | None = None,
     on_start: Report | None = None,
     on_progress: Report | None = None,
     should_stop: ShouldStop | None = None,
@@ -72,6 +74,8 @@ def evaluate(
         out: Folder of the results. If it holds the results of an earlier run, that run is resumed.
         altered: A plan of altered instructions for the same tasks, zero-shot, used for Fig. 3 only.
         perturbations: Surface perturbations of the plan's instructions.
+        same_as: Folder of the same evaluation on another engine or number type, whose answers
+            enter the noise floor.
         on_start: Called once with (models, prompts with kept results, number of prompts).
         on_progress: Called with (what, prompts done, number of prompts).
         should_stop: Called between chunks of prompts; True cancels.
@@ -79,8 +83,10 @@ def evaluate(
     Raises:
         CancelledError: `should_stop` returned True; the same call resumes.
         EngineError: The engine cannot answer at present; the same call resumes.
-        InputError: The folder is a file, or all prompts failed.
+        InputError: The folder is a file, all prompts failed, or `same_as` has no records of the
+            same prompts.
     """
+    other = None if same_as is None else _records_of(same_as)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder for the results")
     run = Run(engine, plan, out)
@@ -113,9 +119,11 @@ def evaluate(
     if perturbations is not None:
         lined_up = perturbed.forms(perturbations, read, of_surface)
         found = _with_surfaces(found, perturbations, lined_up)
-    repeated = {}
+    repeated: dict[str, Repeated] = {}
     if plan.recipe.again:
         repeated = noise.ask_again(engine, plan, read, out, seed=plan.recipe.seed)
+    if other is not None:
+        repeated = noise.compared_with(repeated, read, other)
     found = noise.with_floors(found, read, lined_up, repeated)
     written = _write(out, found, read)
     return Outcome(
@@ -212,6 +220,13 @@ def records(read: Sequence[Cells]) -> pd.DataFrame:
                     }
                 lines.append(line | {"correct_per_byte": bool(one.correct_per_byte[i, n])})
     return pd.DataFrame(lines)
+
+
+def _records_of(folder: Path) -> pd.DataFrame:
+    path = folder / RECORDS
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; name the folder of a finished evaluation")
+    return pd.read_parquet(path)
 
 
 def _tables(found: Study) -> dict[str, Sequence[object]]:

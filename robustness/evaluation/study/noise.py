@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from robustness.errors import InputError
 from robustness.evaluation.study.analysis import members
 from robustness.evaluation.study.cells import Cells
 from robustness.evaluation.study.compared import group_of
@@ -47,11 +49,18 @@ class Repeated:
     """Answers that changed when each prompt was asked alone."""
     reordered: int
     """Answers that changed when the prompts were asked together, in another order."""
+    elsewhere: int = 0
+    """Answers that another evaluation, on another engine or number type, gave otherwise."""
+    compared: int = 0
+    """Number of answers that both evaluations gave."""
 
     @property
     def share(self) -> float:
-        """The larger share of changed answers, in [0, 1]."""
-        return max(self.alone, self.reordered) / self.prompts
+        """The largest share of changed answers, in [0, 1]."""
+        return max(
+            max(self.alone, self.reordered) / max(1, self.prompts),
+            self.elsewhere / max(1, self.compared),
+        )
 
 
 Changed = Mapping[str, Repeated]
@@ -92,6 +101,40 @@ def ask_again(
                 int(np.argmax(row[: sizes[n]])) != before[n]
                 for n, row in zip(order, turned, strict=True)
             ),
+        )
+    return made
+
+
+def compared_with(
+    repeated: Changed, read: Sequence[Cells], other: pd.DataFrame
+) -> dict[str, Repeated]:
+    """Adds the answers that another evaluation gave to the same instructions and inputs.
+
+    Args:
+        repeated: What asking again changed.
+        read: The answers of this evaluation.
+        other: The records of the other one.
+
+    Raises:
+        InputError: It has no answer of these models to the same instructions and inputs.
+    """
+    keys = ["model", "task", "shots", "draw", "instruction_id", "example_id"]
+    rows = [
+        (c.model, c.task.id, c.condition.shots, c.condition.draw, i.id, e.id,
+         e.options[c.chosen[k, n]])
+        for c in read for k, i in enumerate(c.instructions) for n, e in enumerate(c.examples)
+    ]
+    both = pd.DataFrame(rows, columns=[*keys, "now"]).merge(other[[*keys, "answer"]], on=keys)
+    if both.empty:
+        raise InputError(
+            "the other evaluation has no answer of these models to the same instructions and "
+            "inputs; give both the same tasks, instructions and limit"
+        )
+    made = dict(repeated)
+    for model, answers in both.groupby("model"):
+        known = made.get(str(model), Repeated(prompts=0, alone=0, reordered=0))
+        made[str(model)] = replace(
+            known, compared=len(answers), elsewhere=int((answers["now"] != answers["answer"]).sum())
         )
     return made
 
@@ -219,6 +262,8 @@ class _Floors:
                                 asked_again=None if again is None else again.prompts,
                                 changed_alone=None if again is None else again.alone,
                                 changed_reordered=None if again is None else again.reordered,
+                                compared=None if again is None else again.compared,
+                                changed_elsewhere=None if again is None else again.elsewhere,
                             )
                         )
         return made

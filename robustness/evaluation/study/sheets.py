@@ -253,21 +253,22 @@ def _surfaces(study: Study) -> Sheet:
 
 def _noise(study: Study) -> Sheet:
     def again(count: int | None, of: int | None) -> str:
-        return NONE if count is None else f"{count} of {of}"
+        return f"{count} of {of}" if of else NONE
 
     return Sheet(
         name="noise", title="Noise floor",
         note="The least difference that means anything, in points, 95%: the same instruction, "
         "asked again, brings about a smaller one by itself. Sampling: how far the difference of "
         "one instruction moves with other inputs of the same size (the same ones on both sides, "
-        "drawn again). Repeatability: the same prompts asked alone, and together in another order. "
+        "drawn again). Repeatability: the same prompts asked alone, together in another order, and "
+        "(elsewhere) in the evaluation that `--same-as` names. "
         "'below' beside a difference in the other tables: it is below its noise floor.",
         columns=("model", "condition", "task", "of", "noise floor", "sampling", "repeatability",
-                 "inputs", "changed alone", "changed in another order"),
+                 "inputs", "changed alone", "changed in another order", "changed elsewhere"),
         rows=tuple(
             (r.model, r.condition, r.task, r.of, f"\u00b1{r.value:.1f}", number(r.sampling),
              number(r.repeatability), str(r.inputs), again(r.changed_alone, r.asked_again),
-             again(r.changed_reordered, r.asked_again))
+             again(r.changed_reordered, r.asked_again), again(r.changed_elsewhere, r.compared))
             for r in study.noise
         ),
     )

@@ -307,6 +307,10 @@ class NoiseRow:
     """Answers that changed when each of them was asked alone."""
     changed_reordered: int | None
     """Answers that changed when they were asked together in another order."""
+    compared: int | None
+    """Number of answers that another evaluation gave, too; 0: none was named."""
+    changed_elsewhere: int | None
+    """Answers of these that are others there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import pytest
 
 from robustness.cli.render import evaluation as render
 from robustness.data.tasks import Task
+from robustness.errors import InputError
 from robustness.evaluation import study
 from robustness.evaluation.study.plan import Recipe
 from robustness.evaluation.study.sheets import sheets
@@ -92,6 +93,34 @@ def test_answers_that_change_when_asked_alone_raise_the_floor(task: Task, tmp_pa
         100 * noise.repeatability(after.changed_alone / 16, N)
     )
     assert after.sampling == before.sampling and after.value > before.value
+
+
+def test_another_number_type_or_engine_enters_the_floor(task: Task, tmp_path: Path) -> None:
+    def other(model: str, prompt: Prompt) -> str:
+        said = rule(model, prompt)
+        turned = prompt.text.endswith("input 5")
+        return OPTIONS[1 - OPTIONS.index(said)] if turned else said
+
+    planned = study.plan([task], ASKED, Recipe(posix=False))
+    study.evaluate(Written(other, ("m", "p")), planned, tmp_path / "a")
+    made = study.evaluate(
+        Written(rule, ("m", "p")), planned, tmp_path / "b", same_as=tmp_path / "a"
+    ).study
+    row = next(r for r in made.noise if (r.model, r.of) == ("m", "degradation"))
+    assert (row.asked_again, row.compared, row.changed_elsewhere) == (0, 5 * N, 5)
+    assert row.repeatability == pytest.approx(100 * noise.repeatability(1 / N, N))
+    cell = next(s for s in sheets(made) if s.name == "noise").rows[0][-1]
+    assert cell == f"5 of {5 * N}"
+    with pytest.raises(InputError, match="does not exist; name the folder"):
+        study.evaluate(Written(rule), planned, tmp_path / "c", same_as=tmp_path / "none")
+    alone = study.plan([task], ASKED[:1], Recipe(posix=False, limit=1))
+    moved = [replace(e, fields={"text": "input 99"}, id="") for e in task.examples[:1]]
+    apart = study.plan(
+        [replace(task, examples=tuple(moved))], ASKED[:1], Recipe(posix=False)
+    )
+    study.evaluate(Written(rule), apart, tmp_path / "d")
+    with pytest.raises(InputError, match="no answer of these models to the same"):
+        study.evaluate(Written(rule), alone, tmp_path / "e", same_as=tmp_path / "d")
 
 
 def test_every_difference_has_its_floor_and_what_is_below_is_called_that(
