@@ -119,6 +119,8 @@ def evaluate(
         shown += f"\nAltered instructions besides: {beside.calls(models)} prompts"
     if changed is not None:
         shown += f"\nSurface perturbations besides: {changed.calls(models)} prompts"
+    if again:
+        shown += f"\nAsked again for the noise floor: about {2 * again} prompts a model"
     if dry_run:
         output.emit(planned.summary(models), as_json, shown)
         return
