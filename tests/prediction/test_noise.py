@@ -35,7 +35,8 @@ def test_a_prediction_has_the_floor_of_its_task(workbench: Workbench) -> None:
 @pytest.fixture(scope="module")
 def embedded(backbone: Path) -> Workbench:
     """A workbench on the embedded backbone and its first shipped adapter."""
-    return Workbench(TransformersEngine(backbone, prefixes=shipped(paths.BACKBONE)[:1]))
+    one = dict(list(shipped(paths.BACKBONE).items())[:1])
+    return Workbench(TransformersEngine(backbone, prefixes=one))
 
 
 def test_a_measurement_has_both_floors_on_the_inputs_of_the_index(embedded: Workbench) -> None:
