@@ -128,6 +128,8 @@ def test_stop_words_are_dropped_and_words_that_carry_meaning_are_not() -> None:
         'Read review. Please choose whether "mood" positive or negative.\n\n'
         "Review: {text}\nAnswer:"
     )
+    ends = replace(GIVEN, text="Say where {name} is. {text} This is", id="")
+    assert made("no_stop_words", ends) == "Say where {name}. {text}"
     negated = replace(GIVEN, text="Which of the films is not shown in the list? {text}", id="")
     assert made("no_stop_words", negated) == "Which films not shown in list? {text}"
 

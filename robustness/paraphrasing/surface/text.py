@@ -186,7 +186,8 @@ def without_stop_words(given: Marked, rng: random.Random) -> str:
     for match in reversed(list(_WORD.finditer(text))):
         if match[0].lower() in STOP_WORDS and given.free(*match.span()):
             before, after = text[: match.start()], text[match.end() :]
-            text = before + (after[1:] if after[:1] == " " else after)
+            # The space behind a word goes with it; where there is none, the one in front.
+            text = before + after[1:] if after[:1] == " " else before.rstrip(" ") + after
     return text
 
 
