@@ -73,7 +73,7 @@ def test_dependencies_and_extras_are_those_of_the_requirements_files(environment
         extra = re.search(r'extra == "(\w+)"', str(needed.marker))
         needed.marker = None
         written.setdefault(extra[1] if extra else "cpu", set()).add(str(needed).lower())
-    assert set(written) == {"cpu", "vllm", "ray", "train", "encoder", "dev"}
+    assert set(written) == {"cpu", "vllm", "ray", "train", "encoder", "mcp", "dev"}
     for name, found in written.items():
         lines = (paths.ROOT / f"requirements-{name}.txt").read_text(encoding="utf-8").splitlines()
         asked = {str(Requirement(li)).lower() for li in lines if li and not li.startswith("#")}
