@@ -25,7 +25,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Trains the embedded backbone from scratch; an interrupted training is resumed."""
-    chosen = library.recipe.changed(library.recipe.load(preset), settings or ())
+    chosen = library.recipe.load(preset, settings or ())
     with output.progress("step") as report:
         def on_progress(made: "library.backbone.Progress") -> None:
             report(f"loss {made.loss:.3f}", made.step, made.steps)

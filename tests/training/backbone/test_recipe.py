@@ -15,7 +15,7 @@ def test_an_unknown_preset_names_the_ones_there_are() -> None:
 
 
 def test_keys_are_set_anew_in_their_own_types() -> None:
-    made = recipe.changed(recipe.load("ci"), ["seed=3", "learning_rate=2e-3", "device=cuda"])
+    made = recipe.load("ci", ["seed=3", "learning_rate=2e-3", "device=cuda"])
     assert (made.seed, made.learning_rate, made.device) == (3, 2e-3, "cuda")
     assert made.steps == recipe.load("ci").steps
 
@@ -26,4 +26,4 @@ def test_keys_are_set_anew_in_their_own_types() -> None:
 )
 def test_a_wrong_setting_is_named(setting: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        recipe.changed(recipe.load("ci"), [setting])
+        recipe.load("ci", [setting])

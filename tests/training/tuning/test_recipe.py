@@ -16,6 +16,6 @@ def test_an_unknown_preset_names_the_ones_there_are() -> None:
 
 
 def test_keys_are_set_anew_in_their_own_types() -> None:
-    assert recipe.changed(recipe.load("cpu"), ["layers=20", "chat_share=0"]).layers == 20
+    assert recipe.load("cpu", ["layers=20", "chat_share=0"]).layers == 20
     with pytest.raises(InputError, match="no key"):
-        recipe.changed(recipe.load("cpu"), ["layer=20"])
+        recipe.load("cpu", ["layer=20"])
