@@ -68,6 +68,22 @@ BACKBONE = LazyGroup(
             f"{_HERE}.backbone.tune:tune",
             "Tunes a pretrained model on the tasks; an interrupted tuning is resumed.",
         ),
+        "difference": LazyGroup(
+            name="difference",
+            table={
+                "make": Entry(
+                    f"{_HERE}.backbone.difference.make:make",
+                    "Writes a tuned model as its difference to the pretrained one; measures what "
+                    "that loses.",
+                ),
+                "apply": Entry(
+                    f"{_HERE}.backbone.difference.apply:apply",
+                    "Puts a difference onto the pretrained model, once; --model takes its folder "
+                    "as well.",
+                ),
+            },
+            help="A tuned model as its difference to the one that it was tuned from.",
+        ),
         "seeds": Entry(
             f"{_HERE}.backbone.seeds:seeds",
             "Measures several trainings of one recipe; `backbone card` shows them in a table.",

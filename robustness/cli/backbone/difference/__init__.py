@@ -1,0 +1,1 @@
+"""Commands for the difference between a tuned model and the one that it was tuned from."""
