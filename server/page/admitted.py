@@ -31,6 +31,11 @@ def whole(_: asked.Wording) -> int:
     return _MODELS * WHOLE_TASK
 
 
+def one(_: asked.Wording) -> int:
+    """One prompt."""
+    return 1
+
+
 def each(_: asked.Wording) -> int:
     """One prompt for each model."""
     return _MODELS

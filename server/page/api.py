@@ -20,10 +20,11 @@ from robustness.storage import files
 from robustness.urgency import Urgency, urgent
 from server import library
 from server.access import Access
+from server.backbones import Backbones
 from server.connection import in_queue, in_thread_while_connected
 from server.opening import Opening
 from server.page import asked, findings_data
-from server.page.admitted import admitted, each, live, whole
+from server.page.admitted import admitted, each, live, one, whole
 from server.page.stream import Lines, Send, line, streamed
 from server.page.streams import side_by_side
 
@@ -60,6 +61,8 @@ def routes(
     """
     router = APIRouter(prefix="/page/v1", include_in_schema=False)
     workbench = opening.workbench()
+    backbones = Backbones(opening, access.settings)
+    bench_of = backbones.workbench
     public, indexes = access.settings.public_url, access.settings.indexes
     queues = access.admission
 
@@ -80,6 +83,14 @@ def routes(
             "withheld": _plain(built.withheld), "public": public,
             "skills": findings_data.skills(bench),
             "gains": findings_data.gains(),
+            "others": [
+                {
+                    "original": name, "loaded": other is not None,
+                    "aligned": [] if other is None else list(other.aligned),
+                    "skills": [] if other is None else findings_data.skills(other),
+                }
+                for name, other in backbones.others()
+            ],
         }
 
     @router.post(
@@ -88,13 +99,20 @@ def routes(
     def wording(body: asked.Predicted) -> Response:
         """The prediction, the closest wordings, the map and the exact prompt."""
         return _reply(library.wording.look(
-            workbench, body.asked(), probe=body.probe, labelled=body.labelled
+            bench_of(body.model), body.asked(), probe=body.probe, labelled=body.labelled
         ))
+
+    @router.post(
+        "/first", dependencies=[admitted(access, asked.Wording, queues.predictions, one)]
+    )
+    def first(body: asked.Wording) -> Response:
+        """The prediction from the wording alone, before inputs are read; null where none can be."""
+        return _reply(library.wording.first(bench_of(body.model), body.asked()))
 
     @router.post("/perturbed")
     def perturbed(body: asked.Perturbed) -> dict[str, str | None]:
         """The wording as a surface rule changes it; null where the rule changes nothing."""
-        made = library.wording.perturbed(workbench, body.asked(), body.rule)
+        made = library.wording.perturbed(bench_of(body.model), body.asked(), body.rule)
         return {"text": None if made is None else made.text}
 
     @router.post(
@@ -102,14 +120,14 @@ def routes(
     )
     def answers(body: asked.Wording) -> Response:
         """Both models' answers to some questions of the task, or to the visitor's own."""
-        return _reply(library.wording.answers(workbench, body.asked()))
+        return _reply(library.wording.answers(bench_of(body.model), body.asked()))
 
     @router.post(
         "/measure", dependencies=[admitted(access, asked.Wording, queues.generations, whole)]
     )
     def measure(body: asked.Wording) -> StreamingResponse:
         """Lines of JSON: the rungs of evidence as they come, then both models' measurements."""
-        return streamed(lambda send, stop: _measured(workbench, body, send, stop))
+        return streamed(lambda send, stop: _measured(bench_of(body.model), body, send, stop))
 
     @router.post(
         "/advise", dependencies=[admitted(access, asked.Wording, queues.generations, whole)]
@@ -121,15 +139,16 @@ def routes(
         task = body.task
 
         def work(_: "Callable[[], bool]") -> dict[str, Any]:
+            bench = bench_of(body.model)
             with urgent(Urgency.LONG):
                 rows = library.suggestions.rewordings(
-                    workbench, body.instruction, task=task, model=body.model,
+                    bench, body.instruction, task=task, model=body.model,
                     paraphraser=paraphraser,
                 )
                 phrases = library.suggestions.moved(
-                    workbench, body.instruction, task=task, model=body.model
+                    bench, body.instruction, task=task, model=body.model
                 )
-            usual = workbench.index(body.model).tasks[task].mean_accuracy
+            usual = bench.index(body.model).tasks[task].mean_accuracy
             return {
                 "rewordings": _plain(rows), "phrases": _plain(phrases),
                 "usual": None if usual is None else 100.0 * usual,
@@ -142,7 +161,7 @@ def routes(
     )
     def reliance(body: asked.Relied) -> StreamingResponse:
         """Lines of JSON: progress, then the accuracy under altered instructions."""
-        return streamed(lambda send, stop: _relied(workbench, body, send, stop))
+        return streamed(lambda send, stop: _relied(bench_of(body.model), body, send, stop))
 
     @router.post(
         "/evidence", dependencies=[admitted(access, asked.Wording, queues.generations, whole)]
@@ -153,7 +172,7 @@ def routes(
         def work(stop: "Callable[[], bool]") -> Response:
             with urgent(Urgency.LONG):
                 made = library.evidence.record(
-                    workbench, body.asked(), indexes=indexes, should_stop=stop
+                    bench_of(body.model), body.asked(), indexes=indexes, should_stop=stop
                 )
             return Response(library.evidence.text_of(made), media_type=_EVIDENCE)
 
@@ -195,12 +214,12 @@ def routes(
     )
     def write(body: asked.Written) -> StreamingResponse:
         """Lines of JSON: pieces of both models' free answers as they are generated."""
-        given = body.asked()
-        prompt = library.wording.look(workbench, given).prompt.text
-        models = given.models(workbench)
+        given, bench = body.asked(), bench_of(body.model)
+        prompt = library.wording.look(bench, given).prompt.text
+        models = given.models(bench)
 
         async def pieces() -> AsyncGenerator[bytes]:
-            streams = [workbench.engine.stream(m, prompt, body.settings()) for m in models]
+            streams = [bench.engine.stream(m, prompt, body.settings()) for m in models]
             async with aclosing(side_by_side(streams)) as merged:
                 async for number, text in merged:
                     yield line({"model": number, "text": text})

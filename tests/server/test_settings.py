@@ -109,7 +109,7 @@ def test_the_table_of_the_documentation_is_what_the_options_are() -> None:
     found = {p.opts[0]: p for p in command.params if p.name != "help"}
     assert told == {name: p.envvar for name, p in found.items()}
     in_words = {
-        "--model", "--prefix", "--revision", "--indexes", "--jobs", "--allow-pickle",
+        "--model", "--prefix", "--also", "--revision", "--indexes", "--jobs", "--allow-pickle",
         "--trust-remote-code", "--no-auth", "--template-date", "--mcp",
     }
     for name, option in found.items():

@@ -1,6 +1,6 @@
 // What is known of what is asked: prediction, answers, measurement, each with the text it is of.
 
-import { lines, post } from './api.js';
+import { get, lines, post } from './api.js';
 import {
   OWN, asked, change, evidence, onChange, predictionKey, remember, request, visit, wordingKey,
 } from './store.js';
@@ -9,7 +9,15 @@ import { expected } from './draw.js';
 const REST = 400;
 /** Milliseconds after the last key before both models answer. */
 
-/** `data` is always of the text that is shown; `late` says that the text has changed since. */
+const SLOW = 250;
+/** Milliseconds of a prediction beyond which a number from fewer inputs is asked for before it. */
+const SOON = 150;
+/** Milliseconds that such a number waits for the whole prediction before it is drawn. */
+
+/**
+ * `data` is always of the text that is shown; `late` says that the text has changed since, `early`
+ * that more is being read.
+ */
 export const state = {
   empty: true, server: null, away: false, opening: [], attract: false,
   look: { data: null, error: null, late: false, key: '' },
@@ -22,6 +30,8 @@ const listeners = new Set();
 export const onKnown = (listener) => listeners.add(listener);
 const tell = (what) => listeners.forEach((listener) => listener(what));
 
+/** Milliseconds of the last prediction; the first one of a page may take any time. */
+let lasted = Infinity;
 let looking = false;
 let again = false;
 let resting;
@@ -45,6 +55,50 @@ function replay(found) {
   tell('look');
 }
 
+/** The backbone of a model, by default of the one that is asked, as the server describes it. */
+export function backbone(model = asked.model) {
+  const { server } = state;
+  const name = model.split('+')[0];
+  return server?.others?.find((other) => other.original === name) || server;
+}
+
+/** What the server says of a backbone that has been loaded by now. */
+async function described() {
+  try {
+    state.server = await get('state');
+    tell('server');
+  } catch { /* It is asked again with the next prediction. */ }
+}
+
+/** The prediction; where it takes long, those from fewer inputs are drawn before it. */
+async function predicted(key) {
+  const { aligned, ...body } = request();
+  const more = evidence();
+  const early = lasted < SLOW || asked.task === OWN ? [] : [['first', body]];
+  if (early.length && (more.probe || more.labelled)) early.push(['wording', body]);
+  let waiting;
+  try {
+    for (const [path, what] of early) {
+      const found = await post(path, what);
+      clearTimeout(waiting);
+      if (key !== predictionKey() || !enough()) return null;
+      if (found) {
+        waiting = setTimeout(() => {
+          if (key !== predictionKey()) return;
+          state.look = { data: found, error: null, late: false, early: true, key };
+          tell('look');
+        }, SOON);
+      }
+    }
+    const began = performance.now();
+    const made = await post('wording', { ...body, ...more });
+    lasted = performance.now() - began;
+    return made;
+  } finally {
+    clearTimeout(waiting);
+  }
+}
+
 async function look() {
   if (looking) {
     again = true;
@@ -55,12 +109,12 @@ async function look() {
   let made = null;
   let error = null;
   try {
-    const { aligned, ...body } = request();
-    made = await post('wording', { ...body, ...evidence() });
+    made = await predicted(key);
   } catch (problem) {
     error = problem;
   }
   looking = false;
+  if (backbone()?.loaded === false) described();
   if (key === predictionKey() && enough()) {
     away(error);
     if (error && recorded()) replay(recorded());
@@ -107,7 +161,7 @@ async function answer() {
 /** The wording has been looked at long enough to belong to the visit. */
 function rested(key) {
   const look = state.look.data;
-  if (state.attract || !look || state.look.key !== predictionKey()) return;
+  if (state.attract || !look || state.look.early || state.look.key !== predictionKey()) return;
   const own = expected(look);
   remember(key, {
     usual: look.usual, degradation: look.prediction.degradation, value: own?.value ?? null,

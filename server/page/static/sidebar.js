@@ -3,7 +3,7 @@
 import { lines, send, text } from './api.js';
 import { replayed } from './dialogs.js';
 import { h, redraw } from './html.js';
-import { state } from './live.js';
+import { backbone, state } from './live.js';
 import { EVIDENCES, OWN, asked, change, forget, request, wordingKey } from './store.js';
 import { LANGUAGES, choose, language, number, said, t, told } from './words.js';
 
@@ -61,11 +61,12 @@ function picker(id, label, options, value, take) {
 function models() {
   const server = state.server;
   if (!server?.ready) return [h('p', { class: 'sf-soft' }, t('state.loading.short'))];
-  const all = [server.original, ...server.aligned];
+  const all = [server, ...server.others].flatMap((b) => [b.original, ...b.aligned]);
+  const here = backbone();
   const name = (id) => (id === server.original ? `${t('model.original')} (${id})` : id);
   return [
-    picker('sf-model', t('side.predict.for'), all.map((id) => [id === server.original ? '' : id, name(id)]), asked.model, (v) => change({ model: v })),
-    server.aligned.length ? picker('sf-aligned', t('side.beside'), server.aligned.map((id, n) => [n ? id : '', id]), asked.aligned, (v) => change({ aligned: v })) : h('p', null, t('answers.single')),
+    picker('sf-model', t('side.predict.for'), all.map((id) => [id === server.original ? '' : id, name(id)]), asked.model, (v) => change({ model: v, ...(backbone(v) === here ? {} : { aligned: '' }) })),
+    here.aligned.length ? picker('sf-aligned', t('side.beside'), here.aligned.map((id, n) => [n ? id : '', id]), asked.aligned, (v) => change({ aligned: v })) : h('p', null, t('answers.single')),
     picker('sf-evidence', t('side.evidence'), EVIDENCES.map((e) => [e, t(`evidence.${e}`)]), asked.evidence, (v) => change({ evidence: v })),
     h('p', { class: 'sf-soft', id: 'sf-engine' }, `${server.engine} (${said(server.reason)}). ${server.withheld.map((w) => `${w.id}: ${w.reason}.`).join(' ')} ${server.slower.map((m) => `${m.id}: ${m.scorer} (${m.reason}).`).join(' ')}`),
   ];

@@ -3,7 +3,7 @@
 import { axis, bars, expected, map, marked } from './draw.js';
 import { post } from './api.js';
 import { h, redraw } from './html.js';
-import { measured as measuredOf, state, retry, use } from './live.js';
+import { backbone, measured as measuredOf, state, retry, use } from './live.js';
 import { OWN, asked, change, request, visit, wordingKey } from './store.js';
 import { count, number, signed, t, taskName, told } from './words.js';
 
@@ -120,7 +120,8 @@ export function floor(difference, least) {
 function basis(look) {
   const made = look.prediction;
   const inputs = { 16: 16, 64: 64, l16: 16, l32: 32, l64: 64 }[asked.evidence] || 16;
-  const skill = state.server?.skills?.find((r) => r.kind === made.tier && (r.inputs === null || r.inputs === inputs));
+  const skill = backbone()?.skills?.find((r) => r.kind === made.tier && (r.inputs === null || r.inputs === inputs));
+  if (state.look.early) return h('p', { class: 'sf-soft', id: 'sf-early' }, `${t(`basis.${made.tier}`, { n: 16 })} ${t('basis.more')}`);
   const said = t(`basis.${made.tier}`, { n: inputs });
   if (asked.task === OWN || (!skill && state.server?.ready)) return h('p', { class: 'sf-soft' }, said);
   return h('details', { class: 'sf-soft', id: 'sf-basis' }, h('summary', null, `${said} ${t('basis.how')}`),
@@ -147,7 +148,7 @@ function expect() {
 
 /** Why there is no number. */
 function why(made) {
-  if (state.server?.ready && !state.server.skills.length) return t('expect.uncalibrated');
+  if (state.server?.ready && backbone().loaded !== false && !backbone().skills.length) return t('expect.uncalibrated');
   return t(made.abstains === 'foreign' ? 'expect.foreign' : 'expect.abstains');
 }
 
@@ -272,7 +273,7 @@ export function draw() {
 /** The sentence that is announced when a prediction has come. */
 export function announcement() {
   const look = state.look.data;
-  if (state.empty || !look || state.look.late) return '';
+  if (state.empty || !look || state.look.late || state.look.early) return '';
   if (look.prediction.degradation === null) return `${t('expect.none')}. ${why(look.prediction)}`;
   const own = expected(look);
   return `${own ? t('expect.spoken', { usual: round(look.usual), n: round(own.value) }) : ''} ${sentence(look)}`.trim();

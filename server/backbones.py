@@ -1,0 +1,77 @@
+"""The backbones between which the page's picker changes; a further one is loaded when it is asked.
+
+The API and its batch jobs serve the first one alone.
+"""
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robustness.cli.lazy_group import load
+from robustness.errors import InputError
+from robustness.storage import files
+from server.opening import Opening
+from server.settings import Settings, alone
+
+if TYPE_CHECKING:
+    from robustness.workbench import Workbench
+
+_DIFFERENCE = "difference.json"
+"""Record of a tuned model's difference: see `robustness.models.difference`."""
+
+
+def _id_of(model: str) -> str:
+    """The id under which a model is served, found without loading it."""
+    record = Path(model) / _DIFFERENCE
+    if record.is_file():
+        return str(files.read_object(record)["model"])
+    return Path(model).resolve().name if Path(model).is_dir() else model.rsplit("/", 1)[-1]
+
+
+class Backbones:
+    """The workbench of the model that a request of the page names. Safe to share among threads."""
+
+    def __init__(self, opening: Opening, settings: Settings) -> None:
+        """Loads nothing.
+
+        Args:
+            opening: The first backbone, which may still be loading.
+            settings: Names the further ones.
+
+        Raises:
+            InputError: Two models have the same id.
+        """
+        self._first = opening.workbench()
+        self._settings = settings
+        self._models = {_id_of(model): model for model in settings.also}
+        if len({*self._models, _id_of(settings.model)}) <= len(settings.also):
+            raise InputError(
+                f"--also: two of the models have the same name ({', '.join(self._models)}); name "
+                "folders with different names"
+            )
+        self._loaded: dict[str, Workbench] = {}
+        self._lock = threading.Lock()
+
+    def workbench(self, model: str | None) -> "Workbench":
+        """The workbench that serves a model; that of the first backbone for any other name.
+
+        Raises:
+            NotFoundError, CorruptFileError, MismatchError, InputError: See `build_engine`.
+        """
+        name = (model or "").partition("+")[0]
+        if name not in self._models:
+            return self._first
+        # One after the other, so that a model that several ask for is loaded once.
+        with self._lock:
+            if name not in self._loaded:
+                built = load("server.engines:build_engine")(
+                    alone(self._settings, self._models[name])
+                )
+                self._loaded[name] = load("robustness.workbench:Workbench")(
+                    built.engine, indexes=self._settings.indexes
+                )
+            return self._loaded[name]
+
+    def others(self) -> list[tuple[str, "Workbench | None"]]:
+        """The further backbones by id, with their workbench where it is loaded."""
+        return [(name, self._loaded.get(name)) for name in self._models]

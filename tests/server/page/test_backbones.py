@@ -1,0 +1,90 @@
+"""The page changes between two backbones; the second is loaded when it is asked."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from robustness.errors import InputError
+from robustness.models.transformers_engine import TransformersEngine
+from robustness.storage import files
+from robustness.workbench import Workbench
+from server import errors
+from server.access import Access
+from server.backbones import Backbones
+from server.engines import Built
+from server.jobs import Jobs
+from server.opening import Opened, Opening
+from server.page import api
+from server.settings import Settings
+
+ASKED = {"instruction": "Where is {name}? {story}", "task": "place"}
+
+
+@pytest.fixture(scope="module")
+def other(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "another-llama"
+    shutil.copytree(tiny_llama, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def opening(aligned_engine: TransformersEngine, indexes: Path, page_jobs: Jobs) -> Opening:
+    bench = Workbench(aligned_engine, indexes=indexes)
+    built = Built(engine=aligned_engine, reason="a test")
+    made = Opening(
+        lambda _: Opened(built=built, workbench=bench, jobs=page_jobs, api=FastAPI()), ()
+    )
+    made._run()
+    return made
+
+
+@pytest.fixture(scope="module")
+def http(opening: Opening, other: Path, indexes: Path, serve) -> Iterator[httpx.Client]:
+    app = FastAPI()
+    errors.install(app)
+    settings = Settings(indexes=indexes, also=(str(other),))
+    app.include_router(api.routes(opening, Access(settings), None))
+    with serve(app) as address, httpx.Client(base_url=address, trust_env=False) as client:
+        client.timeout = httpx.Timeout(60)
+        yield client
+
+
+def test_a_backbone_is_loaded_when_it_is_picked_and_the_first_one_stays(
+    http: httpx.Client, aligned_engine: TransformersEngine
+) -> None:
+    (told,) = http.get("/page/v1/state").json()["others"]
+    assert told == {"original": "another-llama", "loaded": False, "aligned": [], "skills": []}
+    found = http.post("/page/v1/answers", json=ASKED | {"model": "another-llama"}).json()
+    assert found["models"] == ["another-llama"]
+    assert http.get("/page/v1/state").json()["others"][0]["loaded"]
+    first = http.post("/page/v1/answers", json=ASKED).json()
+    assert first["models"] == [m.id for m in aligned_engine.models()][:2]
+    # A copy has the same weights: it reads the same.
+    mine, its = (
+        [q["comparison"]["answers"][0]["option"] for q in f["questions"]] for f in (first, found)
+    )
+    assert mine == its
+
+
+def test_a_backbone_without_an_index_says_so(http: httpx.Client) -> None:
+    reply = http.post("/page/v1/wording", json=ASKED | {"model": "another-llama"})
+    assert reply.status_code == 503
+    assert "observed index" in reply.json()["error"]["message"]
+
+
+def test_an_unknown_model_is_none_of_them(http: httpx.Client) -> None:
+    reply = http.post("/page/v1/wording", json=ASKED | {"model": "a-third"})
+    assert reply.status_code == 404 and "a-third" in reply.json()["error"]["message"]
+
+
+def test_two_models_of_one_name_are_refused(opening: Opening, other: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--also: two of the models have the same name"):
+        Backbones(opening, Settings(model=str(other), also=(str(other),)))
+    # The folder of a difference has the name of its model.
+    files.write_json(tmp_path / "difference.json", {"model": "another-llama"})
+    with pytest.raises(InputError, match="the same name"):
+        Backbones(opening, Settings(also=(str(other), str(tmp_path))))
