@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from robustness.training.backbone import quality, recipe
     from robustness.training.backbone import train as backbone
     from robustness.training.perturbed import experiment as perturbed
+    from robustness.training.tuning import card as tuning_card
     from robustness.training.tuning import difference as tuning_difference
     from robustness.training.tuning import recipe as tuning_recipe
     from robustness.training.tuning import train as tuning
@@ -104,6 +105,7 @@ __all__ = [
     "token_cost",
     "tqdm",
     "tuning",
+    "tuning_card",
     "tuning_difference",
     "tuning_recipe",
     "types",
@@ -165,6 +167,7 @@ _PLACES = {
     "token_cost": "robustness.paraphrasing.token_cost",
     "tqdm": "tqdm",
     "tuning": "robustness.training.tuning.train",
+    "tuning_card": "robustness.training.tuning.card",
     "tuning_difference": "robustness.training.tuning.difference",
     "tuning_recipe": "robustness.training.tuning.recipe",
     "types": "robustness.types",

@@ -127,7 +127,9 @@ def evaluate(
     return [record(model, cell) for cell in cells]
 
 
-def generate(engine: Engine, model: str, prompt: str) -> str:
+def generate(
+    engine: Engine, model: str, prompt: str, settings: GenerationSettings = GENERATED
+) -> str:
     """The model's generated answer to a prompt as a user's message.
 
     Raises:
@@ -136,7 +138,7 @@ def generate(engine: Engine, model: str, prompt: str) -> str:
 
     async def written() -> str:
         asked = engine.chat_prompt(model, [{"role": "user", "content": prompt}])
-        return "".join([chunk.text async for chunk in engine.stream(model, asked, GENERATED)])
+        return "".join([chunk.text async for chunk in engine.stream(model, asked, settings)])
 
     return asyncio.run(written())
 

@@ -190,7 +190,14 @@ def sizes(nltk_data: Path | None) -> list[dict[str, Any]]:
     ]
 
 
-def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[str, Any]]:
+def real_text(
+    engine: Engine,
+    model: str,
+    nltk_data: Path | None,
+    *,
+    splits: Sequence[str] = REAL_SPLITS,
+    limit: int = REAL_INPUTS,
+) -> list[dict[str, Any]]:
     """Compares the backbone with TF-IDF and logistic regression on the real-text tasks, by split.
 
     Accuracy on `train`, which both were fitted to, separates what was not learned from what was
@@ -200,6 +207,8 @@ def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[s
         engine: Runs the model.
         model: Id of a model that the engine serves.
         nltk_data: Folder with NLTK's `corpora`.
+        splits: The corpora's splits that are measured on.
+        limit: Largest number of inputs of each corpus and split.
 
     Returns:
         One row per task and split: `task`, `split`, `backbone` (mean over the observed
@@ -216,10 +225,10 @@ def real_text(engine: Engine, model: str, nltk_data: Path | None) -> list[dict[s
         train = [e for e in examples if e.split == "train"]
         baseline = _baseline().fit([e.fields["text"] for e in train], [e.answer for e in train])
         chosen = [i for i in observed if i.task == name]
-        for split in REAL_SPLITS:
+        for split in splits:
             held = [e for e in examples if e.split == split]
             # Evenly spaced, so that every class and document of the split is represented.
-            spaced = np.linspace(0, len(held) - 1, min(REAL_INPUTS, len(held)))
+            spaced = np.linspace(0, len(held) - 1, min(limit, len(held)))
             inputs = [held[round(n)] for n in spaced]
             guessed = baseline.predict([e.fields["text"] for e in inputs])
             hits = np.array([g == e.answer for g, e in zip(guessed, inputs, strict=True)])

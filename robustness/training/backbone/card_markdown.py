@@ -1,6 +1,6 @@
 """Formats a backbone's model card as Markdown, from the JSON document of its measurements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,7 +17,8 @@ _KINDS = tuple(str(kind) for kind in TaskType)
 _NOT = "not measured"
 
 
-def _points(value: float | None) -> str:
+def points(value: float | None) -> str:
+    """A number of points as text, to one decimal."""
     return _NOT if value is None else f"{value:.1f}"
 
 
@@ -26,21 +27,22 @@ def _mean(cells: Sequence[Card], **wanted: str) -> float | None:
     return fmean(kept) if kept else None
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """A table in Markdown, as lines."""
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
 
 
-_VERDICTS = {True: "met", False: "missed", None: _NOT}
+VERDICTS = {True: "met", False: "missed", None: _NOT}
 
 
 def _targets(card: Card) -> list[str]:
     return [
         "## Targets",
         "",
-        *_table(
+        *table(
             ["wanted", "reached", ""],
-            [[t.wanted, t.reached, _VERDICTS[t.met]] for t in targets(card)],
+            [[t.wanted, t.reached, VERDICTS[t.met]] for t in targets(card)],
         ),
     ]
 
@@ -48,27 +50,27 @@ def _targets(card: Card) -> list[str]:
 def _accuracy(card: Card) -> list[str]:
     unseen = set(data.UNSEEN_TASKS)
     seen = [c for c in card["cells"] if c["task"] not in unseen]
-    means = [[k, *(_points(_mean(seen, task_type=k, collection=s)) for s in SETS)] for k in _KINDS]
-    all_of = ["all trained tasks", *(_points(_mean(seen, collection=s)) for s in SETS)]
+    means = [[k, *(points(_mean(seen, task_type=k, collection=s)) for s in SETS)] for k in _KINDS]
+    all_of = ["all trained tasks", *(points(_mean(seen, collection=s)) for s in SETS)]
     return [
         "## Accuracy by type of task, options compared, in points",
         "",
         "Means over the trained tasks of a type.",
         "",
-        *_table(["type", *SETS], [*means, all_of]),
+        *table(["type", *SETS], [*means, all_of]),
         "",
         "## Accuracy by task",
         "",
         "Mean over instructions [Wilson interval over all answers], standard deviation over "
         "instructions, worst instruction. Inputs: the first of the shipped test half.",
         "",
-        *_table(
+        *table(
             ["task", "set", "instructions", "accuracy", "std", "worst", "chance"],
             [
                 [
                     c["task"] + (" (never trained)" if c["task"] in unseen else ""),
                     c["collection"], c["instructions"],
-                    interval(c, value="accuracy"), _points(c["std"]),
+                    interval(c, value="accuracy"), points(c["std"]),
                     f"{c['worst']:.1f}", f"{c['chance']:.1f}",
                 ]
                 for c in card["cells"]
@@ -99,7 +101,7 @@ def _unseen(card: Card) -> list[str]:
         *lines,
         "Intervals: 95%, instructions and inputs drawn again.",
         "",
-        *_table(["task", "set", "accuracy", "chance", ""], rows),
+        *table(["task", "set", "accuracy", "chance", ""], rows),
     ]
 
 
@@ -112,12 +114,12 @@ def _free(card: Card) -> list[str]:
         "The same instructions and inputs; generated greedily, an unparsed answer counts as wrong. "
         "Means over answers of the trained tasks.",
         "",
-        *_table(
+        *table(
             ["type", "set", "answers", "options compared", "generated", "unparsed"],
             [
                 [
-                    f["task_type"], f["collection"], f["answers"], _points(f["by_options"]),
-                    _points(f["generated"]), _points(f["unparsed"]),
+                    f["task_type"], f["collection"], f["answers"], points(f["by_options"]),
+                    points(f["generated"]), points(f["unparsed"]),
                 ]
                 for f in card["free"]
             ],
@@ -139,7 +141,7 @@ def _decomposition(card: Card) -> list[str]:
         f"crossed with observed instructions of its task ({left} could not be). Losses against "
         "the observed instructions, mean over tasks, 95% intervals; the parts need not add up.",
         "",
-        *_table(
+        *table(
             ["", "loss"],
             [
                 ["as they are", interval(found["total"])],
@@ -163,10 +165,10 @@ def _followed(card: Card) -> list[str]:
         "(mean over tasks, 95%). Nothing that it was trained on asks for what is not so, and "
         "it reads past a negation.",
         "",
-        *_table(
+        *table(
             ["task", "given", "negated", "nonsensical", "chance"],
             [
-                [t["task"], *(_points(t[k]) for k in ("given", "negated", "nonsensical", "chance"))]
+                [t["task"], *(points(t[k]) for k in ("given", "negated", "nonsensical", "chance"))]
                 for t in found["tasks"]
             ],
         ),
@@ -180,7 +182,7 @@ def _gains(card: Card) -> list[str]:
         "Aligned minus original accuracy on the same instructions and inputs, mean over tasks "
         "[95% interval, resampling instructions and inputs], in points.",
         "",
-        *_table(
+        *table(
             ["model", "set", "type", "tasks", "gain"],
             [
                 [
@@ -216,19 +218,21 @@ def _real(card: Card) -> list[str]:
     lines = ["## Real text: the corpora's own splits, observed instructions", ""]
     if not card["real_text"]:
         return [*lines, "Not measured: the corpora were not there."]
+    tested = all(r["split"] == "test" for r in card["real_text"])
     return [
         *lines,
         "Mean over the task's observed instructions, beside TF-IDF (words and letters) with "
         "logistic regression, trained on the same split; paired difference, 95%, instructions and "
-        "inputs drawn again. Targets are set on dev; test is reported as it comes. Both were "
-        "fitted to train: what the backbone does not reach there either it did not learn at its "
-        "size and in its time, what it reaches there and not on dev it learned by heart.",
+        "inputs drawn again." + ("" if tested else " Targets are set on dev; test is reported as "
+        "it comes. Both were fitted to train: what the backbone does not reach there either it did "
+        "not learn at its size and in its time, what it reaches there and not on dev it learned by "
+        "heart."),
         "",
-        *_table(
+        *table(
             ["task", "split", "backbone", "TF-IDF + logistic regression", "difference", "inputs"],
             [
                 [
-                    r["task"], r["split"], _points(r["backbone"]), _points(r["baseline"]),
+                    r["task"], r["split"], points(r["backbone"]), points(r["baseline"]),
                     interval(r, value="difference", sign=True), r["inputs"],
                 ]
                 for r in card["real_text"]
@@ -245,7 +249,7 @@ def _seeds(card: Card) -> list[str]:
     rows = []
     for r in found["rows"]:
         accuracies = [
-            f"{_points(r['types'][kind][SETS[0]])} / {_points(r['types'][kind][SETS[1]])}"
+            f"{points(r['types'][kind][SETS[0]])} / {points(r['types'][kind][SETS[1]])}"
             for kind in _KINDS
         ]
         losses = [interval(r["decomposition"][k]) for k in ("total", "by_wording", "by_layout")]
@@ -258,7 +262,7 @@ def _seeds(card: Card) -> list[str]:
         f"{recipe['hidden']}, {recipe['steps']} steps. Accuracy: observed / "
         "unobserved-development. Losses as above.",
         "",
-        *_table(
+        *table(
             ["seed", "minutes", *_KINDS, "loss", "by wording", "by layout"], rows
         ),
     ]
@@ -270,7 +274,7 @@ def _asked(card: Card) -> list[str]:
         return [*lines, "None."]
     return [
         *lines,
-        *_table(
+        *table(
             ["when", "weights", "model", "what", "command"],
             [
                 [a["created"], f"`{a['weights'][:12]}`", a["model"], a["what"], f"`{a['command']}`"]
@@ -294,7 +298,7 @@ def _data(card: Card) -> list[str]:
     return [
         *lines,
         "",
-        *_table(
+        *table(
             ["task", "licence, by the corpus's README", "train", "dev", "test"],
             [[d["task"], d["licence"], d["train"], d["dev"], d["test"]] for d in card["data"]],
         ),
@@ -324,9 +328,7 @@ def markdown(card: Card) -> str:
     ):
         lines += [*section(card), ""]
     lines += [
-        "## Instruction sets (SHA-256)",
-        "",
-        *[f"- {name}: `{digest}`" for name, digest in card["instruction_sets"].items()],
+        *_sets(card),
         "",
         *_asked(card),
         "",
@@ -347,8 +349,32 @@ def markdown(card: Card) -> str:
     return "\n".join(lines)
 
 
-def write(folder: Path, card: Card) -> None:
-    """Writes `card.json` and `CARD.md` into the backbone's folder."""
+def measured(card: Card) -> list[str]:
+    """The sections that every backbone's card has, a tuned one's too, as lines."""
+    lines: list[str] = []
+    for section in (_accuracy, _unseen, _free, _decomposition, _gains, compared, _real):
+        lines += [*section(card), ""]
+    return [*lines, *_sets(card), "", *_asked(card)]
+
+
+def _sets(card: Card) -> list[str]:
+    return [
+        "## Instruction sets (SHA-256)",
+        "",
+        *[f"- {name}: `{digest}`" for name, digest in card["instruction_sets"].items()],
+    ]
+
+
+def write(
+    folder: Path, card: Card, formatted: Callable[[Card], str] = markdown
+) -> None:
+    """Writes `card.json` and `CARD.md` into the backbone's folder.
+
+    Args:
+        folder: The folder.
+        card: The document.
+        formatted: Makes the Markdown of the document as read from its file.
+    """
     files.write_json(folder / "card.json", card)
     with files.atomic_path(folder / "CARD.md") as temporary:
-        temporary.write_text(markdown(files.plain(card)), encoding="utf-8")
+        temporary.write_text(formatted(files.plain(card)), encoding="utf-8")

@@ -233,9 +233,10 @@ def unseen(tables: Tables, *, seed: int = 0) -> list[Unseen]:
     return rows
 
 
-def _decomposition(
+def decomposed(
     engine: Engine, model: str, limit: int | None, report: Callable[[int, int], None]
 ) -> Decomposition:
+    """The loss on unobserved-development instructions by wording and layout, on trained tasks."""
     return decompose(
         engine, model, trained_tasks(), instructions.builtin(instructions.OBSERVED),
         instructions.builtin(instructions.UNOBSERVED_DEVELOPMENT), limit=limit,
@@ -288,21 +289,24 @@ def describe(
         data=None if nltk_data is None else card.sizes(nltk_data),
         unseen=unseen(plain), free=free,
         followed=followed(engine, original, tasks, on_progress=step("altered instructions")),
-        decomposition=_decomposition(
+        decomposition=decomposed(
             engine, original, DECOMPOSED_INPUTS, step("wording and layout")
         ),
-        seeds=_beside(folder / SEEDS), ablation=_beside(folder / ABLATION),
+        seeds=beside(folder / SEEDS), ablation=beside(folder / ABLATION),
         asked=test_set_log.read_log(folder),
     )
     card_markdown.write(folder, made)
     return made
 
 
-def refresh(folder: Path) -> Mapping[str, Any]:
+def refresh(
+    folder: Path, formatted: Callable[[Mapping[str, Any]], str] = card_markdown.markdown
+) -> Mapping[str, Any]:
     """Updates a card from the files beside it (seeds, ablation, test-set log); measures nothing.
 
     Args:
         folder: The backbone's folder, with the `card.json` of its weights.
+        formatted: See `card_markdown.write`.
 
     Raises:
         NotFoundError, CorruptFileError: There is no card, or a file is malformed.
@@ -315,14 +319,15 @@ def refresh(folder: Path) -> Mapping[str, Any]:
             "python -m robustness backbone card"
         )
     made |= {
-        "seeds": _beside(folder / SEEDS), "ablation": _beside(folder / ABLATION),
+        "seeds": beside(folder / SEEDS), "ablation": beside(folder / ABLATION),
         "asked": test_set_log.read_log(folder),
     }
-    card_markdown.write(folder, made)
+    card_markdown.write(folder, made, formatted)
     return made
 
 
-def _beside(path: Path) -> Any:
+def beside(path: Path) -> Any:
+    """The document of a file beside the card; None where there is none."""
     return files.read_json(path, schema=SCHEMA) if path.is_file() else None
 
 
@@ -366,7 +371,7 @@ def compare_seeds(
             kind: {s: card.mean(seen, task_type=kind, collection=s) for s in sets}
             for kind in ("QA", "MC", "BC")
         }
-        parts = _decomposition(engine, model, limit, step)
+        parts = decomposed(engine, model, limit, step)
         rows.append(
             {
                 "seed": record["recipe"]["seed"],

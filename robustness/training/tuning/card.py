@@ -1,0 +1,171 @@
+"""Measures a tuned model and writes its card, with the gates at its top.
+
+`python -m robustness backbone card --model FOLDER` calls it. For the card of a backbone that was
+trained from scratch see `robustness.training.backbone.quality`.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from robustness.data import test_set_log
+from robustness.models.engine import Engine
+from robustness.storage import files
+from robustness.training.backbone import card, card_markdown, quality
+from robustness.training.backbone.card_markdown import VERDICTS, points, table
+from robustness.training.backbone.figures import interval
+from robustness.training.tuning import gates
+
+RECORD = "training.json"
+INPUTS = 32
+"""Inputs a task; a pretrained model is a hundred times as slow as the embedded one."""
+FREE_INPUTS = 4
+REAL_INPUTS = 200
+
+Report = Callable[[str, int, int], None]
+"""Progress callback: (what, done, total)."""
+
+
+def is_tuned(folder: Path) -> bool:
+    """Whether a folder's model was tuned from another one, by its record."""
+    record = folder / RECORD
+    return record.is_file() and "base" in files.read_json(record, schema=1)
+
+
+def describe(
+    engine: Engine,
+    folder: Path,
+    nltk_data: Path | None,
+    *,
+    inputs: int | None = None,
+    report: Report | None = None,
+) -> Mapping[str, Any]:
+    """Measures a tuned model and writes `card.json` and `CARD.md` into its folder.
+
+    Args:
+        engine: Serves the model and those that were aligned on it.
+        folder: The model's folder, with `training.json`; `ablation.json` is included where it
+            exists.
+        nltk_data: Folder with NLTK's `corpora`; None: the real-text part is left out.
+        inputs: Largest number of inputs a task; None: `INPUTS`. Generated answers take at most
+            `FREE_INPUTS`, real text at most `REAL_INPUTS` and eight times `inputs`.
+        report: Called with (what, done, total) after each task of each part.
+
+    Raises:
+        NotFoundError, EngineError: See `card.measure`.
+        CorruptFileError: A file in the folder is malformed.
+    """
+    limit = INPUTS if inputs is None else inputs
+    original, *aligned = (served.id for served in engine.models())
+
+    def step(what: str) -> Callable[[int, int], None]:
+        def progress(done: int, total: int) -> None:
+            if report is not None:
+                report(what, done, total)
+
+        return progress
+
+    # Recorded first: an interrupted card has used the test set as well.
+    test_set_log.append(
+        folder, original,
+        "card: accuracy by options and of generated answers, and what each prefix gains",
+    )
+    plain = card.measure(engine, original, limit=limit, on_progress=step(original))
+    gained = [
+        gain for model in aligned
+        for gain in card.gains(
+            model, plain, card.measure(engine, model, limit=limit, on_progress=step(model))
+        )
+    ]
+    tasks = quality.trained_tasks()
+    free = quality.free_answers(
+        engine, original, tasks, limit=min(limit, FREE_INPUTS),
+        on_progress=step("generated answers"),
+    )
+    real = [] if nltk_data is None else card.real_text(
+        engine, original, nltk_data, splits=("test",), limit=min(REAL_INPUTS, 8 * limit)
+    )
+    reading = gates.read_loss(
+        engine, original, tasks, limit=limit, on_progress=step("altered instructions")
+    )
+    chat = gates.talk(engine, original, step("chat"))
+    made = card.document(
+        card.cells(plain, limit), gained, real, folder,
+        data=None if nltk_data is None else card.sizes(nltk_data),
+        unseen=quality.unseen(plain), free=free,
+        decomposition=quality.decomposed(engine, original, limit, step("wording and layout")),
+        ablation=quality.beside(folder / quality.ABLATION), asked=test_set_log.read_log(folder),
+    ) | {"reading": reading, "chat": chat}
+    card_markdown.write(folder, made, markdown)
+    return made
+
+
+def _gates(made: Mapping[str, Any]) -> list[str]:
+    found = gates.gates(made)
+    missed = [g for g in found if g.met is False]
+    unknown = [g for g in found if g.met is None and not g.reached]
+    told = f"{len([g for g in found if g.met])} met, {len(missed)} missed"
+    if unknown:
+        told += f", {len(unknown)} not measured"
+    return [
+        "## Gates", "", f"{told}. Numbers in points, with 95% intervals.", "",
+        *table(
+            ["wanted", "reached", ""],
+            [
+                [g.wanted, g.reached, "for the reader" if g.met is None and g.reached
+                 else VERDICTS[g.met]]
+                for g in found
+            ],
+        ),
+    ]
+
+
+def _reading(made: Mapping[str, Any]) -> list[str]:
+    found = made["reading"]
+    kinds = ["given", *found["lost"]]
+    return [
+        "## Is the instruction read?", "",
+        "Observed instructions and what was made of them, on tasks that share their inputs, so "
+        "that nothing but the instruction says what is asked; what counts as right stays. "
+        "*Incorrect* is an instruction of another task on the same inputs.", "",
+        *table(
+            ["task", *kinds, "chance"],
+            [
+                [t["task"], *(points(t["accuracy"][k]) for k in kinds), points(t["chance"])]
+                for t in found["tasks"]
+            ],
+        ),
+        "", "Lost, mean over tasks: "
+        + ", ".join(f"{k} {interval(v)}" for k, v in found["lost"].items()) + ".",
+    ]
+
+
+def _chat(made: Mapping[str, Any]) -> list[str]:
+    rows = [[t["question"], " ".join(t["reply"].split()).replace("|", "\\|")] for t in made["chat"]]
+    return ["## Chat, as it came", "", *table(["question", "reply"], rows)]
+
+
+def markdown(made: Mapping[str, Any]) -> str:
+    """The card as Markdown.
+
+    Args:
+        made: The document of `describe`, as read from its file.
+    """
+    training = made["training"]
+    recipe = training["recipe"]
+    lines = [
+        "# A tuned backbone", "",
+        f"{training['parameters'] / 1e6:.0f} million parameters: the first {recipe['layers']} "
+        f"layers of a pretrained model (weights `{training['base']}`), of which the first "
+        f"{recipe['frozen']} stayed as they were. Tuned on instructions in "
+        f"{training['seconds'] / 60:.0f} minutes on {training['provenance']['hardware']} "
+        f"({training['tokens'] / 1e6:.1f} million tokens, {recipe['updates']} updates, seed "
+        f"{recipe['seed']}).", "",
+    ]
+    for section in (_gates, _reading, _chat, card_markdown.measured):
+        lines += [*section(made), ""]
+    return "\n".join(
+        [*lines, "## Recipe", "", *[f"- {key} = {value}" for key, value in recipe.items()], "",
+         "Reproduce: `python -m robustness backbone tune`, then "
+         "`python -m robustness backbone card --model FOLDER`.", ""]
+    )
