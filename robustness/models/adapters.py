@@ -18,6 +18,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from robustness import paths
 from robustness.errors import CorruptFileError, MismatchError, NotFoundError
 from robustness.models import checkpoint as checkpoints
+from robustness.models import difference
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.soft_prompts import Front, KeysValues
 from robustness.models.turns import Switch
@@ -85,13 +86,16 @@ def kind_of(folder: Path) -> Kind:
 
 
 def shipped(model: str | Path) -> dict[str, Path]:
-    """Name -> folder of the adapters that ship for a model; empty except for the embedded backbone.
+    """Name -> folder of the adapters that ship for a model; empty where none do.
 
-    Input prefixes come first, since every engine can serve them; the first is the default.
+    They ship for the embedded backbone, and beside the difference of a tuned one. Input prefixes
+    come first, since every engine can serve them; the first is the default.
     """
-    if checkpoints.model_id(model) != paths.BACKBONE_ID:
+    own = checkpoints.model_id(model) == paths.BACKBONE_ID
+    beside = paths.PREFIXES if own else difference.shipped(Path(model))
+    if beside is None:
         return {}
-    folders = [config.parent for config in paths.PREFIXES.glob(f"*/{CONFIG}")]
+    folders = [config.parent for config in beside.glob(f"*/{CONFIG}")]
     folders.sort(key=lambda folder: (kind_of(folder) is not Kind.INPUT, folder.name))
     return {folder.name: folder for folder in folders}
 

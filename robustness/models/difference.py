@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from robustness import paths
 from robustness.errors import (
     CorruptFileError,
     InputError,
@@ -276,6 +277,23 @@ def _made_of(folder: Path, difference: str) -> bool:
     document = files.read_json(record, schema=packaged.SCHEMA)
     with files.well_formed(record):
         return bool(document["source"].get("difference") == difference)
+
+
+def shipped(model: Path) -> Path | None:
+    """The folder of the adapters that ship with a difference, for the model that it gave.
+
+    Args:
+        model: The model's folder.
+
+    Returns:
+        `prefixes` in the folder of `assets/` with the model's name; None where the model was not
+        made of the difference there.
+    """
+    beside = paths.ASSETS / model.resolve().name
+    if not is_difference(beside) or not (model / packaged.RECORD).is_file():
+        return None
+    document = files.read_json(beside / RECORD, schema=SCHEMA)
+    return beside / "prefixes" if _made_of(model, document["hash"]) else None
 
 
 def resolved(model: str) -> str:

@@ -62,8 +62,8 @@ def _built(settings: Settings) -> Built:
             engine=RemoteEngine(settings.backend, settings.backend_key),
             reason=f"--backend {settings.backend}",
         )
-    shipped = adapters.shipped(settings.model)
     settings = replace(settings, model=difference.resolved(settings.model))
+    shipped = adapters.shipped(settings.model)
     chosen = {Path(p).name: shipped.get(p, Path(p)) for p in settings.prefixes} or shipped
     machine = Machine(
         vllm=vllm_command.installed(),

@@ -42,7 +42,7 @@ def difference(record: Mapping[str, Any], folder: Path) -> str:
             f"relative error of the difference {100 * loss.weights:.2f}%, of its worst matrix "
             f"{100 * loss.worst_weights:.2f}%",
             f"{loss.answers} development answers: log-probabilities of options change by "
-            f"{loss.logprobs:.3f} nats on average, {loss.worst_logprobs:.3f} at most; "
+            f"{loss.logprobs:.2g} nats on average, {loss.worst_logprobs:.2g} at most; "
             f"{interval_text.with_bounds(changed.value, changed.low, changed.high)}% of answers "
             "change",
             f"accuracy {loss.accuracy:.1f}, lost by the difference "

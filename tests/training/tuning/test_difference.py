@@ -1,6 +1,7 @@
 """Differences of tiny random models: written, read, put on, refused."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from robustness import cli
+from robustness import cli, paths
 from robustness.data.tasks import Task
 from robustness.errors import CorruptFileError, InputError, MismatchError, StorageError
-from robustness.models import difference, packaged
+from robustness.models import adapters, difference, packaged
 from robustness.models.checkpoint import weights_digest
 from robustness.models.difference import Form
 from robustness.models.transformers_engine import TransformersEngine
@@ -184,6 +185,20 @@ def test_what_is_too_large_is_not_written(
 def test_equal_models_have_no_difference(base: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no difference"):
         making.make(base, base, tmp_path / "out", report=silent)
+
+
+def test_adapters_ship_beside_a_difference_for_the_model_that_it_gave(
+    made: Path, base: Path, tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "ASSETS", made.parent)
+    adapter = made / "prefixes" / "pt-kl"
+    files.write_json(adapter / "adapter_config.json", {"peft_type": "PROMPT_TUNING"})
+    out = difference.applied(made, base, tmp_path / "cache" / "tiny-tuned")
+    assert adapters.shipped(out) == {"pt-kl": adapter}
+    # Another model of this name has none.
+    other = tmp_path / "other" / "tiny-tuned"
+    shutil.copytree(tuned, other)
+    assert adapters.shipped(other) == {}
 
 
 @pytest.fixture
