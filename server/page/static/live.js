@@ -30,8 +30,8 @@ const listeners = new Set();
 export const onKnown = (listener) => listeners.add(listener);
 const tell = (what) => listeners.forEach((listener) => listener(what));
 
-/** Milliseconds of the last prediction; the first one of a page may take any time. */
-let lasted = Infinity;
+/** Model -> milliseconds of its last prediction; the first one may take any time. */
+const lasted = new Map();
 let looking = false;
 let again = false;
 let resting;
@@ -74,7 +74,8 @@ async function described() {
 async function predicted(key) {
   const { aligned, ...body } = request();
   const more = evidence();
-  const early = lasted < SLOW || asked.task === OWN ? [] : [['first', body]];
+  const model = asked.model;
+  const early = (lasted.get(model) ?? Infinity) < SLOW || asked.task === OWN ? [] : [['first', body]];
   if (early.length && (more.probe || more.labelled)) early.push(['wording', body]);
   let waiting;
   try {
@@ -92,7 +93,7 @@ async function predicted(key) {
     }
     const began = performance.now();
     const made = await post('wording', { ...body, ...more });
-    lasted = performance.now() - began;
+    lasted.set(model, performance.now() - began);
     return made;
   } finally {
     clearTimeout(waiting);

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from robustness import paths
 from robustness.errors import InputError
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.storage import files
@@ -88,3 +89,12 @@ def test_two_models_of_one_name_are_refused(opening: Opening, other: Path, tmp_p
     files.write_json(tmp_path / "difference.json", {"model": "another-llama"})
     with pytest.raises(InputError, match="the same name"):
         Backbones(opening, Settings(also=(str(other), str(tmp_path))))
+
+
+def test_the_embedded_backbone_can_be_a_further_one(opening: Opening, tiny_llama: Path) -> None:
+    made = Backbones(opening, Settings(model=str(tiny_llama), also=(str(paths.BACKBONE),)))
+    assert made.others() == [(paths.BACKBONE_ID, None)]
+    bench = made.workbench(f"{paths.BACKBONE_ID}+pt-kl")
+    assert bench.original == paths.BACKBONE_ID and f"{paths.BACKBONE_ID}+pt-kl" in bench.aligned
+    assert made.others() == [(paths.BACKBONE_ID, bench)]
+    bench.engine.close()
