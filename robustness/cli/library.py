@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import tqdm
 
     from robustness import evidence, suggestions, types, workbench
-    from robustness.cli import open, sets
+    from robustness.cli import open, remote, sets
     from robustness.cli.render import alterations as render_alterations
     from robustness.cli.render import evaluation as render_evaluation
     from robustness.cli.render import evidence as render_evidence
@@ -80,6 +80,7 @@ __all__ = [
     "quality",
     "ray_setup",
     "recipe",
+    "remote",
     "render_alterations",
     "render_evaluation",
     "render_evidence",
@@ -142,6 +143,7 @@ _PLACES = {
     "quality": "robustness.training.backbone.quality",
     "ray_setup": "robustness.scoring.ray_setup",
     "recipe": "robustness.training.backbone.recipe",
+    "remote": "robustness.cli.remote",
     "render_alterations": "robustness.cli.render.alterations",
     "render_evaluation": "robustness.cli.render.evaluation",
     "render_evidence": "robustness.cli.render.evidence",

@@ -1,15 +1,13 @@
 """Loads the models that options name: engines and workbenches.
 
-Does not read tasks and collections; see `sets.py`.
+Does not read tasks and collections; see `sets.py`. Does not use another server; see `remote.py`.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from robustness.errors import InputError
 from robustness.models import adapters
 from robustness.models.load_options import Loading, PromptFormat
-from robustness.models.remote_engine import RemoteEngine
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.workbench import Workbench
 
@@ -43,13 +41,6 @@ def workbench_of(
     """A workbench of an engine in this process and the saved indexes."""
     engine = engine_of(model, prefixes, prompt_format, loading)
     return Workbench(engine, indexes=indexes, task_files=True)
-
-
-def served_at(urls: Sequence[str], indexes: Path, key: str = "") -> Workbench:
-    """A workbench of another Steadfast server and the indexes saved here."""
-    if len(urls) > 1:
-        raise InputError(f"--engine-url was given {len(urls)} times; only --ray takes several")
-    return Workbench(RemoteEngine(urls[0], key), indexes=indexes, task_files=True)
 
 
 def one_model(

@@ -72,7 +72,7 @@ def score(
             )
         else:
             workbench = (
-                library.open.served_at(engine_url, indexes, engine_key) if engine_url
+                library.remote.served_at(engine_url, indexes, engine_key) if engine_url
                 else library.open.workbench_of(model, prefix, indexes, prompt_format, loading)
             )
             scored = library.batch.score_file(

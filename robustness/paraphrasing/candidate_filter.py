@@ -14,7 +14,7 @@ from typing import Protocol
 
 from robustness.data import instructions
 from robustness.data.prompts import OPTION_FORMATS, answers_by_letter, placeholders
-from robustness.stats.near_duplicates import alike, shingles
+from robustness.stats.shingles import alike, shingles
 from robustness.types import Instruction
 
 _LETTER = re.compile(r"\bletters?\b", re.I)

@@ -1,7 +1,6 @@
-"""Finds near-duplicate texts: clusters by character n-grams, and Jaccard similarity of shingles.
+"""Clusters near-duplicate texts by their character n-grams, so that a split keeps them on one side.
 
-Clusters keep near-duplicates on one side of a split. Jaccard similarity compares two given texts
-and is faster.
+Does not compare two given texts; see `shingles.py`, which needs no scikit-learn.
 """
 
 from collections.abc import Sequence
@@ -16,8 +15,6 @@ CUT = 0.85
 """Distance at which clusters are no longer joined, over the median distance between two texts."""
 _LEAST_CUT = 0.2
 """The cut's lower bound, for texts that are all alike."""
-NEAR = 0.6
-"""Jaccard similarity above which two texts are near-duplicates."""
 
 
 def clusters(texts: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -46,21 +43,3 @@ def clusters(texts: Sequence[str]) -> npt.NDArray[np.int64]:
         distance_threshold=max(_LEAST_CUT, CUT * float(np.median(between))),
     )
     return np.asarray(joined.fit_predict(distances), dtype=np.int64)
-
-
-def shingles(text: str, size: int = 5) -> frozenset[str]:
-    """Character n-grams of a text, after lower-casing it and folding runs of white space."""
-    folded = " ".join(text.lower().split())
-    return frozenset(folded[i : i + size] for i in range(max(1, len(folded) - size + 1)))
-
-
-def jaccard(first: frozenset[str], second: frozenset[str]) -> float:
-    """Jaccard similarity of two sets of shingles: shared over all, in [0, 1]."""
-    return len(first & second) / len(first | second)
-
-
-def alike(first: frozenset[str], second: frozenset[str]) -> bool:
-    """Whether two texts, given by their shingles, are near-duplicates."""
-    # The similarity is at most small / large, which is much faster to compare.
-    small, large = sorted((len(first), len(second)))
-    return small > NEAR * large and jaccard(first, second) > NEAR

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from robustness.storage import cell_lists, files
 
@@ -86,7 +85,7 @@ def usable(value: Any) -> Any:
         return cell_lists.join([text_of(v) for v in value])
     if isinstance(value, Mapping):
         return value
-    return "" if value is None or value is pd.NA or value != value else value
+    return "" if value is None or value != value else value
 
 
 def text_of(value: Any) -> str:
@@ -113,4 +112,4 @@ def guarded(value: object) -> object:
 
 def absent(value: Any) -> bool:
     """Whether a value stands for an empty cell."""
-    return value is None or value is pd.NA or (isinstance(value, float) and value != value)
+    return value is None or (isinstance(value, float) and value != value)

@@ -4,7 +4,7 @@ An error in a row is stored with that row; a file in which rows may be lost is a
 Does not check the meaning of columns or cells; see `tables.py` and `cells.py`.
 """
 
-import io
+import importlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from robustness.errors import CorruptFileError, InputError, RobustnessError
-from robustness.storage import csv_lines, parquet_size
+from robustness.storage import csv_lines
 from robustness.storage.cells import TooLong
 from robustness.storage.limits import UNLIMITED, Gauge
 
@@ -168,18 +166,20 @@ def _json_list(found: Any, gauge: Gauge) -> Raw:
     return Raw(columns=list(columns), rows=rows, errors=errors)
 
 
+def parquet() -> Any:
+    """The module `parquet`, imported only where it is needed: see there."""
+    return importlib.import_module("robustness.storage.parquet")
+
+
 def _parquet_rows(data: bytes, gauge: Gauge) -> Raw:
     try:
-        parquet_size.check(data, gauge)
-        table = pd.read_parquet(io.BytesIO(data))
-        found = table.to_dict(orient="records")
+        columns, rows = parquet().read(data, gauge)
     except RobustnessError:
         raise
     except Exception as error:
         # Pandas and Arrow raise errors of many kinds where the bytes are damaged.
         raise CorruptFileError(f"{gauge.name} is not a Parquet file: {error}") from error
-    rows = [{str(k): v for k, v in row.items()} for row in found]
-    return Raw(columns=[str(c) for c in table.columns], rows=rows, errors={})
+    return Raw(columns=columns, rows=rows, errors={})
 
 
 def read_raw(data: bytes, gauge: Gauge) -> Raw:

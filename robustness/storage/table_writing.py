@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from robustness.storage import cells, files
-from robustness.storage.table_formats import suffix_of
-
-_LARGEST = 2**63
-"""Integers from this one on have no type in Parquet."""
+from robustness.storage.table_formats import parquet, suffix_of
 
 
 def _printed(value: Any) -> Any:
@@ -60,25 +56,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]
         return
     with files.atomic_path(path) as temporary:
         if suffix == ".parquet":
-            _typed(columns, rows).to_parquet(temporary, index=False)
+            parquet().write(temporary, columns, rows)
         else:
             separator = "\t" if suffix == ".tsv" else ","
             temporary.write_bytes(csv_bytes(columns, rows, separator))
-
-
-def _typed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
-    """A frame with one type in each column, as Parquet needs; mixed columns become text."""
-    series: dict[str, pd.Series[Any]] = {}
-    for place, name in enumerate(columns):
-        values = [None if cells.absent(row[place]) else row[place] for row in rows]
-        known = [v for v in values if v is not None]
-        kinds = {bool if isinstance(v, np.bool_) else type(v) for v in known}
-        mixed = len(kinds) > 1 and not kinds <= {int, float}
-        large = any(isinstance(v, int) and abs(v) >= _LARGEST for v in known)
-        if mixed or large or dict in kinds:
-            values = [
-                None if v is None else cells.text_of(v) if isinstance(v, Mapping) else str(v)
-                for v in values
-            ]
-        series[name] = pd.Series(values, dtype=object)
-    return pd.DataFrame(series).convert_dtypes()

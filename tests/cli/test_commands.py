@@ -115,6 +115,24 @@ def test_a_command_of_texts_and_tables_loads_no_torch(tmp_path: Path) -> None:
         assert not found.intersection(HEAVY), arguments
 
 
+@pytest.mark.slow
+def test_a_prediction_on_the_embedded_backbone_loads_nothing_for_tables_or_fits() -> None:
+    found, done = loaded(
+        _MODULE, "predict", "Say if this is a view or a fact.", "--task", "subjectivity"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Predicted degradation" in done.stdout
+    assert not found.intersection(("pandas", "pyarrow", "statsmodels", "mapie"))
+
+
+@pytest.mark.slow
+def test_the_demo_loads_no_library_that_computes_before_it_shows_its_page() -> None:
+    found, done = loaded("import server.demo")
+    assert done.returncode == 0, done.stderr
+    assert "gradio" in found
+    assert not found.intersection((*HEAVY, "sklearn", "scipy", "statsmodels", "faiss"))
+
+
 def test_a_command_that_does_not_exist_exits_with_status_two(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

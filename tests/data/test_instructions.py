@@ -5,7 +5,7 @@ import pytest
 from robustness.data import instructions, prompts
 from robustness.data.tasks import builtin, builtin_names
 from robustness.errors import InputError
-from robustness.stats.near_duplicates import NEAR, jaccard, shingles
+from robustness.stats.shingles import NEAR, jaccard, shingles
 from robustness.storage import files
 
 GOOD = {"text": "Is it so? {text}", "collection": "c", "task_type": "BC"}

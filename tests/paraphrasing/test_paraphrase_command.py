@@ -16,7 +16,7 @@ from robustness.evaluation import study
 from robustness.evaluation.prompteval import runner
 from robustness.paraphrasing import llm_paraphraser, pipeline
 from robustness.paraphrasing.candidate_filter import fault
-from robustness.stats.near_duplicates import NEAR, alike, jaccard, shingles
+from robustness.stats.shingles import NEAR, alike, jaccard, shingles
 from robustness.types import Instruction, TaskType
 from tests.paraphrasing.conftest import Stub
 

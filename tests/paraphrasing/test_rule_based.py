@@ -16,7 +16,7 @@ from robustness.errors import NotFoundError
 from robustness.paraphrasing import grammar, template_parser
 from robustness.paraphrasing.candidate_filter import fault, readable
 from robustness.paraphrasing.rule_based import candidate, paraphrase, reword
-from robustness.stats.near_duplicates import NEAR, jaccard, shingles
+from robustness.stats.shingles import NEAR, jaccard, shingles
 from robustness.training.backbone import corpora, worlds
 from robustness.types import Example, Instruction, TaskType
 

@@ -40,13 +40,3 @@ def test_equal_texts_share_a_cluster_whatever_the_others_are() -> None:
         groups = near_duplicates.clusters(["Where is Anna?", "Where is Anna?", *others])
         assert groups[0] == groups[1]
     assert set(near_duplicates.clusters(["The same."] * 5).tolist()) == {0}
-
-
-def test_sizes_decide_only_what_the_shares_would_decide() -> None:
-    texts = ["abcdefgh" * n + "xyz" * (7 - n) for n in range(8)]
-    texts += ["Are both the same?", "Are both of them the same?"]
-    grams = [near_duplicates.shingles(t) for t in texts]
-    for a in grams:
-        for b in grams:
-            near = near_duplicates.jaccard(a, b) > near_duplicates.NEAR
-            assert near_duplicates.alike(a, b) == near
