@@ -5,13 +5,14 @@ The same as `steadfast demo`; `python app.py --help` has all options.
 
 from collections.abc import Sequence
 
-from robustness import quiet, threads
+from robustness import garbage, quiet, threads
 from server import commands, options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serves until interrupted."""
     # Before gradio, torch and the others are loaded, which read these settings once.
+    garbage.settle()
     threads.settle()
     quiet.settle()
     options.run(commands.demo, arguments, prog="python app.py")

@@ -1,6 +1,6 @@
 """The console command `steadfast`: `python -m robustness`, with `serve` and `demo` beside it."""
 
-from robustness import cli, quiet, threads
+from robustness import cli, garbage, quiet, threads
 from robustness.cli.commands import COMMANDS
 from robustness.cli.lazy_group import Entry
 
@@ -20,6 +20,7 @@ app = cli.group_of(COMMANDS | _SERVERS, "steadfast")
 
 def main() -> None:
     """Runs one command of `steadfast`."""
+    garbage.settle()
     threads.settle()
     quiet.settle()
     cli.run(app)
