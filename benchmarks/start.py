@@ -35,6 +35,8 @@ from robustness.evaluation.defaults import PUBLISHED_TABLES  # noqa: E402
 from robustness.storage import files  # noqa: E402
 
 TORCH = "import torch, transformers"
+MODEL = f"{TORCH}; from transformers import LlamaForCausalLM"
+"""Needed by whatever runs the embedded backbone in transformers."""
 GRADIO = "import gradio"
 PAGE = "first byte of the page"
 TEXT = "Say if this is a view or a fact."
@@ -49,6 +51,11 @@ class Start:
     arguments: tuple[str, ...]
     bound: str
     """Which of `claims.BOUNDS` it is held against; empty: none."""
+    program: tuple[str, ...] = ("-m", "robustness")
+
+    def spent(self) -> float:
+        """Processor seconds of the process."""
+        return spent([*self.program, *self.arguments])
 
 
 @dataclass
@@ -94,6 +101,7 @@ def starts(folder: Path) -> list[Start]:
             ("predict", "Whereabouts is {name}? {story}", "--measurements", MEASURED, "--task",
              "place"), "",
         ),
+        Start("import of the model's class", (MODEL,), "", ("-c",)),
         Start("predict, embedded backbone", ("predict", TEXT, "--task", "subjectivity"), "predict"),
     ]
 
@@ -162,7 +170,7 @@ def measured(runs: int, chosen: str) -> list[Found]:
         spent(["-c", TORCH])
         for bound in {s.bound for s in todo}:
             last = [s for s in todo if s.bound == bound][-1]
-            spent(["-m", "robustness", *last.arguments])
+            last.spent()
         page = chosen in PAGE
         if page:
             spent(["-c", GRADIO])
@@ -171,8 +179,7 @@ def measured(runs: int, chosen: str) -> list[Found]:
             for bound, group in groupby(todo, key=lambda s: s.bound):
                 peer = spent(["-c", TORCH])
                 for start in group:
-                    took = spent(["-m", "robustness", *start.arguments])
-                    note(start.claim, TORCH, bound, took / peer)
+                    note(start.claim, TORCH, bound, start.spent() / peer)
             if page:
                 gradio = lasted(lambda: spent(["-c", GRADIO]))
                 note(PAGE, GRADIO, "first page", first_page() / gradio)
