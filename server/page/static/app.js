@@ -12,10 +12,11 @@ import * as sidebar from './sidebar.js';
 import { OWN, addressed, asked, change, onChange, request, restore } from './store.js';
 import * as tabs from './tabs.js';
 import * as trying from './try_view.js';
-import { settle, t } from './words.js';
+import { said, settle, t } from './words.js';
 
 const THEME = 'steadfast-theme';
 const AGAIN = 3000;
+const FAILED = /^the model could not be loaded: /;
 
 const data = JSON.parse(document.getElementById('sf-data').textContent);
 const spoken = h('p', { class: 'sf-hidden', role: 'status', 'aria-live': 'polite', id: 'sf-spoken' });
@@ -87,7 +88,7 @@ function bannered() {
   if (state.attract) text = t('attract.banner');
   else if (state.away && !loading) text = t('state.away');
   else if (loading && state.server.loading.length) text = t('state.loading', { left: state.server.loading.map((p) => t(`part.${p}`)).join(', ') });
-  else if (loading) text = `${t('state.failed')} ${state.server.problem}`;
+  else if (loading) text = t('state.failed', { why: said(state.server.problem.replace(FAILED, '')) });
   banner.hidden = !text;
   if (banner.textContent !== text) banner.textContent = text;
 }

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from robustness import paths
+from robustness.errors import InputError, NotFoundError
+from robustness.models import checkpoint
 from server.page import head, sentences
 from server.page.findings_views import OWN, PUBLISHED
 
@@ -21,8 +23,10 @@ MET = (
     "robustness/prediction/comparison.py", "robustness/prediction/ladder.py",
     "robustness/prediction/measurement.py", "robustness/prediction/predictor.py",
     "robustness/prediction/degradation/user_inputs.py", "server/page/api.py",
+    "robustness/models/checkpoint.py", "robustness/models/adapters.py",
+    "robustness/models/placement.py",
 )
-"""Modules whose errors a visitor of the page meets."""
+"""Modules whose errors a visitor of the page meets, the last three where no model was loaded."""
 ELSEWHERE = ("{X} does not exist", "{X} has no rows", "{X}, row {X}: {X}", "{X}")
 """Errors of their files that only commands raise, and those that pass another on."""
 DATA = {
@@ -83,6 +87,18 @@ def test_everything_that_findings_says_is_translated(backbone: Path) -> None:
     models = {text for text in shown() if text.startswith("steadfast-mini")}
     without = {text for text in shown() if sentences.key_of(text) is None}
     assert without <= DATA | tasks | models
+
+
+def test_why_a_model_was_not_loaded_keeps_its_details_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError) as absent:
+        checkpoint.load(tmp_path)
+    said = sentences.said(str(absent.value), "de")
+    assert said.startswith(f"Das Modell '{tmp_path}' gibt es nicht: weder ein Ordner")
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(InputError) as pickled:
+        checkpoint.load(tmp_path)
+    said = sentences.said(str(pickled.value), "de")
+    assert said.startswith(f"Die Gewichte des Modells {tmp_path} liegen nur als Pickle-Datei vor")
 
 
 def test_what_is_filled_in_is_kept_as_it_is() -> None:
