@@ -176,6 +176,28 @@ def test_on_a_phone_the_cards_come_in_order_with_targets_for_fingers(visit, axe)
     axe(page, "phone")
 
 
+@pytest.mark.parametrize("width", [320, 390, 1440])
+def test_a_share_of_all_stays_inside_its_bar_s_line(visit, width: int) -> None:
+    page = visit.open(viewport={"width": width, "height": 844})
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('#sf-answers .sf-value')].map((e) => {
+          e.textContent = '100%'; return e.scrollWidth - e.clientWidth; })"""
+    )
+    assert cut and max(cut) <= 0
+
+
+def test_why_the_model_was_not_loaded_is_told_in_the_language_of_the_page(visit) -> None:
+    page = visit.open(locale="de-DE")
+    problem = "the model could not be loaded: the model m cannot be read: header too large"
+    state = {"ready": False, "status": "unavailable", "problem": problem, "loaded": [],
+             "loading": [], "public": None}
+    page.route("**/page/v1/state", lambda route: route.fulfill(json=state))
+    page.reload()
+    expect(page.locator("#sf-banner")).to_contain_text(
+        "Der Grund: Das Modell m kann nicht gelesen werden: header too large"
+    )
+
+
 def test_nothing_jumps_while_the_page_opens_and_while_it_is_used(visit) -> None:
     page = visit.open()
     page.wait_for_timeout(1000)
