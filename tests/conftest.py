@@ -29,6 +29,11 @@ collect_ignore = [] if "STEADFAST_WHEEL_ENV" in os.environ else ["test_wheel.py"
 for _name in ("STEADFAST_JOBS", "STEADFAST_PARAPHRASER_KEY", "VLLM_API_KEY", "HF_HUB_CACHE"):
     os.environ.pop(_name, None)
 
+# As every program does, since looking for garbage among what torch imports takes long.
+from robustness import garbage
+
+garbage.settle()
+
 import pytest
 import torch
 import uvicorn

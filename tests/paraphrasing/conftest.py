@@ -56,7 +56,9 @@ def stub() -> Iterator[type[Stub]]:
     lists: dict[str, list] = {n: [] for n in ("asked", "keys", "statuses", "headers_sent")}
     handler = type("Handler", (Stub,), lists)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    ).start()
     handler.url = f"http://127.0.0.1:{server.server_port}/v1"
     yield handler
     server.shutdown()

@@ -177,7 +177,7 @@ def test_something_else_at_the_address_is_no_steadfast_server(status: int, body:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
-        thread = threading.Thread(target=other.serve_forever)
+        thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         with pytest.raises(EngineError, match=r"127\.0\.0\.1"):
             RemoteEngine(f"http://127.0.0.1:{other.server_port}")

@@ -23,7 +23,7 @@ OPTIONS = ("yes", "no")
 N = 32
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def task() -> Task:
     examples = tuple(
         Example(task="t", fields={"text": f"input {n}"}, options=OPTIONS, answer=OPTIONS[n % 2])
@@ -71,10 +71,15 @@ def evaluated(engine: Written, task: Task, folder: Path, again: int = 16) -> stu
     return study.evaluate(engine, planned, folder, perturbations=beside)
 
 
-def test_a_model_that_answers_the_same_again_has_the_floor_of_sampling_alone(
-    task: Task, tmp_path: Path
-) -> None:
-    made = evaluated(Written(rule, ("m", "p")), task, tmp_path).study
+@pytest.fixture(scope="module")
+def steady(task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[study.Outcome, Path]:
+    """An evaluation of models that answer the same when they are asked again, and its folder."""
+    folder = tmp_path_factory.mktemp("steady")
+    return evaluated(Written(rule, ("m", "p")), task, folder), folder
+
+
+def test_a_model_that_answers_the_same_again_has_the_floor_of_sampling_alone(steady) -> None:
+    made = steady[0].study
     rows = {(r.model, r.of): r for r in made.noise if r.task == "t"}
     assert set(rows) == {("m", "degradation"), ("p", "degradation"), ("p", "difference")}
     row = rows["m", "degradation"]
@@ -84,10 +89,13 @@ def test_a_model_that_answers_the_same_again_has_the_floor_of_sampling_alone(
     assert row.value == noise.floor([noise.from_others(correct)], changed=0.0, seed=0).value
 
 
-def test_answers_that_change_when_asked_alone_raise_the_floor(task: Task, tmp_path: Path) -> None:
-    still = evaluated(Written(rule, ("m", "p")), task, tmp_path / "a").study
-    moved = evaluated(Unsteady(rule, ("m", "p")), task, tmp_path / "b").study
-    before, after = (next(r for r in s.noise if r.of == "degradation") for s in (still, moved))
+def test_answers_that_change_when_asked_alone_raise_the_floor(
+    steady, task: Task, tmp_path: Path
+) -> None:
+    moved = evaluated(Unsteady(rule, ("m", "p")), task, tmp_path).study
+    before, after = (
+        next(r for r in s.noise if r.of == "degradation") for s in (steady[0].study, moved)
+    )
     assert after.changed_alone and not after.changed_reordered
     assert after.repeatability == pytest.approx(
         100 * noise.repeatability(after.changed_alone / 16, N)
@@ -123,11 +131,8 @@ def test_another_number_type_or_engine_enters_the_floor(task: Task, tmp_path: Pa
         study.evaluate(Written(rule), alone, tmp_path / "e", same_as=tmp_path / "d")
 
 
-def test_every_difference_has_its_floor_and_what_is_below_is_called_that(
-    task: Task, tmp_path: Path
-) -> None:
-    made = evaluated(Written(rule, ("m", "p")), task, tmp_path)
-    found = made.study
+def test_every_difference_has_its_floor_and_what_is_below_is_called_that(steady) -> None:
+    found, folder = steady[0].study, steady[1]
     assert all(r.noise_floor is not None for r in found.instructions if r.degradation)
     assert all(r.difference_noise_floor is not None for r in found.instructions if r.difference)
     assert all(r.noise_floor is not None for r in (*found.differences, *found.surfaces))
@@ -142,9 +147,9 @@ def test_every_difference_has_its_floor_and_what_is_below_is_called_that(
     below = abs(row.difference.value) < row.noise_floor
     cell = next(r for r in tables["differences"].rows if r[3] == "all")[-1]
     assert cell == f"\u00b1{row.noise_floor:.1f}" + (", below" if below else "")
-    with (tmp_path / "tables" / "noise.csv").open() as file:
+    with (folder / "tables" / "noise.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(found.noise)
-    assert "Noise floor" in (tmp_path / "report.html").read_text()
+    assert "Noise floor" in (folder / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ ARCHITECTURES = (
         "intermediate_size": 64, "initializer_range": 0.2,
     }),
     Architecture("mistral", "padded", ROPE | {"sliding_window": 8}, deep=False),
-    Architecture("gemma3", "padded", HEADS, deep=False, nested=True),
+    Architecture("gemma3", "padded", HEADS, deep=False, nested=True, marks=SLOW),
     Architecture("qwen2", "packed", ROPE, marks=SLOW),
     Architecture("mixtral", "packed", ROPE | {"num_local_experts": 4}, marks=SLOW),
     Architecture("gemma", "packed", HEADS, marks=SLOW),

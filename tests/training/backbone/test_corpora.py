@@ -16,11 +16,17 @@ needs_data = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def labelled() -> Iterator[dict[str, list[Example]]]:
+def there() -> Iterator[None]:
+    """The corpora can be read."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nltk.data, "path", list(nltk.data.path))
         corpora.use(Path(os.environ["STEADFAST_DATA"]) / "nltk_data")
-        yield data.by_task(corpora.labelled())
+        yield
+
+
+@pytest.fixture(scope="module")
+def labelled(there: None) -> dict[str, list[Example]]:
+    return data.by_task(corpora.labelled())
 
 
 def letters(text: str) -> str:
@@ -46,6 +52,7 @@ def test_every_task_has_labelled_text_in_every_split(labelled: dict[str, list[Ex
 
 
 @needs_data
+@pytest.mark.slow
 def test_near_duplicates_share_a_split_across_the_corpora_of_reviews(
     labelled: dict[str, list[Example]],
 ) -> None:
@@ -56,6 +63,7 @@ def test_near_duplicates_share_a_split_across_the_corpora_of_reviews(
 
 
 @needs_data
+@pytest.mark.slow
 def test_neither_a_question_nor_a_chat_line_stands_in_two_splits(
     labelled: dict[str, list[Example]],
 ) -> None:
@@ -65,6 +73,7 @@ def test_neither_a_question_nor_a_chat_line_stands_in_two_splits(
 
 
 @needs_data
+@pytest.mark.slow
 def test_no_long_piece_of_an_article_stands_in_two_splits(
     labelled: dict[str, list[Example]],
 ) -> None:
@@ -74,7 +83,7 @@ def test_no_long_piece_of_an_article_stands_in_two_splits(
 
 
 @needs_data
-@pytest.mark.usefixtures("labelled")
+@pytest.mark.usefixtures("there")
 def test_running_text_stops_at_the_sentence_that_reaches_the_limit() -> None:
     few, more = corpora.running(200), corpora.running(400)
     words = [len(sentence.split(" ")) for sentence in few]
