@@ -73,7 +73,7 @@ lock: | python
 # The page's picker also has SmolLM2-135M-Instruct where it could be fetched: tuned, where the
 # difference ships, else as it comes. BACKBONE=smollm2 serves it instead of the embedded backbone.
 BACKBONE ?= mini
-DIFFERENCE := assets/smollm2
+DIFFERENCE := assets/steadfast-smollm2
 
 demo: setup $(VENV)/.smollm2
 	@also=$$(cat $(VENV)/.smollm2 2>/dev/null); \
