@@ -15,7 +15,7 @@ from robustness.prediction import comparison, ladder, measurement, predictor, qu
 from robustness.prediction.catalog import Catalog
 from robustness.prediction.degradation import Calibration, HeldOut
 from robustness.prediction.ladder import Rung
-from robustness.prediction.query import Query
+from robustness.prediction.query import Probing, Query
 from robustness.types import (
     Comparison,
     EvalRecord,
@@ -85,8 +85,8 @@ class Workbench:
 
     def predict(
         self, text: str, *, task: str | None = None, inputs: Sequence[Example] | None = None,
-        label_words: Words | None = None, model: str | None = None, k: int = 5, probe: int = 0,
-        labelled: int = 0,
+        label_words: Words | None = None, model: str | None = None, k: int = 5,
+        probe: Probing = 0, labelled: int = 0,
     ) -> Prediction:
         """The predicted degradation under an instruction: see `predictor.predict`."""
         asked = self.resolve(text, task=task, inputs=inputs or (), label_words=label_words)
@@ -107,9 +107,9 @@ class Workbench:
         )
 
     def planned(
-        self, task: str | None, *, model: str | None = None, probe: int = 0, labelled: int = 0
+        self, task: str | None, *, model: str | None = None, probe: Probing = 0, labelled: int = 0
     ) -> int:
-        """Number of prompts that the model reads for `predict`: see `ladder.planned`."""
+        """Number of prompts that the model reads for `predict`, at most: see `ladder.planned`."""
         chosen = None if task is None else self.task(task)
         return ladder.planned(
             self.catalog, chosen, model=model, probe=probe, labelled=labelled

@@ -17,6 +17,8 @@ from server.settings import Settings
 
 LIVE = 16
 """Prompts of a prediction for which nothing more is asked."""
+MOST_LIVE = 64
+"""Prompts of a prediction that chooses how many inputs it reads, at most."""
 WHOLE_TASK = 500
 """Prompts that a measurement without a limit counts for."""
 _WRONG_KEYS = parse("20/minute")

@@ -39,6 +39,12 @@ def calibrate(
             help="Fit nothing; check the predictions on unobserved-test, or on the given file.",
         ),
     ] = False,
+    why: Annotated[
+        str,
+        typer.Option(
+            help="With --held-out: why unobserved-test is looked at; kept in the backbone's log."
+        ),
+    ] = "",
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -60,10 +66,9 @@ def calibrate(
         with output.progress("instruction") as report:
             made = library.index_service.held_out(engine, indexes, pool, chosen, report=report)
         if unobserved is None and engine.models()[0].id == paths.BACKBONE_ID:
+            what = "predictions beside measured degradation"
             for name in made:
-                library.test_set_log.append(
-                    paths.BACKBONE, name, "predictions beside measured degradation"
-                )
+                library.test_set_log.append(paths.BACKBONE, name, f"{what}; {why}" if why else what)
         output.emit(made, as_json, library.render_index.held_out(made))
         return
     with output.progress("instruction") as report:

@@ -1,7 +1,7 @@
 """The command predict."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -57,8 +57,12 @@ def predict(
         typer.Option(help="With --measurements: sentence encoder, a folder or a name on the hub."),
     ] = None,
     probe: Annotated[
-        int, typer.Option(min=0, help="Unlabelled inputs to read: 32 or 64; 16 are always read.")
-    ] = 0,
+        str,
+        typer.Option(
+            help="Unlabelled inputs to read: 32 or 64, or auto: as many as narrow the interval "
+            "enough; 16 are always read."
+        ),
+    ] = "0",
     labelled: Annotated[
         int, typer.Option(min=0, help="Labelled inputs to read: 16, 32 or 64.")
     ] = 0,
@@ -92,19 +96,31 @@ def predict(
         made = _climb(workbench, text, task, chosen, neighbours)
         output.emit(made, as_json, library.render_predictions.prediction(made))
         return
-    if probe or labelled:
-        calls = workbench.planned(task, model=chosen, probe=probe, labelled=labelled)
-        typer.echo(f"reading {calls} prompts", err=True)
-        if calls < max(probe, labelled):
+    inputs_read = _probing(probe)
+    if inputs_read or labelled:
+        calls = workbench.planned(task, model=chosen, probe=inputs_read, labelled=labelled)
+        most = labelled if inputs_read == "auto" else max(inputs_read, labelled)
+        upto = "up to " if inputs_read == "auto" else ""
+        typer.echo(f"reading {upto}{calls} prompts", err=True)
+        if calls < most:
             typer.echo(
-                f"{max(probe, labelled)} were asked for; this index is calibrated for no more "
+                f"{most} were asked for; this index is calibrated for no more "
                 "than these on this task", err=True,
             )
     made = workbench.predict(
-        text, task=task, inputs=examples, model=chosen, k=neighbours, probe=probe,
+        text, task=task, inputs=examples, model=chosen, k=neighbours, probe=inputs_read,
         labelled=labelled,
     )
     output.emit(made, as_json, library.render_predictions.prediction(made))
+
+
+def _probing(text: str) -> "int | Literal['auto']":
+    """The value of `--probe`."""
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal():
+        raise InputError(f"--probe is a number of inputs or auto, found {text!r}")
+    return int(text)
 
 
 def _climb(

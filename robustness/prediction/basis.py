@@ -1,6 +1,6 @@
 """The sentence on what a prediction stands on, or on why there is no number."""
 
-from robustness.prediction.degradation import Estimated, Skill
+from robustness.prediction.degradation import Estimated, HeldOut, Skill
 from robustness.types import Abstention, Reliance, Tier
 
 NO_CALIBRATION = (
@@ -48,8 +48,18 @@ def measured(inputs: int) -> str:
     return f"This is an observed instruction: it was measured on {inputs} inputs."
 
 
-def estimated(made: Estimated, skill: Skill) -> str:
-    """One sentence on a prediction's evidence, and whether it had any skill in calibration."""
+def estimated(
+    made: Estimated, skill: Skill, held_out: HeldOut | None = None, coverage: float = 1.0
+) -> str:
+    """One sentence on a prediction's evidence, and whether it had any skill in calibration.
+
+    Args:
+        made: The prediction.
+        skill: The skill of its tier.
+        held_out: The same on held-out instructions; None: it was not measured.
+        coverage: Nominal coverage, in [0, 1]; that the interval held less often on held-out
+            instructions, beyond doubt, is said.
+    """
     stands = {
         Tier.DISTANCE: "Distance to the nearest observed instruction",
         Tier.PROBES: f"Distance and answers on {made.inputs} unlabelled inputs",
@@ -59,5 +69,19 @@ def estimated(made: Estimated, skill: Skill) -> str:
     return (
         f"{stands}, calibrated on {skill.n} measured unobserved instructions: mean error "
         f"{skill.mae:.1f} points, {skill.mae_constant:.1f} for a constant; "
-        f"{skill.coverage * 100:.0f}% lay inside their interval.{verdict}"
+        f"{skill.coverage * 100:.0f}% lay inside their interval."
+        f"{_too_narrow(held_out, coverage)}{verdict}"
+    )
+
+
+def _too_narrow(held_out: HeldOut | None, coverage: float) -> str:
+    """That the interval does not hold as often as it promises; empty where that is not shown."""
+    found = held_out
+    if found is None or found.coverage is None or found.coverage_high is None:
+        return ""
+    if found.coverage_high >= coverage:
+        return ""
+    return (
+        f" Of {found.n - found.abstained} held-out instructions only {found.coverage * 100:.0f}% "
+        "did, so that the interval is too narrow."
     )

@@ -50,6 +50,7 @@ class Catalog:
         self._files: OrderedDict[str, tuple[_State, Task]] = OrderedDict()
         self._indexes: dict[str, ObservedIndex] = {}
         self._calibrations: dict[str, Calibration | None] = {}
+        self._reports: dict[str, list[HeldOut]] = {}
         self._judges: dict[str, Judge] = {}
         self._by_text: dict[str, list[Instruction]] | None = None
         self._read: OrderedDict[tuple[str, ...], UserInputs] = OrderedDict()
@@ -99,6 +100,7 @@ class Catalog:
                 folder = observed_index.folder_of(spec, self._folder)
                 loaded = saved_index.load(folder, spec)
                 self._calibrations[model] = degradation.load(folder, loaded)
+                self._reports[model] = degradation.load_report(folder, loaded.digest)
                 self._indexes[model] = loaded
             return self._indexes[model]
 
@@ -133,17 +135,15 @@ class Catalog:
                 self._judges[model] = Judge(index, calibration)
             return self._judges.get(model)
 
-    def held_out(self) -> list[HeldOut]:
-        """The accuracy of the original model's predictions on held-out instructions.
+    def held_out(self, model: str | None = None) -> list[HeldOut]:
+        """The accuracy of a model's predictions on held-out instructions; None: the original's.
 
         It is empty until `calibrate --held-out` has measured it.
 
         Raises: As `index`.
         """
-        index = self.index()
-        return degradation.load_report(
-            observed_index.folder_of(index.spec, self._folder), index.digest
-        )
+        self.index(model)
+        return self._reports[model or self.original]
 
     def observed(self, text: str, task: Task) -> Instruction | None:
         """The original model's observed instruction of this text for a task; None: there is none.

@@ -55,9 +55,7 @@ def _card(model: str, folder: Path, index: observed_index.ObservedIndex) -> Inde
         spec=index.spec,
         instructions=len(index.instructions),
         tasks={name: None if mean is None else mean * 100.0 for name, mean in means.items()},
-        calibrated={} if calibration is None else {
-            name: fitted.skill for name, fitted in calibration.tiers.items()
-        },
+        calibrated={} if calibration is None else calibration.skills,
         created=index.made.created,
         refused=refused,
         low_mass=None if index.spec.per_byte else _low(index.tasks) or None,

@@ -16,7 +16,7 @@ from robustness.prediction.catalog import Catalog
 from robustness.prediction.degradation import user_inputs
 from robustness.prediction.degradation.probes import STEPS, right_options
 from robustness.prediction.predictor import Predictor, predict
-from robustness.prediction.query import Query
+from robustness.prediction.query import Probing, Query, check_probing
 from robustness.types import Prediction, Tier
 
 
@@ -118,14 +118,16 @@ def predicted(
 
 
 def planned(
-    catalog: Catalog, task: Task | None, *, model: str | None = None, probe: int = 0,
+    catalog: Catalog, task: Task | None, *, model: str | None = None, probe: Probing = 0,
     labelled: int = 0,
 ) -> int:
-    """Number of prompts that the model reads for `predictor.predict`.
+    """Number of prompts that the model reads for `predictor.predict`, at most.
 
     Raises:
+        InputError: See `query.check_probing`.
         NotFoundError, MismatchError, CorruptFileError: See `Catalog.index`.
     """
+    check_probing(probe, labelled)
     index = catalog.index(model)
     if task is None:
         return 1
@@ -134,7 +136,8 @@ def planned(
         return max(user_inputs.STEPS)
     inputs = len(inputs_of(task, index.recipe))
     known = len(known_probes(task, index.recipe, part))
-    return min(known, max(inputs, probe, labelled)) or inputs
+    asked = max(STEPS) if isinstance(probe, str) else probe
+    return min(known, max(inputs, asked, labelled)) or inputs
 
 
 def plan(catalog: Catalog, task: Task, *, model: str | None = None) -> dict[Tier, int]:

@@ -24,9 +24,11 @@ from robustness.prediction.degradation import (
     probes,
     user_inputs,
 )
+from robustness.prediction.degradation.heldout import ALL
+from robustness.prediction.degradation.predictor import name_of
 from robustness.prediction.degradation.probes import Probe, right_options
 from robustness.prediction.degradation.user_inputs import UserInputs
-from robustness.prediction.query import Query
+from robustness.prediction.query import Probing, Query, check_probing
 from robustness.stats import intervals
 from robustness.types import (
     Abstention,
@@ -55,7 +57,7 @@ def predict(
     *,
     model: str | None = None,
     k: int = 5,
-    probe: int = 0,
+    probe: Probing = 0,
     labelled: int = 0,
 ) -> Prediction:
     """Predicts the degradation under one instruction.
@@ -65,15 +67,20 @@ def predict(
         catalog: The tasks, indexes and calibrations.
         model: A served model id; by default the original.
         k: Number of neighbours to show.
-        probe: Number of unlabelled inputs to read, if more than the representation needs.
+        probe: Number of unlabelled inputs to read, if more than the representation needs; AUTO: as
+            many as narrow the interval enough, see `degradation.stopping`.
         labelled: Number of labelled inputs to read.
 
     Raises:
-        InputError: The text's placeholders do not fit the inputs.
+        InputError: The text's placeholders do not fit the inputs, or labelled inputs are to be read
+            with AUTO.
         NotFoundError: No such model, or the model has no index.
         MismatchError, CorruptFileError, EngineError: See `Catalog.index` and `Engine.read`.
     """
+    check_probing(probe, labelled)
     predictor = Predictor(catalog, model, k)
+    if isinstance(probe, str):
+        return predictor.until_narrow(query)
     wanted = predictor.wanted(query, probe=probe, labelled=labelled)
     readings = predictor.read(query, wanted) if wanted else None
     return predictor.predict(query, readings, labelled=labelled)
@@ -102,6 +109,7 @@ class Predictor:
         self._index = catalog.index(self._model)
         self._calibration = catalog.calibration(self._model)
         self._judge = catalog.judge(self._model)
+        self._held_out = {r.tier: r for r in catalog.held_out(self._model) if r.task_type == ALL}
         self._k = k
 
     def wanted(
@@ -150,8 +158,44 @@ class Predictor:
             self._catalog.engine, self._model, [query.instruction], inputs
         )
 
+    def until_narrow(self, query: Query) -> Prediction:
+        """The prediction from as many unlabelled inputs as narrow the interval enough.
+
+        Raises:
+            InputError, NotFoundError, EngineError: See `read` and `predict`.
+        """
+        wanted = self.wanted(query)
+        readings = self.read(query, wanted) if wanted else None
+        made = self.predict(query, readings, stopping=True)
+        while readings is not None and (more := self._further(query, made, len(wanted))):
+            whole = self.wanted(query, probe=more)
+            if len(whole) <= len(wanted):
+                break
+            readings = readings.then(self.read(query, whole[len(wanted) :]))
+            wanted = whole
+            made = self.predict(query, readings, stopping=True)
+        return made
+
+    def _further(self, query: Query, made: Prediction, inputs: int) -> int | None:
+        """The number of inputs to go on to after a prediction; None: it is enough."""
+        given = query.task is not None and made.task_source is TaskSource.GIVEN
+        if self._calibration is None or made.degradation is None or not given:
+            return None
+        if made.tier is not Tier.PROBES:
+            return None
+        return self._calibration.further(
+            made.degradation, inputs, usual=self._usual(made.task), task=made.task
+        )
+
+    def _usual(self, task: str) -> float | None:
+        """Mean accuracy of the observed instructions of a task in points; None: not measured."""
+        part = self._index.tasks.get(task)
+        mean = None if part is None else part.mean_accuracy
+        return None if mean is None else mean * 100.0
+
     def predict(
-        self, query: Query, readings: Readings | None, *, labelled: int = 0
+        self, query: Query, readings: Readings | None, *, labelled: int = 0,
+        stopping: bool = False,
     ) -> Prediction:
         """The prediction from the instruction's readings.
 
@@ -159,6 +203,7 @@ class Predictor:
             query: The instruction with its task and inputs.
             readings: Its readings on the `wanted` inputs, I = 1; None if there are no inputs.
             labelled: Number of inputs whose labels are used.
+            stopping: Whether the stopping rule chose the number of inputs.
 
         Raises:
             InputError: No observed instruction has the fields of the text or of the inputs.
@@ -167,14 +212,16 @@ class Predictor:
         if readings is None:
             return self._inferred(query.instruction)
         if query.task is not None and query.task.id in self._index.tasks:
-            return self.on_task(query.instruction, query.task, readings, labelled)
+            return self.on_task(
+                query.instruction, query.task, readings, labelled, stopping=stopping
+            )
         inputs = query.inputs if query.task is None else _inputs_of(query.task)
         own = self._catalog.user_inputs(inputs, self._model)
         return self._on_inputs(query.instruction, own, readings)
 
     def on_task(
         self, instruction: Instruction, task: Task, readings: Readings, labelled: int,
-        *, probed: bool = True,
+        *, probed: bool = True, stopping: bool = False,
     ) -> Prediction:
         """The prediction for a task of the index.
 
@@ -184,6 +231,7 @@ class Predictor:
             readings: Readings on the task's first inputs, I = 1.
             labelled: Number of inputs whose labels are used.
             probed: Whether to use the answers as well as the representations.
+            stopping: Whether the stopping rule chose the number of inputs.
 
         Raises:
             NotFoundError, EngineError: See `Engine.read`.
@@ -211,7 +259,9 @@ class Predictor:
             readings.option_logprobs[0, : len(known)], part.probed, rows,
             float(part.correct.mean()), right_options(known[:labelled]),
         ) if probed else None
-        made = self._estimated(instruction, task.id, TaskSource.GIVEN, clues, nearest, found, seen)
+        made = self._estimated(
+            instruction, task.id, TaskSource.GIVEN, clues, nearest, found, seen, stopping=stopping
+        )
         if made.degradation is None:
             return made
         return replace(made, noise_floor=noise.of_degradation(part))
@@ -349,6 +399,7 @@ class Predictor:
         nearest: tuple[Nearest, ...],
         found: tuple[Conflict, ...],
         probe: Probe | None = None,
+        *, stopping: bool = False,
     ) -> Prediction:
         if self._calibration is None:
             return self._without_number(
@@ -356,7 +407,11 @@ class Predictor:
                 basis.NO_CALIBRATION, Abstention.NO_CALIBRATION,
             )
         reliance = self._reliance(task, source)
-        made: Estimated = self._calibration.estimate(source, clues, probe)
+        given = task if source is TaskSource.GIVEN else None
+        made: Estimated = self._calibration.estimate(
+            source, clues, probe, usual=None if given is None else self._usual(given), task=given,
+            stopping=stopping,
+        )
         foreign = self._judge is not None and not self._judge.inside(
             source, instruction.text, task, clues, probe
         )
@@ -370,7 +425,11 @@ class Predictor:
             degradation=made.degradation, low=made.low, high=made.high,
             coverage=self._calibration.coverage, tier=made.tier, in_support=made.in_support,
             nearest=nearest, conflicts=found, reliance=reliance,
-            basis=basis.estimated(made, made.skill) + basis.unread(reliance),
+            basis=basis.estimated(
+                made, made.skill,
+                self._held_out.get(name_of(source, made, stopping=stopping)),
+                self._calibration.coverage,
+            ) + basis.unread(reliance),
         )
 
 

@@ -5,11 +5,18 @@ Does not run a model; see `predictor.py`, `comparison.py` and `measurement.py`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from robustness.data import user_instruction
 from robustness.data.tasks import Task
+from robustness.errors import InputError
 from robustness.prediction.catalog import Catalog
 from robustness.types import Example, Instruction, TaskType
+
+AUTO = "auto"
+"""As many unlabelled inputs as narrow the interval enough."""
+Probing = int | Literal["auto"]
+"""A number of unlabelled inputs, or `AUTO`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +28,19 @@ class Query:
     inputs: tuple[Example, ...] = ()
     """Inputs that the user gave, of the task or, without a task, any. Empty: the task's inputs, or
     none."""
+
+
+def check_probing(probe: Probing, labelled: int) -> None:
+    """Checks that only one of `AUTO` and labelled inputs is asked for.
+
+    Raises:
+        InputError: Both are.
+    """
+    if probe == AUTO and labelled:
+        raise InputError(
+            f"{AUTO} chooses the number of unlabelled inputs, and {labelled} labelled ones were "
+            "asked for; give one or the other"
+        )
 
 
 def resolve(

@@ -60,10 +60,16 @@ def plain(value: object) -> Any:
     return value
 
 
-def write_json(path: Path, document: object) -> None:
-    """Writes one JSON document atomically; see `plain` for what it may hold."""
+def write_json(path: Path, document: object, *, indent: int | None = 2) -> None:
+    """Writes one JSON document atomically; see `plain` for what it may hold.
+
+    Args:
+        path: The file.
+        document: What is written.
+        indent: Spaces for each level; None: one line, for long lists of numbers.
+    """
     with atomic_path(path) as temporary:
-        text = json.dumps(plain(document), ensure_ascii=False, indent=2)
+        text = json.dumps(plain(document), ensure_ascii=False, indent=indent)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 

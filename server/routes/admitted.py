@@ -14,7 +14,7 @@ from robustness.urgency import Urgency
 from server import clients
 from server.access import Access
 from server.connection import in_queue
-from server.limits import LIVE, WHOLE_TASK
+from server.limits import LIVE, MOST_LIVE, WHOLE_TASK
 from server.wire import robustness as wire
 from server.wire.chat import Chat
 from server.wire.completions import Completion
@@ -29,7 +29,8 @@ def prompts_of(asked: BaseModel) -> int:
     """About how many prompts the models read for a request."""
     match asked:
         case wire.Predict():
-            return max(LIVE, asked.probe, len(asked.inputs)) + asked.labelled
+            probe = MOST_LIVE if asked.probe == "auto" else asked.probe
+            return max(LIVE, probe, len(asked.inputs)) + asked.labelled
         case wire.Compare():
             return len(asked.models or ("original", "aligned"))
         case wire.Measure():

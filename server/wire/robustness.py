@@ -1,7 +1,7 @@
 """Requests and replies in this project's format."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -65,8 +65,9 @@ class Predict(Ours):
     label_words: dict[str, str] | None = None
     model: str | None = None
     k: Annotated[int, Field(ge=1, le=50)] = 5
-    probe: Annotated[int, Field(ge=0)] = 0
-    """Number of unlabelled inputs of the task to read, if more than the representation needs."""
+    probe: Annotated[int, Field(ge=0)] | Literal["auto"] = 0
+    """Number of unlabelled inputs of the task to read, if more than the representation needs;
+    `auto`: as many as narrow the interval enough."""
     labelled: Annotated[int, Field(ge=0)] = 0
     """Number of labelled inputs of the task to read."""
 

@@ -15,10 +15,18 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from robustness import paths
+from server.page import head
 
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 QUIET = "?attract=0"
 """Examples do not play by themselves."""
+
+
+def recorded(number: int) -> str:
+    """The right answers that the card of a recorded example says."""
+    look = head.opening()["examples"][number]["shown"]["look"]
+    expected = look["usual"] - look["prediction"]["degradation"]
+    return f"{look['usual']:.0f} → about {expected:.0f}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -95,6 +95,11 @@ def test_score_writes_the_file(
     [
         (["predict", "Which?", "--task", "unknown"], "no task 'unknown'"),
         (["predict", " ", "--task", "place"], "empty"),
+        (["predict", "Which?", "--task", "scene_topic", "--probe", "x"], "or auto, found 'x'"),
+        (
+            ["predict", "Which?", "--task", "scene_topic", "--probe", "auto", "--labelled", "4"],
+            "one or the other",
+        ),
         (["score", "missing.csv", "--out", "x.csv"], "does not exist"),
     ],
 )

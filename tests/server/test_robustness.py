@@ -95,6 +95,12 @@ def test_a_measurement_has_its_interval(http) -> None:
         ("predict", {"instruction": "x", "tsak": "place"}, 400, "tsak"),
         ("predict", {"instruction": "x", "task": "place", "inputs": [OWN]}, 400, "not both"),
         ("predict", {"instruction": "x", "k": 0}, 400, "k: "),
+        ("predict", {"instruction": "x", "probe": "many"}, 400, "probe"),
+        ("predict", {"instruction": "x", "probe": -1}, 400, "probe"),
+        (
+            "predict", {"instruction": "x", "task": "scene_topic", "probe": "auto", "labelled": 4},
+            400, "one or the other",
+        ),
         ("predict", {}, 400, "instruction"),
         ("compare", {"instruction": "x"}, 400, "task"),
         (

@@ -53,8 +53,14 @@ def _skill(s: Skill) -> str:
         f"n = {s.n}, mean error {s.mae:.1f} points (constant {s.mae_constant:.1f}, distance alone "
         f"{s.mae_distance:.1f}; gain {s.gain:.1f}{doubt}), Spearman {_number(s.spearman)}, within "
         f"tasks {_number(s.spearman_within)}, AUROC {_number(s.auroc)}, coverage "
-        f"{s.coverage * 100:.0f}%, width {s.width:.1f}{'' if s.shown else '; no skill shown'}"
+        f"{s.coverage * 100:.0f}%{_worst(s)}, width {s.width:.1f}"
+        f"{'' if s.shown else '; no skill shown'}"
     )
+
+
+def _worst(s: Skill) -> str:
+    task = s.worst_task
+    return "" if task is None else f" (least {s.coverage_by_task[task] * 100:.0f}%, {task})"
 
 
 def held_out(made: Mapping[str, Sequence[HeldOut]]) -> str:
@@ -66,6 +72,7 @@ def held_out(made: Mapping[str, Sequence[HeldOut]]) -> str:
             f"  {r.tier}, {r.task_type}: n = {r.n}, abstained {r.abstained}, coverage "
             f"{_share(r.coverage)} [{_share(r.coverage_low)}, {_share(r.coverage_high)}], width "
             f"{points(r.width)}, mean error {points(r.mae)} (constant {points(r.mae_constant)})"
+            f"{'' if r.prompts is None else f', {r.prompts:.0f} inputs read'}"
             for r in rows
         ]
     return "\n".join(lines)

@@ -86,6 +86,7 @@ def _point(
         text=instruction.text,
         task=task.id,
         degradation=degradation,
+        usual=baseline * 100.0,
         evidence={
             TaskSource.GIVEN: evidence(part.space, near, part.deficit(near.ids[0][0]), found),
             TaskSource.INPUTS: by_step[most].evidence,

@@ -7,21 +7,21 @@
        plus the lower and upper conformal quantiles of these residuals (`band`).
 
 The residuals estimate how wrong a prediction is for an instruction of a new cluster; without
-leaving clusters out, near-duplicates would make them too small. This is cross-conformal prediction
+leaving clusters out, near-duplicates would make them too small. A new instruction is exchangeable
+with the clusters and not with their members, so each cluster counts as one (hierarchical conformal
+prediction, Lee, Barber and Willett 2023). With clusters of one this is cross-conformal prediction
 in its simplest form (MAPIE's `method="base"`). Split-conformal prediction would instead set a part
-of the instructions aside for the residuals only, which are too few for that. The guarantee of
-coverage would need exchangeable clusters, so the coverage that was reached is measured (`covered`)
-and shown.
+of the instructions aside for the residuals only, which are too few for that. So coverage is
+measured as well, with everything that was fitted or chosen done again without the instructions that
+it is measured on (`tier_fitting.judge`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 """(rows to fit on, rows held out), as in scikit-learn's `cv`."""
 
@@ -37,34 +37,59 @@ class Band:
     high: float
 
 
-def band(residuals: Floats, coverage: float) -> Band:
+def bounded(values: Floats | float, usual: Floats | float | None) -> Floats:
+    """Degradations cut to what is possible, since accuracy lies in [0, 100] points.
+
+    Args:
+        values: Degradations in points.
+        usual: Accuracy of the observed instructions in points, which is the most that can be lost;
+            None: unknown, so that the bounds are -100 and 100.
+    """
+    most = LIMIT if usual is None else usual
+    least = -LIMIT if usual is None else usual - LIMIT
+    return np.clip(values, least, most)
+
+
+def band(
+    residuals: Floats, coverage: float, groups: npt.NDArray[np.int64] | None = None
+) -> Band:
     """The lower and upper conformal quantiles of residuals y - prediction.
 
-    Each has half of the error 1 - coverage. A new residual is equally likely to fall into any of
-    the n + 1 gaps between n sorted residuals, so the lower bound is the k-th smallest with
-    k = floor((n + 1) (1 - coverage) / 2), and the upper one likewise from above. Where n is too
-    small for that (k = 0), the bound is that of the unit, +-100.
+    Each has half of the error 1 - coverage. Where there are too few clusters for that, the bound is
+    that of the unit, +-100.
 
     Args:
         residuals: (N,) in points.
         coverage: Nominal coverage, in (0, 1).
+        groups: (N,) cluster of each; None: each is its own.
     """
-    ordered = np.sort(residuals)
-    n = len(ordered)
-    tail = (1.0 - coverage) / 2.0
+    error = (1.0 - coverage) / 2.0
+    return Band(low=-upper(-residuals, error, groups), high=upper(residuals, error, groups))
+
+
+def upper(values: Floats, error: float, groups: npt.NDArray[np.int64] | None = None) -> float:
+    """The conformal quantile beyond which a value of a new cluster lies with a given probability.
+
+    Args:
+        values: (N,).
+        error: The probability, in (0, 1).
+        groups: (N,) cluster of each; None: each is its own.
+
+    Returns:
+        The least of the values for which the shares above it and the whole share of the new cluster
+        are at most `error` of all; `LIMIT` where there are too few clusters.
+    """
+    order = np.argsort(-values)
+    shares, found = shares_of(len(values), groups)
+    above = np.cumsum(shares[order]) - shares[order]
     # The tolerance keeps 0.1 / 2 * 20 from counting as slightly less than 1.
-    below = int(np.floor((n + 1) * tail + 1e-9))
-    above = int(np.ceil((n + 1) * (1.0 - tail) - 1e-9))
-    return Band(
-        low=float(ordered[below - 1]) if below >= 1 else -LIMIT,
-        high=float(ordered[above - 1]) if above <= n else LIMIT,
-    )
+    inside = np.flatnonzero(above + 1.0 <= (found + 1) * error + 1e-9)
+    return float(values[order[inside[-1]]]) if len(inside) else LIMIT
 
 
-def covered(residuals: Floats, held_out: Sequence[Split], coverage: float) -> Mask:
-    """(N,) bool: whether each residual lies within the band of the residuals of other folds."""
-    inside = np.zeros(len(residuals), dtype=bool)
-    for others, rows in held_out:
-        other = band(residuals[others], coverage)
-        inside[rows] = (residuals[rows] >= other.low) & (residuals[rows] <= other.high)
-    return inside
+def shares_of(count: int, groups: npt.NDArray[np.int64] | None) -> tuple[Floats, int]:
+    """(N,) the share of each row in its cluster's 1, and the number of clusters."""
+    if groups is None:
+        return np.ones(count), count
+    _, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    return 1.0 / sizes[inverse], len(sizes)

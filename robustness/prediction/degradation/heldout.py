@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from robustness.prediction.degradation.predictor import Calibration, Estimated, Point
+from robustness.prediction.degradation.predictor import RULE, Calibration, Estimated, Point
 from robustness.prediction.degradation.support import Judge
 from robustness.stats.intervals import wilson
 from robustness.storage import files, provenance
@@ -22,7 +22,7 @@ class HeldOut:
     """Errors and coverage of one tier on one task type; degradations in points."""
 
     tier: str
-    """A key of `Calibration.tiers`."""
+    """A key of `Calibration.skills`."""
     task_type: str
     """A task type, or `all`."""
     n: int
@@ -40,6 +40,8 @@ class HeldOut:
     """Mean absolute error."""
     mae_constant: float | None
     """Mean absolute error of always predicting the mean degradation of the calibration set."""
+    prompts: float | None = None
+    """Mean number of inputs read under the stopping rule; None for a tier, which has its own."""
 
 
 def report(
@@ -58,13 +60,14 @@ def report(
     constant = float(np.mean([p.degradation for p in calibration.points]))
     said = [_estimates(calibration, p, judge) for p in points]
     rows = []
-    for tier in calibration.tiers:
+    for tier in calibration.skills:
         for kind in (ALL, *sorted({types[p.task] for p in points})):
             chosen = [
                 (made[tier], p.degradation)
                 for made, p in zip(said, points, strict=True)
                 if kind in (ALL, types[p.task])
             ]
+            read = [e.inputs for e, _ in chosen if tier == RULE and e.degradation is not None]
             kept = [
                 (e.degradation, e.low, e.high, measured)
                 for e, measured in chosen
@@ -86,6 +89,7 @@ def report(
                     width=float((high - low).mean()) if kept else None,
                     mae=float(np.abs(measured - value).mean()) if kept else None,
                     mae_constant=float(np.abs(measured - constant).mean()) if kept else None,
+                    prompts=float(np.mean(read)) if read else None,
                 )
             )
     return rows

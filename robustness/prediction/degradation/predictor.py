@@ -17,11 +17,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from robustness.prediction.degradation import conformal
-from robustness.prediction.degradation.conformal import Floats
+from robustness.prediction.degradation.conformal import Band, Floats
 from robustness.prediction.degradation.distance import Evidence, features
 from robustness.prediction.degradation.probes import Probe
 from robustness.prediction.degradation.skill import Skill
+from robustness.prediction.degradation.stopping import Stopping
 from robustness.types import Provenance, Reliance, RepresentationSpec, TaskSource, Tier
+
+RULE = "stopping rule, given"
+"""The name of the stopping rule beside those of the tiers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,8 @@ class Point:
     """Number of inputs -> evidence as if the user had given these inputs."""
     own_probe: Probe = field(default_factory=Probe)
     """Answers as if the user had given these inputs."""
+    usual: float | None = None
+    """Mean accuracy of the task's observed instructions in points; None in older calibrations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,8 @@ class Line:
     skill: Skill
     pairs: tuple[tuple[float, float], ...]
     """(cross-fitted prediction, measured degradation) of every instruction, in points."""
+    by_task: Mapping[str, Band] = field(default_factory=dict)
+    """Bands of tasks with many measured instructions; `low` and `high` are for the others."""
 
     def value(self, x: Floats) -> float:
         """Predicted degradation in points for the features x, (F,)."""
@@ -72,6 +80,8 @@ class Shrinkage:
     high: float
     skill: Skill
     pairs: tuple[tuple[float, float], ...]
+    by_task: Mapping[str, Band] = field(default_factory=dict)
+    """Bands of tasks with many measured instructions; `low` and `high` are for the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +124,23 @@ class Estimated:
     skill: Skill | None
 
 
+def name_of(source: TaskSource, made: Estimated, *, stopping: bool = False) -> str:
+    """The name of the tier that a prediction comes from, as in `Calibration.skills`.
+
+    Args:
+        source: Source of the task.
+        made: The prediction.
+        stopping: Whether the stopping rule chose the number of unlabelled inputs.
+    """
+    match made.tier:
+        case Tier.PROBES:
+            return RULE if stopping else f"{source}, {made.inputs} unlabelled inputs"
+        case Tier.LABELLED:
+            return f"{source}, {made.inputs} labelled inputs"
+        case _:
+            return f"{source}, distance"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """The fitted predictor of one index."""
@@ -132,6 +159,8 @@ class Calibration:
     made: Provenance
     support: Support | None = None
     """None in a calibration that is older than support by wording."""
+    stopping: Stopping | None = None
+    """None where one number of inputs is calibrated, and in older calibrations."""
 
     @property
     def tiers(self) -> dict[str, Line | Shrinkage]:
@@ -145,8 +174,14 @@ class Calibration:
             made |= {f"{source}, {k} labelled inputs": s for k, s in shrunk.items()}
         return made
 
+    @property
+    def skills(self) -> dict[str, Skill]:
+        """The skill of each tier, by the names of `tiers`, and of the stopping rule."""
+        made = {name: fitted.skill for name, fitted in self.tiers.items()}
+        return made if self.stopping is None else made | {RULE: self.stopping.skill}
+
     def cases(self, point: Point) -> dict[str, tuple[TaskSource, Evidence, Probe]]:
-        """What each tier sees of a measured instruction, by the names of `tiers`."""
+        """What each tier sees of a measured instruction, by the names of `skills`."""
         made = {
             f"{source}, distance": (source, point.evidence[source], Probe())
             for source in self.lines
@@ -161,14 +196,57 @@ class Calibration:
             for k in (k for k in shrunk if k in full.losses):
                 seen = replace(_first(full, k), losses={k: full.losses[k]})
                 made[f"{source}, {k} labelled inputs"] = (source, clues_of(point, source, k), seen)
+        if self.stopping is not None:
+            made[RULE] = (TaskSource.GIVEN, point.evidence[TaskSource.GIVEN], point.probe)
         return made
 
     def estimates(self, point: Point) -> dict[str, Estimated]:
-        """Every tier's prediction for a measured instruction, by the names of `tiers`."""
-        return {name: self.estimate(*case) for name, case in self.cases(point).items()}
+        """Every tier's prediction for a measured instruction, by the names of `skills`."""
+        made = {
+            name: self.estimate(
+                *case, usual=point.usual if case[0] is TaskSource.GIVEN else None,
+                task=point.task if case[0] is TaskSource.GIVEN else None,
+            )
+            for name, case in self.cases(point).items() if name != RULE
+        }
+        return made if self.stopping is None else made | {RULE: self.stopped(point)}
+
+    def stopped(self, point: Point) -> Estimated:
+        """The prediction for a measured instruction where the stopping rule ends."""
+        source, seen = TaskSource.GIVEN, point_probe(point, TaskSource.GIVEN)
+        steps = sorted(k for k in self.probed[source] if k in seen.features)
+        for k in steps:
+            made = self.estimate(
+                source, point.evidence[source], _first(seen, k), usual=point.usual,
+                task=point.task, stopping=True,
+            )
+            if made.degradation is None or self.further(
+                made.degradation, k, usual=point.usual, task=point.task
+            ) is None:
+                break
+        return made
+
+    def further(
+        self, value: float, inputs: int, *, usual: float | None = None, task: str | None = None
+    ) -> int | None:
+        """The number of unlabelled inputs to go on to after a prediction; None: it is enough.
+
+        Args:
+            value: The predicted degradation, where the task is given.
+            inputs: Number of unlabelled inputs that it comes from.
+            usual: See `estimate`.
+            task: See `estimate`.
+        """
+        lines = self.probed.get(TaskSource.GIVEN, {})
+        more = min((k for k in lines if k > inputs), default=None)
+        if self.stopping is None or more is None or inputs not in lines:
+            return None
+        now, then = (np.ptp(_bounds(value, lines[k], usual, task)) for k in (inputs, more))
+        return more if self.stopping.goes_on(float(now), float(then), more - inputs) else None
 
     def estimate(
-        self, source: TaskSource, evidence: Evidence, probe: Probe | None = None
+        self, source: TaskSource, evidence: Evidence, probe: Probe | None = None, *,
+        usual: float | None = None, task: str | None = None, stopping: bool = False,
     ) -> Estimated:
         """Predicts from the best tier for which there is evidence, or abstains out of range.
 
@@ -176,6 +254,11 @@ class Calibration:
             source: Source of the task.
             evidence: The distance evidence.
             probe: Answers on inputs, with or without labels; None: there are none.
+            usual: Mean accuracy of the task's observed instructions in points, which bounds what
+                can be lost and gained; None: unknown.
+            task: The task, where it was given.
+            stopping: Whether the stopping rule chooses the number of unlabelled inputs, so that
+                the interval is that of the rule.
         """
         line, probe = self.lines.get(source), probe or Probe()
         lines, shrunk = self.probed.get(source, {}), self.labelled.get(source, {})
@@ -189,13 +272,19 @@ class Calibration:
             )
         if not k and not m:
             return _estimated(
-                chosen.value(features([evidence])[0]), chosen, Tier.DISTANCE, 0
+                chosen.value(features([evidence])[0]), chosen, Tier.DISTANCE, 0, usual, task
             )
         value = chosen.value(probed_row(evidence, probe.features[m or k]))
+        value = float(conformal.bounded(value, usual))
         if m:
             value += shrunk[m].weight * (probe.losses[m] - value)
-            return _estimated(value, shrunk[m], Tier.LABELLED, m)
-        return _estimated(value, chosen, Tier.PROBES, k)
+            return _estimated(value, shrunk[m], Tier.LABELLED, m, usual, task)
+        if not stopping or self.stopping is None:
+            return _estimated(value, chosen, Tier.PROBES, k, usual, task)
+        made = _estimated(
+            value, chosen, Tier.PROBES, k, usual, task, factor=self.stopping.factor
+        )
+        return replace(made, skill=self.stopping.skill)
 
 
 def _first(probe: Probe, k: int) -> Probe:
@@ -214,13 +303,24 @@ def clues_of(point: Point, source: TaskSource, k: int) -> Evidence:
     return point.own_evidence[k] if own else point.evidence[source]
 
 
-def _estimated(value: float, fitted: Line | Shrinkage, tier: Tier, inputs: int) -> Estimated:
-    clipped = np.clip(
-        [value, value + fitted.low, value + fitted.high], -conformal.LIMIT, conformal.LIMIT
-    )
+def _bounds(
+    value: float, fitted: Line | Shrinkage, usual: float | None, task: str | None,
+    factor: float = 1.0,
+) -> Floats:
+    """(2,) the interval around a prediction."""
+    band = fitted.by_task.get(task or "", Band(low=fitted.low, high=fitted.high))
+    return conformal.bounded(value + factor * np.array([band.low, band.high]), usual)
+
+
+def _estimated(
+    value: float, fitted: Line | Shrinkage, tier: Tier, inputs: int, usual: float | None,
+    task: str | None, *, factor: float = 1.0,
+) -> Estimated:
+    value = float(conformal.bounded(value, usual))
+    low, high = _bounds(value, fitted, usual, task, factor)
     return Estimated(
-        degradation=float(clipped[0]), low=float(clipped[1]), high=float(clipped[2]),
-        in_support=True, tier=tier, inputs=inputs, skill=fitted.skill,
+        degradation=value, low=float(low), high=float(high), in_support=True, tier=tier,
+        inputs=inputs, skill=fitted.skill,
     )
 
 

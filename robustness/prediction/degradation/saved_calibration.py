@@ -13,6 +13,7 @@ from robustness.prediction.degradation.predictor import (
     Shrinkage,
     Support,
 )
+from robustness.prediction.degradation.stopping import Stopping
 from robustness.storage import files
 from robustness.storage.validation import first_fault
 from robustness.types import Provenance, RepresentationSpec, TaskSource
@@ -24,7 +25,7 @@ FILE = "calibration.json"
 def save(calibration: Calibration, folder: Path) -> Path:
     """Writes `calibration.json` beside the index's manifest."""
     path = folder / FILE
-    files.write_json(path, {"schema": SCHEMA} | files.plain(calibration))
+    files.write_json(path, {"schema": SCHEMA} | files.plain(calibration), indent=None)
     return path
 
 
@@ -41,6 +42,7 @@ class _Document(BaseModel):
     points: tuple[Point, ...]
     made: Provenance
     support: Support | None = None
+    stopping: Stopping | None = None
 
 
 def load(folder: Path, index: ObservedIndex) -> Calibration | None:
@@ -66,5 +68,5 @@ def load(folder: Path, index: ObservedIndex) -> Calibration | None:
     return Calibration(
         spec=row.spec, index_digest=row.index_digest, coverage=row.coverage, lines=row.lines,
         probed=row.probed, labelled=row.labelled, points=row.points, made=row.made,
-        support=row.support,
+        support=row.support, stopping=row.stopping,
     )

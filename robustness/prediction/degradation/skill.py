@@ -1,7 +1,7 @@
 """A predictor's skill: its errors on unseen instructions beside those of simple baselines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,14 @@ class Skill:
     """Width of the interval."""
     intervals: Mapping[str, tuple[float, float]]
     """Figure -> 95% interval from resampling tasks; absent where undefined."""
+    coverage_by_task: Mapping[str, float] = field(default_factory=dict)
+    """Task -> share of its measured degradations inside their interval, in [0, 1]."""
+
+    @property
+    def worst_task(self) -> str | None:
+        """The task with the least coverage; None where coverage by task was not measured."""
+        found = self.coverage_by_task
+        return min(found, key=lambda task: found[task]) if found else None
 
     @property
     def shown(self) -> bool:

@@ -91,4 +91,8 @@ def measure_skill(
         for name, found in drawn.items()
         if found and value[name] is not None
     }
-    return Skill(n=len(measured), clusters=clusters, width=width, intervals=intervals, **value)  # type: ignore[arg-type]
+    return Skill(
+        n=len(measured), clusters=clusters, width=width, intervals=intervals,
+        coverage_by_task={str(names[rows[0]]): float(inside[rows].mean()) for rows in by_task},
+        **value,  # type: ignore[arg-type]
+    )

@@ -41,8 +41,10 @@ class ForeignPoint:
     """(N,) share of observed instructions that are right on each."""
 
 
-ABSTAINED = 0.08
-"""Share of the calibration set's paraphrases, cross-fitted, that a rule may refuse."""
+ABSTAINED = 0.075
+"""Share of the calibration set's paraphrases, cross-fitted, that a rule may refuse. They are worded
+more freely than most valid instructions, of which at most 5% are to be refused; of 77 paraphrases
+the share has a standard error of 3 points."""
 MINIMUM = 30
 """Least number of paraphrases and of foreign texts; below, the distance alone decides."""
 _FOLDS = 10
@@ -139,8 +141,8 @@ def _rule(
 
 
 def _threshold(scores: Floats) -> float:
-    """The score below which at most `ABSTAINED` of the paraphrases lie, (N,) cross-fitted."""
-    return float(np.sort(scores)[int(np.floor(len(scores) * ABSTAINED))])
+    """The score below which `ABSTAINED` of the paraphrases lie, (N,) cross-fitted; interpolated."""
+    return float(np.quantile(scores, ABSTAINED))
 
 
 def _linear(fitted: object, threshold: float) -> Rule:

@@ -38,12 +38,35 @@ def test_the_interval_is_that_of_mapie(coverage: float) -> None:
     np.testing.assert_allclose(value + band.high, intervals[:, 1, 0])
 
 
-def test_coverage_is_judged_by_the_band_of_the_other_folds() -> None:
-    first, second = np.arange(30), np.arange(30, 60)
-    halves = [(second, first), (first, second)]
-    apart = np.where(np.arange(60) < 30, 0.0, 50.0)
-    assert not conformal.covered(apart, halves, 0.9).any()
-    assert conformal.covered(np.zeros(60), halves, 0.9).all()
+def test_a_cluster_counts_as_one_however_many_members_it_has() -> None:
+    alone = np.arange(1.0, 40.0)
+    copied = np.concatenate([alone, np.full(60, 39.0)])
+    groups = np.array([*range(39), *[38] * 60])
+    assert conformal.band(copied, 0.9, groups) == conformal.band(alone, 0.9)
+    # As 99 instructions of their own, the copies would make every residual look large.
+    assert conformal.band(copied, 0.9).low > conformal.band(alone, 0.9).low
+
+
+def test_new_clusters_lie_inside_the_band_as_often_as_promised() -> None:
+    rng = np.random.default_rng(2)
+    by_cluster, by_row = [], []
+    for _ in range(400):
+        sizes = rng.integers(1, 9, 40)
+        groups = np.repeat(np.arange(40), sizes)
+        residuals = rng.normal(0, 3, 40)[groups] + rng.normal(0, 0.1, sizes.sum())
+        new = rng.normal(0, 3)
+        for found, made in (
+            (by_cluster, conformal.band(residuals, 0.9, groups)),
+            (by_row, conformal.band(residuals, 0.9)),
+        ):
+            found.append(made.low <= new <= made.high)
+    assert np.mean(by_cluster) >= 0.89
+    assert np.mean(by_row) < np.mean(by_cluster)
+
+
+def test_few_clusters_have_no_bound_but_the_units() -> None:
+    residuals, groups = np.arange(60.0), np.repeat(np.arange(18), 4)[:60]
+    assert conformal.band(residuals, 0.9, groups) == conformal.Band(low=-100.0, high=100.0)
 
 
 def test_every_row_is_held_out_once_and_there_are_no_more_folds_than_clusters() -> None:
@@ -72,3 +95,9 @@ def test_half_of_the_error_lies_on_each_side_of_the_band() -> None:
     made = conformal.band(residuals, 0.8)
     assert (made.low, made.high) == (-4.0, 13.0)
     assert conformal.band(np.empty(0), 0.8) == conformal.Band(low=-100.0, high=100.0)
+
+
+def test_a_degradation_is_bounded_by_what_there_is_to_lose_and_to_gain() -> None:
+    found = conformal.bounded(np.array([-30.0, 5.0, 99.0]), 94.0)
+    assert found.tolist() == [-6.0, 5.0, 94.0]
+    assert conformal.bounded(120.0, None) == 100.0

@@ -76,6 +76,48 @@ def test_a_fitted_line_beats_the_constant_and_reports_its_skill(
     assert skill.n == 80
 
 
+def test_an_interval_ends_where_the_tasks_accuracy_ends(
+    loaded: observed_index.ObservedIndex,
+) -> None:
+    made = fitting.fit(loaded, points(40))
+    near = Evidence(distance=1.0, relative=1.0, percentile=40.0, deficit=0.0, conflict=False)
+    free, bound = (made.estimate(TaskSource.GIVEN, near, usual=u) for u in (None, 15.0))
+    assert free.high > 15.0
+    assert bound.high == 15.0
+    assert bound.low == pytest.approx(free.low)
+
+
+def test_coverage_is_told_by_task(loaded: observed_index.ObservedIndex) -> None:
+    skill = fitting.fit(loaded, points(80)).lines[TaskSource.GIVEN].skill
+    assert np.mean(list(skill.coverage_by_task.values())) == pytest.approx(skill.coverage, abs=0.1)
+    assert skill.coverage_by_task[skill.worst_task] == min(skill.coverage_by_task.values())
+
+
+def test_a_task_with_many_measured_instructions_has_a_band_of_its_own(
+    loaded: observed_index.ObservedIndex,
+) -> None:
+    sure, unsure = (
+        [replace(p, task=name, degradation=p.degradation + error * float(shift))
+         for p, shift in zip(points(60), np.random.default_rng(3).normal(size=60), strict=True)]
+        for name, error in (("sure", 0.0), ("unsure", 15.0))
+    )
+    few = [replace(p, task="few") for p in points(9)]
+    every = [
+        replace(p, text=f"{p.task} {p.text}", instruction_id=f"{p.task} {p.instruction_id}")
+        for p in (*sure, *unsure, *few)
+    ]
+    made = fitting.fit(loaded, every)
+    line = made.lines[TaskSource.GIVEN]
+    assert set(line.by_task) == {"sure", "unsure"}
+    clues = every[0].evidence[TaskSource.GIVEN]
+    width = {}
+    for task in ("sure", "unsure", "few"):
+        found = made.estimate(TaskSource.GIVEN, clues, task=task)
+        width[task] = found.high - found.low
+    assert width["sure"] < width["few"] < width["unsure"]
+    assert min(line.skill.coverage_by_task[t] for t in ("sure", "unsure")) >= 0.8
+
+
 def test_it_abstains_beyond_the_calibrated_distance(loaded: observed_index.ObservedIndex) -> None:
     made = fitting.fit(loaded, points(40))
     near = Evidence(distance=1.0, relative=1.0, percentile=40.0, deficit=0.0, conflict=False)

@@ -23,7 +23,7 @@ def test_coverage_and_errors_are_of_the_rows_with_a_number(
             high=None if number is None else 15.0, in_support=number is not None,
             tier=Tier.DISTANCE, inputs=0, skill=None,
         )
-        return dict.fromkeys(calibration.tiers, made)
+        return dict.fromkeys(calibration.skills, made)
 
     monkeypatch.setattr(type(calibration), "estimates", said)
     points = [

@@ -104,6 +104,7 @@ def test_a_task_that_does_not_read_its_instruction_says_so() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_held_out_foreign_texts_are_told_from_held_out_paraphrases(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
