@@ -1,6 +1,7 @@
 """Measures a predictor's skill: its errors on unseen instructions, against simple baselines."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,8 @@ def measure_skill(
     by_task = [np.flatnonzero(names == t) for t in np.unique(names)]
     ranks = [_rank(predicted[rows], measured[rows]) for rows in by_task]
 
-    def figures(picked: Sequence[int]) -> dict[str, float | None]:
+    @cache  # a few tasks are drawn in few ways
+    def figures(picked: tuple[int, ...]) -> dict[str, float | None]:
         rows = np.concatenate([by_task[t] for t in picked])
         y, p = measured[rows], predicted[rows]
         mae, plain = np.abs(y - p).mean(), np.abs(y - constant[rows]).mean()
@@ -77,12 +79,12 @@ def measure_skill(
             "coverage": float(inside[rows].mean()),
         }
 
-    value = figures(range(len(by_task)))
+    value = figures(tuple(range(len(by_task))))
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[float]] = {name: [] for name in value}
     for _ in range(_DRAWS if len(by_task) > 1 else 0):
         picked = rng.integers(len(by_task), size=len(by_task))
-        for name, found in figures(picked.tolist()).items():
+        for name, found in figures(tuple(picked.tolist())).items():
             if found is not None:
                 drawn[name].append(found)
     tail = (1 - _LEVEL) / 2

@@ -95,7 +95,7 @@ def test_seeds_and_settings_are_compared_and_other_sizes_refused(
         record["recipe"] |= {"seed": seed, "batch_running": 4 * (seed - 1)}
         files.write_json(folder / "training.json", record)
         folders.append(folder)
-    made = quality.compare_seeds(folders, tmp_path, limit=4)
+    made = quality.compare_seeds(folders, tmp_path, limit=2)
     assert [row["seed"] for row in made["rows"]] == [1, 2]
     assert [row["differs"] for row in made["rows"]] == [{}, {"batch_running": 4}]
     assert files.read_json(tmp_path / quality.SEEDS, schema=1)["rows"][0]["types"]["MC"]
@@ -103,7 +103,7 @@ def test_seeds_and_settings_are_compared_and_other_sizes_refused(
     record["parameters"] += 1
     files.write_json(folders[1] / "training.json", record)
     with pytest.raises(InputError, match="different sizes"):
-        quality.compare_seeds(folders, tmp_path, limit=4)
+        quality.compare_seeds(folders, tmp_path, limit=2)
 
 
 def test_a_card_takes_in_what_lies_beside_it_and_measures_nothing(
