@@ -5,7 +5,7 @@ Does not score or queue; see `jobs.py`.
 
 import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +59,8 @@ class Job:
     error: str | None = None
     ended: str | None = None
     """When the job was done, failed or cancelled."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Columns of the table whose names we use -> their names in the result."""
     owner: Annotated[SkipJsonSchema[str], Field(exclude=True)] = ""
     """Who made the job (`Client.owner`); replies do not say it."""
 

@@ -32,7 +32,8 @@ def _from_journal(path: Path) -> dict[int, Mapping[str, Any]]:
 
 def _from_result(path: Path) -> dict[int, Mapping[str, Any]]:
     """Number of a row -> its result, from the written table."""
-    table = pd.read_csv(path)
+    # Only an empty cell is none: `null` may be an option.
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
     kept = table[[c for c in library.batch.COLUMNS if c in table.columns]]
     rows = kept.astype(object).where(kept.notna(), None).to_dict("records")
     return {n: {str(k): v for k, v in row.items()} for n, row in enumerate(rows)}

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from robustness.errors import (
     CancelledError,
-    CorruptFileError,
     EngineError,
     InputError,
     NotFoundError,
@@ -140,11 +139,7 @@ class Jobs:
         self._check_room(owner)
         # The name goes into files and replies, whose encoding has no lone surrogates.
         name = Path(name).name.encode(errors="replace").decode() or "upload.csv"
-        try:
-            planned = self.plan(name, content, should_stop)
-        except CorruptFileError as error:
-            # The file was corrupt when it was sent: the client's error, not the server's.
-            raise InputError(str(error)) from error
+        planned = self.plan(name, content, should_stop)
         if charge is not None:
             charge(planned)
         job = Job(
@@ -156,6 +151,7 @@ class Jobs:
             calls=planned.calls,
             bad_rows=planned.bad_rows,
             created=now(),
+            renamed=dict(planned.renamed),
             owner=owner,
         )
         self._states.add(job, content)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from robustness.errors import CancelledError
+from robustness.errors import CancelledError, CorruptFileError, InputError
 from robustness.storage.limits import Limits
 from server import library
 from server.settings import LIMITS
@@ -44,7 +44,9 @@ class Uploads:
             content: The file's bytes.
             should_stop: True ends the parsing, and the waiting for another one to end.
 
-        Raises: As `batch.read_table`.
+        Raises:
+            InputError: The file cannot be read; see `batch.read_table`.
+            CancelledError: `should_stop` returned True.
         """
         key = (name, hashlib.sha256(content).hexdigest())
         found = self._known(key)
@@ -56,13 +58,20 @@ class Uploads:
         try:
             found = self._known(key)
             if found is None:
-                found = library.batch.read_table(
-                    content, name, limits=self._limits, should_stop=should_stop
-                )
+                found = self._read(name, content, should_stop)
                 self._keep(key, found)
         finally:
             self._parsing.release()
         return found
+
+    def _read(self, name: str, content: bytes, should_stop: Callable[[], bool]) -> "Table":
+        try:
+            return library.batch.read_table(
+                content, name, limits=self._limits, should_stop=should_stop
+            )
+        except CorruptFileError as error:
+            # The file was corrupt when it was sent: the client's error, not the server's.
+            raise InputError(str(error)) from error
 
     def forget(self) -> None:
         """Drops the tables, among which may be one whose job was deleted."""

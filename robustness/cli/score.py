@@ -56,6 +56,7 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Scores a table of instructions; an error in a row does not affect the others."""
+    read = library.batch.read_table(table)
     with output.progress("row") as report:
         def on_progress(done: int, total: int) -> None:
             report("scoring", done, total)
@@ -68,7 +69,8 @@ def score(
                     prompt_format=prompt_format, loading=loading,
                     engine_urls=tuple(engine_url or ()), engine_key=engine_key,
                 ),
-                address=ray, workers=ray_workers, resume=resume, on_progress=on_progress,
+                table=read, address=ray, workers=ray_workers, resume=resume,
+                on_progress=on_progress,
             )
         else:
             workbench = (
@@ -76,7 +78,7 @@ def score(
                 else library.open.workbench_of(model, prefix, indexes, prompt_format, loading)
             )
             scored = library.batch.score_file(
-                table, out, workbench, resume=resume, on_progress=on_progress
+                table, out, workbench, table=read, resume=resume, on_progress=on_progress
             )
-    summary = library.batch.summary(scored, out)
+    summary = library.batch.summary(scored, out, read)
     output.emit(summary, as_json, library.render_tables.summary(summary))

@@ -14,7 +14,7 @@ from robustness.errors import CancelledError, EngineError, RobustnessError
 from robustness.prediction.catalog import Catalog
 from robustness.prediction.predictor import Predictor
 from robustness.prediction.query import Query
-from robustness.scoring import row_scorer, rows, scored_row
+from robustness.scoring import result_columns, row_scorer, rows, scored_row
 from robustness.scoring.rows import RowError, example_of, read_inputs
 from robustness.scoring.scored_row import COLUMNS, ScoredRow
 from robustness.storage.limits import UNLIMITED, Limits
@@ -43,6 +43,8 @@ class Plan:
     bad_rows: int
     errors: Mapping[int, str] = field(default_factory=dict)
     """Row number -> what is wrong with it."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Column of the table -> its name in the result, where we add one of that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +54,15 @@ class Summary:
     out: str
     rows: int
     errors: int
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """See `Plan.renamed`."""
 
 
-def summary(scored: Sequence[ScoredRow], out: Path) -> Summary:
+def summary(scored: Sequence[ScoredRow], out: Path, table: Table) -> Summary:
     """Counts of a scored table."""
     return Summary(
-        out=str(out), rows=len(scored), errors=sum(row.status == "error" for row in scored)
+        out=str(out), rows=len(scored), errors=sum(row.status == "error" for row in scored),
+        renamed=result_columns.renamed(table),
     )
 
 
@@ -90,7 +95,10 @@ def plan(
         else:
             calls += _calls(catalog, predictor, checked)
             limits.check("prompts", calls, "the table")
-    return Plan(rows=len(table.rows), calls=calls, bad_rows=len(errors), errors=errors)
+    return Plan(
+        rows=len(table.rows), calls=calls, bad_rows=len(errors), errors=errors,
+        renamed=result_columns.renamed(table),
+    )
 
 
 def _calls(catalog: Catalog, predictor: Predictor, query: Query) -> int:
@@ -198,16 +206,15 @@ def score(
 
 
 def write(path: Path, table: Table, scored: Sequence[ScoredRow]) -> None:
-    """Writes the input's columns, then `COLUMNS`.
+    """Writes the input's columns, named by `result_columns`, then `COLUMNS`.
 
     Raises:
         InputError: The ending is unknown.
     """
-    own = [n for n, column in enumerate(table.columns) if column not in COLUMNS]
     write_table(
-        path, [*(table.header[n] for n in own), *COLUMNS],
+        path, [*result_columns.names(table), *COLUMNS],
         [
-            [*(row.cells[table.columns[n]] for n in own), *made.cells()]
+            [*(row.cells[column] for column in table.columns), *made.cells()]
             for row, made in zip(table.rows, scored, strict=True)
         ],
     )

@@ -24,7 +24,7 @@ from robustness.scoring import batch, scored_row
 from robustness.scoring.ray_setup import Setup
 from robustness.scoring.scored_row import ScoredRow
 from robustness.storage.result_cache import Journal
-from robustness.storage.tables import RowInput
+from robustness.storage.tables import RowInput, Table
 from robustness.workbench import Workbench
 
 PART = 32
@@ -187,6 +187,7 @@ def score_file(
     setup: Setup,
     *,
     address: str,
+    table: Table | None = None,
     workers: int | None = None,
     resume: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
@@ -200,6 +201,7 @@ def score_file(
         setup: The model and the index of each worker.
         address: `local` starts a cluster on this machine, `auto` finds the one that it belongs to,
             `HOST:PORT` or `ray://HOST:PORT` name one.
+        table: The source as it was read already; by default it is read here.
         workers: Number of workers; by default one for each server, else GPU, else core.
         resume: Whether to continue from an existing journal.
         on_progress: Called with (rows done, rows).
@@ -209,7 +211,8 @@ def score_file(
         MismatchError: Two workers have different models or indexes.
         RobustnessError: See `batch.score_file`.
     """
-    table = batch.read_table(source)
+    if table is None:
+        table = batch.read_table(source)
     journal = target.with_name(f".{target.name}.journal")
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:

@@ -62,7 +62,7 @@ class ScoredRow:
 
 _P = "p"
 COLUMNS = tuple(f.name for f in fields(ScoredRow) if f.name != _P)
-"""The added columns, in order; input columns of the same names are replaced."""
+"""The added columns, in order; input columns of the same names: see `result_columns.py`."""
 
 
 def predicted(made: Prediction) -> ScoredRow:

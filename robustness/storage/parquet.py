@@ -27,6 +27,9 @@ def read(data: bytes, gauge: Gauge) -> tuple[list[str], list[dict[str, Any]]]:
     """
     parquet_size.check(data, gauge)
     table = pd.read_parquet(io.BytesIO(data))
+    # pandas stores a column that is a table's index apart from the others.
+    named = [name for name in table.index.names if name is not None]
+    table = table.reset_index(level=named) if named else table
     rows = [
         {str(k): None if v is pd.NA else v for k, v in row.items()}
         for row in table.to_dict(orient="records")

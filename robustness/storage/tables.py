@@ -103,6 +103,11 @@ def read_table(
     if required is not None and required not in keys:
         raise InputError(f"{name} has no column {required!r}; found: {', '.join(header) or 'none'}")
     columns = tuple(cells.without_halves(key) for key in keys)
+    if len(set(columns)) < len(columns):
+        raise InputError(
+            f"{name} names a column twice: {', '.join(header)}; a name that is not UTF-8 counts "
+            "as one with another such name, so save the file as UTF-8"
+        )
     by_column = dict(zip(raw.columns, columns, strict=True))
     rows = []
     for number, row in enumerate(raw.rows):

@@ -119,7 +119,10 @@ def _checked(
     return {
         "rows": plan.rows, "calls": plan.calls, "bad_rows": plan.bad_rows,
         "columns": [
-            {"name": header, "meaning": column if column in NAMES else None}
+            {
+                "name": header, "meaning": column if column in NAMES else None,
+                "kept": plan.renamed.get(header, header),
+            }
             for header, column in zip(table.header, table.columns, strict=True)
         ],
         "listed": [

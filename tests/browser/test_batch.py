@@ -116,7 +116,7 @@ def test_an_error_of_a_row_and_of_a_file_speak_the_second_language(visit, table:
 
 def test_columns_that_are_called_like_ours_hide_no_result(page: Page, tmp_path: Path) -> None:
     inside = ["accuracy", "number", "single", "value", "rows", "error_y", "__proto__"]
-    ours = [*COLUMNS, *inside]  # those of the result are replaced, as docs/batch-scoring.md says
+    ours = [*COLUMNS, *inside]
     made = tmp_path / "mine.csv"
     told = ",".join(f"mine {number}" for number in range(len(ours)))
     made.write_text(
@@ -126,6 +126,9 @@ def test_columns_that_are_called_like_ours_hide_no_result(page: Page, tmp_path: 
     page.get_by_role("tab", name="Batch").click()
     page.set_input_files("#sf-upload", made)
     expect(page.locator("#sf-plan")).to_contain_text("1 row")
+    expect(page.locator(".sf-part", has=page.locator("#sf-plan"))).to_contain_text(
+        "low (kept as given_low)"
+    )
     page.click("#sf-start")
     expect(page.locator("#sf-state")).to_contain_text("done, 1 of 1 rows", timeout=120_000)
     expect(page.locator("#sf-chart tbody tr")).to_have_count(1)
@@ -137,8 +140,9 @@ def test_columns_that_are_called_like_ours_hide_no_result(page: Page, tmp_path: 
         header, row = csv.reader(file)
     found = dict(zip(header, row, strict=True))
     assert len(found) == len(header)
-    assert {name: found[name] for name in inside} == {
-        name: f"mine {ours.index(name)}" for name in inside
+    kept = {name: f"given_{name}" if name in COLUMNS else name for name in ours}
+    assert {name: found[kept[name]] for name in ours} == {
+        name: f"mine {number}" for number, name in enumerate(ours)
     }
     assert found["status"] == "ok"
     assert found["nearest_observed"]

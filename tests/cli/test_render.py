@@ -22,6 +22,8 @@ def test_a_summary_counts_errors() -> None:
     assert tables.summary(Summary(out="x.csv", rows=3, errors=1)) == (
         "x.csv: 3 rows, 1 of them with an error"
     )
+    kept = Summary(out="x.csv", rows=3, errors=1, renamed={"low": "given_low"})
+    assert tables.summary(kept).endswith("\nyour column 'low' is kept as 'given_low'")
 
 
 def test_training_shows_speed_and_accuracy_by_type_and_group() -> None:

@@ -109,7 +109,7 @@ def test_the_journal_is_gone_when_the_file_is_written(
     scored = batch.score_file(source, target, workbench)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.csv", "out.csv"]
     assert "'=Which?" in target.read_text()
-    assert batch.summary(scored, target).errors == 0
+    assert batch.summary(scored, target, read_table(source)).errors == 0
 
 
 def test_user_inputs_are_read_from_a_table(workbench: Workbench, tmp_path: Path) -> None:

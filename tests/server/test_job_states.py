@@ -78,7 +78,7 @@ def test_a_running_server_deletes_what_expires(
     jobs = Jobs(workbench, tmp_path, keep_days=0.5 / 86400)
     job = jobs.submit("mine.csv", TABLE)
     until(lambda: not jobs.listed())
-    assert not (tmp_path / job.id).exists()
+    until(lambda: not (tmp_path / job.id).exists())
     jobs.close()
 
 

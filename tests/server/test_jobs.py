@@ -112,7 +112,9 @@ def test_a_job_is_removed_while_the_worker_is_still_on_its_last_row(
     ("name", "content", "words"),
     [
         ("mine.csv", b"text,task\nx,place\n", "instruction"),
-        ("mine.xlsx", b"PK", "xlsx"),
+        ("mine.xlsx", b"PK", "xlsx"), ("mine.json", b'{"a":', "mine.json is not JSON"),
+        ("mine.json", b"[" * 100_000, "mine.json is not JSON"),
+        ("mine.parquet", b"PAR1 damaged PAR1", "mine.parquet is not a Parquet file"),
         ("mine.csv", b"instruction\n" + b"x" * 200_000, "larger than 150000 bytes"),
     ],
 )
@@ -197,6 +199,49 @@ def test_a_restarted_server_goes_on_where_it_was(
     assert [r["status"] for r in rows] == ["ok", "error", "ok"]
     assert rows[0]["output_original"]
     assert not journal.exists()
+
+
+def test_columns_that_are_called_like_ours_survive_a_restart_of_their_job(
+    workbench: Workbench, tmp_path, monkeypatch, until
+) -> None:
+    header, *lines = TABLE.splitlines()
+    mine = [f"mine {name}" for name in batch.COLUMNS]
+    table = "\n".join([
+        ",".join((header, *batch.COLUMNS)), *(",".join((line, *mine)) for line in lines),
+    ])
+    renamed = {name: f"given_{name}" for name in batch.COLUMNS}
+    held = Held(monkeypatch)
+    before = Jobs(workbench, tmp_path)
+    assert before.plan("mine.csv", table.encode()).renamed == renamed
+    job = before.submit("mine.csv", table.encode())
+    assert held.reached.acquire(timeout=30)
+    held.go.release()
+    assert held.reached.acquire(timeout=30)
+    closing = threading.Thread(target=before.close)
+    closing.start()
+    until(before._closing.is_set)
+    held.go.release()
+    closing.join()
+    after = Jobs(workbench, tmp_path)
+    held.go.release(6)
+    until(ended(after, job.id))
+    after.close()
+    assert after.get(job.id).renamed == renamed
+    for row in rows_of(after, job.id):
+        assert [row[renamed[name]] for name in batch.COLUMNS] == mine
+        assert row["status"] in ("ok", "error") and row["low"] != "mine low"
+    # The page lists our values, not the user's.
+    assert [r["status"] for r in after.rows(job.id)] == ["ok", "error", "ok"]
+
+
+def test_an_answer_called_null_is_still_there_when_the_job_is_done(
+    jobs: Jobs, until
+) -> None:
+    table = "instruction,input,options\nWhich?,Cold soup.,null|NA\n"
+    job = jobs.submit("mine.csv", table.encode())
+    until(ended(jobs, job.id))
+    (row,) = jobs.rows(job.id)
+    assert row["output_original"] in ("null", "NA")
 
 
 def test_a_cancelled_job_stays_cancelled_after_a_restart(

@@ -201,3 +201,8 @@ def test_a_parquet_file_whose_text_is_not_utf8_is_told_as_damaged() -> None:
     pq.write_table(pa.table({"instruction": text}), out)
     with pytest.raises(CorruptFileError, match="Parquet"):
         tables.read_table(out.getvalue(), "x.parquet")
+
+
+def test_two_names_that_are_not_utf8_do_not_become_one_column() -> None:
+    with pytest.raises(InputError, match="names a column twice"):
+        tables.read_table(b"instruction,caf\xe9,caf\xe8\na,one,two\n", "x.csv")

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from robustness.errors import RobustnessError
-from robustness.scoring import batch, row_scorer
+from robustness.scoring import batch, result_columns, row_scorer
 from robustness.scoring.scored_row import COLUMNS, ScoredRow
 from robustness.storage import cells, tables
 from robustness.workbench import Workbench
@@ -194,14 +194,16 @@ def _scored(
     again = tables.read_table(out)
     if len(again.rows) != len(read.rows):
         return f"{len(read.rows)} rows were written, {len(again.rows)} read again"
+    names = dict(zip(read.columns, result_columns.names(read), strict=True))
     for row, came in zip(read.rows, again.rows, strict=True):
         for column, value in row.cells.items():
-            if column in COLUMNS or row.broken:
+            if row.broken:
                 continue
             wanted = value
             if suffix in (".csv", ".tsv"):
                 wanted = cells.guarded(value) if isinstance(value, str) else value
-            found = came.cells[column]
+            name = names[column]
+            found = came.cells[column if column in came.cells and column not in COLUMNS else name]
             if isinstance(wanted, str) and found != wanted:
                 return f"row {row.number}, {column}: {wanted!r} was written, {found!r} read"
     return None

@@ -181,7 +181,7 @@ function checked() {
   if (!made) return [h('p', { class: 'sf-soft' }, t('batch.check.empty'))];
   return [
     h('p', { id: 'sf-plan' }, count('batch.rows', made.rows), ' ', made.bad_rows ? count('batch.bad', made.bad_rows) : t('batch.good'), ' ', step.pace === null ? t('batch.cost', { calls: round(made.calls) }) : t('batch.time', { calls: round(made.calls), time: time(made.calls * step.pace) })),
-    h('p', { class: 'sf-soft' }, t('batch.columns'), ' ', made.columns.map((c, n) => [n ? ', ' : '', c.meaning ? h('b', null, `${c.name} ✓`) : h('span', null, `${c.name} (${t('batch.kept')})`)])),
+    h('p', { class: 'sf-soft' }, t('batch.columns'), ' ', made.columns.map((c, n) => [n ? ', ' : '', c.meaning ? h('b', null, `${c.name} ✓`) : h('span', null, `${c.name} (${c.kept === c.name ? t('batch.kept') : t('batch.kept.as', { name: c.kept })})`)])),
     h('ol', { class: 'sf-listed', tabindex: '0', 'aria-label': t('batch.listed') }, made.listed.slice(0, 200).map((row) => h('li', { class: row.error ? 'sf-bad' : null }, h('span', { class: 'sf-clip' }, row.instruction || '—'), row.task ? h('span', { class: 'sf-soft' }, ` ${row.task}`) : null, row.error ? h('span', { class: 'sf-reason' }, ` ✗ ${said(row.error)}`) : null))),
     h('button', { type: 'button', id: 'sf-start', class: 'sf-go', disabled: made.bad_rows === made.rows || step.busy || running(), onclick: run }, t('batch.start')),
   ];

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from robustness import evidence
-from robustness.errors import CancelledError
+from robustness.errors import CancelledError, CorruptFileError
 from server import library
 from server.jobs import Jobs
 
@@ -31,6 +31,7 @@ def test_a_table_is_checked_before_it_runs(page_http: httpx.Client) -> None:
     assert [(c["name"], c["meaning"]) for c in found["columns"]] == [
         ("instruction", "instruction"), ("task", "task"), ("mine", None),
     ]
+    assert [c["kept"] for c in found["columns"]] == ["instruction", "task", "mine"]
     assert found["listed"][0]["error"] is None
     assert "no_such_task" in found["listed"][1]["error"]
 
@@ -41,6 +42,36 @@ def test_a_file_that_cannot_be_read_says_why(page_http: httpx.Client) -> None:
     assert "instruction" in reply.json()["error"]["message"]
     reply = page_http.post("/page/v1/batch/check", files=sent("x" * 200_000))
     assert reply.status_code == 400 and "larger" in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.json", b'{"a":'), ("x.json", b"[" * 100_000), ("x.parquet", b"PAR1 damaged PAR1"),
+        ("x.parquet", b""),
+    ],
+)
+@pytest.mark.parametrize("path", ["/page/v1/batch/check", "/page/v1/batch/jobs"])
+def test_a_corrupt_table_is_the_clients_error_and_names_the_file(
+    page_http: httpx.Client, path: str, name: str, content: bytes
+) -> None:
+    reply = page_http.post(path, files={"file": (name, content)})
+    assert reply.status_code == 400
+    assert name in reply.json()["error"]["message"]
+    assert reply.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_damaged_index_is_not_the_error_of_who_sends_a_table(
+    page_http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object, **__: object) -> None:
+        raise CorruptFileError("/somewhere/manifest.json is damaged")
+
+    monkeypatch.setattr(library.batch, "plan", damaged)
+    for path in ("/page/v1/batch/check", "/page/v1/batch/jobs"):
+        reply = page_http.post(path, files=sent(TABLE))
+        assert reply.status_code == 503
+        assert reply.json()["error"]["code"] == "index_unavailable"
 
 
 def test_a_job_gives_its_rows_and_its_result(page_http: httpx.Client) -> None:
