@@ -8,7 +8,8 @@ the same instruction gives another one for two reasons, and each has its 95% lim
   1.96 sqrt(q / N).
 - *Sampling*: other inputs of the same size. Inputs are drawn again, the same ones for both sides of
   the difference (paired), and the limit is the 95% quantile of how far the difference of the same
-  instruction then lies from its own value.
+  instruction then lies from its own value. It is at least the limit of a task in which one of the
+  N answers differs: that all were alike does not show that none ever differs.
 
 Both are independent, so the floor is the root of the sum of their squares. A difference below it
 is one that the same instruction, asked again, could have brought about.
@@ -71,7 +72,16 @@ def sampling(differences: Sequence[Floats], *, rng: np.random.Generator) -> floa
         weights = rng.multinomial(n, np.full(n, 1.0 / n), size=DRAWS) / n
         own = table[:count].mean(axis=1)
         moved += (weights @ table[:count].T - own) / len(differences)
-    return float(np.quantile(np.abs(moved), LEVEL))
+    return max(float(np.quantile(np.abs(moved), LEVEL)), _one_answer(differences))
+
+
+def _one_answer(differences: Sequence[Floats]) -> float:
+    """The sampling part, in [0, 1], where one answer of each task differs between the two sides.
+
+    An answer of a task's N has the variance 1/N, and their mean 1/N^2.
+    """
+    variances = [1.0 / table.shape[1] ** 2 for table in differences]
+    return _Z * float(np.sqrt(sum(variances))) / len(differences)
 
 
 def from_others(correct: BoolArray) -> Floats:

@@ -20,12 +20,19 @@ def test_other_inputs_move_the_same_instruction_by_less_than_the_floor() -> None
     assert 0.91 <= np.mean(held) <= 0.985
 
 
-def test_inputs_that_both_sides_find_equally_hard_make_no_noise() -> None:
+def test_where_all_answers_are_alike_the_floor_is_that_of_one_that_differs() -> None:
     row = np.random.default_rng(0).random((1, 64)) < 0.5
-    same = np.repeat(row, 4, axis=0)
-    made = noise.floor([noise.from_others(same)], changed=0.0, seed=0)
-    assert (made.value, made.sampling, made.repeatability, made.inputs) == (0.0, 0.0, 0.0, 64)
-    assert not made.below(0.0) and not made.below(0.1)
+    alike = noise.from_others(np.repeat(row, 4, axis=0))
+    made = noise.floor([alike], changed=0.0, seed=0)
+    assert made.value == made.sampling == pytest.approx(196 / 64, rel=1e-3)
+    assert (made.repeatability, made.inputs) == (0.0, 64)
+    assert made.below(0.0) and made.below(100 / 64) and not made.below(300 / 64)
+    # As for one differing answer of 64, up to how far 64 others move it.
+    one = np.zeros((1, 64))
+    one[0, 0] = 1.0
+    assert noise.floor([one], changed=0.0, seed=0).value == pytest.approx(196 / 64, rel=0.1)
+    # Four tasks: half as much for their mean.
+    assert noise.floor([alike] * 4, changed=0.0, seed=0).value == pytest.approx(made.value / 2)
 
 
 def test_four_times_the_inputs_halve_the_floor() -> None:

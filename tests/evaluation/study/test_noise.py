@@ -137,8 +137,11 @@ def test_every_difference_has_its_floor_and_what_is_below_is_called_that(steady)
     assert all(r.difference_noise_floor is not None for r in found.instructions if r.difference)
     assert all(r.noise_floor is not None for r in (*found.differences, *found.surfaces))
     assert all(r.noise_floor is not None for r in found.groups if r.difference)
-    # Casing changes no answer of this model: neither the difference nor its noise is above zero.
-    assert {r.noise_floor for r in found.surfaces} == {0.0}
+    # Casing changes no answer of this model: the noise floor is that of one answer in 32.
+    assert {r.degradation.value for r in found.surfaces} == {0.0}
+    assert [r.noise_floor for r in found.surfaces] == pytest.approx(
+        [196 / 32] * len(found.surfaces), rel=1e-3
+    )
     tables = {s.name: s for s in sheets(found)}
     for name in ("differences", "instructions", "table4", "perturbations"):
         assert "noise floor" in tables[name].columns, name
