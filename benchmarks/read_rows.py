@@ -9,8 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from robustness import threads
+from robustness import garbage, threads
 
+garbage.settle()
 threads.settle()
 
 from robustness.models.transformers_engine import TransformersEngine  # noqa: E402
