@@ -6,7 +6,7 @@ import * as batch from './batch.js';
 import * as dialogs from './dialogs.js';
 import * as findings from './findings.js';
 import { h } from './html.js';
-import { away, follow, measure, onKnown, state, stop, use } from './live.js';
+import { away, follow, looked, measure, onKnown, running, state, stop, use } from './live.js';
 import * as measuring from './measure_view.js';
 import * as sidebar from './sidebar.js';
 import { OWN, addressed, asked, change, onChange, request, restore } from './store.js';
@@ -23,9 +23,13 @@ const spoken = h('p', { class: 'sf-hidden', role: 'status', 'aria-live': 'polite
 const banner = h('div', { id: 'sf-banner', class: 'sf-banner', role: 'status', hidden: true });
 let saying;
 
-function say(text) {
+/** Announces what a function gives a moment later; by then it may give nothing. */
+function say(sentence) {
   clearTimeout(saying);
-  saying = setTimeout(() => { if (spoken.textContent !== text) spoken.textContent = text; }, 700);
+  saying = setTimeout(() => {
+    const text = sentence();
+    if (spoken.textContent !== text) spoken.textContent = text;
+  }, 700);
 }
 
 const present = () => {
@@ -116,8 +120,8 @@ onKnown((what) => {
     if (state.away) setTimeout(watchServer, AGAIN);
   }
   draw();
-  if (what === 'look') say(trying.announcement());
-  if (what === 'measured') say(measuring.verdict());
+  if (what === 'look' || (what === 'asked' && !looked().key)) say(trying.announcement);
+  if (what === 'measured') say(measuring.verdict);
 });
 onChange(() => trying.form());
 measuring.onGuess(draw);
@@ -129,7 +133,7 @@ function typing(target) {
 addEventListener('keydown', (event) => {
   if (document.querySelector('dialog[open]')) return;
   if (event.key === 'Escape') {
-    if (state.measure.running) stop();
+    if (running()) stop();
     else sidebar.close();
     return;
   }

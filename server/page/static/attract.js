@@ -1,6 +1,6 @@
 // Types the examples when nobody has touched the page for a minute; any key or touch ends it.
 
-import { state } from './live.js';
+import { running, state } from './live.js';
 import { asked, change } from './store.js';
 
 const IDLE = 60;
@@ -38,7 +38,7 @@ export function watch(examples, told) {
   const wait = () => {
     clearTimeout(timer);
     if (seconds() > 0) timer = setTimeout(() => {
-      if (asked.tab === 'try' && !document.querySelector('dialog[open]') && !state.measure.running && !state.away) play(examples, told);
+      if (asked.tab === 'try' && !document.querySelector('dialog[open]') && !running() && !state.away) play(examples, told);
       else wait();
     }, 1000 * seconds());
   };

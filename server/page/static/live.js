@@ -2,7 +2,7 @@
 
 import { get, lines, post } from './api.js';
 import {
-  OWN, asked, change, evidence, onChange, predictionKey, remember, request, visit, wordingKey,
+  OWN, asked, change, evidence, guard, onChange, predictionKey, remember, request, visit, wordingKey,
 } from './store.js';
 import { expected } from './draw.js';
 
@@ -14,16 +14,34 @@ const SLOW = 250;
 const SOON = 150;
 /** Milliseconds that such a number waits for the whole prediction before it is drawn. */
 
-/**
- * `data` is always of the text that is shown; `late` says that the text has changed since, `early`
- * that more is being read.
- */
 export const state = {
   empty: true, server: null, away: false, opening: [], attract: false,
-  look: { data: null, error: null, late: false, key: '' },
-  answers: { data: null, error: null, key: '', staleKey: '' },
-  measure: { rungs: [], found: [], progress: null, running: false, error: null, stopped: null, key: '' },
 };
+
+const NOTHING = { data: null, error: null, early: false, key: '' };
+const UNMEASURED = { rungs: [], found: [], progress: null, running: false, error: null, stopped: null, key: '' };
+/**
+ * The last replies, each with the key of what it is of. Only the functions below hand them out: the
+ * wording, the task, the model or the evidence may have changed since.
+ */
+const last = { look: NOTHING, answers: NOTHING, measure: UNMEASURED };
+
+/** The prediction of what is asked now; nothing while it has not come. `early`: more is being read. */
+export const looked = () => (last.look.key === predictionKey() ? last.look : NOTHING);
+/** The answers to what is asked now; nothing while they have not come. */
+export const answered = () => (last.answers.key === wordingKey() ? last.answers : NOTHING);
+/** The measurement of what is asked now; an empty one where it has not been measured. */
+export const measurement = () => (last.measure.key === wordingKey() ? last.measure : UNMEASURED);
+/** Measurements of what is asked now that have come, the original's first. */
+export const measured = () => measurement().found;
+/** The key and the results of an earlier wording, by kind; null where there are none. */
+export const earlier = {
+  look: () => (last.look.data && looked() !== last.look ? last.look : null),
+  answers: () => (last.answers.data && answered() !== last.answers ? last.answers : null),
+  measure: () => (last.measure.found.length && measurement() !== last.measure ? last.measure : null),
+};
+/** The running measurement, whatever it is of; null where none runs. */
+export const running = () => (last.measure.running ? last.measure : null);
 
 const listeners = new Set();
 /** Calls a function when something has become known. */
@@ -37,11 +55,12 @@ let again = false;
 let resting;
 let asking;
 let measuring;
-
-/** The measurements of the text that is shown, the original's first. */
-export const measured = () => (state.measure.key === wordingKey() ? state.measure.found : []);
+const answering = guard(wordingKey);
 
 const enough = () => asked.instruction.trim() !== '' && (asked.task !== OWN || asked.text.trim() !== '');
+
+/** Whether both models can answer what is asked: an own question needs options. */
+export const comparable = () => asked.task !== OWN || request().options.length > 1;
 
 /** The recorded replies to an opening example, if that is what is asked. */
 function recorded() {
@@ -50,8 +69,8 @@ function recorded() {
 }
 
 function replay(found) {
-  state.look = { data: found.shown.look, error: null, late: false, key: predictionKey() };
-  state.answers = { data: found.shown.answers, error: null, key: wordingKey(), staleKey: '' };
+  last.look = { ...NOTHING, data: found.shown.look, key: predictionKey() };
+  last.answers = { ...NOTHING, data: found.shown.answers, key: wordingKey() };
   tell('look');
 }
 
@@ -86,7 +105,7 @@ async function predicted(key) {
       if (found) {
         waiting = setTimeout(() => {
           if (key !== predictionKey()) return;
-          state.look = { data: found, error: null, late: false, early: true, key };
+          last.look = { ...NOTHING, data: found, early: true, key };
           tell('look');
         }, SOON);
       }
@@ -120,14 +139,14 @@ async function look() {
     away(error);
     if (error && recorded()) replay(recorded());
     else {
-      state.look = { data: made, error, late: false, key };
-      if (state.answers.data && state.answers.key === wordingKey()) rested(wordingKey());
+      last.look = { ...NOTHING, data: made, error, key };
+      if (answered().data) rested();
       tell('look');
     }
   }
   if (again) {
     again = false;
-    if (enough() && state.look.key !== predictionKey()) look();
+    if (enough() && looked() === NOTHING) look();
   }
 }
 
@@ -144,6 +163,7 @@ async function answer() {
   asking?.abort();
   const control = (asking = new AbortController());
   const key = wordingKey();
+  const wanted = answering();
   let data = null;
   let error = null;
   try {
@@ -152,22 +172,30 @@ async function answer() {
     if (problem.name === 'AbortError') return;
     error = problem;
   }
-  if (key !== wordingKey()) return;
+  if (!wanted()) return;
   if (error && recorded()) data = recorded().shown.answers;
-  state.answers = { data, error: data ? null : error, key, staleKey: '' };
-  rested(key);
+  last.answers = { ...NOTHING, data, error: data ? null : error, key };
+  rested();
   tell('answers');
 }
 
-/** The wording has been looked at long enough to belong to the visit. */
-function rested(key) {
-  const look = state.look.data;
-  if (state.attract || !look || state.look.early || state.look.key !== predictionKey()) return;
+/** Keeps what is asked in the visit, with its prediction and what is given; nothing before there is one. */
+export function keep(fields = {}) {
+  const look = looked().data;
+  if (!look) return;
   const own = expected(look);
-  remember(key, {
+  const [first, second] = last.measure.running ? [] : measured();
+  remember(wordingKey(), {
     usual: look.usual, degradation: look.prediction.degradation, value: own?.value ?? null,
-    low: own?.low ?? null, high: own?.high ?? null,
+    low: own?.low ?? null, high: own?.high ?? null, counted: look.prediction.tier === 'measured',
+    ...(first ? { measured: first.accuracy, aligned_measured: second?.accuracy ?? null } : {}), ...fields,
   });
+}
+
+/** The wording has been looked at long enough to belong to the visit. */
+function rested() {
+  if (state.attract || looked().early) return;
+  keep();
   tell('visit');
 }
 
@@ -176,26 +204,21 @@ export function follow(now = false) {
   clearTimeout(resting);
   state.empty = !enough();
   const key = wordingKey();
-  if (state.measure.running && state.measure.key !== key) stop();
-  if (state.answers.key !== key) {
-    state.answers = { data: null, error: null, key: '', staleKey: state.answers.key || state.answers.staleKey };
-    asking?.abort();
-  }
+  if (last.measure.running && last.measure.key !== key) stop();
+  if (answered() === NOTHING) asking?.abort();
   if (state.empty) {
-    state.look = { data: null, error: null, late: false, key: '' };
+    last.look = NOTHING;
     tell('look');
     return;
   }
-  if (state.look.key !== predictionKey() || (now && state.look.error)) {
-    state.look = { ...state.look, data: state.look.data, late: true };
-    if (state.look.error) state.look = { data: null, error: null, late: false, key: '' };
+  if (now && looked().error) last.look = NOTHING;
+  if (looked() === NOTHING) {
     const found = recorded();
     if (found && !state.server?.ready) replay(found);
     else look();
   }
-  const compared = asked.task !== OWN || request().options.length > 1;
-  const fresh = compared && !state.answers.data && !(recorded() && !state.server?.ready);
-  resting = setTimeout(fresh ? answer : () => rested(wordingKey()), now ? 0 : REST);
+  const fresh = comparable() && !answered().data && !(recorded() && !state.server?.ready);
+  resting = setTimeout(fresh ? answer : rested, now ? 0 : REST);
   tell('asked');
 }
 
@@ -207,11 +230,11 @@ onChange((changed) => {
 /** Asks again after an error. */
 export function retry(kind) {
   if (kind === 'look') {
-    state.look = { data: null, error: null, late: true, key: '' };
+    last.look = NOTHING;
     look();
   }
   if (kind === 'answers') {
-    state.answers = { data: null, error: null, key: '', staleKey: '' };
+    last.answers = NOTHING;
     answer();
   }
   if (kind === 'measure') measure();
@@ -225,12 +248,12 @@ export function use(fields) {
 
 /** Measures the wording on both models; what comes is drawn as it comes. */
 export async function measure() {
-  if (state.measure.running || state.empty || asked.task === OWN) return;
+  if (last.measure.running || state.empty || asked.task === OWN) return;
   const control = (measuring = new AbortController());
   const key = wordingKey();
   const made = { rungs: [], found: [], progress: null, running: true, error: null, stopped: null, key };
-  state.measure = made;
-  rested(key);
+  last.measure = made;
+  rested();
   tell('measure');
   try {
     await lines('measure', request(), (row) => {

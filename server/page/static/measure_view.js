@@ -3,8 +3,10 @@
 import { post } from './api.js';
 import { expected, ladder } from './draw.js';
 import { h, redraw } from './html.js';
-import { measure, measured, state, retry, stop, use } from './live.js';
-import { OWN, asked, challenge, remember, request, visit, wordingKey } from './store.js';
+import {
+  earlier, keep, looked, measure, measured, measurement, retry, running, state, stop, use,
+} from './live.js';
+import { OWN, asked, challenge, request, visit, wordingKey } from './store.js';
 import { number, t, told } from './words.js';
 import { compare, hardest, suggestions } from './dialogs.js';
 import { floor } from './try_view.js';
@@ -26,16 +28,14 @@ export function build() {
 const row = () => visit.find((r) => r.key === wordingKey());
 
 function rungs() {
-  const made = state.measure;
-  const usual = state.look.data?.usual;
+  const made = measurement();
+  const usual = looked().data?.usual;
   if (usual === null || usual === undefined) return [];
-  const seen = {};
   const rows = made.rungs.filter((r) => r.prediction.degradation !== null && r.prediction.tier !== 'measured').map((r) => {
     const p = r.prediction;
     const name = p.tier === 'distance' ? t('rung.distance') : t(`rung.${p.tier}`, { n: r.calls });
     return { name, value: usual - p.degradation, low: usual - p.high, high: usual - p.low };
   });
-  rows.forEach((r) => { seen[r.name] = r; });
   const names = [t('model.original'), t('model.aligned')];
   made.found.forEach((m, n) => {
     rows.push({ name: t('rung.measured', { n: m.n, model: names[n] }), value: m.accuracy, low: m.accuracy_low, high: m.accuracy_high, counted: true, aligned: n > 0 });
@@ -46,11 +46,12 @@ function rungs() {
 /** The sentence that a measurement ends in. */
 export function verdict() {
   const found = measured();
-  if (!found.length || state.measure.running) return '';
-  const own = state.look.data ? expected(state.look.data) : null;
+  if (!found.length || running()) return '';
+  const look = looked().data;
+  const own = look && expected(look);
   const [first, second] = found;
   const parts = [t('measure.result', { n: round(first.accuracy), of: round(first.n) })];
-  if (own && state.look.data.prediction.tier !== 'measured') {
+  if (own && look.prediction.tier !== 'measured') {
     const inside = first.accuracy >= own.low - 1e-9 && first.accuracy <= own.high + 1e-9;
     parts.push(t(inside ? 'measure.inside' : 'measure.outside'));
   }
@@ -65,22 +66,16 @@ export function verdict() {
 }
 
 function guesser() {
-  const look = state.look.data;
-  if (state.empty || !look || look.usual === null || asked.task === OWN || measured().length || state.measure.running) return null;
+  const { data: look, error } = looked();
+  if (state.empty || error || look?.usual === null || asked.task === OWN || measured().length || running()) return null;
   const mine = row()?.guess;
   const out = h('output', { for: 'sf-guess' }, mine === undefined ? '–' : round(mine));
   return h('label', { class: 'sf-guesser' }, h('span', null, t('guess.label')),
     h('input', {
-      type: 'range', id: 'sf-guess', min: '0', max: '100', step: '1', value: String(Math.round(mine ?? 50)),
+      type: 'range', id: 'sf-guess', min: '0', max: '100', step: '1', disabled: !look, value: String(Math.round(mine ?? 50)),
       oninput: (e) => { out.textContent = round(Number(e.target.value)); },
-      onchange: (e) => { remember(wordingKey(), { ...predicted(), guess: Number(e.target.value) }); redrawGuess(); },
+      onchange: (e) => { keep({ guess: Number(e.target.value) }); redrawGuess(); },
     }), out);
-}
-
-function predicted() {
-  const look = state.look.data;
-  const own = expected(look);
-  return { usual: look.usual, degradation: look.prediction.degradation, value: own?.value ?? null, low: own?.low ?? null, high: own?.high ?? null };
 }
 
 let redrawGuess = () => {};
@@ -88,8 +83,8 @@ let redrawGuess = () => {};
 export const onGuess = (listener) => { redrawGuess = listener; };
 
 function action() {
-  const made = state.measure;
-  if (made.running) {
+  const made = running();
+  if (made) {
     const [done, total] = made.progress || [0, 128];
     return h('button', { type: 'button', id: 'sf-stop', class: 'sf-go', onclick: stop }, t('measure.stop', { done: round(done), total: round(total) }));
   }
@@ -98,12 +93,13 @@ function action() {
 }
 
 function outcome() {
-  const made = state.measure;
-  if (made.key && made.key !== wordingKey() && made.found.length) {
-    const before = visit.find((r) => r.key === made.key);
-    return h('p', { class: 'sf-soft sf-stale' }, t('measure.stale', { n: round(made.found[0].accuracy), text: (before?.instruction || '').slice(0, 70) }));
+  const other = earlier.measure();
+  if (other) {
+    const before = visit.find((r) => r.key === other.key);
+    return h('p', { class: 'sf-soft sf-stale' }, t('measure.stale', { n: round(other.found[0].accuracy), text: (before?.instruction || '').slice(0, 70) }));
   }
-  if (made.key !== wordingKey()) return h('p', { class: 'sf-soft' }, asked.task === OWN ? t('measure.own') : t('measure.hint'));
+  const made = measurement();
+  if (!made.key) return h('p', { class: 'sf-soft' }, asked.task === OWN ? t('measure.own') : t('measure.hint'));
   if (made.error) {
     return h('div', { class: 'sf-error', role: 'alert' }, h('p', null, told(made.error)),
       h('button', { type: 'button', id: 'sf-retry-measure', onclick: () => retry('measure') }, t('error.retry')));
@@ -136,11 +132,12 @@ let drawn = '';
 
 /** Draws both strips anew, if what they show has changed. */
 export function draw() {
-  const { rungs: found, ...measure_ } = state.measure;
-  const shown = JSON.stringify([wordingKey(), measure_, found.length, measure_.error?.kind, visit, picked, state.empty, state.away, state.look.data?.usual, state.look.data && expected(state.look.data), state.look.data?.prediction.tier]);
+  const { rungs: found, ...measure_ } = measurement();
+  const { data: look, error } = looked();
+  const shown = JSON.stringify([wordingKey(), measure_, found.length, measure_.error?.kind, running()?.progress, earlier.measure()?.key, visit, picked, state.empty, state.away, look?.usual, look && expected(look), look?.prediction.tier, Boolean(error)]);
   if (shown === drawn) return;
   drawn = shown;
-  redraw(cards.measure, action(), h('div', { class: 'sf-ladder-box' }, state.measure.key === wordingKey() ? rungs().length ? ladder(rungs(), state.look.data?.usual) : null : null, guesser()), outcome());
+  redraw(cards.measure, action(), h('div', { class: 'sf-ladder-box' }, rungs().length ? ladder(rungs(), look.usual) : null, guesser()), outcome());
   picked = picked.filter((k) => visit.some((r) => r.key === k));
   const two = picked.map((k) => visit.find((r) => r.key === k));
   redraw(cards.visit, h('span', { class: 'sf-soft' }, t('visit.title')), board(),

@@ -3,7 +3,7 @@
 import { lines, send, text } from './api.js';
 import { replayed } from './dialogs.js';
 import { h, redraw } from './html.js';
-import { backbone, state } from './live.js';
+import { backbone, looked, state } from './live.js';
 import { EVIDENCES, OWN, asked, change, forget, request, wordingKey } from './store.js';
 import { LANGUAGES, choose, language, number, said, t, told } from './words.js';
 
@@ -73,8 +73,8 @@ function models() {
 }
 
 function prompt() {
-  const look = state.look.data;
-  if (!look || state.empty || state.look.late) return [h('p', { class: 'sf-soft' }, '…')];
+  const look = looked().data;
+  if (!look || state.empty) return [h('p', { class: 'sf-soft' }, '…')];
   return [h('pre', { id: 'sf-prompt', tabindex: '0', class: 'sf-quote' }, look.prompt.text),
     h('p', { class: 'sf-soft' }, look.prompt.options.length ? t('side.prompt.options', { options: look.prompt.options.join(' | ') }) : t('side.prompt.none'))];
 }

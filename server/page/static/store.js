@@ -76,6 +76,18 @@ export const predictionKey = () =>
 /** What answers and measurements belong to. */
 export const wordingKey = () => JSON.stringify(request());
 
+/**
+ * For what awaits a reply: called before it, gives a function that says after it whether the reply
+ * is still wanted: nothing was asked for later, and what `keyOf` gives is as it was.
+ */
+export function guard(keyOf) {
+  let latest = 0;
+  return () => {
+    const [mine, key] = [++latest, keyOf()];
+    return () => mine === latest && key === keyOf();
+  };
+}
+
 function kept(name) {
   try {
     const found = JSON.parse(localStorage.getItem(name) || '[]');

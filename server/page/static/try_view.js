@@ -3,8 +3,10 @@
 import { axis, bars, expected, map, marked } from './draw.js';
 import { post } from './api.js';
 import { h, redraw } from './html.js';
-import { backbone, measured as measuredOf, state, retry, use } from './live.js';
-import { OWN, asked, change, request, visit, wordingKey } from './store.js';
+import {
+  answered, backbone, comparable, earlier, looked, measured as measuredOf, retry, state, use,
+} from './live.js';
+import { OWN, asked, change, guard, request, visit, wordingKey } from './store.js';
 import { count, number, signed, t, taskName, told } from './words.js';
 
 let data;
@@ -12,6 +14,7 @@ let chips = [];
 /** The wording before a surface rule changed it, and what the rule made of it. */
 let surface = { of: '', made: '', rule: '' };
 const cards = {};
+const perturbing = guard(wordingKey);
 
 const section = (id, n, title, ...children) => h('section', { id: `sf-${id}`, class: 'sf-part', 'aria-labelledby': `sf-${id}-title` },
   h('h2', { id: `sf-${id}-title` }, h('span', { class: 'sf-number', 'aria-hidden': 'true' }, n), typeof title === 'string' ? h('span', { class: 'sf-title' }, title) : title), children);
@@ -71,11 +74,13 @@ export function form() {
 /** Changes the wording by a surface rule; always from the wording as it was before the last one. */
 async function perturb(rule) {
   const of = asked.instruction === surface.made ? surface.of : asked.instruction;
+  const wanted = perturbing();
   let made = of;
   if (rule) {
     try {
       made = (await post('perturbed', { ...request(), instruction: of, rule })).text ?? of;
     } catch { /* The cards say what is wrong with the wording. */ }
+    if (!wanted()) return;
   }
   surface = { of, made, rule };
   change({ instruction: made });
@@ -121,7 +126,7 @@ function basis(look) {
   const made = look.prediction;
   const inputs = { 16: 16, 64: 64, l16: 16, l32: 32, l64: 64 }[asked.evidence] || 16;
   const skill = backbone()?.skills?.find((r) => r.kind === made.tier && (r.inputs === null || r.inputs === inputs));
-  if (state.look.early) return h('p', { class: 'sf-soft', id: 'sf-early' }, `${t(`basis.${made.tier}`, { n: 16 })} ${t('basis.more')}`);
+  if (looked().early) return h('p', { class: 'sf-soft', id: 'sf-early' }, `${t(`basis.${made.tier}`, { n: 16 })} ${t('basis.more')}`);
   const said = t(`basis.${made.tier}`, { n: inputs });
   if (asked.task === OWN || (!skill && state.server?.ready)) return h('p', { class: 'sf-soft' }, said);
   return h('details', { class: 'sf-soft', id: 'sf-basis' }, h('summary', null, `${said} ${t('basis.how')}`),
@@ -131,7 +136,7 @@ function basis(look) {
 }
 
 function expect() {
-  const { look } = state;
+  const look = looked();
   if (state.empty) return [h('p', { class: 'sf-hint' }, t('expect.empty'))];
   if (look.error) return [problem(look.error, 'look')];
   if (!look.data) return [h('p', { class: 'sf-big sf-wait' }, '…')];
@@ -165,8 +170,8 @@ function results() {
 }
 
 function closest() {
-  const look = state.look.data;
-  if (state.empty || !look || state.look.error) return [h('p', { class: 'sf-hint' }, t('close.empty'))];
+  const look = looked().data;
+  if (state.empty || !look) return [h('p', { class: 'sf-hint' }, t('close.empty'))];
   const near = look.prediction.nearest[0];
   if (!near) return [h('p', { class: 'sf-hint' }, t('close.none'))];
   const texts = Object.fromEntries(look.prediction.nearest.map((n) => [n.instruction_id, n.text]));
@@ -195,7 +200,7 @@ function chosen(found) {
 
 /** Shows the next question, those first on which the models differ. */
 export function next() {
-  const found = state.answers.data;
+  const found = answered().data;
   if (!found) return;
   const order = [...found.questions.filter((q) => !q.comparison.agree), ...found.questions.filter((q) => q.comparison.agree)];
   const at = order.indexOf(chosen(found));
@@ -220,13 +225,14 @@ function average(found) {
 
 function answers() {
   const title = document.getElementById('sf-question');
-  const { answers: state_, empty } = state;
+  const made = answered();
   if (title) title.textContent = '';
-  if (empty) return [h('p', { class: 'sf-hint' }, t('answers.empty'))];
-  if (state_.error) return [problem(state_.error, 'answers')];
-  const found = state_.data;
+  if (state.empty) return [h('p', { class: 'sf-hint' }, t('answers.empty'))];
+  if (!comparable()) return [h('p', { class: 'sf-hint' }, t('answers.options'))];
+  if (made.error) return [problem(made.error, 'answers')];
+  const found = made.data;
   if (!found) {
-    const before = visit.find((row) => row.key === state_.staleKey);
+    const before = visit.find((row) => row.key === earlier.answers()?.key);
     return [h('p', { class: 'sf-hint sf-wait' }, before ? t('answers.stale', { text: short(before.instruction, 60) }) : '…')];
   }
   const question = chosen(found);
@@ -248,7 +254,7 @@ function answers() {
 }
 
 function conflict() {
-  const found = state.look.data?.prediction.conflicts?.[0];
+  const found = looked().data?.prediction.conflicts?.[0];
   if (state.empty || !found) return [];
   const list = new Intl.ListFormat(document.documentElement.lang, { type: 'disjunction' });
   return [h('span', null, t('conflict.says', { asked: list.format(found.asked), read: list.format(found.read) }), ' '),
@@ -257,11 +263,13 @@ function conflict() {
 
 /** Draws the cards anew from the state. */
 export function draw() {
-  document.getElementById('sf-expect')?.classList.toggle('sf-late', Boolean(state.look.late));
-  document.getElementById('sf-close')?.classList.toggle('sf-late', Boolean(state.look.late));
+  const pending = !state.empty && !looked().key;
+  for (const node of [document.getElementById('sf-expect'), document.getElementById('sf-close'), cards.conflict]) {
+    node?.classList.toggle('sf-late', pending);
+  }
   redraw(cards.answers, answers());
   // What is of an earlier text is hidden until its reply: there is nothing to draw anew.
-  if (state.look.late && state.look.data) return;
+  if (pending && earlier.look()) return;
   const details = document.getElementById('sf-basis')?.open;
   redraw(cards.expect, expect());
   if (details && document.getElementById('sf-basis')) document.getElementById('sf-basis').open = true;
@@ -272,8 +280,8 @@ export function draw() {
 
 /** The sentence that is announced when a prediction has come. */
 export function announcement() {
-  const look = state.look.data;
-  if (state.empty || !look || state.look.late || state.look.early) return '';
+  const { data: look, early } = looked();
+  if (state.empty || !look || early) return '';
   if (look.prediction.degradation === null) return `${t('expect.none')}. ${why(look.prediction)}`;
   const own = expected(look);
   return `${own ? t('expect.spoken', { usual: round(look.usual), n: round(own.value) }) : ''} ${sentence(look)}`.trim();
