@@ -72,12 +72,31 @@ class _Shown(BaseModel):
     measured: list[_Measured] = []
 
 
-class _Instruction(BaseModel):
+class _Input(BaseModel):
+    task: str
+    fields: dict[str, str]
+    options: list[str]
+    answer: str | None
+    split: str | None
+
+
+class _Asked(BaseModel):
     instruction: str
+    task: str | None
+    inputs: list[_Input]
+    model: str | None
+    aligned: str | None
 
 
 class _Model(BaseModel):
     id: str
+    spec: dict[str, Any]
+    context: int
+
+
+class _Reading(BaseModel):
+    option_logprobs: list[float | None]
+    representation: list[float | None]
 
 
 class _Provenance(BaseModel):
@@ -88,8 +107,9 @@ class _Provenance(BaseModel):
 class _Read(BaseModel):
     """What page and command read from the document of an evidence file."""
 
-    asked: _Instruction
+    asked: _Asked
     models: list[_Model]
+    readings: dict[str, dict[str, _Reading]]
     provenance: _Provenance
     shown: _Shown
 
@@ -330,7 +350,8 @@ def replay(
         TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError,
     ) as error:
         raise CorruptFileError(
-            f"the evidence file is damaged: {type(error).__name__}: {error}"
+            "the evidence file is damaged: a value in it is of another kind or length than it was "
+            "saved with; save it again with *Evidence*"
         ) from error
     return document, tuple(checks)
 

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from robustness import evidence
+from robustness.cli.render import evidence as render_evidence
 from robustness.cli.replay import replay
 from robustness.errors import CorruptFileError, MismatchError
 from robustness.types import Example
@@ -111,6 +113,41 @@ def test_whatever_a_file_holds_it_is_refused_or_checked(
     except CorruptFileError:
         return
     assert not all(check.ok for check in checks)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "asked", "engine", "index", "models", "prompts", "provenance", "readings", "schema",
+        "seed", "sha256", "shown", "asked.inputs", "asked.instruction", "readings.tiny-llama",
+        "shown.look", "models.0",
+    ],
+)
+def test_a_damaged_file_is_told_in_words_of_the_file(
+    made: dict, indexes: Path, key: str
+) -> None:
+    *above, last = [int(part) if part.isdigit() else part for part in key.split(".")]
+    place = made
+    for part in above:
+        place = place[part]
+    place[last] = None
+    try:
+        _, checks = evidence.replay(json.dumps(made), indexes=indexes)
+    except (CorruptFileError, MismatchError) as error:
+        assert not re.search(r"\w(Error|Exception)\b|NoneType|instance of", str(error)), error
+        assert key.partition(".")[0] in str(error)
+    else:
+        assert not all(check.ok for check in checks)
+
+
+def test_an_abstention_is_rendered_without_an_interval(made: dict, indexes: Path) -> None:
+    look = made["shown"]["look"]
+    look["usual"] = None
+    look["prediction"] |= {"degradation": None, "low": None, "high": None}
+    text = render_evidence.evidence(*evidence.replay(json.dumps(made), indexes=indexes))
+    assert "Predicted degradation: no number\n" in text
+    assert "Usual wordings: not measured\n" in text
+    assert "points" not in text
 
 
 def test_the_command_says_what_holds_and_fails_where_something_does_not(

@@ -28,4 +28,6 @@ def first_fault(error: ValidationError, *, found: bool = False) -> str:
     """
     fault = error.errors()[0]
     value = f" (found {fault['input']!r})" if found else ""
-    return f"{place(fault)}: {fault['msg']}{value}"
+    # Pydantic also names the class of ours that a value may be, which a file has no part in.
+    wrong = fault["msg"].partition(" or instance of ")[0]
+    return f"{place(fault)}: {wrong}{value}"
