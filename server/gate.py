@@ -137,7 +137,7 @@ class Gate:
     def _keyless(self, scope: Scope, headers: Headers, path: str) -> Response:
         """The refusal of a request without a right key; a visitor of the page is asked for one."""
         if not _is_endpoint(path) and scope["method"] == "GET" and "session" in scope:
-            return RedirectResponse(f"{scope.get('root_path', '')}{login.LOGIN}", 303)
+            return RedirectResponse(login.asked_first(scope), 303)
         refusal = self._refused(
             "key", 401, "the server needs a key: send the header Authorization: Bearer KEY",
             "invalid_api_key",
@@ -148,7 +148,7 @@ class Gate:
     async def _log_in(self, scope: Scope, receive: Receive) -> Response:
         """The page that asks for a key, or what follows a right one."""
         if scope["method"] != "POST":
-            return login.page()
+            return login.page(scope)
         body = b""
         while len(body) <= _LONGEST_FORM:
             message = await receive()
@@ -159,12 +159,12 @@ class Gate:
         try:
             name = self._access.holder(key.strip(), scope)
         except BusyError as error:
-            return login.page(str(error), 429)
+            return login.page(scope, "login.full", 429, n=error.seconds)
         if name is None:
             self._access.metrics.refused("key", "a wrong key on the login page")
-            return login.page("This is not a key of this server.", 401)
+            return login.page(scope, "login.wrong", 401)
         scope["session"].update(name=name, mark=self._access.keys.mark(name))
-        return RedirectResponse(f"{scope.get('root_path', '')}/", 303)
+        return RedirectResponse(login.wanted(scope), 303)
 
     def _refused(self, reason: str, status: int, message: str, code: str) -> JSONResponse:
         self._access.metrics.refused(reason, message)

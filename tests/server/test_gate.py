@@ -254,6 +254,60 @@ def test_a_visitor_logs_in_once_and_has_the_api_too(page) -> None:
     assert changed.get("/").url.path == "/login"
 
 
+ASKED = "/?w=Where+is+%7Bname%7D%3F+%7Bstory%7D&t=place&lang=de"
+
+
+@pytest.mark.parametrize("root", ["", "/steadfast"])
+def test_a_login_leads_to_the_address_that_was_asked_for(page, root: str) -> None:
+    visitor = page(root=root, api_key=ANNA)
+    asked = visitor.get(ASKED, follow_redirects=False)
+    assert asked.status_code == 303
+    place = asked.headers["location"].removeprefix(root)
+    assert place.startswith("/login?next=")
+    wrong = visitor.post(place, data={"key": BEN})
+    assert wrong.status_code == 401
+    done = visitor.post(place, data={"key": ANNA}, follow_redirects=False)
+    assert (done.status_code, done.headers["location"]) == (303, root + ASKED)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example",
+        "/\n//evil.example", "javascript:alert(1)", "evil.example", "\\\\evil.example", " /x", "",
+        "/x\r\nSet-Cookie: a=b", "/%ff\xff",
+    ],
+)
+def test_a_login_leads_to_no_other_site(page, elsewhere: str) -> None:
+    visitor = page(root="/steadfast", api_key=ANNA)
+    done = visitor.post(
+        "/login", params={"next": elsewhere}, data={"key": ANNA}, follow_redirects=False
+    )
+    assert (done.status_code, done.headers["location"]) == (303, "/steadfast/")
+
+
+@pytest.mark.parametrize(
+    ("liked", "language"),
+    [
+        ("de-DE,de;q=0.9,en;q=0.8", "de"), ("en-US,de;q=0.5", "en"),
+        ("fr, de;q=0.3, en;q=0.2", "de"), ("en;q=0.2, de;q=0.9", "de"), ("de;q=0, en", "en"),
+        ("fr", "en"), ("", "en"), (";;q=,", "en"),
+    ],
+)
+def test_a_login_speaks_the_browser_s_language(page, liked: str, language: str) -> None:
+    visitor = page(api_key=ANNA)
+    told = {"Accept-Language": liked}
+    text = visitor.get("/login", headers=told).text
+    assert f'<html lang="{language}">' in text and "<main>" in text
+    said = {"de": "Das ist kein Schlüssel", "en": "This is not a key"}[language]
+    assert said in visitor.post("/login", data={"key": BEN}, headers=told).text
+
+
+def test_a_login_speaks_the_language_of_the_address(page) -> None:
+    visitor = page(api_key=ANNA)
+    assert '<html lang="de">' in visitor.get(ASKED, headers={"Accept-Language": "en"}).text
+
+
 def test_a_forged_session_is_no_session(page) -> None:
     visitor = page(api_key=f"anna {ANNA}")
     visitor.cookies.set("steadfast", "eyJuYW1lIjoiYW5uYSJ9.aaaa.bbbb")
