@@ -15,6 +15,7 @@ from server import errors, fallbacks
 from server.access import Access
 from server.body_limit import FORM, LimitBodies
 from server.gate import Gate, with_cors
+from server.headers import AnswerHead
 from server.jobs import Jobs, jobs_of
 from server.metrics import CountRequests
 from server.page import reference
@@ -67,17 +68,18 @@ def create_app(
     if not guarded:
         app.add_middleware(Gate, access=access)
         app.add_middleware(with_cors, access=access)
+        app.add_middleware(AnswerHead)
         app.add_middleware(CountRequests, metrics=access.metrics)
-    if not guarded:
-        app.include_router(reference.routes())
-    routers = (
+    routers = [
         health.routes(workbench, access.metrics, scored, reason, withheld),
         openai.routes(workbench.engine, access.metrics, access),
         responses.routes(workbench.engine, access.metrics, access),
         robustness.routes(workbench, access),
         jobs.routes(scored, access),
-    )
+    ]
+    if not guarded:
+        routers.append(reference.routes())
     for router in routers:
         app.include_router(router)
-    fallbacks.install(app, routers)
+    fallbacks.install(app, routers, roots=("/v1", "/robustness"))
     return app

@@ -3,11 +3,12 @@
 Imports neither server before it is started, so that help is shown at once.
 """
 
+from contextlib import closing
 from pathlib import Path
 
 from robustness.cli.lazy_group import load
 from robustness.errors import InputError, NotFoundError
-from server import keys
+from server import job_lock, keys
 from server.options import with_settings
 from server.settings import Settings
 
@@ -48,14 +49,16 @@ def _serve(settings: Settings) -> None:
     """Serves the API: OpenAI's endpoints under /v1, this project's under /robustness/v1."""
     _check_model(settings)
     _check_access(settings)
-    load("server.serving:serve")(settings)
+    with closing(job_lock.take(settings.jobs)) as held:
+        load("server.serving:serve")(settings, held)
 
 
 def _demo(settings: Settings) -> None:
     """Serves the page at / and the API beside it; loads the model behind the page."""
     _check_model(settings)
     _check_access(settings)
-    load("server.demo:serve")(settings)
+    with closing(job_lock.take(settings.jobs)) as held:
+        load("server.demo:serve")(settings, held)
 
 
 serve = with_settings(_serve)

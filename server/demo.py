@@ -10,17 +10,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, Response
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from robustness import paths
 from robustness.cli.lazy_group import load
 from robustness.errors import InputError, RobustnessError
 from robustness.models.load_options import PLAIN, PromptFormat
-from server import errors, library, logs
+from robustness.storage.folder_lock import FolderLock
+from server import errors, fallbacks, library, logs
 from server.access import Access
 from server.body_limit import FORM, LimitBodies
-from server.gate import Gate, is_api, with_cors
+from server.gate import PAGE_API, Gate, is_api, with_cors
+from server.headers import AnswerHead
 from server.hosts import local_path
 from server.listening import listen
 from server.login import Sessions, secret_of
@@ -39,13 +40,16 @@ _PARTS = ("libraries", "model", "index")
 _RETRY = {"Retry-After": "5"}
 
 
-def open_all(settings: Settings, opening: Opening, access: Access) -> Opened:
+def open_all(
+    settings: Settings, opening: Opening, access: Access, held: FolderLock
+) -> Opened:
     """Loads libraries, model and index, then builds the API.
 
     Args:
         settings: The server's settings.
         opening: Is told which part is loaded.
         access: The queues and counters, which the page shares.
+        held: The lock of the folder of the jobs.
 
     Raises:
         RobustnessError: See `build_engine`.
@@ -59,7 +63,7 @@ def open_all(settings: Settings, opening: Opening, access: Access) -> Opened:
     with opening.loading("index"):
         workbench: Workbench = workbench_of(built.engine, indexes=settings.indexes)
         _read_index(workbench)
-    jobs = jobs_of(workbench, settings)
+    jobs = jobs_of(workbench, settings, held)
     api = create_app(
         workbench, settings, reason=built.reason, batch=jobs, withheld=built.withheld,
         access=access,
@@ -154,12 +158,15 @@ def front(settings: Settings, opening: Opening, access: Access) -> ASGIApp:
     errors.install(own)
     # Without a policy of its application, Gradio lets pages of every site read its replies.
     own.add_middleware(CORSMiddleware, allow_origins=())
-    own.include_router(api.routes(opening, access, served))
-    own.include_router(batch_api.routes(opening.jobs(), access, opening.workbench()))
-    own.include_router(head.routes(recorded=_ships(settings)))
-    own.include_router(reference.routes())
-    own.include_router(manifest.routes())
-    own.mount("/page/static", StaticFiles(directory=head.STATIC))
+    routers = (
+        api.routes(opening, access, served),
+        batch_api.routes(opening.jobs(), access, opening.workbench()),
+        head.routes(recorded=_ships(settings)), reference.routes(), manifest.routes(),
+    )
+    for router in routers:
+        own.include_router(router)
+    fallbacks.install(own, routers, roots=(PAGE_API,))
+    own.mount("/page/static", fallbacks.Files(directory=head.STATIC))
     page = gr.mount_gradio_app(
         own, build_page(opening, access, served), path="/",
         server_name=settings.host, server_port=settings.port, theme=THEME,
@@ -167,6 +174,7 @@ def front(settings: Settings, opening: Opening, access: Access) -> ASGIApp:
         run_history=False, pwa=True, favicon_path=str(head.STATIC / "icon.png"),
         mcp_server=settings.mcp,
     )
+    fallbacks.install_below(page)
     bounded = LimitBodies(
         page, largest=settings.largest_body,
         uploads=dict.fromkeys((UPLOAD, *batch_api.UPLOADS), settings.largest_upload + FORM),
@@ -176,7 +184,7 @@ def front(settings: Settings, opening: Opening, access: Access) -> ASGIApp:
         guarded, secret=secret_of(settings.jobs), path=settings.root_path,
         framed=bool(settings.allow_origins),
     )
-    return CountRequests(with_cors(sessions, access), access.metrics)
+    return CountRequests(AnswerHead(with_cors(sessions, access)), access.metrics)
 
 
 def _ships(settings: Settings) -> bool:
@@ -188,11 +196,16 @@ def _ships(settings: Settings) -> bool:
     )
 
 
-def serve(settings: Settings) -> None:
-    """Serves the page and the API until interrupted."""
+def serve(settings: Settings, held: FolderLock) -> None:
+    """Serves the page and the API until interrupted.
+
+    Args:
+        settings: The server's settings.
+        held: The lock of the folder of the jobs.
+    """
     logs.settle()
     access = Access(settings)
-    opening = Opening(lambda made: open_all(settings, made, access), _PARTS)
+    opening = Opening(lambda made: open_all(settings, made, access, held), _PARTS)
     try:
         app = front(settings, opening, access)
         print(f"Steadfast is at {settings.url}", flush=True)

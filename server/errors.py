@@ -3,6 +3,7 @@
 import errno
 import logging
 import math
+import re
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -29,9 +30,10 @@ _LONGEST = 2000
 """Most characters of a message, since messages quote what a client sent."""
 _HEAD, _TAIL = 1200, 400
 _SAVED = (
-    "the server's observed index or calibration of this model is missing, damaged or does not fit "
-    "the model; the server's log says what its operator has to do"
+    "the server's observed index or calibration of this model is damaged or does not fit the "
+    "model; the server's log says what its operator has to do"
 )
+_PATH = re.compile(r"(?<![\w.~/:])~?/(?:[^\s/,;:()'\"]+/)*([^\s/,;:()'\"]+)/?")
 CLIENT_GONE = 499
 """The status, not in the HTTP standard, for a client that has disconnected; only logs show it."""
 
@@ -50,15 +52,22 @@ class BusyError(RobustnessError):
 
 
 def shown(error: RobustnessError) -> str:
-    """The message of an error for a client, without paths of the server's files.
+    """The message of an error for a client, without folders of the server's files.
 
     `document` logs the whole message for the server's operator.
     """
     match error:
-        case MissingIndexError() | MismatchError() | CorruptFileError():
+        case MissingIndexError():
+            return without_folders(str(error))
+        case MismatchError() | CorruptFileError():
             return _SAVED
         case _:
             return str(error)
+
+
+def without_folders(text: str) -> str:
+    """A message with the last part of each absolute path alone, for clients."""
+    return _PATH.sub(r"\1", text)
 
 
 def _clipped(text: str) -> str:
@@ -116,6 +125,13 @@ def reply(error: RobustnessError) -> JSONResponse:
     return JSONResponse(content, status, {"Retry-After": str(seconds)} if passing else None)
 
 
+def refusal(request: Request, error: HTTPException) -> JSONResponse:
+    """The HTTP reply for an error of a status, such as 404."""
+    kind = "invalid_request_error" if error.status_code < 500 else "server_error"
+    message = f"{request.method} {request.url.path}: {error.detail}"
+    return JSONResponse(body(message, kind), error.status_code, error.headers)
+
+
 def install(app: FastAPI) -> None:
     """Makes the application answer every error in this format."""
 
@@ -138,9 +154,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        kind = "invalid_request_error" if error.status_code < 500 else "server_error"
-        message = f"{request.method} {request.url.path}: {error.detail}"
-        return JSONResponse(body(message, kind), error.status_code, error.headers)
+        return refusal(request, error)
 
     @app.exception_handler(OSError)
     async def full(_: Request, error: OSError) -> JSONResponse:

@@ -1,17 +1,24 @@
-"""Replies 404 or 405 to requests under the API's paths that no handler takes.
+"""Replies 404 or 405, in the documented format, to requests that no handler takes.
 
-These routes come before the page, which is mounted at `/` and would answer with its own 404.
+The routes come before Gradio's application, which is mounted at `/` and would answer with its own
+404; it is told to use the format, too.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.routing import APIRoute
-from starlette.routing import Route
+from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-_ROOTS = ("/v1", "/robustness")
+from server import errors
+
+_READS = frozenset(("GET", "HEAD"))
 
 
 class _Refusal:
@@ -25,19 +32,47 @@ class _Refusal:
         raise HTTPException(self._status, headers=self._headers)
 
 
-def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+class Files(StaticFiles):
+    """Files that say which methods they take."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """See `StaticFiles`."""
+        if scope["method"] not in _READS:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(_READS))})
+        return await super().get_response(path, scope)
+
+
+def install(app: FastAPI, routers: Iterable[APIRouter], *, roots: Iterable[str]) -> None:
     """Answers 405 where a path has a handler for another method, 404 where it has none.
 
     Args:
         app: The application, which includes the routers already.
-        routers: The routers of the API.
+        routers: Their paths.
+        roots: First parts of paths below which there is nothing else.
     """
     methods: dict[str, set[str]] = defaultdict(set)
     for router in routers:
         for route in router.routes:
             if isinstance(route, APIRoute):
                 methods[route.path] |= route.methods or set()
+    if app.openapi_url:
+        methods[app.openapi_url] |= _READS
     for path, allowed in methods.items():
+        # `AnswerHead` answers HEAD wherever there is a GET.
+        allowed |= _READS if "GET" in allowed else set()
         app.router.routes.append(Route(path, _Refusal(405, allowed)))
-    for root in _ROOTS:
+    for root in roots:
         app.router.routes.append(Route(root + "/{rest:path}", _Refusal(404)))
+
+
+def install_below(app: FastAPI) -> None:
+    """Has Gradio's application, which is mounted on another, reply 404 and 405 in the format."""
+
+    async def told(request: Request, error: AnyHTTPException) -> Response:
+        if error.status_code in (404, 405):
+            return errors.refusal(request, error)
+        return await http_exception_handler(request, error)
+
+    for route in app.routes:
+        if isinstance(route, Mount) and isinstance(route.app, FastAPI):
+            route.app.add_exception_handler(AnyHTTPException, told)  # type: ignore[arg-type]

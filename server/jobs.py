@@ -25,7 +25,7 @@ from robustness.errors import (
 from robustness.storage.folder_lock import FolderLock
 from robustness.storage.limits import Limits
 from robustness.urgency import Urgency, urgent
-from server import errors, job_rows, library
+from server import errors, job_lock, job_rows, library
 from server.errors import BusyError
 from server.job_files import ID_LENGTH, UNFINISHED, Job, JobFiles, State
 from server.job_states import JobStates, now
@@ -58,7 +58,7 @@ class Jobs:
     def __init__(
         self, workbench: "Workbench", folder: Path, *, patience: float = 1800.0,
         pause: float = 2.0, limits: Limits = LIMITS, small: int = 2000, unfinished: int = 100,
-        of_one: int = 20, keep_days: float | None = None,
+        of_one: int = 20, keep_days: float | None = None, held: FolderLock | None = None,
     ) -> None:
         """Starts the workers, which resume the jobs that an earlier process left unfinished.
 
@@ -73,11 +73,12 @@ class Jobs:
             unfinished: Most jobs that are queued or running.
             of_one: Most jobs of one owner.
             keep_days: See `JobStates`.
+            held: The lock of the folder, where the caller took it before it loaded the model.
 
         Raises:
-            InputError: Another server uses the folder, or it is not writable.
+            InputError: See `job_lock.take`.
         """
-        self._held = FolderLock(folder, "give this server its own with --jobs FOLDER")
+        self._held = held or job_lock.take(folder)
         self._workbench = workbench
         self._limits = limits
         self._uploads = Uploads(limits)
@@ -382,10 +383,12 @@ class Jobs:
         return self._closing.is_set() or not self._states.is_running(job_id)
 
 
-def jobs_of(workbench: "Workbench", settings: Settings) -> Jobs:
+def jobs_of(
+    workbench: "Workbench", settings: Settings, held: FolderLock | None = None
+) -> Jobs:
     """The jobs of a server; raises as `Jobs`."""
     return Jobs(
         workbench, settings.jobs, patience=settings.patience, limits=settings.limits,
         small=settings.small_job, unfinished=settings.unfinished_jobs,
-        of_one=settings.client_jobs, keep_days=settings.keep_days,
+        of_one=settings.client_jobs, keep_days=settings.keep_days, held=held,
     )

@@ -5,6 +5,7 @@ import sys
 import uvicorn
 from starlette.types import ASGIApp
 
+from server.headers import SafeHeaders
 from server.settings import Settings
 
 GRACE_SECONDS = 5
@@ -18,7 +19,8 @@ def listen(app: ASGIApp, settings: Settings) -> None:
     """Serves an application until interrupted."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     uvicorn.run(
-        app,
+        # Around everything, since each layer may refuse a request by a reply of its own.
+        SafeHeaders(app, framed_by=settings.allow_origins),
         host=settings.host,
         port=settings.port,
         log_level="warning",

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from robustness.data import tasks
 from robustness.data.tasks import Task
 from robustness.errors import EngineError, RobustnessError
+from server import errors
 
 if TYPE_CHECKING:
     from robustness.workbench import Workbench
@@ -78,8 +79,9 @@ class Opening:
                 opened.close()
 
     def _failed(self, why: str) -> None:
-        self._problem = f"the model could not be loaded: {why}"
-        _log.error("%s", self._problem)
+        told = f"the model could not be loaded: {why}"
+        _log.error("%s", told)
+        self._problem = errors.without_folders(told)
 
     @contextmanager
     def loading(self, part: str) -> Iterator[None]:

@@ -211,8 +211,8 @@ def load(
         return _load(folder, spec, files.file_hash(path), mapped)
     except (FileNotFoundError, NotFoundError):
         raise MissingIndexError(
-            f"the model {spec.model} has no observed index at {folder}; build it with: "
-            "python -m robustness index build --model MODEL"
+            f"the model {spec.model} has no observed index at {folder}, so there is no prediction; "
+            "build it with: python -m robustness index build --model MODEL"
         ) from None
 
 

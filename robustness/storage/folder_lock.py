@@ -33,6 +33,9 @@ class FolderLock:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = (folder / _FILE).open("a+", encoding="utf-8")
+            if not os.access(folder, os.W_OK | os.X_OK):
+                self._file.close()
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
             raise InputError(
                 f"the folder {folder} cannot be written ({error.strerror}); {advice}"

@@ -18,7 +18,7 @@ from robustness import paths
 from robustness.errors import CorruptFileError, InputError, MismatchError
 from robustness.storage import files
 from robustness.urgency import Urgency, urgent
-from server import library
+from server import errors, library
 from server.access import Access
 from server.backbones import Backbones
 from server.connection import in_queue, in_thread_while_connected
@@ -194,7 +194,11 @@ def routes(
                 raise InputError(str(error)) from error
         return {
             "asked": made["asked"], "models": made["models"], "shown": made["shown"],
-            "provenance": made["provenance"], "checks": _plain(report),
+            "provenance": made["provenance"],
+            "checks": [
+                _plain(check) | {"reason": errors.without_folders(check.reason)}
+                for check in report
+            ],
         }
 
     @router.get("/findings")
@@ -232,7 +236,12 @@ def routes(
         if not text.strip() or len(text) > _LONGEST_LINK:
             raise InputError(f"text: give 1 to {_LONGEST_LINK} characters")
         out = io.BytesIO()
-        segno.make(text, error="m", micro=False).save(
+        try:
+            code = segno.make(text, error="m", micro=False)
+        except segno.DataOverflowError as error:
+            # Its size is in bytes, of which a character may take four.
+            raise InputError("text: too long for a QR code; shorten it") from error
+        code.save(
             out, kind="svg", scale=6, border=4, xmldecl=False, omitsize=False
         )
         return Response(out.getvalue(), media_type="image/svg+xml")

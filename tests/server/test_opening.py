@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from robustness.data import tasks
-from robustness.errors import EngineError, NotFoundError
+from robustness.errors import CorruptFileError, EngineError, NotFoundError
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.workbench import Workbench
 from server import demo
@@ -106,6 +106,19 @@ def test_a_model_that_cannot_be_loaded_is_told_in_one_sentence_everywhere(
     assert ready.json()["problem"] == told
     assert httpx.get(f"{address}/v1/models").json()["error"]["message"] == told
     assert opening.document()["problem"] == told
+
+
+def test_visitors_see_no_folder_of_the_server(
+    opening: Opening, work: Loading, until: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    work.error = CorruptFileError("/srv/models/mine/config.json is damaged; see https://x.org/a/b")
+    work.go.set()
+    opening.start()
+    until(lambda: opening.problem is not None)
+    assert opening.document()["problem"] == (
+        "the model could not be loaded: config.json is damaged; see https://x.org/a/b"
+    )
+    assert "/srv/models/mine/config.json" in caplog.text
 
 
 def test_an_unforeseen_error_is_told_too(opening: Opening, work: Loading, until: Callable) -> None:

@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from robustness import paths
+from robustness.storage.folder_lock import FolderLock
 from server.options import app_of, settings_from, with_settings
 from server.settings import Settings
 
@@ -90,6 +91,28 @@ def test_a_folder_that_is_no_model_is_told_at_once(program, tmp_path: Path) -> N
         ]
         loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
         assert not loaded & {"torch", "gradio"}
+
+
+@pytest.mark.parametrize(
+    "program", [["-m", "server"], ["app.py"], ["-m", "server.console", "serve"]]
+)
+def test_a_folder_of_jobs_that_cannot_be_used_is_told_at_once(program, tmp_path: Path) -> None:
+    held = FolderLock(tmp_path / "used", "")
+    (tmp_path / "file").touch()
+    for folder, why in (("used", "in use by another process"), ("file", "cannot be written")):
+        done = subprocess.run(
+            [
+                sys.executable, "-X", "importtime", *program, "--port", "1",
+                "--jobs", str(tmp_path / folder),
+            ],
+            cwd=paths.ROOT, capture_output=True, text=True, check=False,
+        )
+        said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+        assert done.returncode == 2
+        assert len(said) == 1 and why in said[0] and "--jobs FOLDER" in said[0]
+        loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert not loaded & {"torch", "gradio"}
+    held.close()
 
 
 def test_a_limit_is_an_option_and_a_variable(monkeypatch) -> None:

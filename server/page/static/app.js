@@ -6,7 +6,7 @@ import * as batch from './batch.js';
 import * as dialogs from './dialogs.js';
 import * as findings from './findings.js';
 import { h } from './html.js';
-import { away, follow, looked, measure, onKnown, running, state, stop, use } from './live.js';
+import { away, follow, loading, looked, measure, onKnown, running, state, stop, use } from './live.js';
 import * as measuring from './measure_view.js';
 import * as sidebar from './sidebar.js';
 import { OWN, addressed, asked, change, onChange, request, restore } from './store.js';
@@ -87,12 +87,13 @@ function draw() {
 }
 
 function bannered() {
-  const loading = state.server && !state.server.ready;
+  const unready = state.server && !state.server.ready;
+  const plain = state.opening.some((e) => e.shown) ? '' : '.plain';
   let text = '';
   if (state.attract) text = t('attract.banner');
-  else if (state.away && !loading) text = t('state.away');
-  else if (loading && state.server.loading.length) text = t('state.loading', { left: state.server.loading.map((p) => t(`part.${p}`)).join(', ') });
-  else if (loading) text = t('state.failed', { why: said(state.server.problem.replace(FAILED, '')) });
+  else if (state.away && !unready) text = t(`state.away${plain}`);
+  else if (unready && loading()) text = t(`state.loading${plain}`, { left: state.server.loading.map((p) => t(`part.${p}`)).join(', ') });
+  else if (unready) text = t(`state.failed${plain}`, { why: said(state.server.problem.replace(FAILED, '')) });
   banner.hidden = !text;
   if (banner.textContent !== text) banner.textContent = text;
 }
@@ -100,9 +101,10 @@ function bannered() {
 async function watchServer() {
   try {
     const was = state.server?.ready && !state.away;
+    const waited = state.server && loading();
     state.server = await get('state');
     away(null);
-    if (state.server.ready && !was) {
+    if ((state.server.ready && !was) || (waited && !loading())) {
       follow(true);
       opened(asked.tab);
     }

@@ -62,6 +62,10 @@ const enough = () => asked.instruction.trim() !== '' && (asked.task !== OWN || a
 /** Whether both models can answer what is asked: an own question needs options. */
 export const comparable = () => asked.task !== OWN || request().options.length > 1;
 
+/** Whether the model is still being loaded: what it could not answer is asked again when it is there. */
+export const loading = () => !state.server || (!state.server.ready && state.server.loading.length > 0);
+const waits = (error) => error?.kind === 'busy' && loading();
+
 /** The recorded replies to an opening example, if that is what is asked. */
 function recorded() {
   const plain = !asked.model && !asked.aligned && asked.evidence === '16';
@@ -136,9 +140,12 @@ async function look() {
   looking = false;
   if (backbone()?.loaded === false) described();
   if (key === predictionKey() && enough()) {
-    away(error);
+    away(waits(error) ? null : error);
     if (error && recorded()) replay(recorded());
-    else {
+    else if (waits(error)) {
+      last.look = NOTHING;
+      tell('look');
+    } else {
       last.look = { ...NOTHING, data: made, error, key };
       if (answered().data) rested();
       tell('look');
@@ -174,7 +181,7 @@ async function answer() {
   }
   if (!wanted()) return;
   if (error && recorded()) data = recorded().shown.answers;
-  last.answers = { ...NOTHING, data, error: data ? null : error, key };
+  last.answers = waits(error) && !data ? NOTHING : { ...NOTHING, data, error: data ? null : error, key };
   rested();
   tell('answers');
 }
@@ -212,6 +219,7 @@ export function follow(now = false) {
     return;
   }
   if (now && looked().error) last.look = NOTHING;
+  if (now && answered().error) last.answers = NOTHING;
   if (looked() === NOTHING) {
     const found = recorded();
     if (found && !state.server?.ready) replay(found);

@@ -61,7 +61,7 @@ export function said(text) {
 }
 
 /** What an error means for the visitor. */
-export const told = (error) => (error.kind === 'input' ? t('error.input', { why: said(error.message) }) : t(`error.${error.kind || 'server'}`));
+export const told = (error) => t(`error.${error.kind || 'server'}`, { why: said(error.message) });
 
 /** Whether there are words of a key. */
 export const known = (key) => key in table;

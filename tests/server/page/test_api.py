@@ -57,6 +57,14 @@ def test_an_own_question_without_options_has_a_prompt_and_says_what_answers_need
     assert "two options" in reply.json()["error"]["message"]
 
 
+def test_an_address_too_long_for_a_qr_code_is_the_clients_error(page_http: httpx.Client) -> None:
+    for text in ("x" * 1501, "€" * 1500, ""):
+        reply = page_http.get("/page/v1/qr.svg", params={"text": text})
+        assert reply.status_code == 400
+        assert reply.json()["error"]["message"].startswith("text: ")
+    assert page_http.get("/page/v1/qr.svg", params={"text": "€" * 700}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "change", [{"instruction": " "}, {"task": "nothing"}, {"model": "nobody"}, {"wrong": 1}]
 )

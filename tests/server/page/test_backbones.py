@@ -1,5 +1,6 @@
 """The page changes between two backbones; the second is loaded when it is asked."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,7 +75,12 @@ def test_a_backbone_is_loaded_when_it_is_picked_and_the_first_one_stays(
 def test_a_backbone_without_an_index_says_so(http: httpx.Client) -> None:
     reply = http.post("/page/v1/wording", json=ASKED | {"model": "another-llama"})
     assert reply.status_code == 503
-    assert "observed index" in reply.json()["error"]["message"]
+    error = reply.json()["error"]
+    assert error["code"] == "index_unavailable"
+    assert re.fullmatch(
+        r"the model another-llama has no observed index at [^/]+, so there is no prediction; build "
+        "it with: python -m robustness index build --model MODEL", error["message"]
+    )
 
 
 def test_an_unknown_model_is_none_of_them(http: httpx.Client) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from robustness.data import instructions, tasks
 from robustness.evaluation.perturbations.kinds import Kind
+from server import gate, login
 from server.page import findings_tab, head
 
 SCRIPTS = {p.name: p.read_text(encoding="utf-8") for p in sorted(head.STATIC.glob("*.js"))}
@@ -45,8 +46,11 @@ def test_the_second_language_is_translated() -> None:
 
 
 def test_every_word_that_the_scripts_ask_for_is_there_and_used() -> None:
-    tables = Path(findings_tab.__file__).read_text(encoding="utf-8")
+    tables = "".join(
+        Path(module.__file__).read_text(encoding="utf-8") for module in (findings_tab, gate, login)
+    )
     keys = asked() | set(re.findall(r"""\bword\(\s*["']([^"']+)["']""", tables))
+    keys |= set(re.findall(r'login\.page\(scope, "([^"]+)"', tables))
     assert keys <= set(ENGLISH), keys - set(ENGLISH)
     # The library's sentences have tests of their own.
     assert {k for k in set(ENGLISH) - keys if not k.startswith("said.")} == set()
