@@ -6,6 +6,7 @@ The page and its evidence files get these values from here, so that they cannot 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from robustness.data import prompts
 from robustness.data.tasks import Task
 from robustness.errors import InputError
 from robustness.evaluation.perturbations.measure import random_guess
@@ -49,6 +50,8 @@ class Asked:
             InputError, NotFoundError: See `query.resolve`.
         """
         scored = [e for e in self.inputs if len(e.options) > 1]
+        for example in scored:
+            prompts.check_options(example.options)
         return workbench.resolve(self.instruction, task=self.task, inputs=scored)
 
     def models(self, workbench: Workbench) -> tuple[str, ...]:

@@ -17,6 +17,19 @@ PLACEHOLDER = r"\{([a-z_][a-z0-9_]*)\}"
 _PLACEHOLDER = re.compile(PLACEHOLDER)
 
 
+def check_options(options: Sequence[str]) -> None:
+    """Refuses more options than there are letters.
+
+    Raises:
+        InputError: There are more.
+    """
+    if len(options) > len(LETTERS):
+        raise InputError(
+            f"an input can have {len(LETTERS)} options, as many as there are letters; "
+            f"found {len(options)}"
+        )
+
+
 def _first_letters(count: int) -> str:
     if count > len(LETTERS):
         raise InputError(

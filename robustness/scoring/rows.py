@@ -158,11 +158,7 @@ def _example(task: Task | None, given: Any, options: str, answer: str) -> Exampl
         raise InputError(
             f"an input needs at least two options, separated by |; found {options!r}"
         )
-    if len(own) > len(prompts.LETTERS):
-        raise InputError(
-            f"an input can have {len(prompts.LETTERS)} options, as many as there are letters; "
-            f"found {len(own)}"
-        )
+    prompts.check_options(own)
     place = cell_lists.place(answer, answers)
     answer = answer if place is None else answers[place]
     if answer and answer not in answers:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from robustness.scoring.batch import COLUMNS
+from tests.browser.test_other_texts import arrived, held
 
 expect.set_options(timeout=30_000)
 
@@ -147,3 +148,32 @@ def test_columns_that_are_called_like_ours_hide_no_result(page: Page, tmp_path: 
     assert found["status"] == "ok"
     assert found["nearest_observed"]
     assert not any(found[name].startswith("mine") for name in COLUMNS)
+
+
+def test_a_run_that_fails_can_be_started_again(visit, table: Path) -> None:
+    page = visit.open()
+    page.get_by_role("tab", name="Batch").click()
+    page.set_input_files("#sf-upload", table)
+    page.route("**/page/v1/batch/jobs", lambda route: route.abort())
+    page.click("#sf-start")
+    expect(page.locator(".sf-error")).to_contain_text("cannot be reached")
+    page.unroute("**/page/v1/batch/jobs")
+    page.click("#sf-start")
+    expect(page.locator("#sf-state")).to_contain_text("mine.csv")
+    visit.said.clear()  # the browser notes the request that failed
+
+
+def test_of_two_tables_the_last_one_is_shown(page: Page, table: Path) -> None:
+    other = table.with_name("other.csv")
+    other.write_text("instruction,task\nWhere is {name}? {story},place\n", encoding="utf-8")
+    page.get_by_role("tab", name="Batch").click()
+    with held(page, "**/page/v1/batch/check") as kept:
+        page.set_input_files("#sf-upload", table)
+        arrived(page, kept)
+        page.set_input_files("#sf-upload", other)
+        while len(kept) < 2:
+            page.wait_for_timeout(25)
+        kept.reverse()
+    expect(page.locator("#sf-plan")).to_contain_text("1 row")
+    page.wait_for_timeout(500)
+    expect(page.locator("#sf-plan")).to_contain_text("1 row")

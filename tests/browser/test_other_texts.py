@@ -144,3 +144,19 @@ def test_an_own_question_without_options_says_what_is_missing(visit) -> None:
     expect(page.locator("#sf-answers")).to_contain_text("Type at least two options")
     page.fill("#sf-own-options", "praise | blame")
     expect(page.locator("#sf-answers .sf-bars").first).to_contain_text("praise")
+
+
+def test_what_was_found_out_of_an_earlier_wording_is_not_shown_beside_another(page: Page) -> None:
+    page.click("#sf-more")
+    with held(page, "**/page/v1/reliance") as kept:
+        page.click("#sf-rely")
+        arrived(page, kept)
+        page.click("#sf-chip-4")
+        expect(page.locator("#sf-rely")).to_have_text("Find out")
+        page.click("#sf-rely")
+        while len(kept) < 2:
+            page.wait_for_timeout(25)
+        kept.reverse()
+    expect(page.locator("#sf-relied")).to_contain_text("Hardly", timeout=120_000)
+    page.wait_for_timeout(1000)
+    expect(page.locator("#sf-relied")).to_contain_text("Hardly")

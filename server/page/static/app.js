@@ -9,6 +9,7 @@ import { h } from './html.js';
 import { away, follow, loading, looked, measure, onKnown, running, state, stop, use } from './live.js';
 import * as measuring from './measure_view.js';
 import * as sidebar from './sidebar.js';
+import { read, write } from './storage.js';
 import { OWN, addressed, asked, change, onChange, request, restore } from './store.js';
 import * as tabs from './tabs.js';
 import * as trying from './try_view.js';
@@ -37,10 +38,10 @@ const present = () => {
   document.getElementById('sf-present').setAttribute('aria-pressed', String(on));
 };
 
-const theme = () => localStorage.getItem(THEME) || 'system';
+const theme = () => read(THEME) || 'system';
 
 function setTheme(value) {
-  localStorage.setItem(THEME, value);
+  write(THEME, value);
   dress();
 }
 

@@ -2,7 +2,8 @@
 
 import { get, post, send } from './api.js';
 import { h, redraw, s } from './html.js';
-import { asked, change, onChange, request } from './store.js';
+import { read, write } from './storage.js';
+import { asked, change, guard, onChange, request } from './store.js';
 import { count, number, said, t, told } from './words.js';
 
 const KEY = 'steadfast-job';
@@ -17,6 +18,8 @@ const step = { pace: null, file: null, checked: null, error: null, busy: false, 
 let place;
 let hooks;
 let timer;
+const checking = guard(() => null);
+const looking = guard(() => asked.job);
 
 const round = (value) => number(value);
 const running = () => step.job && ['queued', 'running'].includes(step.job.state);
@@ -37,15 +40,19 @@ const form = (file) => {
 };
 
 async function check(file) {
+  const wanted = checking();
   Object.assign(step, { file, checked: null, error: null, busy: true });
   draw();
+  let made = null;
+  let error = null;
   try {
-    step.checked = await send('batch/check', form(file));
+    made = await send('batch/check', form(file));
     step.pace ??= await pace();
-  } catch (error) {
-    step.error = error;
+  } catch (problem_) {
+    error = problem_;
   }
-  step.busy = false;
+  if (!wanted()) return;
+  Object.assign(step, { checked: made, error, busy: false });
   draw();
   document.getElementById('sf-check-title')?.focus();
 }
@@ -76,40 +83,49 @@ function pasted(text) {
 }
 
 async function run() {
-  step.busy = true;
+  const wanted = checking();
+  Object.assign(step, { error: null, busy: true });
   draw();
+  let job = null;
+  let error = null;
   try {
-    const job = await send('batch/jobs', form(step.file));
-    Object.assign(step, { job, rows: [], started: 0, missing: false, checked: null, file: null });
-    localStorage.setItem(KEY, job.id);
-    change({ job: job.id });
-    look();
-  } catch (error) {
-    step.error = error;
+    job = await send('batch/jobs', form(step.file));
+  } catch (problem_) {
+    error = problem_;
   }
-  step.busy = false;
+  // Another table may have been given meanwhile: its check stays.
+  if (wanted()) Object.assign(step, { error, busy: false }, job ? { checked: null, file: null } : {});
+  if (job) {
+    Object.assign(step, { job, rows: [], started: 0, missing: false });
+    write(KEY, job.id);
+    change({ job: job.id });
+  }
   draw();
 }
 
 async function look() {
   clearTimeout(timer);
   const id = asked.job;
+  const wanted = looking();
   if (!id) return;
   try {
     const whole = step.job?.state === 'done';
     const found = await get(`batch/jobs/${id}?after=${whole ? 0 : step.rows.length}`);
-    if (id !== asked.job) return;
+    if (!wanted()) return;
     if (found.job.state !== 'running') step.started = 0;
     else if (!step.started) Object.assign(step, { started: Date.now(), before: found.job.done });
     if (found.job.state === 'done' && step.job && step.job.state !== 'done') {
-      step.rows = (await get(`batch/jobs/${id}`)).rows;
+      const { rows } = await get(`batch/jobs/${id}`);
+      if (!wanted()) return;
+      step.rows = rows;
     } else step.rows.push(...found.rows);
     Object.assign(step, { job: found.job, missing: false });
   } catch (error) {
+    if (!wanted()) return;
     if (error.kind === 'input') {
       step.missing = true;
       step.job = null;
-      localStorage.removeItem(KEY);
+      write(KEY, null);
     }
   }
   draw();
@@ -134,7 +150,7 @@ async function remove() {
       return;
     }
   }
-  localStorage.removeItem(KEY);
+  write(KEY, null);
   Object.assign(step, { job: null, rows: [], missing: false });
   change({ job: '' });
   draw();
@@ -152,7 +168,7 @@ function header() {
 /** Takes up the job of the address or of this browser, and shows it wherever the visitor is. */
 export function watch() {
   if (!asked.job) {
-    const kept = localStorage.getItem(KEY);
+    const kept = read(KEY);
     if (kept) change({ job: kept });
   }
   if (asked.job) look();
@@ -176,14 +192,15 @@ function source() {
 
 function checked() {
   if (step.busy && !step.checked) return [h('p', null, t('batch.checking'))];
-  if (step.error) return [problem(step.error)];
   const made = step.checked;
+  if (step.error && !made) return [problem(step.error)];
   if (!made) return [h('p', { class: 'sf-soft' }, t('batch.check.empty'))];
   return [
     h('p', { id: 'sf-plan' }, count('batch.rows', made.rows), ' ', made.bad_rows ? count('batch.bad', made.bad_rows) : t('batch.good'), ' ', step.pace === null ? t('batch.cost', { calls: round(made.calls) }) : t('batch.time', { calls: round(made.calls), time: time(made.calls * step.pace) })),
     h('p', { class: 'sf-soft' }, t('batch.columns'), ' ', made.columns.map((c, n) => [n ? ', ' : '', c.meaning ? h('b', null, `${c.name} ✓`) : h('span', null, `${c.name} (${c.kept === c.name ? t('batch.kept') : t('batch.kept.as', { name: c.kept })})`)])),
     h('ol', { class: 'sf-listed', tabindex: '0', 'aria-label': t('batch.listed') }, made.listed.slice(0, 200).map((row) => h('li', { class: row.error ? 'sf-bad' : null }, h('span', { class: 'sf-clip' }, row.instruction || '—'), row.task ? h('span', { class: 'sf-soft' }, ` ${row.task}`) : null, row.error ? h('span', { class: 'sf-reason' }, ` ✗ ${said(row.error)}`) : null))),
-    h('button', { type: 'button', id: 'sf-start', class: 'sf-go', disabled: made.bad_rows === made.rows || step.busy || running(), onclick: run }, t('batch.start')),
+    step.error ? problem(step.error) : null,
+    h('button', { type: 'button', id: 'sf-start', class: 'sf-go', 'data-heirs': 'sf-run-title', disabled: made.bad_rows === made.rows || step.busy || running(), onclick: run }, t('batch.start')),
   ];
 }
 
@@ -211,7 +228,7 @@ function summary() {
   return [
     h('p', { id: 'sf-state' }, h('b', null, job.name), ': ', t(`job.${job.state}`), ' ', t('batch.done', { done: round(job.done), rows: round(job.rows) }), running() && left ? ` ${t('batch.left', { time: time(left) })}` : ''),
     running() ? h('progress', { max: job.rows, value: job.done, 'aria-label': t('batch.progress') }) : null,
-    running() ? h('button', { type: 'button', id: 'sf-cancel', onclick: cancel }, t('stop')) : null,
+    running() ? h('button', { type: 'button', id: 'sf-cancel', 'data-heirs': 'sf-run-title', onclick: cancel }, t('stop')) : null,
     job.error ? h('p', { class: 'sf-error' }, said(job.error)) : null,
     step.rows.length ? h('p', { id: 'sf-summary', class: 'sf-result' }, t('batch.summary', { n: round(risky), of: round(step.rows.length), risk: round(RISK) })) : null,
     step.rows.length ? h('div', { class: 'sf-buttons', role: 'group', 'aria-label': t('batch.filters') }, FILTERS.map((f) => h('button', { type: 'button', id: `sf-filter-${f}`, 'aria-pressed': String(step.filter === f), onclick: () => { step.filter = f; draw(); } }, `${t(`filter.${f}`)} (${round(step.rows.filter(kinds[f]).length)})`)),

@@ -16,7 +16,7 @@ export function open(title, ...children) {
     children);
   dialog.addEventListener('close', () => {
     dialog.remove();
-    if (before?.isConnected) before.focus();
+    (before?.isConnected ? before : document.getElementById(before?.id))?.focus();
   });
   (document.querySelector('.sf-root') || document.body).append(dialog);
   dialog.showModal();
@@ -69,10 +69,10 @@ export function compare([a, b]) {
   const column = (row, other) => h('div', null,
     h('p', { class: 'sf-quote' }, marked(row.instruction, other.instruction)),
     row.value === null ? h('p', null, t('expect.none')) : [
-      h('p', { class: 'sf-big' }, t('expect.about', { n: round(row.value) }), h('small', null, ` ${t('expect.unit')}`)),
+      h('p', { class: 'sf-big' }, row.counted ? round(row.value) : t('expect.about', { n: round(row.value) }), h('small', null, ` ${t('expect.unit')}`)),
       axis({ usual: row.usual, own: { value: row.value, low: row.low, high: row.high }, guess: row.guess, measured: row.measured, aligned: row.aligned_measured ?? undefined }),
     ],
-    h('p', { class: 'sf-soft' }, row.measured === undefined ? t('compare.unmeasured') : t('visit.measured', { n: round(row.measured) })));
+    h('p', { class: 'sf-soft' }, row.apart ? `${row.apart}: ` : '', row.measured !== undefined ? t('visit.measured', { n: round(row.measured) }) : t(row.counted ? 'basis.measured' : 'compare.unmeasured')));
   open(t('compare.title'), h('div', { class: 'sf-two' }, column(a, b), column(b, a)));
 }
 

@@ -1,7 +1,7 @@
 // Charts as SVG: an axis from 0 to 100 right answers, the map of wordings, the bars of answers.
 
 import { h, s } from './html.js';
-import { number, t } from './words.js';
+import { count, number, t } from './words.js';
 
 const narrow = () => innerWidth <= 700;
 const clamp = (x) => Math.min(100, Math.max(0, x));
@@ -128,12 +128,14 @@ export function map(look, texts) {
 /** The options of a question as bars, in the order of the answer's probability. */
 export function bars(answer, options, right) {
   const rows = options.map((o, n) => [o, answer.option_probabilities[n], answer.label_words[n]])
-    .sort((a, b) => b[1] - a[1]).slice(0, 6);
+    .sort((a, b) => b[1] - a[1]);
+  const rest = rows.splice(6);
   return h('ul', { class: 'sf-bars' }, rows.map(([option, p, word]) =>
     h('li', null,
       h('span', { class: 'sf-option', title: word === option ? option : `${option} = ${word}` }, option, option === right ? h('span', { 'aria-label': t('answers.right') }, ' ✓') : null),
       h('span', { class: 'sf-track', 'aria-hidden': 'true' }, h('span', { class: 'sf-fill', style: `width:${(100 * p).toFixed(1)}%` })),
-      h('span', { class: 'sf-value' }, `${number(100 * p)}%`))));
+      h('span', { class: 'sf-value' }, `${number(100 * p)}%`))),
+  rest.length ? h('li', { class: 'sf-soft' }, count('answers.more', rest.length, { p: number(100 * rest.reduce((sum, row) => sum + row[1], 0)) })) : null);
 }
 
 /** The rungs of evidence on one axis; each has value, low, high and a name. */

@@ -22,9 +22,15 @@ export const h = (tag, attributes, ...children) =>
 export const s = (tag, attributes, ...children) =>
   filled(document.createElementNS(SVG, tag), attributes, children);
 
-/** Replaces the children of a node; the element with the same `id` has the focus again. */
+/**
+ * Replaces the children of a node; the element with the same `id` has the focus again. Where it is
+ * gone, the first that is there of those that its `data-heirs` names has it.
+ */
 export function redraw(node, ...children) {
-  const held = node.contains(document.activeElement) ? document.activeElement.id : '';
+  const held = node.contains(document.activeElement) ? document.activeElement : null;
   node.replaceChildren(...children.flat(Infinity).filter(Boolean));
-  if (held) document.getElementById(held)?.focus({ preventScroll: true });
+  if (!held) return;
+  const heirs = [held.id, ...(held.dataset.heirs || '').split(' ')].filter(Boolean);
+  const heir = heirs.map((id) => document.getElementById(id)).find((found) => found && !found.disabled);
+  heir?.focus({ preventScroll: true });
 }

@@ -5,6 +5,7 @@ import {
   OWN, asked, change, evidence, guard, onChange, predictionKey, remember, request, visit, wordingKey,
 } from './store.js';
 import { expected } from './draw.js';
+import { t } from './words.js';
 
 const REST = 400;
 /** Milliseconds after the last key before both models answer. */
@@ -84,6 +85,18 @@ export function backbone(model = asked.model) {
   const name = model.split('+')[0];
   return server?.others?.find((other) => other.original === name) || server;
 }
+
+/**
+ * What the two models are called that answer what is asked: the original and the aligned one; by
+ * their ids, without the backbone's, where the original is not among them.
+ */
+export function modelName(n, model = asked.model, aligned = asked.aligned) {
+  if (!model?.includes('+')) return t(n ? 'model.aligned' : 'model.original');
+  return shortName(n ? aligned || backbone(model)?.aligned?.[0] || '' : model);
+}
+
+/** The id of an aligned model without its backbone's. */
+export const shortName = (id) => id.split('+').pop();
 
 /** What the server says of a backbone that has been loaded by now. */
 async function described() {

@@ -4,10 +4,11 @@ import { post } from './api.js';
 import { expected, ladder } from './draw.js';
 import { h, redraw } from './html.js';
 import {
-  earlier, keep, looked, measure, measured, measurement, retry, running, state, stop, use,
+  earlier, keep, looked, measure, measured, measurement, modelName, retry, running, shortName,
+  state, stop, use,
 } from './live.js';
 import { OWN, asked, challenge, request, visit, wordingKey } from './store.js';
-import { number, t, told } from './words.js';
+import { known, number, t, told } from './words.js';
 import { compare, hardest, suggestions } from './dialogs.js';
 import { floor } from './try_view.js';
 
@@ -36,9 +37,8 @@ function rungs() {
     const name = p.tier === 'distance' ? t('rung.distance') : t(`rung.${p.tier}`, { n: r.calls });
     return { name, value: usual - p.degradation, low: usual - p.high, high: usual - p.low };
   });
-  const names = [t('model.original'), t('model.aligned')];
   made.found.forEach((m, n) => {
-    rows.push({ name: t('rung.measured', { n: m.n, model: names[n] }), value: m.accuracy, low: m.accuracy_low, high: m.accuracy_high, counted: true, aligned: n > 0 });
+    rows.push({ name: t('rung.measured', { n: m.n, model: modelName(n, ...made.found.map((one) => one.model)) }), value: m.accuracy, low: m.accuracy_low, high: m.accuracy_high, counted: true, aligned: n > 0 });
   });
   return rows;
 }
@@ -56,7 +56,7 @@ export function verdict() {
     parts.push(t(inside ? 'measure.inside' : 'measure.outside'));
   }
   parts[0] += floor(first.degradation, first.noise_floor);
-  if (second) parts.push(t('measure.aligned', { n: round(second.accuracy) }) + floor(second.accuracy - first.accuracy, second.difference_noise_floor));
+  if (second) parts.push(t('measure.aligned', { n: round(second.accuracy), model: modelName(1, first.model, second.model) }) + floor(second.accuracy - first.accuracy, second.difference_noise_floor));
   const mine = row()?.guess;
   if (mine !== undefined && own) {
     const [a, b] = [Math.abs(mine - first.accuracy), Math.abs(own.value - first.accuracy)];
@@ -86,10 +86,10 @@ function action() {
   const made = running();
   if (made) {
     const [done, total] = made.progress || [0, 128];
-    return h('button', { type: 'button', id: 'sf-stop', class: 'sf-go', onclick: stop }, t('measure.stop', { done: round(done), total: round(total) }));
+    return h('button', { type: 'button', id: 'sf-stop', class: 'sf-go', 'data-heirs': 'sf-go', onclick: stop }, t('measure.stop', { done: round(done), total: round(total) }));
   }
   const off = state.empty || asked.task === OWN || state.away;
-  return h('button', { type: 'button', id: 'sf-go', class: 'sf-go', disabled: off, 'aria-keyshortcuts': 'Control+Enter', onclick: measure }, t('measure.button'));
+  return h('button', { type: 'button', id: 'sf-go', class: 'sf-go', 'data-heirs': 'sf-stop', disabled: off, 'aria-keyshortcuts': 'Control+Enter', onclick: measure }, t('measure.button'));
 }
 
 function outcome() {
@@ -102,7 +102,7 @@ function outcome() {
   if (!made.key) return h('p', { class: 'sf-soft' }, asked.task === OWN ? t('measure.own') : t('measure.hint'));
   if (made.error) {
     return h('div', { class: 'sf-error', role: 'alert' }, h('p', null, told(made.error)),
-      h('button', { type: 'button', id: 'sf-retry-measure', onclick: () => retry('measure') }, t('error.retry')));
+      h('button', { type: 'button', id: 'sf-retry-measure', 'data-heirs': 'sf-stop sf-go', onclick: () => retry('measure') }, t('error.retry')));
   }
   if (made.stopped) return h('p', null, t('measure.stopped', { done: round(made.stopped[0]), total: round(made.stopped[1] || 128) }));
   return h('p', { class: 'sf-result' }, verdict() || t('measure.running'));
@@ -115,13 +115,26 @@ function board() {
   return h('span', { class: 'sf-board' }, t('guess.board', { n: round(won), of: round(done.length) }));
 }
 
+/** What a row of the visit differs in from others with its wording, and its model if it is not the original. */
+function differs(r) {
+  const twins = visit.filter((other) => other.instruction === r.instruction);
+  const varies = (field) => twins.some((other) => (other[field] || '') !== (r[field] || ''));
+  return [
+    varies('task') ? known(`task.${r.task}`) ? t(`task.${r.task}`) : r.task ?? t('task.own') : '',
+    varies('text') ? r.text : '',
+    r.model ? shortName(r.model) : '',
+    varies('aligned') && r.aligned ? `+ ${shortName(r.aligned)}` : '',
+  ].filter(Boolean).join(', ');
+}
+
 function entry(r, n) {
   const text = r.instruction.replace(/\s+/g, ' ');
+  const apart = differs(r);
   const values = [r.value === null ? '–' : round(r.value)];
   if (r.measured !== undefined) values.push(t('visit.measured', { n: round(r.measured) }));
   return h('li', null,
     h('button', { type: 'button', id: `sf-visit-${n}`, 'aria-current': r.key === wordingKey() ? 'true' : null, title: text, onclick: () => use({ instruction: r.instruction, task: r.task ?? OWN, text: r.text || '', options: (r.options || []).join(' | '), model: r.model || '', aligned: r.aligned || '' }) },
-      h('span', { class: 'sf-clip' }, text), ' ', h('b', null, values[0]), values[1] ? ` (${values[1]})` : ''),
+      h('span', { class: 'sf-clip' }, text), apart ? h('span', { class: 'sf-soft' }, ` ${apart}`) : null, ' ', h('b', null, values[0]), values[1] ? ` (${values[1]})` : ''),
     h('label', { class: 'sf-choose', title: t('visit.pick') }, h('input', {
       type: 'checkbox', id: `sf-pick-${n}`, 'aria-label': t('visit.pick.this', { text }), checked: picked.includes(r.key),
       onchange: (e) => { picked = e.target.checked ? [...picked, r.key].slice(-2) : picked.filter((k) => k !== r.key); draw(); },
@@ -143,7 +156,7 @@ export function draw() {
   redraw(cards.visit, h('span', { class: 'sf-soft' }, t('visit.title')), board(),
     visit.length ? h('ol', { class: 'sf-tried', tabindex: '0', 'aria-label': t('visit.title') }, visit.slice(0, 12).map(entry)) : h('span', { class: 'sf-soft' }, t('visit.empty')),
     h('span', { class: 'sf-buttons' },
-      h('button', { type: 'button', id: 'sf-compare', disabled: two.length !== 2, onclick: () => compare(two) }, t('visit.compare')),
+      h('button', { type: 'button', id: 'sf-compare', disabled: two.length !== 2, onclick: () => compare(two.map((r) => ({ ...r, apart: differs(r) }))) }, t('visit.compare')),
       h('button', { type: 'button', id: 'sf-better', disabled: state.empty || asked.task === OWN || state.away, onclick: better }, t('visit.better')),
       h('button', { type: 'button', id: 'sf-challenge', onclick: () => hardest(challenge(), use) }, t('challenge.button'))));
 }

@@ -3,15 +3,16 @@
 import { lines, send, text } from './api.js';
 import { replayed } from './dialogs.js';
 import { h, redraw } from './html.js';
-import { backbone, looked, state } from './live.js';
+import { backbone, looked, modelName, state } from './live.js';
 import { EVIDENCES, OWN, asked, change, forget, request, wordingKey } from './store.js';
 import { LANGUAGES, choose, language, number, said, t, told } from './words.js';
 
 let panel;
 let opener;
 const parts = {};
-const relied = { key: '', progress: null, made: null, error: null, control: null };
-const written = { key: '', texts: [], busy: false, control: null };
+/** The latest run of each, with the key of the wording that it is of. */
+let relied = { key: '', progress: null, made: null, error: null, control: null };
+let written = { key: '', texts: [], busy: false, control: null };
 let hooks = {};
 
 /** Lays the sidebar out in a node; `given` are functions that other parts of the page offer. */
@@ -91,21 +92,21 @@ function sentence(made) {
 }
 
 async function rely() {
-  const key = wordingKey();
-  const control = new AbortController();
-  Object.assign(relied, { key, progress: [0, 0], made: null, error: null, control });
+  relied.control?.abort();
+  const run = { key: wordingKey(), progress: [0, 0], made: null, error: null, control: new AbortController() };
+  relied = run;
   draw();
   const { text: _, options: __, aligned, ...body } = request();
   try {
     await lines('reliance', body, (row) => {
-      if (row.progress) relied.progress = row.progress;
-      if (row.reliance) relied.made = row.reliance;
+      if (row.progress) run.progress = row.progress;
+      if (row.reliance) run.made = row.reliance;
       draw();
-    }, control.signal);
+    }, run.control.signal);
   } catch (error) {
-    if (error.name !== 'AbortError') relied.error = error;
+    if (error.name !== 'AbortError') run.error = error;
   }
-  relied.progress = null;
+  run.progress = null;
   draw();
 }
 
@@ -113,13 +114,13 @@ function reliance() {
   if (asked.task === OWN || state.empty) return [h('p', { class: 'sf-soft' }, t('reliance.task'))];
   const here = relied.key === wordingKey();
   if (here && relied.progress) {
-    return [h('button', { type: 'button', id: 'sf-rely', onclick: () => relied.control.abort() }, t('measure.stop', { done: number(relied.progress[0]), total: number(relied.progress[1]) }))];
+    return [h('button', { type: 'button', id: 'sf-rely', 'data-heirs': 'sf-relied', onclick: () => relied.control.abort() }, t('measure.stop', { done: number(relied.progress[0]), total: number(relied.progress[1]) }))];
   }
   const button = h('button', { type: 'button', id: 'sf-rely', disabled: state.away, onclick: rely }, t('reliance.button'));
   if (!here || (!relied.made && !relied.error)) return [h('p', { class: 'sf-soft' }, t('reliance.says')), button];
   if (relied.error) return [h('p', { role: 'alert' }, told(relied.error)), button];
   const rows = relied.made.rows.map((r) => h('tr', null, h('th', { scope: 'row' }, t(`kind.${r.kind.replaceAll(' ', '_')}`)), h('td', null, `${number(r.accuracy)} (${number(r.accuracy_low)}–${number(r.accuracy_high)})`), h('td', null, r.text)));
-  return [h('p', { id: 'sf-relied', class: 'sf-result' }, sentence(relied.made)),
+  return [h('p', { id: 'sf-relied', tabindex: '-1', class: 'sf-result' }, sentence(relied.made)),
     h('div', { class: 'sf-scroll', tabindex: '0', role: 'group', 'aria-label': t('side.reliance') }, h('table', { id: 'sf-altered' }, h('thead', null, h('tr', null, ['reliance.kind', 'reliance.right', 'reliance.text'].map((k) => h('th', { scope: 'col' }, t(k))))), h('tbody', null, rows))),
     h('p', { class: 'sf-soft' }, t('reliance.n', { n: number(relied.made.n), guess: number(relied.made.random_guess) }))];
 }
@@ -130,26 +131,29 @@ function sampling() {
 }
 
 async function write() {
-  const control = new AbortController();
-  Object.assign(written, { key: wordingKey(), texts: [], busy: true, control });
+  written.control?.abort();
+  const run = { key: wordingKey(), texts: [], busy: true, control: new AbortController() };
+  written = run;
   const values = Object.fromEntries(['max_tokens', 'temperature', 'top_p', 'seed'].map((n) => [n, Number(document.getElementById(`sf-${n}`).value)]));
   draw();
   try {
     await lines('write', { ...request(), ...values }, (row) => {
-      written.texts[row.model] = (written.texts[row.model] || '') + row.text;
+      run.texts[row.model] = (run.texts[row.model] || '') + row.text;
       draw();
-    }, control.signal);
+    }, run.control.signal);
   } catch (error) {
-    if (error.name !== 'AbortError') written.texts = [told(error)];
+    if (error.name !== 'AbortError') run.error = error;
   }
-  written.busy = false;
+  run.busy = false;
   draw();
 }
 
 function free() {
   const here = written.key === wordingKey();
-  return [h('button', { type: 'button', id: 'sf-write', disabled: state.empty || state.away, onclick: () => (written.busy ? written.control.abort() : write()) }, t(written.busy ? 'stop' : 'free.button')),
-    here ? written.texts.map((text_, n) => h('p', null, h('b', null, `${t(n ? 'model.aligned' : 'model.original')}: `), h('span', { class: 'sf-written' }, text_))) : null];
+  const busy = here && written.busy;
+  return [h('button', { type: 'button', id: 'sf-write', disabled: state.empty || state.away, onclick: () => (busy ? written.control.abort() : write()) }, t(busy ? 'stop' : 'free.button')),
+    here && written.error ? h('p', { role: 'alert' }, told(written.error)) : null,
+    here ? written.texts.map((text_, n) => h('p', null, h('b', null, `${modelName(n)}: `), h('span', { class: 'sf-written' }, text_))) : null];
 }
 
 async function evidence(button) {

@@ -1,5 +1,7 @@
 // What the visitor asks, kept in the address; what was tried, kept in this browser.
 
+import { read, write } from './storage.js';
+
 const VISIT = 'steadfast-visit';
 const CHALLENGE = 'steadfast-challenge';
 const MOST = 24;
@@ -53,11 +55,16 @@ export function change(fields, { quiet = false } = {}) {
   for (const listener of listeners) listener(changed);
 }
 
+const given = () => asked.options.split('|').map((o) => o.trim()).filter(Boolean);
+
+/** Whether an option of the own question is there twice; it counts once. */
+export const repeated = () => given().length > new Set(given()).size;
+
 /** The request of what is asked. */
 export const request = () => ({
   instruction: asked.instruction, task: asked.task === OWN ? null : asked.task,
   text: asked.task === OWN ? asked.text : '',
-  options: asked.task === OWN ? asked.options.split('|').map((o) => o.trim()).filter(Boolean) : [],
+  options: asked.task === OWN ? [...new Set(given())] : [],
   model: asked.model || null, aligned: asked.aligned || null,
 });
 
@@ -90,18 +97,14 @@ export function guard(keyOf) {
 
 function kept(name) {
   try {
-    const found = JSON.parse(localStorage.getItem(name) || '[]');
+    const found = JSON.parse(read(name) || '[]');
     return Array.isArray(found) ? found : [];
   } catch {
     return [];
   }
 }
 
-const keep = (name, rows) => {
-  try {
-    localStorage.setItem(name, JSON.stringify(rows));
-  } catch { /* The browser keeps nothing: the visit lives as long as the page. */ }
-};
+const keep = (name, rows) => write(name, JSON.stringify(rows));
 
 /** The wordings of this visit, newest first. */
 export const visit = kept(VISIT);
@@ -134,6 +137,6 @@ export const challenge = () => kept(CHALLENGE);
 /** Forgets the visit and the challenge. */
 export function forget() {
   visit.length = 0;
-  localStorage.removeItem(VISIT);
-  localStorage.removeItem(CHALLENGE);
+  write(VISIT, null);
+  write(CHALLENGE, null);
 }

@@ -4,9 +4,9 @@ import { axis, bars, expected, map, marked } from './draw.js';
 import { post } from './api.js';
 import { h, redraw } from './html.js';
 import {
-  answered, backbone, comparable, earlier, looked, measured as measuredOf, retry, state, use,
+  answered, backbone, comparable, earlier, looked, measured as measuredOf, modelName, retry, state, use,
 } from './live.js';
-import { OWN, asked, change, guard, request, visit, wordingKey } from './store.js';
+import { OWN, asked, change, guard, repeated, request, visit, wordingKey } from './store.js';
 import { count, number, signed, t, taskName, told } from './words.js';
 
 let data;
@@ -17,7 +17,7 @@ const cards = {};
 const perturbing = guard(wordingKey);
 
 const section = (id, n, title, ...children) => h('section', { id: `sf-${id}`, class: 'sf-part', 'aria-labelledby': `sf-${id}-title` },
-  h('h2', { id: `sf-${id}-title` }, h('span', { class: 'sf-number', 'aria-hidden': 'true' }, n), typeof title === 'string' ? h('span', { class: 'sf-title' }, title) : title), children);
+  h('h2', { id: `sf-${id}-title`, tabindex: '-1' }, h('span', { class: 'sf-number', 'aria-hidden': 'true' }, n), typeof title === 'string' ? h('span', { class: 'sf-title' }, title) : title), children);
 
 /** Lays out the cards in a node; `given` has the tasks and the opening examples. */
 export function build(given) {
@@ -71,6 +71,12 @@ export function form() {
   cards.rules.value = asked.instruction === surface.made && surface.made !== surface.of ? surface.rule : '';
 }
 
+/** Takes a wording that a card offers; the card is hidden until its reply, so the focus leaves it. */
+function take(text) {
+  document.getElementById('sf-ask-title').focus({ preventScroll: true });
+  change({ instruction: text });
+}
+
 /** Changes the wording by a surface rule; always from the wording as it was before the last one. */
 async function perturb(rule) {
   const of = asked.instruction === surface.made ? surface.of : asked.instruction;
@@ -91,7 +97,7 @@ const round = (value) => number(value);
 
 function problem(error, kind) {
   return h('div', { class: 'sf-error', role: 'alert' }, h('p', null, told(error)),
-    h('button', { type: 'button', id: `sf-retry-${kind}`, onclick: () => retry(kind) }, t('error.retry')));
+    h('button', { type: 'button', id: `sf-retry-${kind}`, 'data-heirs': kind === 'look' ? 'sf-expect-title' : 'sf-answers-title', onclick: () => retry(kind) }, t('error.retry')));
 }
 
 function headline(look) {
@@ -179,7 +185,7 @@ function closest() {
   const same = near.text.trim() === asked.instruction.trim();
   return [h('div', { class: 'sf-near' },
     h('div', null,
-      h('button', { type: 'button', id: 'sf-take', class: 'sf-quote', title: t('close.take'), onclick: () => change({ instruction: near.text }) }, near.text.replace(/\n+/g, '\n')),
+      h('button', { type: 'button', id: 'sf-take', class: 'sf-quote', title: t('close.take'), onclick: () => take(near.text) }, near.text.replace(/\n+/g, '\n')),
       h('p', { class: 'sf-soft' }, near.accuracy === null ? t('close.unmeasured') : t('close.accuracy', { n: round(near.accuracy) }), ' ',
         same ? t('close.same') : h('span', { title: t('tip.distance', { distance: number(near.distance, 1), percentile: round(near.percentile) }) }, t(far ? 'close.unusual' : 'close.usual')),
         look.map ? ` ${t('close.count', { n: look.map.ids.length })}` : ''),
@@ -238,14 +244,15 @@ function answers() {
   const question = chosen(found);
   if (title) title.textContent = `“${questionText(question.example.fields)}”`;
   const { example, comparison } = question;
-  const names = [t('model.original'), t('model.aligned')];
+  const names = [0, 1].map((n) => modelName(n, ...found.models));
   return [
     h('div', { class: found.models.length < 2 ? 'sf-two sf-alone' : 'sf-two' }, comparison.answers.map((answer, n) =>
       h('div', { class: n ? 'sf-model sf-aligned' : 'sf-model' },
-        h('h3', null, h('span', { title: answer.model }, found.models.length > 1 || !n ? names[n] : answer.model),
+        h('h3', null, h('span', { title: answer.model }, names[n]),
           h('span', null, example.answer === null ? '' : answer.option === example.answer ? '✓ ' : '✗ ',
             example.answer === null ? null : h('span', { class: 'sf-hidden' }, t(answer.option === example.answer ? 'answers.is.right' : 'answers.is.wrong')), ` ${answer.option}`)),
         bars(answer, example.options, example.answer)))),
+    asked.task === OWN && repeated() ? h('p', { class: 'sf-soft' }, t('answers.repeated')) : null,
     h('div', { class: 'sf-verdict' }, found.models.length > 1 ? h('strong', null, t(comparison.agree ? 'answers.agree' : 'answers.disagree')) : null,
       h('span', null, ` ${verdict(found)} `),
       found.questions.length > 1 ? h('button', { type: 'button', id: 'sf-next', 'aria-keyshortcuts': 'n', onclick: next }, `${t('answers.next')} ↻`) : null),
@@ -258,7 +265,7 @@ function conflict() {
   if (state.empty || !found) return [];
   const list = new Intl.ListFormat(document.documentElement.lang, { type: 'disjunction' });
   return [h('span', null, t('conflict.says', { asked: list.format(found.asked), read: list.format(found.read) }), ' '),
-    found.suggestion ? h('button', { type: 'button', id: 'sf-fix', title: found.suggestion, onclick: () => change({ instruction: found.suggestion }) }, t('conflict.fix')) : null];
+    found.suggestion ? h('button', { type: 'button', id: 'sf-fix', title: found.suggestion, onclick: () => take(found.suggestion) }, t('conflict.fix')) : null];
 }
 
 /** Draws the cards anew from the state. */

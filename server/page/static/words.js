@@ -2,6 +2,7 @@
 
 import de from './words/de.json' with { type: 'json' };
 import en from './words/en.json' with { type: 'json' };
+import { read, write } from './storage.js';
 
 const KEY = 'steadfast-language';
 export const LANGUAGES = { en: 'English', de: 'Deutsch' };
@@ -15,7 +16,7 @@ export const language = () => chosen;
 
 function wanted() {
   const asked = new URLSearchParams(location.search).get('lang');
-  const kept = asked || localStorage.getItem(KEY);
+  const kept = asked || read(KEY);
   const liked = [kept, ...navigator.languages].filter(Boolean).map((l) => l.slice(0, 2));
   return liked.find((l) => l in LANGUAGES) || 'en';
 }
@@ -29,9 +30,9 @@ export function settle() {
 
 /** Keeps another language; the page is loaded again in it. */
 export function choose(code) {
-  localStorage.setItem(KEY, code);
   const here = new URL(location.href);
-  here.searchParams.delete('lang');
+  if (write(KEY, code)) here.searchParams.delete('lang');
+  else here.searchParams.set('lang', code);
   location.assign(here);
 }
 
