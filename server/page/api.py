@@ -80,7 +80,10 @@ def routes(
         return {
             "ready": True, "original": bench.original, "aligned": list(bench.aligned),
             "engine": built.engine.name, "reason": built.reason, "slower": slower,
-            "withheld": _plain(built.withheld), "public": public,
+            "withheld": [
+                {"id": w.id, "reason": errors.without_folders(w.reason)} for w in built.withheld
+            ],
+            "public": public,
             "skills": findings_data.skills(bench),
             "gains": findings_data.gains(),
             "others": [

@@ -1,6 +1,7 @@
 """The endpoints for liveness, readiness and Prometheus metrics."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
@@ -69,7 +70,8 @@ def routes(
         shown = (workbench.original, *workbench.aligned)
         models = [_state(workbench, served[model]) for model in shown]
         return wire.Ready(
-            engine=engine.name, reason=reason, models=models, withheld=list(withheld),
+            engine=engine.name, reason=reason, models=models,
+            withheld=[replace(w, reason=errors.without_folders(w.reason)) for w in withheld],
             jobs=jobs.problem,
         )
 

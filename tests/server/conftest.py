@@ -125,7 +125,7 @@ def url(
     settings = Settings(jobs=job_folder, largest_upload=150_000)
     app = create_app(
         Workbench(aligned_engine, indexes=indexes), settings, reason="a test",
-        withheld=[Withheld(id="tiny-llama+lora", reason="not on this engine")],
+        withheld=[Withheld(id="tiny-llama+lora", reason="not on this engine: /srv/mine/lora")],
     )
     with serve(app) as address:
         yield address

@@ -12,7 +12,7 @@ def test_a_ready_server_says_what_answers_and_what_is_calibrated(http) -> None:
     assert ready["engine"] == "transformers on cpu"
     assert ready["reason"] == "a test"
     (left,) = ready["withheld"]
-    assert left == {"id": "tiny-llama+lora", "reason": "not on this engine"}
+    assert left == {"id": "tiny-llama+lora", "reason": "not on this engine: lora"}
     original, aligned = ready["models"]
     assert original == {
         "id": "tiny-llama", "scorer": "packed", "indexed": True, "calibrated": True,
