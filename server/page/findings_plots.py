@@ -15,7 +15,7 @@ from gradio.components.plot import PlotData
 from robustness.evaluation.published import PublishedTable, TableRow
 from robustness.markup import in_plot
 from server.page.look import ACCENT
-from server.page.sentences import said
+from server.page.sentences import said, word
 
 _THIRD = "#d97706"
 _FIRST = "#7b8aa3"
@@ -156,8 +156,10 @@ def draw(made: PublishedTable, measure: Measure, language: str = "en") -> go.Fig
     # A white background for saved images; on the page, the page's style replaces it.
     # On a phone, every entry of the legend takes a line below the mode bar.
     top = 30 + 20 * max(2, len(columns))
+    sign = word("tables.decimal", language)
     figure.update_layout(
-        template="plotly_white", autosize=True, margin={"l": 8, "r": 12, "t": top, "b": 48},
+        template="plotly_white", autosize=True, separators=f"{sign}\u2009",
+        margin={"l": 8, "r": 12, "t": top, "b": 48},
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "xanchor": "left"},
         dragmode=False,
     )

@@ -26,7 +26,7 @@ from server import errors, library
 from server.page import cards
 from server.page.findings_plots import draw, shown
 from server.page.findings_views import OWN, PUBLISHED, View
-from server.page.sentences import said, word
+from server.page.sentences import numbers, said, word
 
 if TYPE_CHECKING:
     from robustness.workbench import Workbench
@@ -50,8 +50,11 @@ def _cell(text: str) -> str:
 def table(made: PublishedTable, language: str = "en") -> str:
     """A card of a table with intervals, an explanation of them, and footnotes."""
 
+    def plain(text: str) -> str:
+        return numbers(said(text, language), language)
+
     def told(text: str) -> str:
-        return escape(said(text, language))
+        return escape(plain(text))
 
     # Standard deviations come last, so that the compared columns are next to each other.
     ordered = sorted(made.columns, key=lambda c: c.endswith("_std"))
@@ -61,7 +64,7 @@ def table(made: PublishedTable, language: str = "en") -> str:
     )
     body = "".join(
         f'<tr><td>{told(row.name)} {_marks(row)}<div class="sf-interval">{told(row.group)}</div>'
-        f"</td>{''.join(_cell(figure) for figure in cells(row, made)[2:])}</tr>"
+        f"</td>{''.join(_cell(plain(f)) for f in cells(row, made)[2:])}</tr>"
         for row in made.rows
     )
     notes = "".join(f"<li>{told(note)}</li>" for note in made.footnotes)

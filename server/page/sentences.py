@@ -10,6 +10,11 @@ from server.page import head
 
 _NAME = re.compile(r"\{(\w+)\}")
 _BEGINNING = "said."
+_NESTED = ("why", "where", "hint", "what", "unit", "kind", "device")
+"""Names of what is filled in that is a sentence or a word of the library's own."""
+_LISTS = ("others", "tasks")
+"""Names of lists of such words."""
+_POINT = re.compile(r"(?<=\d)\.(?=\d)")
 
 
 @cache
@@ -44,11 +49,24 @@ def said(text: str, language: str) -> str:
     for pattern, key in _patterns():
         match = pattern.fullmatch(text)
         if match:
-            return word(key, language, **match.groupdict())
+            filled = match.groupdict()
+            filled = {name: _nested(name, value, language) for name, value in filled.items()}
+            return word(key, language, **filled)
     return text
+
+
+def _nested(name: str, value: str, language: str) -> str:
+    if name in _LISTS:
+        return ", ".join(said(part, language) for part in value.split(", "))
+    return said(value, language) if name in _NESTED else value
 
 
 def word(key: str, language: str, **values: object) -> str:
     """The words of a key, with {names} filled in; in English for a language that there is not."""
     table = _words(language if language in head.LANGUAGES else "en")
     return _NAME.sub(lambda m: str(values.get(m[1], m[0])), table[key])
+
+
+def numbers(text: str, language: str) -> str:
+    """A text whose numbers have the decimal sign of a language."""
+    return _POINT.sub(word("tables.decimal", language), text)

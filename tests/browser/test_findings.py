@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import QUIET
+
 expect.set_options(timeout=30_000)
 
 
@@ -25,12 +27,14 @@ def test_both_studies_stand_beside_each_other_with_notes_and_without_artefacts(
         expect(card.locator("li", has_text=note)).to_be_visible()
 
 
-def test_the_tables_speak_the_second_language(visit) -> None:
-    page = visit.open(locale="de-DE")
+@pytest.mark.parametrize(("path", "locale"), [(QUIET, "de-DE"), (f"{QUIET}&lang=de", "en-US")])
+def test_the_tables_speak_the_second_language(visit, path: str, locale: str) -> None:
+    page = visit.open(path, locale=locale)
     page.get_by_role("tab", name="Ergebnisse").click()
     expect(page.locator("#published-card")).to_contain_text("ohne Artefakte")
     expect(page.locator("#published-lines")).to_contain_text("Modelle")
     expect(page.locator("#own-csv")).to_contain_text("Tabelle als CSV")
+    expect(page.locator("#published-card")).to_contain_text("T0++ verliert -0,3")
     page.locator("#published-table input").click()
     page.get_by_role("option", name="Abb. 3").click()
     expect(page.locator("#published-card")).to_contain_text("unsinnig")

@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { h, redraw, s } from './html.js';
-import { known, number, t, told } from './words.js';
+import { known, number, said, t, told } from './words.js';
 
 let found;
 const filled = new Set();
@@ -39,7 +39,7 @@ function findings(place) {
   }
   if (tasks.length) {
     const mean = (k) => tasks.reduce((a, r) => a + r[k].accuracy, 0) / tasks.length;
-    parts.push(figure('sf-finding-2', t('finding.own', { usual: round(mean('observed')), n: round(mean('unobserved')) }), intervals(tasks.map((r) => ({ name: r.task, marks: [{ value: r.observed.accuracy, ring: true }, { value: r.unobserved.accuracy, low: r.unobserved.low, high: r.unobserved.high }] })), t('axis.title'), { left: 0, right: 100 }), t('finding.own.note')));
+    parts.push(figure('sf-finding-2', t('finding.own', { usual: round(mean('observed')), n: round(mean('unobserved')) }), intervals(tasks.map((r) => ({ name: said(r.task), marks: [{ value: r.observed.accuracy, ring: true }, { value: r.unobserved.accuracy, low: r.unobserved.low, high: r.unobserved.high }] })), t('axis.title'), { left: 0, right: 100 }), t('finding.own.note')));
   }
   if (gains.length) {
     const clear = gains.filter((g) => g.low > 0).length;

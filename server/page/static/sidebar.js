@@ -69,7 +69,7 @@ function models() {
     picker('sf-model', t('side.predict.for'), all.map((id) => [id === server.original ? '' : id, name(id)]), asked.model, (v) => change({ model: v, ...(backbone(v) === here ? {} : { aligned: '' }) })),
     here.aligned.length ? picker('sf-aligned', t('side.beside'), here.aligned.map((id, n) => [n ? id : '', id]), asked.aligned, (v) => change({ aligned: v })) : h('p', null, t('answers.single')),
     picker('sf-evidence', t('side.evidence'), EVIDENCES.map((e) => [e, t(`evidence.${e}`)]), asked.evidence, (v) => change({ evidence: v })),
-    h('p', { class: 'sf-soft', id: 'sf-engine' }, `${server.engine} (${said(server.reason)}). ${server.withheld.map((w) => `${w.id}: ${w.reason}.`).join(' ')} ${server.slower.map((m) => `${m.id}: ${m.scorer} (${m.reason}).`).join(' ')}`),
+    h('p', { class: 'sf-soft', id: 'sf-engine' }, `${said(server.engine)} (${said(server.reason)}). ${server.withheld.map((w) => `${w.id}: ${said(w.reason)}.`).join(' ')} ${server.slower.map((m) => `${m.id}: ${m.scorer} (${m.reason.split('; ').map(said).join('; ')}).`).join(' ')}`),
   ];
 }
 

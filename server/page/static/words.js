@@ -25,7 +25,11 @@ function wanted() {
 export function settle() {
   chosen = wanted();
   table = TABLES[chosen];
-  document.documentElement.lang = chosen;
+  const page = document.documentElement;
+  page.lang = chosen;
+  // Gradio's scripts put the browser's language there.
+  new MutationObserver(() => { if (page.lang !== chosen) page.lang = chosen; })
+    .observe(page, { attributes: true, attributeFilter: ['lang'] });
 }
 
 /** Keeps another language; the page is loaded again in it. */
@@ -51,12 +55,18 @@ const SAID = Object.keys(en).filter((key) => key.startsWith('said.'))
     return { key, names, pattern: new RegExp(`^${source}$`) };
   });
 
+/** Names of what is filled in that is a sentence or a word of the server's own. */
+const NESTED = ['why', 'where', 'hint', 'what', 'unit', 'kind', 'device'];
+const LISTS = ['others', 'tasks'];
+
+const nested = (name, text) => (NESTED.includes(name) ? said(text) : LISTS.includes(name) ? text.split(', ').map(said).join(', ') : text);
+
 /** A sentence of the server in the language in use: the English table has its pattern. As it came where it has none. */
 export function said(text) {
   if (chosen === 'en') return text;
   for (const { key, names, pattern } of SAID) {
     const found = text.match(pattern);
-    if (found) return t(key, Object.fromEntries(names.map((name, n) => [name, found[n + 1]])));
+    if (found) return t(key, Object.fromEntries(names.map((name, n) => [name, nested(name, found[n + 1])])));
   }
   return text;
 }

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -142,3 +143,14 @@ def test_another_model_is_told_which_command_makes_a_study(workbench: Workbench)
     assert "tiny-llama" in text
     assert "python -m robustness backbone card --model" in text
     assert "python -m robustness calibrate --model" in text
+
+
+@pytest.mark.parametrize("view", [*PUBLISHED.values(), *OWN.values()], ids=[*PUBLISHED, *OWN])
+def test_a_german_table_has_german_numbers_and_no_english_word(view, backbone: Path) -> None:
+    made = view.table()
+    shown = findings_tab.table(made, "de")
+    assert re.search(r"\d,\d", shown) and not re.search(r"\d\.\d", shown)
+    assert not re.search(r"printed|\bloses\b|scene_", shown)
+    for measure in view.measures.values():
+        figure = draw(made, measure, "de")
+        assert figure is None or figure.layout.separators.startswith(",")

@@ -23,7 +23,7 @@ def asked() -> set[str]:
     text = "\n".join(SCRIPTS.values())
     found = set(re.findall(r"\bt\('([^']+)'", text))
     dotted = re.findall(r"'([a-z]+(?:\.[a-z0-9_]+)+)'", text)
-    found |= {k for k in dotted if not k.endswith((".csv", ".json", ".js"))}
+    found |= {k for k in dotted if not k.endswith((".csv", ".json", ".jsonl", ".js"))}
     begun = set(re.findall(r"\bt\(`([a-z.]+)\$\{", text))
     begun |= {f"{k}." for k in re.findall(r"\bcount\('([^']+)'", text)}
     found = {k for k in found if f"{k}." not in begun}
@@ -46,9 +46,9 @@ def test_the_second_language_is_translated() -> None:
 
 
 def test_every_word_that_the_scripts_ask_for_is_there_and_used() -> None:
-    tables = "".join(
-        Path(module.__file__).read_text(encoding="utf-8") for module in (findings_tab, gate, login)
-    )
+    places = sorted(Path(findings_tab.__file__).parent.glob("*.py"))
+    places += [Path(module.__file__) for module in (gate, login)]
+    tables = "\n".join(place.read_text(encoding="utf-8") for place in places)
     keys = asked() | set(re.findall(r"""\bword\(\s*["']([^"']+)["']""", tables))
     keys |= set(re.findall(r'login\.page\(scope, "([^"]+)"', tables))
     assert keys <= set(ENGLISH), keys - set(ENGLISH)
