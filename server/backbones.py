@@ -11,6 +11,7 @@ from robustness import paths
 from robustness.cli.lazy_group import load
 from robustness.errors import InputError
 from robustness.storage import files
+from server import command_line
 from server.opening import Opening
 from server.settings import Settings, alone
 
@@ -78,3 +79,12 @@ class Backbones:
     def others(self) -> list[tuple[str, "Workbench | None"]]:
         """The further backbones by id, with their workbench where it is loaded."""
         return [(name, self._loaded.get(name)) for name in self._models]
+
+    def commands(self) -> dict[str, list[str]]:
+        """Options of a command for each model of the further backbones that are loaded."""
+        made: dict[str, list[str]] = {}
+        for name, bench in self.others():
+            if bench is not None:
+                given = alone(self._settings, self._models[name])
+                made |= command_line.options(given, [bench.original, *bench.aligned])
+        return made

@@ -18,7 +18,7 @@ from robustness import paths
 from robustness.errors import CorruptFileError, InputError, MismatchError
 from robustness.storage import files
 from robustness.urgency import Urgency, urgent
-from server import errors, library
+from server import command_line, errors, library
 from server.access import Access
 from server.backbones import Backbones
 from server.connection import in_queue, in_thread_while_connected
@@ -69,21 +69,25 @@ def routes(
     @router.get("/state")
     def state() -> dict[str, Any]:
         """Whether the model is loaded, and which models there are."""
+        told = {"public": public, "key": bool(access.keys)}
         if not opening.ready:
-            return opening.document() | {"ready": False, "public": public}
+            return opening.document() | {"ready": False} | told
         opened = opening.opened()
         bench, built = opened.workbench, opened.built
         slower = [
             {"id": m.id, "scorer": str(m.scorer), "reason": m.slower}
             for m in bench.engine.models() if m.slower is not None
         ]
-        return {
+        commands = command_line.options(
+            access.settings, [bench.original, *bench.aligned]
+        ) | backbones.commands()
+        return told | {
             "ready": True, "original": bench.original, "aligned": list(bench.aligned),
+            "commands": commands,
             "engine": built.engine.name, "reason": built.reason, "slower": slower,
             "withheld": [
                 {"id": w.id, "reason": errors.without_folders(w.reason)} for w in built.withheld
             ],
-            "public": public,
             "skills": findings_data.skills(bench),
             "gains": findings_data.gains(),
             "others": [

@@ -76,6 +76,13 @@ def test_the_picker_changes_to_another_backbone_and_back(page: Page) -> None:
     expect(shown).to_have_count(0)
     expect(page.locator("#sf-answers .sf-model")).to_have_count(1)
     expect(page.locator("#sf-aligned")).to_have_count(0)
+    # The API serves the first backbone alone: the code asks the page's own endpoint.
+    page.locator("summary", has_text="Take it home").click()
+    page.click("#sf-code")
+    expect(page.locator("#sf-curl")).to_contain_text("page/v1/wording")
+    expect(page.locator("#sf-curl")).to_contain_text('"model":"another-llama"')
+    expect(page.locator("#sf-command")).to_contain_text("another-llama --json")
+    page.keyboard.press("Escape")
     page.locator("#sf-model").select_option("")
     expect(shown).to_have_text(number)
     expect(page.locator("#sf-answers .sf-model")).to_have_count(2)

@@ -10,7 +10,7 @@ import { away, follow, loading, looked, measure, onKnown, running, state, stop, 
 import * as measuring from './measure_view.js';
 import * as sidebar from './sidebar.js';
 import { read, write } from './storage.js';
-import { OWN, addressed, asked, change, onChange, request, restore } from './store.js';
+import { OWN, addressed, asked, change, evidence, onChange, request, restore } from './store.js';
 import * as tabs from './tabs.js';
 import * as trying from './try_view.js';
 import { said, settle, t } from './words.js';
@@ -157,7 +157,7 @@ function lay() {
   const { row, panels } = tabs.build(show);
   document.getElementById('sf-page').append(header(row), banner, spoken, h('div', { id: 'sf-main', role: 'main' }, panels));
   document.getElementById('sf-try').append(h('div', { class: 'sf-grid' }, trying.build(data), measuring.build()),
-    sidebar.build({ code: () => dialogs.code(request()), theme, setTheme, redraw: draw }));
+    sidebar.build({ code: () => dialogs.code(request(), evidence(), state.server), theme, setTheme, redraw: draw }));
   batch.build(document.getElementById('sf-batch'), { show, use: (fields) => { use(fields); show('try'); } });
   opened(asked.tab);
 }

@@ -1,5 +1,6 @@
 // Dialogs: share with a QR code, code, comparison of two wordings, suggestions, challenge, help.
 
+import { snippets } from './code.js';
 import { axis, marked } from './draw.js';
 import { h } from './html.js';
 import { address, predictionKey } from './store.js';
@@ -44,30 +45,18 @@ export function share(root, { qr = false } = {}) {
   if (!qr) copied(link, copy, field);
 }
 
-const shell = (document) => JSON.stringify(document).replace(/'/g, "'\\''");
-
-/** curl and Python for what is shown. */
-export function code(body) {
-  const root = new URL('robustness/v1/predict', location.href.split('?')[0]).href;
-  const document = { instruction: body.instruction, ...(body.task ? { task: body.task } : {}), ...(body.model ? { model: body.model } : {}) };
-  if (!body.task && body.text && body.options.length > 1) document.inputs = [{ fields: { text: body.text }, options: body.options }];
-  const curl = `curl ${root} \\\n  -H 'Content-Type: application/json' \\\n  -d '${shell(document)}'`;
-  const python = [
-    'import httpx', '', `asked = ${python_(document)}`, `reply = httpx.post(${JSON.stringify(root)}, json=asked)`,
-    'print(reply.raise_for_status().json())',
-  ].join('\n');
-  const command = `python -m robustness predict ${quoted(body.instruction)}${body.task ? ` --task ${body.task}` : ''}`;
+/** curl, Python and the command for what is shown. */
+export function code(body, evidence, server) {
+  const made = snippets(body, evidence, server, location.href.split(/[?#]/)[0]);
   const block = (id, title, text) => h('div', null, h('h3', null, title), h('pre', { id, tabindex: '0' }, text));
-  open(t('code.title'), block('sf-curl', 'curl', curl), block('sf-python', 'Python', python), block('sf-command', t('code.command'), command));
+  open(t('code.title'), server?.key ? h('p', null, t('code.key')) : null, block('sf-curl', 'curl', made.curl), block('sf-python', 'Python', made.python),
+    made.command ? block('sf-command', t('code.command'), made.command) : null);
 }
-
-const quoted = (text) => `'${text.replace(/'/g, "'\\''")}'`;
-const python_ = (document) => JSON.stringify(document, null, 2).replace(/\bnull\b/g, 'None');
 
 /** Two wordings of the visit beside each other. */
 export function compare([a, b]) {
   const column = (row, other) => h('div', null,
-    h('p', { class: 'sf-quote' }, marked(row.instruction, other.instruction)),
+    h('p', { class: 'sf-quote', tabindex: '0' }, marked(row.instruction, other.instruction)),
     row.value === null ? h('p', null, t('expect.none')) : [
       h('p', { class: 'sf-big' }, row.counted ? round(row.value) : t('expect.about', { n: round(row.value) }), h('small', null, ` ${t('expect.unit')}`)),
       axis({ usual: row.usual, own: { value: row.value, low: row.low, high: row.high }, guess: row.guess, measured: row.measured, aligned: row.aligned_measured ?? undefined }),
@@ -129,7 +118,7 @@ export function replayed(made) {
     value: look.usual - p.degradation, low: look.usual - p.high, high: look.usual - p.low,
   };
   const found = shown.measured || [];
-  open(t('replay.title'), h('p', { class: 'sf-quote' }, asked.instruction),
+  open(t('replay.title'), h('p', { class: 'sf-quote', tabindex: '0' }, asked.instruction),
     own ? axis({ usual: look.usual, chance: look.chance, own, measured: found[0]?.accuracy, aligned: found[1]?.accuracy }) : null,
     h('p', null, found.length ? t('measure.result', { n: round(found[0].accuracy), of: round(found[0].n) }) : ''),
     h('ul', { class: 'sf-checks', id: 'sf-checks' }, made.checks.map((c) => h('li', null, `${c.ok ? '✓' : '✗'} ${t(`replay.${c.what}`)} `, c.ok ? t('replay.holds') : t('replay.fails'), c.reason ? h('span', { class: 'sf-soft' }, ` ${said(c.reason)}`) : null))),

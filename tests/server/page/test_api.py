@@ -23,6 +23,7 @@ def test_the_state_names_the_models_their_skill_and_the_public_address(
     assert found["ready"] and found["original"] == "tiny-llama"
     assert found["aligned"] == ["tiny-llama+random"]
     assert found["public"] == "https://x.y"
+    assert found["key"] is False and set(found["commands"]) == {"tiny-llama", "tiny-llama+random"}
     assert {r["kind"] for r in found["skills"]} >= {"distance", "probes"}
 
 
