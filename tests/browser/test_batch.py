@@ -61,6 +61,16 @@ def test_a_batch_is_checked_run_found_again_filtered_and_downloaded(
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.click("#sf-filter-all")
+    assert page.locator("#sf-chart").evaluate("e => e.scrollWidth - e.clientWidth") == 0
+    # A card a row: its numbers stand below the wording, each with its name.
+    card = page.locator("#sf-chart tbody tr").first
+    expect(card.locator("td[data-name]")).to_have_count(3)
+    assert card.locator("td").nth(2).get_attribute("data-name") == "Points lost"
+    for cell in card.locator("th, td").all():
+        box = cell.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["height"] > 0
+    axe(page, "done, on a phone")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.click("#sf-filter-risky")
     page.locator("#sf-chart tbody button").first.click()
@@ -108,6 +118,11 @@ def test_an_error_of_a_row_and_of_a_file_speak_the_second_language(visit, table:
     page = visit.open("?attract=0&lang=de&tab=batch", ready=False)
     page.set_input_files("#sf-upload", table)
     expect(page.locator(".sf-listed .sf-bad")).to_contain_text("Die Aufgabe 'no_such_task' gibt es")
+    torn = table.with_name("kaputt.csv")
+    torn.write_text('instruction,task\n"Say if" this,subjectivity\n"Open', encoding="utf-8")
+    page.set_input_files("#sf-upload", torn)
+    expect(page.locator(".sf-error")).to_contain_text("kaputt.csv, Zeile 3: Ein Anführungszeichen")
+    expect(page.locator(".sf-error")).to_contain_text("die Datei endet vorher")
     wrong = table.with_name("wrong.csv")
     wrong.write_text("text\nDid they like it?\n", encoding="utf-8")
     page.set_input_files("#sf-upload", wrong)

@@ -242,13 +242,14 @@ def test_a_better_wording_is_a_click_away(page: Page) -> None:
     assert page.locator("#sf-wording").input_value().split() == text.split()
 
 
-def test_two_wordings_are_compared(page: Page) -> None:
-    page.click("#sf-chip-3")
+def test_two_wordings_are_compared(page: Page, axe) -> None:
+    page.click("#sf-take")  # of several lines, more than its box shows
     expect(page.locator(".sf-tried li")).to_have_count(2)
     page.locator("#sf-pick-0").check()
     page.locator("#sf-pick-1").check()
     page.click("#sf-compare")
     expect(page.locator("dialog[open] svg")).to_have_count(2)
+    axe(page, "comparison")
 
 
 def test_a_link_is_restored_in_a_second_browser_and_its_qr_code_is_made_here(visit) -> None:
@@ -289,19 +290,23 @@ def test_an_evidence_file_is_saved_and_shown_again_with_the_engine_stopped(
     expect(page.locator("#sf-checks")).to_contain_text("✗ Measurement follows: no")
 
 
-def test_code_is_of_what_is_shown(page: Page) -> None:
-    page.click("#sf-more")
-    page.locator("summary", has_text="Take it home").click()
-    page.click("#sf-code")
-    expect(page.locator("#sf-curl")).to_contain_text("robustness/v1/predict")
-    expect(page.locator("#sf-python")).to_contain_text("shake {name}'s hand")
-
-
 def test_the_second_language_is_chosen_by_the_browser(visit) -> None:
     page = visit.open(locale="de-DE")
     expect(page.locator("html")).to_have_attribute("lang", "de")
     expect(page.locator("#sf-expect")).to_contain_text("von 100 richtig")
     expect(page.get_by_role("tab", name="Ausprobieren")).to_be_visible()
+    page.click("#sf-more")
+    page.locator("summary", has_text="Modelle und Belege").click()
+    expect(page.locator("#sf-engine")).to_contain_text("transformers auf cpu")
+    page.locator("summary", has_text="Freie Antworten").click()
+    page.fill("#sf-max_tokens", "100")
+    page.click("#sf-write")
+    expect(page.locator("#sf-side")).to_contain_text("max_tokens: höchstens 64")
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Ergebnisse").click()
+    expect(page.locator("#sf-finding-2")).to_contain_text("innen, außen")
+    expect(page.locator("#sf-finding-2")).not_to_contain_text("scene_")
+    visit.said.clear()  # the browser notes the status of the refused request
 
 
 def test_examples_play_when_nobody_is_there_and_any_key_ends_them(visit) -> None:

@@ -3,10 +3,19 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from server.page import head
 from tests.browser.conftest import recorded
 from tests.browser.test_page import FIRST, NUMBER
 
 expect.set_options(timeout=30_000)
+
+
+def said(page: Page, key: str, **values: object) -> str:
+    """What the page says for a key, up to the first value that is not given, in its language."""
+    words = head.words(page.evaluate("document.documentElement.lang"))[key]
+    for name, value in values.items():
+        words = words.replace(f"{{{name}}}", str(value))
+    return words.partition("{")[0].strip()
 
 
 def error(route) -> None:
@@ -29,12 +38,14 @@ def typing(page: Page) -> None:
 def busy(page: Page) -> None:
     page.route("**/page/v1/measure", lambda route: None)
     page.click("#sf-go")
-    expect(page.locator("#sf-stop")).to_contain_text("Stop (0 of 128)")
+    expect(page.locator("#sf-stop")).to_contain_text(said(page, "measure.stop", done=0, total=128))
 
 
 def measured(page: Page) -> None:
     page.click("#sf-go")
-    expect(page.locator("#sf-measure .sf-result")).to_contain_text("Aligned", timeout=120_000)
+    expect(page.locator("#sf-measure .sf-result")).to_contain_text(
+        said(page, "measure.aligned"), timeout=120_000
+    )
 
 
 def stale(page: Page) -> None:
@@ -45,19 +56,20 @@ def stale(page: Page) -> None:
 
 def abstaining(page: Page) -> None:
     page.click("#sf-chip-6")
-    expect(page.locator(NUMBER)).to_have_text("No guess")
+    expect(page.locator(NUMBER)).to_have_text(said(page, "expect.none"))
     expect(page.locator("#sf-go")).to_be_enabled()
 
 
 def conflict(page: Page) -> None:
     page.click("#sf-chip-5")
     expect(page.locator("#sf-fix")).to_be_visible()
+    expect(page.locator("#sf-answers")).to_contain_text("sport")
 
 
 def stopped(page: Page) -> None:
     busy(page)
     page.click("#sf-stop")
-    expect(page.locator("#sf-measure")).to_contain_text("Stopped after")
+    expect(page.locator("#sf-measure")).to_contain_text(said(page, "measure.stopped"))
 
 
 def failed(page: Page) -> None:
@@ -76,9 +88,9 @@ def failed(page: Page) -> None:
 def away(page: Page) -> None:
     page.route("**/page/v1/**", lambda route: route.abort())
     page.locator("#sf-wording").fill(FIRST)
-    expect(page.locator("#sf-banner")).to_contain_text("The server is away")
+    expect(page.locator("#sf-banner")).to_contain_text(said(page, "state.away"))
     page.click("#sf-chip-2")
-    expect(page.locator(NUMBER)).to_contain_text(recorded(1))
+    expect(page.locator(NUMBER)).to_contain_text(recorded(1).rpartition(" ")[2])
     expect(page.locator("#sf-answers .sf-bars")).to_have_count(2)
 
 
@@ -92,7 +104,7 @@ def single(page: Page) -> None:
 
     page.route("**/page/v1/answers", alone)
     page.locator("#sf-wording").fill(FIRST)
-    expect(page.locator("#sf-answers")).to_contain_text("There is one model only")
+    expect(page.locator("#sf-answers")).to_contain_text(said(page, "answers.single"))
 
 
 def sidebar(page: Page) -> None:
@@ -143,18 +155,116 @@ def test_the_other_tabs_are_accessible(visit, axe, tab: str, theme: str) -> None
     axe(page, f"{tab}, {theme}")
 
 
-@pytest.mark.parametrize("size", [(1440, 900), (1920, 1080)])
-@pytest.mark.parametrize("state", [None, measured, conflict, abstaining])
-def test_the_story_stands_above_the_fold(visit, size: tuple[int, int], state) -> None:
-    page = visit.open(viewport={"width": size[0], "height": size[1]})
-    if state is not None:
-        state(page)
+def fits(page: Page, what: str) -> None:
+    """Nothing of the story lies below the screen, and nothing scrolls."""
+    width, height = page.viewport_size["width"], page.viewport_size["height"]
     bottoms = page.evaluate(
         "['ask', 'expect', 'close', 'answers', 'measure', 'visit'].map((name) => "
         "document.getElementById(`sf-${name}`).getBoundingClientRect().bottom)"
     )
-    assert max(bottoms) <= size[1]
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert max(bottoms) <= height, f"{what}: {bottoms}"
+    whole = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    assert page.evaluate(whole) <= [width, height], what
+
+
+def fits_presenting_too(page: Page, what: str) -> None:
+    """As `fits`, and when everything is enlarged for presenting."""
+    fits(page, what)
+    big = page.locator("#sf-expect")
+    size = "e => parseFloat(getComputedStyle(e).fontSize)"
+    before = big.evaluate(size)
+    page.click("#sf-present")
+    assert big.evaluate(size) > 1.1 * before
+    fits(page, f"{what}, presenting")
+    page.click("#sf-present")
+
+
+def guessed(page: Page) -> None:
+    page.locator("#sf-guess").fill("30")
+    measured(page)
+
+
+def conflict_measured(page: Page) -> None:
+    conflict(page)
+    measured(page)
+
+
+LANGUAGES = ("en-US", "de-DE")
+ON_THE_PAGE = [
+    state for state in STATES if state not in (empty, sidebar, shared, presenting)
+] + [guessed, conflict_measured]
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+@pytest.mark.parametrize("state", ON_THE_PAGE)
+def test_the_story_stands_above_the_fold_in_every_state(visit, state, locale: str) -> None:
+    page = visit.open(locale=locale)
+    state(page)
+    page.wait_for_timeout(300)
+    fits_presenting_too(page, f"{state.__name__}, {locale}")
+    if state.__name__ in SAYS:
+        page.close()  # it asks again and again
+        visit.said.clear()
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1920, 1080)])
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_every_example_and_every_task_stands_above_the_fold(
+    visit, locale: str, size: tuple[int, int]
+) -> None:
+    page = visit.open(locale=locale, viewport={"width": size[0], "height": size[1]})
+    for chip in range(1, 7):
+        page.click(f"#sf-chip-{chip}")
+        expect(page.locator("#sf-answers .sf-bars")).to_have_count(2)
+        fits_presenting_too(page, f"example {chip}, {locale}")
+    page.locator("#sf-wording").fill("Is it true or false? Answer True or False.")
+    expect(page.locator("#sf-expect .sf-big")).to_be_visible()
+    for task in ("question_type", "dialogue_act", "scene_several", "pros_cons"):
+        page.locator("#sf-task").select_option(task)
+        expect(page.locator("#sf-answers .sf-bars")).to_have_count(2)
+        expect(page.locator("#sf-expect .sf-big")).to_be_visible()
+        fits_presenting_too(page, f"{task}, {locale}")
+
+
+CUT = """() => [...document.querySelectorAll('.sf-root button, .sf-header button, .sf-option, '
+  + '.sf-value, .sf-conflict, .sf-conflict *, .sf-result-table *')]
+  .filter((e) => e.offsetParent && e.clientWidth && !e.closest('.sf-chips, .sf-tried, .sf-quote'))
+  .filter((e) => { const box = e.getBoundingClientRect(); return box.right > innerWidth + 0.5
+    || e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 2; })
+  .map((e) => `${e.tagName} ${e.className} ${e.id} ${e.textContent.slice(0, 40)}`)"""
+
+
+@pytest.mark.parametrize("width", [320, 390])
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_on_a_phone_nothing_is_cut_and_nothing_overflows(visit, locale: str, width: int) -> None:
+    page = visit.open(locale=locale, viewport={"width": width, "height": 844})
+
+    def whole(what: str) -> None:
+        found = page.evaluate("document.documentElement.scrollWidth")
+        assert found <= width, f"{what}, {locale}: {found}"
+        assert page.evaluate(CUT) == [], f"{what}, {locale}"
+
+    for chip in range(1, 7):
+        page.locator(f"#sf-chip-{chip}").click()
+        expect(page.locator("#sf-answers .sf-bars")).to_have_count(2)
+        whole(f"example {chip}")
+        if chip == 5:
+            strip = page.locator(".sf-conflict").bounding_box()
+            button = page.locator("#sf-fix").bounding_box()
+            assert button["y"] + button["height"] <= strip["y"] + strip["height"]
+    guessed(page)
+    whole("measured")
+    for tab in ("batch", "findings", "about", "try"):
+        page.click(f"#sf-tab-{tab}")
+        whole(tab)
+    page.click("#sf-more")
+    page.click("#sf-to-own")
+    page.fill("#sf-wording", "Is this praise or blame?")
+    page.fill("#sf-own-text", "A warm film.")
+    page.fill("#sf-own-options", "incomprehensibility | praise of the actors and the music")
+    expect(page.locator("#sf-answers .sf-bars")).to_have_count(2)
+    page.keyboard.press("Escape")
+    whole("own question")
 
 
 def test_on_a_phone_the_cards_come_in_order_with_targets_for_fingers(visit, axe) -> None:

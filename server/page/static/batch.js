@@ -260,8 +260,8 @@ function chart() {
     h('thead', null, h('tr', null, head.map((k) => h('th', { scope: 'col' }, t(k))))),
     h('tbody', null, rows.map((r) => h('tr', null,
       h('th', { scope: 'row' }, h('button', { type: 'button', id: `sf-row-${r.number}`, title: r.instruction, onclick: () => hooks.use({ instruction: r.instruction, ...(r.task ? { task: r.task } : {}), job: asked.job, tab: 'try' }) }, h('span', { class: 'sf-clip' }, r.instruction || '—'))),
-      h('td', null, r.task),
-      r.status === 'error' ? h('td', { colspan: '4', class: 'sf-reason' }, `✗ ${said(r.error)}`) : [h('td', null, band(r)), h('td', null, lost(r)), h('td', null, value(r.single ? null : r.accuracy_original)), h('td', null, value(r.single ? null : r.accuracy_aligned))])))));
+      h('td', { class: 'sf-whole-row' }, said(r.task || '')),
+      r.status === 'error' ? h('td', { colspan: '4', class: 'sf-reason sf-whole-row' }, `✗ ${said(r.error)}`) : [h('td', { class: 'sf-whole-row' }, band(r)), ...[['batch.lost', lost(r)], ['model.original', value(r.single ? null : r.accuracy_original)], ['model.aligned', value(r.single ? null : r.accuracy_aligned)]].map(([k, shown]) => h('td', { 'data-name': t(k) }, shown))])))));
 }
 
 const part = (id, n, title, ...children) => h('section', { class: 'sf-part', 'aria-labelledby': `sf-${id}-title` }, h('h2', { id: `sf-${id}-title`, tabindex: '-1' }, h('span', { class: 'sf-number', 'aria-hidden': 'true' }, n), t(title)), children);
