@@ -56,13 +56,15 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Scores a table of instructions; an error in a row does not affect the others."""
+    # Before a table of any size is read, in case Ray is not installed.
+    cluster = library.ray_setup.ray_cluster() if ray is not None else None
     read = library.batch.read_table(table)
     with output.progress("row") as report:
         def on_progress(done: int, total: int) -> None:
             report("scoring", done, total)
 
-        if ray is not None:
-            scored = library.ray_setup.ray_cluster().score_file(
+        if cluster is not None:
+            scored = cluster.score_file(
                 table, out,
                 library.ray_setup.Setup(
                     model=model, prefixes=library.open.folders_of(prefix, model), indexes=indexes,
