@@ -97,7 +97,11 @@ def test_a_card_whose_reading_takes_long_has_a_first_number_and_refines_it(page:
     whole = page.request.post("/page/v1/wording", data={"instruction": SECOND, "task": "place"})
     numbers = [f"{_value(reply.json()):.0f}" for reply in (first, whole)]
     page.route("**/page/v1/wording", slowly)
-    page.locator("#sf-wording").fill(FIRST)
+    # The card that is replaced says the same of its evidence: wait for this wording's own reply.
+    with page.expect_response(
+        lambda r: r.url.endswith("page/v1/wording") and FIRST in (r.request.post_data or "")
+    ):
+        page.locator("#sf-wording").fill(FIRST)
     expect(page.locator("#sf-basis")).to_contain_text("16 practice questions")
     page.unroute("**/page/v1/wording")
     waiting: list[Route] = []
