@@ -58,10 +58,11 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("command", [commands.serve, commands.demo])
 def test_others_do_not_reach_a_server_without_a_key_unless_that_is_said(
-    arguments: list[str], command, monkeypatch: pytest.MonkeyPatch, capsys
+    arguments: list[str], command, monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path
 ) -> None:
     served = []
-    monkeypatch.setattr(commands, "load", lambda _: served.append)
+    arguments = [*arguments, "--jobs", str(tmp_path)]
+    monkeypatch.setattr(commands, "load", lambda _: lambda settings, _: served.append(settings))
     with pytest.raises(SystemExit) as caught:
         run(command, arguments, prog="x")
     assert caught.value.code == 2
