@@ -1,5 +1,6 @@
 """The page, really running, in headless Chromium."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -7,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 from robustness import paths
 from server.page import head
@@ -35,33 +37,68 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Iterator[str]:
-    """Address of `python app.py` on the embedded backbone."""
+@dataclass(frozen=True)
+class App:
+    """`python app.py`, started and not yet waited for."""
+
+    url: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def wait(self) -> None:
+        """Until the model is loaded."""
+        for _ in range(600):
+            try:
+                if httpx.get(f"{self.url}/readyz").is_success:
+                    break
+            except httpx.TransportError:
+                self.check()
+            time.sleep(0.2)
+
+    def open(self, page: Page) -> None:
+        """Opens the page as soon as something listens, before the model is there."""
+        for _ in range(1200):
+            try:
+                page.goto(f"{self.url}/{QUIET}", wait_until="commit")
+                break
+            except Error:
+                self.check()
+                time.sleep(0.2)
+
+    def check(self) -> None:
+        """It still runs."""
+        assert self.process.poll() is None, self.log.read_text()
+
+
+@contextlib.contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[App]:
+    """Runs `python app.py`; its jobs and its log lie in the folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    jobs = tmp_path_factory.mktemp("jobs")
-    log = tmp_path_factory.mktemp("log") / "app.log"
+    log = folder / "app.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port), "--jobs", str(jobs)],
-            cwd=paths.ROOT,
-            stdout=out,
-            stderr=subprocess.STDOUT,
+            [
+                sys.executable, "app.py", "--port", str(port), "--jobs", str(folder / "jobs"),
+                *arguments,
+            ],
+            cwd=paths.ROOT, stdout=out, stderr=subprocess.STDOUT,
             env=os.environ | {"HF_HUB_OFFLINE": "1"},
         )
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(600):
-            try:
-                if httpx.get(f"{url}/readyz").is_success:
-                    break
-            except httpx.TransportError:
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.2)
-        yield url
-        process.terminate()
-        process.wait(timeout=40)
+        try:
+            yield App(f"http://127.0.0.1:{port}", log, process)
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Iterator[str]:
+    """Address of `python app.py` on the embedded backbone."""
+    with started(tmp_path_factory.mktemp("app")) as app:
+        app.wait()
+        yield app.url
 
 
 @pytest.fixture(scope="module")

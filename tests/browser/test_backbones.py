@@ -1,21 +1,16 @@
 """Two backbones in the picker, and a card that refines itself where reading takes long."""
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from robustness import paths
-from tests.browser.conftest import QUIET, Visit
+from tests.browser.conftest import QUIET, Visit, started
 
 expect.set_options(timeout=30_000)
 FIRST = "Kindly say where {name} is. {story}"
@@ -29,30 +24,9 @@ def two(
     """Address of the page on the embedded backbone, with a tiny model beside it."""
     other = tmp_path_factory.mktemp("models") / "another-llama"
     shutil.copytree(tiny_llama, other)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    log = tmp_path_factory.mktemp("log") / "app.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [
-                sys.executable, "app.py", "--port", str(port), "--also", str(other),
-                "--jobs", str(tmp_path_factory.mktemp("jobs")),
-            ],
-            cwd=paths.ROOT, stdout=out, stderr=subprocess.STDOUT,
-            env=os.environ | {"HF_HUB_OFFLINE": "1"},
-        )
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            if httpx.get(f"{url}/readyz").is_success:
-                break
-        except httpx.TransportError:
-            assert process.poll() is None, log.read_text()
-        time.sleep(0.2)
-    yield url
-    process.terminate()
-    process.wait(timeout=40)
+    with started(tmp_path_factory.mktemp("app"), "--also", str(other)) as app:
+        app.wait()
+        yield app.url
 
 
 @pytest.fixture
