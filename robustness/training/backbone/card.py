@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
 from robustness import paths
-from robustness.data import instructions
+from robustness.data import instructions, test_set_log
 from robustness.data.tasks import Task, builtin, builtin_names
 from robustness.models.engine import Engine
 from robustness.models.evaluator import answered
@@ -168,6 +168,59 @@ def gains(model: str, original: Tables, aligned: Tables, *, seed: int = 0) -> li
                 )
             )
     return made
+
+
+Steps = Callable[[str], Callable[[int, int], None]]
+"""What is measured -> what is called with (done, total) of it."""
+
+
+def steps(report: Callable[[str, int, int], None] | None) -> Steps:
+    """Names the parts of a card in its progress.
+
+    Args:
+        report: Called with (what, done, total); None: progress is told to nobody.
+    """
+
+    def step(what: str) -> Callable[[int, int], None]:
+        def progress(done: int, total: int) -> None:
+            if report is not None:
+                report(what, done, total)
+
+        return progress
+
+    return step
+
+
+def measured(
+    engine: Engine, folder: Path, step: Steps, *, limit: int | None = INPUTS
+) -> tuple[Tables, list[Gain]]:
+    """The answers of a card's model, and what each model aligned on it gains.
+
+    The look at the test set is noted in the folder's log first: an interrupted card has used it
+    as well.
+
+    Args:
+        engine: Serves the model and, behind it, those that were aligned on it.
+        folder: The model's folder.
+        step: See `steps`.
+        limit: Largest number of inputs a task; None: all.
+
+    Raises:
+        NotFoundError, EngineError: See `measure`.
+    """
+    original, *aligned = (served.id for served in engine.models())
+    test_set_log.append(
+        folder, original,
+        "card: accuracy by options and of generated answers, and what each prefix gains",
+    )
+    plain = measure(engine, original, limit=limit, on_progress=step(original))
+    gained = [
+        gain for model in aligned
+        for gain in gains(
+            model, plain, measure(engine, model, limit=limit, on_progress=step(model))
+        )
+    ]
+    return plain, gained
 
 
 def mean(cells: Sequence[TaskAccuracy], **wanted: str) -> float | None:

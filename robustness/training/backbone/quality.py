@@ -260,27 +260,9 @@ def describe(
         NotFoundError, EngineError: See `card.measure`.
         CorruptFileError: A file in the folder is malformed.
     """
-    original, *aligned = (served.id for served in engine.models())
-
-    def step(what: str) -> Callable[[int, int], None]:
-        def progress(done: int, total: int) -> None:
-            if report is not None:
-                report(what, done, total)
-
-        return progress
-
-    # Recorded first: an interrupted card has used the test set as well.
-    test_set_log.append(
-        folder, original,
-        "card: accuracy by options and of generated answers, and what each prefix gains",
-    )
-    plain = card.measure(engine, original, on_progress=step(original))
-    gained = [
-        gain for model in aligned
-        for gain in card.gains(
-            model, plain, card.measure(engine, model, on_progress=step(model))
-        )
-    ]
+    original = engine.models()[0].id
+    step = card.steps(report)
+    plain, gained = card.measured(engine, folder, step)
     tasks = trained_tasks()
     free = free_answers(engine, original, tasks, on_progress=step("generated answers"))
     real = [] if nltk_data is None else card.real_text(engine, original, nltk_data)

@@ -56,27 +56,9 @@ def describe(
         CorruptFileError: A file in the folder is malformed.
     """
     limit = INPUTS if inputs is None else inputs
-    original, *aligned = (served.id for served in engine.models())
-
-    def step(what: str) -> Callable[[int, int], None]:
-        def progress(done: int, total: int) -> None:
-            if report is not None:
-                report(what, done, total)
-
-        return progress
-
-    # Recorded first: an interrupted card has used the test set as well.
-    test_set_log.append(
-        folder, original,
-        "card: accuracy by options and of generated answers, and what each prefix gains",
-    )
-    plain = card.measure(engine, original, limit=limit, on_progress=step(original))
-    gained = [
-        gain for model in aligned
-        for gain in card.gains(
-            model, plain, card.measure(engine, model, limit=limit, on_progress=step(model))
-        )
-    ]
+    original = engine.models()[0].id
+    step = card.steps(report)
+    plain, gained = card.measured(engine, folder, step, limit=limit)
     tasks = quality.trained_tasks()
     free = quality.free_answers(
         engine, original, tasks, limit=min(limit, FREE_INPUTS),
