@@ -15,7 +15,9 @@ def said(page: Page, key: str, **values: object) -> str:
     words = head.words(page.evaluate("document.documentElement.lang"))[key]
     for name, value in values.items():
         words = words.replace(f"{{{name}}}", str(value))
-    return words.partition("{")[0].strip()
+    told = words.partition("{")[0].strip()
+    assert told, f"{key} begins with a value that is not given; every text would contain it"
+    return told
 
 
 def error(route) -> None:
@@ -44,7 +46,7 @@ def busy(page: Page) -> None:
 def measured(page: Page) -> None:
     page.click("#sf-go")
     expect(page.locator("#sf-measure .sf-result")).to_contain_text(
-        said(page, "measure.aligned"), timeout=120_000
+        said(page, "measure.result"), timeout=120_000
     )
 
 
