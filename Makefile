@@ -92,7 +92,7 @@ test: setup-dev
 
 # The quick tests: within three minutes on two cores.
 test-fast: setup-dev
-	$(BIN)/python -m pytest -m "not slow and not vllm"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not vllm"
 
 # The tests with the newest versions that the requirements allow, in an environment made anew.
 TESTS ?=

@@ -164,6 +164,35 @@ def _away(page: Page) -> None:
     page.wait_for_timeout(3500)
 
 
+def _attracting(page: Page) -> None:
+    page.goto(page.url.replace("attract=0", "attract=1"))
+    page.locator("#sf-banner", has_text="key").wait_for()
+    page.wait_for_timeout(1500)
+
+
+def _challenged(page: Page) -> None:
+    the_try_tab(page)
+    page.click("#sf-challenge")
+    page.locator("#sf-hardest li").first.wait_for()
+    page.wait_for_timeout(500)
+
+
+def _suggesting(page: Page) -> None:
+    page.click("#sf-better")
+    page.locator("dialog[open] li").first.wait_for()
+    page.wait_for_timeout(1500)
+
+
+def _replayed(page: Page) -> None:
+    page.click("#sf-more")
+    page.locator("summary", has_text="Take it home").click()
+    with page.expect_download() as saved:
+        page.click("#sf-evidence-file")
+    page.locator("#sf-replay").set_input_files(saved.value.path())
+    page.locator("#sf-checks").wait_for()
+    page.wait_for_timeout(500)
+
+
 PICTURES_OF: dict[str, tuple[Callable[[Page], None], dict[str, Any]]] = {
     "try": (the_try_tab, {}),
     "try-dark": (the_try_tab, {"color_scheme": "dark"}),
@@ -182,6 +211,11 @@ PICTURES_OF: dict[str, tuple[Callable[[Page], None], dict[str, Any]]] = {
     "own-question": (_own, {}),
     "compared": (_compared, {}),
     "presenting": (_presenting, {}),
+    "attracting": (_attracting, {}),
+    "challenge": (_challenged, {}),
+    "suggestions": (_suggesting, {}),
+    "replayed": (_replayed, {}),
+    "measured": (the_try_tab, {}),
     "away": (_away, {}),
     "sidebar": (_clicked("#sf-more", "#sf-rely"), {}),
     "share": (_clicked("#sf-qr"), {}),

@@ -3,21 +3,23 @@
 The API and its batch jobs serve the first one alone.
 """
 
+import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robustness import paths
 from robustness.cli.lazy_group import load
-from robustness.errors import InputError
+from robustness.errors import InputError, NotFoundError, RobustnessError
 from robustness.storage import files
-from server import command_line
+from server import command_line, errors
 from server.opening import Opening
 from server.settings import Settings, alone
 
 if TYPE_CHECKING:
     from robustness.workbench import Workbench
 
+_log = logging.getLogger(__name__)
 _DIFFERENCE = "difference.json"
 """Record of a tuned model's difference: see `robustness.models.difference`."""
 
@@ -60,7 +62,7 @@ class Backbones:
         """The workbench that serves a model; that of the first backbone for any other name.
 
         Raises:
-            NotFoundError, CorruptFileError, MismatchError, InputError: See `build_engine`.
+            NotFoundError: The model cannot be loaded; the message names no folder.
         """
         name = (model or "").partition("+")[0]
         if name not in self._models:
@@ -68,13 +70,21 @@ class Backbones:
         # One after the other, so that a model that several ask for is loaded once.
         with self._lock:
             if name not in self._loaded:
-                built = load("server.engines:build_engine")(
-                    alone(self._settings, self._models[name])
-                )
-                self._loaded[name] = load("robustness.workbench:Workbench")(
-                    built.engine, indexes=self._settings.indexes
-                )
+                self._loaded[name] = self._load(name)
             return self._loaded[name]
+
+    def _load(self, name: str) -> "Workbench":
+        settings = alone(self._settings, self._models[name])
+        try:
+            built = load("server.engines:build_engine")(settings)
+        except RobustnessError as error:
+            told = f"the model {name} could not be loaded: {error}"
+            _log.error("%s", told)
+            raise NotFoundError(errors.without_folders(told)) from error
+        bench: Workbench = load("robustness.workbench:Workbench")(
+            built.engine, indexes=self._settings.indexes
+        )
+        return bench
 
     def others(self) -> list[tuple[str, "Workbench | None"]]:
         """The further backbones by id, with their workbench where it is loaded."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from robustness.cli.lazy_group import load
 from robustness.errors import InputError, NotFoundError
-from server import job_lock, keys
+from server import job_lock, keys, port
 from server.options import with_settings
 from server.settings import Settings
 
@@ -49,6 +49,7 @@ def _serve(settings: Settings) -> None:
     """Serves the API: OpenAI's endpoints under /v1, this project's under /robustness/v1."""
     _check_model(settings)
     _check_access(settings)
+    port.check(settings)
     with closing(job_lock.take(settings.jobs)) as held:
         load("server.serving:serve")(settings, held)
 
@@ -57,6 +58,7 @@ def _demo(settings: Settings) -> None:
     """Serves the page at / and the API beside it; loads the model behind the page."""
     _check_model(settings)
     _check_access(settings)
+    port.check(settings)
     with closing(job_lock.take(settings.jobs)) as held:
         load("server.demo:serve")(settings, held)
 

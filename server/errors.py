@@ -92,6 +92,11 @@ def body(
     }
 
 
+def unforeseen_failure(error: Exception) -> str:
+    """What a client is told of an exception that nobody expected: nothing of its text."""
+    return f"the server failed ({type(error).__name__}); its log has the details"
+
+
 def document(error: RobustnessError) -> tuple[int, dict[str, object]]:
     """(HTTP status, JSON document) of one of the library's errors."""
     message = shown(error)
@@ -166,5 +171,4 @@ def install(app: FastAPI) -> None:
     # Starlette logs the traceback after this reply; the client gets none of it.
     @app.exception_handler(Exception)
     async def unforeseen(_: Request, error: Exception) -> JSONResponse:
-        message = f"the server failed ({type(error).__name__}); its log has the details"
-        return JSONResponse(body(message, "server_error"), 500)
+        return JSONResponse(body(unforeseen_failure(error), "server_error"), 500)

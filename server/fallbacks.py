@@ -21,12 +21,18 @@ from server import errors
 _READS = frozenset(("GET", "HEAD"))
 
 
+def _allowing(methods: Collection[str]) -> dict[str, str]:
+    """The header with the methods of a path; `AnswerHead` answers HEAD wherever there is a GET."""
+    allowed = {*methods, *(_READS if "GET" in methods else ())}
+    return {"Allow": ", ".join(sorted(allowed))}
+
+
 class _Refusal:
     """An ASGI application that answers every request with one error; `errors` formats it."""
 
     def __init__(self, status: int, allowed: Collection[str] = ()) -> None:
         self._status = status
-        self._headers = {"Allow": ", ".join(sorted(allowed))} if allowed else None
+        self._headers = _allowing(allowed) if allowed else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         raise HTTPException(self._status, headers=self._headers)
@@ -38,7 +44,7 @@ class Files(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """See `StaticFiles`."""
         if scope["method"] not in _READS:
-            raise HTTPException(405, headers={"Allow": ", ".join(sorted(_READS))})
+            raise HTTPException(405, headers=_allowing(_READS))
         return await super().get_response(path, scope)
 
 
@@ -58,8 +64,6 @@ def install(app: FastAPI, routers: Iterable[APIRouter], *, roots: Iterable[str])
     if app.openapi_url:
         methods[app.openapi_url] |= _READS
     for path, allowed in methods.items():
-        # `AnswerHead` answers HEAD wherever there is a GET.
-        allowed |= _READS if "GET" in allowed else set()
         app.router.routes.append(Route(path, _Refusal(405, allowed)))
     for root in roots:
         app.router.routes.append(Route(root + "/{rest:path}", _Refusal(404)))
@@ -70,6 +74,8 @@ def install_below(app: FastAPI) -> None:
 
     async def told(request: Request, error: AnyHTTPException) -> Response:
         if error.status_code in (404, 405):
+            if error.headers and "Allow" in error.headers:
+                error.headers = _allowing(error.headers["Allow"].split(", "))
             return errors.refusal(request, error)
         return await http_exception_handler(request, error)
 

@@ -39,7 +39,7 @@ class SafeHeaders:
 
 
 class AnswerHead:
-    """ASGI middleware that answers HEAD as GET without the body."""
+    """ASGI middleware that answers HEAD as GET without the body, wherever GET is answered."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -329,7 +329,7 @@ class Jobs:
             self._fail(job.id, f"{type(error).__name__}: {error.strerror or error}")
         except Exception as error:
             _log.exception("the job %s failed", job.id)
-            self._fail(job.id, f"{type(error).__name__}: {error}")
+            self._fail(job.id, errors.unforeseen_failure(error))
 
     def _fail(self, job_id: str, why: str) -> None:
         # While the server stops, the engine may be closed during a row: the next start resumes it.

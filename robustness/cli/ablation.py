@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from robustness import paths
 from robustness.cli import library, output
 from robustness.cli.options import (
     DEFAULT_MODEL,
@@ -82,11 +81,11 @@ def ablation(
         sets=sets,
         nltk_data=corpora_of(data), prompt_format=prompt_format,
     )
-    shipped = library.checkpoint.model_id(model) == paths.BACKBONE_ID
     asked_before = (out / library.ablation_methods.HELD_OUT_FILE).is_file()
-    if held_out and shipped and test is None and not asked_before:
-        library.test_set_log.append(
-            paths.BACKBONE, paths.BACKBONE_ID, f"ablation: {methods}, seeds {seeds}, once each"
+    if held_out and test is None and not asked_before:
+        library.looks.note(
+            model, [library.checkpoint.model_id(model)],
+            f"ablation: {methods}, seeds {seeds}, once each",
         )
     with output.progress("step") as report:
         made = library.ablation_methods.run(plan, subject, loading=loading, on_progress=report)

@@ -53,9 +53,7 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Measures unobserved instructions and fits the predictor of the model and of each adapter."""
-    shipped = (
-        defaults.UNOBSERVED_TEST if held_out else defaults.UNOBSERVED_DEVELOPMENT
-    )
+    shipped = defaults.UNOBSERVED_TEST if held_out else defaults.UNOBSERVED_DEVELOPMENT
     pool = (
         library.instructions.read_collection(unobserved) if unobserved
         else library.instructions.builtin(shipped)
@@ -65,10 +63,9 @@ def calibrate(
     if held_out:
         with output.progress("instruction") as report:
             made = library.index_service.held_out(engine, indexes, pool, chosen, report=report)
-        if unobserved is None and engine.models()[0].id == paths.BACKBONE_ID:
+        if unobserved is None:
             what = "predictions beside measured degradation"
-            for name in made:
-                library.test_set_log.append(paths.BACKBONE, name, f"{what}; {why}" if why else what)
+            library.looks.note(model, made, f"{what}; {why}" if why else what)
         output.emit(made, as_json, library.render_index.held_out(made))
         return
     with output.progress("instruction") as report:

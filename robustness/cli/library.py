@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from robustness.cli.render import suggestions as render_suggestions
     from robustness.cli.render import tables as render_tables
     from robustness.cli.render import training as render_training
-    from robustness.data import instructions, tasks, test_set_log, user_instruction
+    from robustness.data import instructions, tasks, user_instruction
     from robustness.data.importers import sources
     from robustness.evaluation import perturbations, published, study
     from robustness.evaluation.prompteval import runner
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from robustness.scoring import batch, ray_setup
     from robustness.storage import files, result_cache
     from robustness.training import ablation as ablation_methods
+    from robustness.training import looks
     from robustness.training.ablation import plan as ablation_plan
     from robustness.training.ablation import subjects
     from robustness.training.alignment import data as alignment_data
@@ -71,6 +72,7 @@ __all__ = [
     "index_service",
     "instructions",
     "llm_paraphraser",
+    "looks",
     "open",
     "packaged",
     "perturbations",
@@ -102,7 +104,6 @@ __all__ = [
     "suggestions",
     "surface",
     "tasks",
-    "test_set_log",
     "token_cost",
     "tqdm",
     "tuning",
@@ -133,6 +134,7 @@ _PLACES = {
     "index_service": "robustness.prediction.index_service",
     "instructions": "robustness.data.instructions",
     "llm_paraphraser": "robustness.paraphrasing.llm_paraphraser",
+    "looks": "robustness.training.looks",
     "open": "robustness.cli.open",
     "packaged": "robustness.models.packaged",
     "user_tasks": "robustness.training.alignment.user_tasks",
@@ -165,7 +167,6 @@ _PLACES = {
     "suggestions": "robustness.suggestions",
     "surface": "robustness.paraphrasing.surface",
     "tasks": "robustness.data.tasks",
-    "test_set_log": "robustness.data.test_set_log",
     "token_cost": "robustness.paraphrasing.token_cost",
     "tqdm": "tqdm",
     "tuning": "robustness.training.tuning.train",

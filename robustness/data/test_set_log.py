@@ -1,7 +1,7 @@
-"""The test-set log: every evaluation of the embedded backbone on the unobserved-test instructions.
+"""The test-set log: every evaluation of a backbone on the unobserved-test instructions.
 
 A test set stays an unbiased estimate only if it is used rarely, so each use is recorded beside the
-backbone's weights and listed on its card. Does not evaluate anything.
+backbone's card and listed on it. Does not evaluate anything.
 """
 
 import json
@@ -45,13 +45,14 @@ def read_log(folder: Path) -> list[Entry]:
         raise CorruptFileError(f"{path} is damaged ({error}); restore it from a copy") from error
 
 
-def append(folder: Path, model: str, what: str) -> None:
+def append(folder: Path, model: str, what: str, *, weights: Path | None = None) -> None:
     """Adds an entry for the command that runs now.
 
     Args:
-        folder: Folder of the backbone and its weights.
+        folder: Folder of the backbone's card.
         model: Id of the evaluated model.
         what: What is measured.
+        weights: Folder of the backbone's weights; None: the same one.
 
     Raises:
         CorruptFileError: The existing log is malformed.
@@ -59,7 +60,7 @@ def append(folder: Path, model: str, what: str) -> None:
     made = provenance.collect(schema=1)
     line = Entry(
         created=made.created, command=made.command, model=model,
-        weights=files.file_hash(folder / "model.safetensors"), what=what,
+        weights=files.file_hash((weights or folder) / "model.safetensors"), what=what,
     )
     rows = [*read_log(folder), line]
     with files.atomic_path(folder / FILE) as temporary:

@@ -92,7 +92,8 @@ def shipped(model: str | Path) -> dict[str, Path]:
     come first, since every engine can serve them; the first is the default.
     """
     own = checkpoints.model_id(model) == paths.BACKBONE_ID
-    beside = paths.PREFIXES if own else difference.shipped(Path(model))
+    made_of = difference.shipped(Path(model))
+    beside = paths.PREFIXES if own else made_of and made_of / "prefixes"
     if beside is None:
         return {}
     folders = [config.parent for config in beside.glob(f"*/{CONFIG}")]

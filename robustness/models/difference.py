@@ -280,20 +280,31 @@ def _made_of(folder: Path, difference: str) -> bool:
 
 
 def shipped(model: Path) -> Path | None:
-    """The folder of the adapters that ship with a difference, for the model that it gave.
+    """The folder of the difference that ships and of which a model was made.
+
+    Its adapters lie there, in `prefixes`.
 
     Args:
         model: The model's folder.
 
     Returns:
-        `prefixes` in the folder of `assets/` with the model's name; None where the model was not
-        made of the difference there.
+        The folder of `assets/` with the model's name; None where the model was not made of the
+        difference there.
     """
     beside = paths.ASSETS / model.resolve().name
     if not is_difference(beside) or not (model / packaged.RECORD).is_file():
         return None
     document = files.read_json(beside / RECORD, schema=SCHEMA)
-    return beside / "prefixes" if _made_of(model, document["hash"]) else None
+    return beside if _made_of(model, document["hash"]) else None
+
+
+def papers(model: Path) -> Path:
+    """The folder of a model's card, of what is in it, and of its test-set log.
+
+    That of the difference where the model was made of one that ships, since the model's own is in a
+    cache; else the model's own.
+    """
+    return shipped(model) or model
 
 
 def resolved(model: str) -> str:

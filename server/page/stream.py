@@ -66,10 +66,7 @@ async def _lines(work: Callable[[Send, ShouldStop], None]) -> AsyncGenerator[byt
         except RobustnessError as error:
             send(errors.document(error)[1])
         except Exception as error:
-            send(errors.body(
-                f"the server failed ({type(error).__name__}); its log has the details",
-                "server_error",
-            ))
+            send(errors.body(errors.unforeseen_failure(error), "server_error"))
             raise
         finally:
             send(None)

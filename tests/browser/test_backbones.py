@@ -60,6 +60,8 @@ def test_the_picker_changes_to_another_backbone_and_back(page: Page) -> None:
     page.locator("#sf-model").select_option("")
     expect(shown).to_have_text(number)
     expect(page.locator("#sf-answers .sf-model")).to_have_count(2)
+    page.locator("#sf-model").select_option(f"{paths.BACKBONE_ID}+pt-kl")
+    expect(page.locator("#sf-answers")).to_contain_text("Only this aligned model is asked")
 
 
 def test_a_card_whose_reading_takes_long_has_a_first_number_and_refines_it(page: Page) -> None:

@@ -3,6 +3,7 @@
 import csv
 import re
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -70,6 +71,10 @@ def test_a_batch_is_checked_run_found_again_filtered_and_downloaded(
     for cell in card.locator("th, td").all():
         box = cell.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["height"] > 0
+    # A table for whoever hears it, though it is drawn as cards.
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    roles = Counter(node["role"]["value"] for node in tree if not node["ignored"])
+    assert (roles["table"], roles["rowheader"], roles["cell"]) == (1, 3, 5 + 5 + 2)
     axe(page, "done, on a phone")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.click("#sf-filter-risky")

@@ -350,6 +350,11 @@ def test_a_full_queue_is_waited_for_and_then_told(page: Page, visit) -> None:
     page.locator("#sf-wording").fill(second)
     expect(page.locator(".sf-error").first).to_contain_text("The server is busy")
     assert asked == [second] * 5
+    used_up = "the limit for one client is used up: 3 per 1 hour (requests); try again in 60 s"
+    busy["error"] |= {"message": used_up, "code": "rate_limit_exceeded"}
+    page.click("#sf-retry-look")
+    expect(page.locator(".sf-error").first).to_contain_text(f"Not now: {used_up}.")
+    assert asked == [second] * 6
     # Chromium reports each refusal.
     assert all("429" in text for text in visit.said)
     visit.said.clear()

@@ -108,7 +108,8 @@ def test_a_stranger_gets_the_login_and_nothing_of_the_page(page) -> None:
     ("method", "path", "allowed"),
     [
         ("PUT", "/page/v1/state", "GET, HEAD"), ("GET", "/page/v1/wording", "POST"),
-        ("PUT", "/", "GET, HEAD"), ("DELETE", "/docs", "GET, HEAD"), ("PUT", "/config", "GET"),
+        ("PUT", "/", "GET, HEAD"), ("DELETE", "/docs", "GET, HEAD"),
+        ("PUT", "/config", "GET, HEAD"),
         ("PATCH", "/page/v1/batch/jobs/one", "DELETE, GET, HEAD"),
         ("POST", "/page/static/icon.png", "GET, HEAD"), ("POST", "/manifest.json", "GET, HEAD"),
     ],

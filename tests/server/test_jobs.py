@@ -2,6 +2,7 @@ import csv
 import errno
 import io
 import os
+import re
 import shutil
 import threading
 import time
@@ -331,7 +332,7 @@ def test_a_job_is_cancelled_while_it_waits(
     assert jobs.get(job.id).state is State.CANCELLED
 
 
-def test_a_job_that_fails_says_why_and_costs_no_other(jobs: Jobs, monkeypatch, until) -> None:
+def test_a_job_that_fails_is_told_and_costs_no_other(jobs: Jobs, monkeypatch, until) -> None:
     def broken(*given, **named):
         raise RuntimeError("out of disk")
 
@@ -340,8 +341,10 @@ def test_a_job_that_fails_says_why_and_costs_no_other(jobs: Jobs, monkeypatch, u
         failed = jobs.submit("mine.csv", TABLE.encode())
         until(ended(jobs, failed.id))
     assert jobs.get(failed.id).state is State.FAILED
-    assert "out of disk" in jobs.get(failed.id).error
-    with pytest.raises(InputError, match="failed: RuntimeError: out of disk"):
+    # The text of such an exception may name anything, and its owner may be a stranger.
+    told = "the server failed (RuntimeError); its log has the details"
+    assert jobs.get(failed.id).error == told
+    with pytest.raises(InputError, match=re.escape(f"failed: {told}")):
         jobs.result(failed.id)
     good = jobs.submit("mine.csv", TABLE.encode())
     until(ended(jobs, good.id))

@@ -1,4 +1,5 @@
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -74,45 +75,64 @@ def test_a_vllm_is_named_by_its_address_and_its_key_by_the_environment() -> None
     assert made.vllm_log != settings_from([], environment={}).vllm_log
 
 
-@pytest.mark.parametrize(
-    "program", [["-m", "server"], ["app.py"], ["-m", "server.console", "demo"]]
-)
+def refusal_of(*arguments: str) -> str:
+    """The one sentence with which a server ends before it loads anything."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments],
+        cwd=paths.ROOT, capture_output=True, text=True, check=False,
+    )
+    said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert done.returncode == 2
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not loaded & {"torch", "gradio"}
+    (told,) = said
+    return told
+
+
+PROGRAMS = [["-m", "server"], ["app.py"], ["-m", "server.console", "serve"]]
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.mark.parametrize("program", [*PROGRAMS, ["-m", "server.console", "demo"]])
 def test_a_folder_that_is_no_model_is_told_at_once(program, tmp_path: Path) -> None:
     for model in (tmp_path, tmp_path / "absent"):
-        done = subprocess.run(
-            [sys.executable, "-X", "importtime", *program, "--model", str(model)],
-            cwd=paths.ROOT, capture_output=True, text=True, check=False,
-        )
-        said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
-        assert done.returncode == 2
-        assert said == [
+        assert refusal_of(*program, "--model", str(model)) == (
             f"error: no model {str(model)!r}: neither a folder with a transformers model nor a "
             "hub name"
-        ]
-        loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-        assert not loaded & {"torch", "gradio"}
+        )
 
 
-@pytest.mark.parametrize(
-    "program", [["-m", "server"], ["app.py"], ["-m", "server.console", "serve"]]
-)
-def test_a_folder_of_jobs_that_cannot_be_used_is_told_at_once(program, tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_folder_of_jobs_that_cannot_be_used_is_told_at_once(
+    program, tmp_path: Path, unused_port: int
+) -> None:
     held = FolderLock(tmp_path / "used", "")
     (tmp_path / "file").touch()
     for folder, why in (("used", "in use by another process"), ("file", "cannot be written")):
-        done = subprocess.run(
-            [
-                sys.executable, "-X", "importtime", *program, "--port", "1",
-                "--jobs", str(tmp_path / folder),
-            ],
-            cwd=paths.ROOT, capture_output=True, text=True, check=False,
-        )
-        said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
-        assert done.returncode == 2
-        assert len(said) == 1 and why in said[0] and "--jobs FOLDER" in said[0]
-        loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-        assert not loaded & {"torch", "gradio"}
+        told = refusal_of(*program, "--port", str(unused_port), "--jobs", str(tmp_path / folder))
+        assert why in told and "--jobs FOLDER" in told
     held.close()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_port_in_use_is_told_at_once(program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        assert refusal_of(*program, "--port", str(taken)) == (
+            f"error: port {taken} of 127.0.0.1 is in use; stop what listens there, or choose "
+            "another: --port"
+        )
+
+
+def test_a_host_of_no_machine_is_told_at_once() -> None:
+    told = refusal_of("-m", "server", "--no-auth", "--host", "192.0.2.1")
+    assert told.startswith("error: --host 192.0.2.1: ") and "address of this machine" in told
 
 
 def test_a_limit_is_an_option_and_a_variable(monkeypatch) -> None:

@@ -42,11 +42,12 @@ def card(
     tuned = library.tuning_card.is_tuned(folder)
     if inputs is not None and not tuned:
         raise InputError("--inputs is for the card of a tuned model (backbone tune)")
+    written = f"written: {library.difference.papers(folder) / 'CARD.md'}"
     if refresh:
         refreshed = library.quality.refresh(
             folder, *([library.tuning_card.markdown] if tuned else [])
         )
-        output.emit(refreshed, as_json, f"written: {Path(model) / 'CARD.md'}")
+        output.emit(refreshed, as_json, written)
         return
     with output.progress("task") as report:
         engine = library.open.engine_of(model, None, prompt_format, loading)
@@ -56,4 +57,4 @@ def card(
             )
         else:
             card = library.quality.describe(engine, folder, corpora_of(data), report=report)
-    output.emit(card, as_json, f"written: {Path(model) / 'CARD.md'}")
+    output.emit(card, as_json, written)

@@ -15,12 +15,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
 from robustness import paths
-from robustness.data import instructions, test_set_log
+from robustness.data import instructions
 from robustness.data.tasks import Task, builtin, builtin_names
 from robustness.models.engine import Engine
 from robustness.models.evaluator import answered
 from robustness.stats.intervals import BoolArray, paired_bootstrap, paired_bootstrap_mean, wilson
 from robustness.storage import files, provenance
+from robustness.training import looks
 from robustness.training.backbone import corpora, data
 from robustness.types import Example, TaskType
 
@@ -209,8 +210,8 @@ def measured(
         NotFoundError, EngineError: See `measure`.
     """
     original, *aligned = (served.id for served in engine.models())
-    test_set_log.append(
-        folder, original,
+    looks.note(
+        folder, [original],
         "card: accuracy by options and of generated answers, and what each prefix gains",
     )
     plain = measure(engine, original, limit=limit, on_progress=step(original))

@@ -16,7 +16,7 @@ from robustness.data.tasks import Task, builtin, builtin_names
 from robustness.errors import InputError, MismatchError
 from robustness.evaluation.perturbations.kinds import Kind, Material, make
 from robustness.evaluation.wording_vs_layout import Decomposition, decompose
-from robustness.models import evaluator
+from robustness.models import difference, evaluator
 from robustness.models.engine import Engine
 from robustness.models.evaluator import answered
 from robustness.models.transformers_engine import TransformersEngine
@@ -287,24 +287,25 @@ def refresh(
     """Updates a card from the files beside it (seeds, ablation, test-set log); measures nothing.
 
     Args:
-        folder: The backbone's folder, with the `card.json` of its weights.
+        folder: The backbone's folder, of whose weights there is a `card.json`.
         formatted: See `card_markdown.write`.
 
     Raises:
         NotFoundError, CorruptFileError: There is no card, or a file is malformed.
         MismatchError: The card was written by another version, or for other weights.
     """
-    made: dict[str, Any] = files.read_json(folder / "card.json", schema=card.SCHEMA)
+    papers = difference.papers(folder)
+    made: dict[str, Any] = files.read_json(papers / "card.json", schema=card.SCHEMA)
     if made.get("weights") != files.file_hash(folder / "model.safetensors"):
         raise MismatchError(
-            f"{folder / 'card.json'} is of other weights; measure with: "
+            f"{papers / 'card.json'} is of other weights; measure with: "
             "python -m robustness backbone card"
         )
     made |= {
-        "seeds": beside(folder / SEEDS), "ablation": beside(folder / ABLATION),
-        "asked": test_set_log.read_log(folder),
+        "seeds": beside(papers / SEEDS), "ablation": beside(papers / ABLATION),
+        "asked": test_set_log.read_log(papers),
     }
-    card_markdown.write(folder, made, formatted)
+    card_markdown.write(papers, made, formatted)
     return made
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from robustness.data import test_set_log
+from robustness.models import difference
 from robustness.models.engine import Engine
 from robustness.storage import files
 from robustness.training.backbone import card, card_markdown, quality
@@ -40,12 +41,12 @@ def describe(
     inputs: int | None = None,
     report: Report | None = None,
 ) -> Mapping[str, Any]:
-    """Measures a tuned model and writes `card.json` and `CARD.md` into its folder.
+    """Measures a tuned model and writes `card.json` and `CARD.md` where `difference.papers` says.
 
     Args:
         engine: Serves the model and those that were aligned on it.
         folder: The model's folder, with `training.json`; `ablation.json` is included where it
-            exists.
+            lies beside the card.
         nltk_data: Folder with NLTK's `corpora`; None: the real-text part is left out.
         inputs: Largest number of inputs a task; None: `INPUTS`. Generated answers take at most
             `FREE_INPUTS`, real text at most `REAL_INPUTS` and eight times `inputs`.
@@ -58,6 +59,7 @@ def describe(
     limit = INPUTS if inputs is None else inputs
     original = engine.models()[0].id
     step = card.steps(report)
+    papers = difference.papers(folder)
     plain, gained = card.measured(engine, folder, step, limit=limit)
     tasks = quality.trained_tasks()
     free = quality.free_answers(
@@ -76,9 +78,9 @@ def describe(
         data=None if nltk_data is None else card.sizes(nltk_data),
         unseen=quality.unseen(plain), free=free,
         decomposition=quality.decomposed(engine, original, limit, step("wording and layout")),
-        ablation=quality.beside(folder / quality.ABLATION), asked=test_set_log.read_log(folder),
+        ablation=quality.beside(papers / quality.ABLATION), asked=test_set_log.read_log(papers),
     ) | {"reading": reading, "chat": chat}
-    card_markdown.write(folder, made, markdown)
+    card_markdown.write(papers, made, markdown)
     return made
 
 

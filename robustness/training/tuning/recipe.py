@@ -48,7 +48,9 @@ class TuningRecipe:
     """Instructions a task and set of such a measurement."""
     seed: int
     device: str
-    """`cpu` in float32, or `cuda` in bfloat16 with float32 weights."""
+    """`cpu` or `cuda`."""
+    number_type: str
+    """Of the products of matrices, `float32` or `bfloat16`; weights are float32."""
     threads: int
 
 

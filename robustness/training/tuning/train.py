@@ -34,6 +34,7 @@ CHECKPOINT = "checkpoint.pt"
 DEVELOPMENT = "development.jsonl"
 """File of the measurements during a tuning, one a line."""
 RECORD = "training.json"
+_NUMBER_TYPES = ("float32", "bfloat16")
 MEASURED = (
     "polarity", "subjectivity", "pros_cons", "question_type", "dialogue_act", "language", "place",
     "scene_topic", "scene_indoors", "food", "scene_night",
@@ -142,7 +143,8 @@ def _backward(
     device = torch.device(recipe.device)
     for sequences in packs:
         made = pack(sequences)
-        with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.device == "cuda"):
+        small = recipe.number_type == "bfloat16"
+        with torch.autocast(recipe.device, torch.bfloat16, enabled=small):
             scores = predictions(model, made, device)
         wanted = made.wanted.to(device)
         nats = -scores.gather(1, wanted[:, None])[:, 0]
@@ -251,6 +253,10 @@ def tune(
     """
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise InputError("this recipe needs a GPU, and torch finds none; use --preset cpu")
+    if recipe.number_type not in _NUMBER_TYPES:
+        raise InputError(
+            f"number_type {recipe.number_type!r} is unknown; choose {' or '.join(_NUMBER_TYPES)}"
+        )
     torch.set_num_threads(recipe.threads)
     made_by = provenance.collect(schema=SCHEMA, seed=recipe.seed)
     out.mkdir(parents=True, exist_ok=True)

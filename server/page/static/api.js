@@ -1,5 +1,5 @@
-// Asks the page's own endpoints. An error has a `kind`: `away`, `input`, `busy`, `full`
-// (too many ask, or this visitor asked too much), `key`, `index` (the model has none) or `server`.
+// Asks the page's own endpoints. An error has a `kind`: `away`, `input`, `busy`, `full` (too many
+// ask), `limit` (this visitor asked too much), `key`, `index` (the model has none) or `server`.
 
 export class Problem extends Error {
   constructor(kind, message = '') {
@@ -11,7 +11,7 @@ export class Problem extends Error {
 function kindOf(status, code) {
   if (code === 'engine_unavailable' || status === 502 || status === 504) return 'busy';
   if (code === 'index_unavailable') return 'index';
-  if (status === 429) return 'full';
+  if (status === 429) return code === 'server_busy' ? 'full' : 'limit';
   if (status === 401) return 'key';
   if (status >= 400 && status < 500) return 'input';
   return 'server';

@@ -255,13 +255,13 @@ function chart() {
   const rows = step.rows.filter(kinds[step.filter]).sort((a, b) => order(a) - order(b));
   if (!step.rows.length) return null;
   const head = ['batch.wording', 'batch.task', 'batch.chart', 'batch.lost', 'model.original', 'model.aligned'];
-  return h('div', { class: 'sf-scroll', id: 'sf-chart', tabindex: '0', role: 'group', 'aria-label': t('batch.result') }, h('table', { class: 'sf-result-table' },
+  return h('div', { class: 'sf-scroll', id: 'sf-chart', tabindex: '0', role: 'group', 'aria-label': t('batch.result') }, h('table', { role: 'table', class: 'sf-result-table' },
     h('caption', { class: 'sf-hidden' }, t('batch.caption')),
-    h('thead', null, h('tr', null, head.map((k) => h('th', { scope: 'col' }, t(k))))),
-    h('tbody', null, rows.map((r) => h('tr', null,
-      h('th', { scope: 'row' }, h('button', { type: 'button', id: `sf-row-${r.number}`, title: r.instruction, onclick: () => hooks.use({ instruction: r.instruction, ...(r.task ? { task: r.task } : {}), job: asked.job, tab: 'try' }) }, h('span', { class: 'sf-clip' }, r.instruction || '—'))),
-      h('td', { class: 'sf-whole-row' }, said(r.task || '')),
-      r.status === 'error' ? h('td', { colspan: '4', class: 'sf-reason sf-whole-row' }, `✗ ${said(r.error)}`) : [h('td', { class: 'sf-whole-row' }, band(r)), ...[['batch.lost', lost(r)], ['model.original', value(r.single ? null : r.accuracy_original)], ['model.aligned', value(r.single ? null : r.accuracy_aligned)]].map(([k, shown]) => h('td', { 'data-name': t(k) }, shown))])))));
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, head.map((k) => h('th', { role: 'columnheader', scope: 'col' }, t(k))))),
+    h('tbody', { role: 'rowgroup' }, rows.map((r) => h('tr', { role: 'row' },
+      h('th', { role: 'rowheader', scope: 'row' }, h('button', { type: 'button', id: `sf-row-${r.number}`, title: r.instruction, onclick: () => hooks.use({ instruction: r.instruction, ...(r.task ? { task: r.task } : {}), job: asked.job, tab: 'try' }) }, h('span', { class: 'sf-clip' }, r.instruction || '—'))),
+      h('td', { role: 'cell', class: 'sf-whole-row' }, said(r.task || '')),
+      r.status === 'error' ? h('td', { role: 'cell', colspan: '4', class: 'sf-reason sf-whole-row' }, `✗ ${said(r.error)}`) : [h('td', { role: 'cell', class: 'sf-whole-row' }, band(r)), ...[['batch.lost', lost(r)], ['model.original', value(r.single ? null : r.accuracy_original)], ['model.aligned', value(r.single ? null : r.accuracy_aligned)]].map(([k, shown]) => h('td', { role: 'cell', 'data-name': t(k) }, shown))])))));
 }
 
 const part = (id, n, title, ...children) => h('section', { class: 'sf-part', 'aria-labelledby': `sf-${id}-title` }, h('h2', { id: `sf-${id}-title`, tabindex: '-1' }, h('span', { class: 'sf-number', 'aria-hidden': 'true' }, n), t(title)), children);

@@ -215,7 +215,7 @@ export function next() {
 
 function verdict(found) {
   const n = found.questions.length;
-  if (found.models.length < 2) return t('answers.single');
+  if (found.models.length < 2) return found.models[0].includes('+') ? t('answers.alone', { label: t('side.predict.for') }) : t('answers.single');
   const differ = found.questions.filter((q) => !q.comparison.agree).length;
   return n > 1 ? t('answers.differ', { n: round(differ), of: round(n) }) : '';
 }

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from robustness import paths
-from robustness.errors import InputError
+from robustness.errors import InputError, NotFoundError
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.storage import files
 from robustness.workbench import Workbench
@@ -95,6 +95,18 @@ def test_two_models_of_one_name_are_refused(opening: Opening, other: Path, tmp_p
     files.write_json(tmp_path / "difference.json", {"model": "another-llama"})
     with pytest.raises(InputError, match="the same name"):
         Backbones(opening, Settings(also=(str(other), str(tmp_path))))
+
+
+def test_a_backbone_that_cannot_be_loaded_is_told_without_its_folder(
+    opening: Opening, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{")
+    made = Backbones(opening, Settings(also=(str(broken),)))
+    with pytest.raises(NotFoundError, match="the model broken could not be loaded: ") as told:
+        made.workbench("broken")
+    assert str(tmp_path) not in str(told.value) and str(tmp_path) in caplog.text
 
 
 def test_the_embedded_backbone_can_be_a_further_one(opening: Opening, tiny_llama: Path) -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from robustness import cli, paths
+from robustness.data import test_set_log
 from robustness.data.tasks import Task
 from robustness.errors import CorruptFileError, InputError, MismatchError, StorageError
 from robustness.models import adapters, difference, packaged
@@ -18,6 +19,7 @@ from robustness.models.checkpoint import weights_digest
 from robustness.models.difference import Form
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.storage import files
+from robustness.training import looks
 from robustness.training.tuning import difference as making
 from robustness.types import Prompt
 from server.engines import build_engine
@@ -195,10 +197,29 @@ def test_adapters_ship_beside_a_difference_for_the_model_that_it_gave(
     files.write_json(adapter / "adapter_config.json", {"peft_type": "PROMPT_TUNING"})
     out = difference.applied(made, base, tmp_path / "cache" / "tiny-tuned")
     assert adapters.shipped(out) == {"pt-kl": adapter}
+    assert difference.papers(out) == made
     # Another model of this name has none.
     other = tmp_path / "other" / "tiny-tuned"
     shutil.copytree(tuned, other)
     assert adapters.shipped(other) == {}
+    assert difference.papers(other) == other
+
+
+def test_a_look_is_noted_beside_the_difference_that_ships(
+    made: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "ASSETS", made.parent)
+    out = difference.applied(made, base, tmp_path / "cache" / "tiny-tuned")
+    looks.note(out, ["tiny-tuned", "tiny-tuned+pt-kl"], "a check")
+    first, second = test_set_log.read_log(made)
+    assert (first.model, second.model, first.what) == ("tiny-tuned", "tiny-tuned+pt-kl", "a check")
+    assert first.weights == files.file_hash(out / difference.WEIGHTS)
+    assert test_set_log.read_log(out) == []
+
+
+def test_a_look_at_a_model_that_was_not_trained_here_is_not_noted(tiny_llama: Path) -> None:
+    looks.note(tiny_llama, ["tiny-llama"], "a check")
+    assert test_set_log.read_log(tiny_llama) == []
 
 
 @pytest.fixture
