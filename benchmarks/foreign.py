@@ -5,7 +5,7 @@
 Foreign: the held-out third of the chat requests, other languages, gibberish, and instructions for
 other tasks, 20 for each task. Valid: shipped paraphrases, 24 for each task, and 12 lines of such
 that have no placeholder, as if somebody had typed them. The rules are fitted to
-unobserved-development and to the other two thirds of the foreign texts.
+unobserved-calibration, unobserved-development and to the other two thirds of the foreign texts.
 """
 
 import argparse

@@ -16,7 +16,7 @@ from server.page import head
 EXAMPLES = (
     (
         "roundabout", "it breaks the original and hardly the aligned model",
-        "{story}\nAnyone who wants to shake {name}'s hand should head for the", "place",
+        "{story}\nAnyone looking for {name} should head for the", "place",
     ),
     ("blank", "it breaks both models", "{story}\n____ gave it to {name}.", "giver"),
     (

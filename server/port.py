@@ -1,4 +1,4 @@
-"""The port of a server, looked at before anything is loaded."""
+"""The port of a server: a free one, and whether the one that was asked for can be had."""
 
 import errno
 import os
@@ -6,6 +6,13 @@ import socket
 
 from robustness.errors import InputError
 from server.settings import Settings
+
+
+def free() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def check(settings: Settings) -> None:

@@ -26,7 +26,10 @@ from robustness.models.load_options import PLAIN, Loading, PromptFormat
 def calibrate(
     unobserved: Annotated[
         Path | None,
-        typer.Option(help="Collection file; by default the shipped unobserved-development one."),
+        typer.Option(
+            help="Collection file; by default the shipped unobserved-calibration and "
+            "unobserved-development."
+        ),
     ] = None,
     task_sources: TaskSources = None,
     field: BigBenchField = defaults.BIG_BENCH_FIELD,
@@ -53,10 +56,10 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Measures unobserved instructions and fits the predictor of the model and of each adapter."""
-    shipped = defaults.UNOBSERVED_TEST if held_out else defaults.UNOBSERVED_DEVELOPMENT
+    shipped = (defaults.UNOBSERVED_TEST,) if held_out else defaults.TO_CALIBRATE
     pool = (
         library.instructions.read_collection(unobserved) if unobserved
-        else library.instructions.builtin(shipped)
+        else [i for name in shipped for i in library.instructions.builtin(name)]
     )
     engine = library.open.engine_of(model, prefix, prompt_format, loading)
     chosen = library.sets.labelled_tasks(task_sources, field)

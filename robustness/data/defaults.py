@@ -2,8 +2,11 @@
 
 OBSERVED = "observed"
 PARAPHRASES = "paraphrases"
+UNOBSERVED_CALIBRATION = "unobserved-calibration"
 UNOBSERVED_DEVELOPMENT = "unobserved-development"
 UNOBSERVED_TEST = "unobserved-test"
+TO_CALIBRATE = (UNOBSERVED_CALIBRATION, UNOBSERVED_DEVELOPMENT)
+"""The collections that predictions are calibrated on."""
 
 BIG_BENCH_FIELD = "input"
 """Name of BIG-bench's input in the template of an instruction."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from robustness import paths
 from robustness.data.defaults import OBSERVED as OBSERVED
 from robustness.data.defaults import PARAPHRASES as PARAPHRASES
+from robustness.data.defaults import UNOBSERVED_CALIBRATION as UNOBSERVED_CALIBRATION
 from robustness.data.defaults import UNOBSERVED_DEVELOPMENT as UNOBSERVED_DEVELOPMENT
 from robustness.data.defaults import UNOBSERVED_TEST as UNOBSERVED_TEST
 from robustness.data.prompts import OPTION_FORMATS, placeholders

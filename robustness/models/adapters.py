@@ -91,10 +91,11 @@ def shipped(model: str | Path) -> dict[str, Path]:
     They ship for the embedded backbone, and beside the difference of a tuned one. Input prefixes
     come first, since every engine can serve them; the first is the default.
     """
-    own = checkpoints.model_id(model) == paths.BACKBONE_ID
-    made_of = difference.shipped(Path(model))
-    beside = paths.PREFIXES if own else made_of and made_of / "prefixes"
-    if beside is None:
+    if checkpoints.model_id(model) == paths.BACKBONE_ID:
+        beside = paths.PREFIXES
+    elif (made_of := difference.shipped(Path(model))) is not None:
+        beside = made_of / "prefixes"
+    else:
         return {}
     folders = [config.parent for config in beside.glob(f"*/{CONFIG}")]
     folders.sort(key=lambda folder: (kind_of(folder) is not Kind.INPUT, folder.name))

@@ -36,7 +36,7 @@ from robustness.errors import (
 from robustness.models import chat_formats
 from robustness.models.load_options import AUTO, PLAIN, Loading
 from robustness.models.placement import pick_device, pick_dtype, pinned
-from robustness.storage import files
+from robustness.storage import files, provenance
 
 _SAFE, _PICKLED = _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 _PICKLED_ALONE = (
@@ -327,7 +327,7 @@ def load(
 
 def trained_in(folder: Path) -> str | None:
     """The chat format in the record of an alignment; `none` in older records, None without one."""
-    record = folder / "training.json"
+    record = folder / provenance.TRAINING_FILE
     return files.read_object(record).get("prompt_format", "none") if record.is_file() else None
 
 

@@ -29,7 +29,7 @@ from robustness.errors import (
 )
 from robustness.models import packaged
 from robustness.models.packaged import Report
-from robustness.storage import files
+from robustness.storage import files, provenance
 
 SCHEMA = 1
 RECORD = "difference.json"
@@ -39,7 +39,7 @@ PARTS = "difference.safetensors"
 WEIGHTS = "model.safetensors"
 COMMAND = "python -m robustness backbone difference make"
 _STEPS = 3
-_OWN = ("config.json", "generation_config.json", "training.json", packaged.RECORD)
+_OWN = ("config.json", "generation_config.json", provenance.TRAINING_FILE, packaged.RECORD)
 """Files of a model's folder that the result does not take from the base."""
 _TEXTS = (".json", ".jinja", ".txt", ".model")
 """Endings of a tokenizer's files."""

@@ -10,6 +10,8 @@ from importlib import metadata
 from robustness import __version__, paths
 from robustness.types import Provenance
 
+TRAINING_FILE = "training.json"
+"""File of a folder that a training wrote: its recipe, its result and its provenance."""
 _PACKAGES = ("torch", "transformers", "peft", "faiss-cpu", "numpy", "scikit-learn")
 _WRITTEN = ("assets/backbone", "assets/prefixes", "indexes")
 """Folders that the commands write; changes there do not make the source count as dirty."""

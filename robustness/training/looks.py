@@ -5,9 +5,7 @@ from pathlib import Path
 
 from robustness.data import test_set_log
 from robustness.models import difference
-
-RECORD = "training.json"
-"""File of a folder whose model was trained or tuned here."""
+from robustness.storage import provenance
 
 
 def note(model: str | Path, ids: Iterable[str], what: str) -> None:
@@ -22,7 +20,7 @@ def note(model: str | Path, ids: Iterable[str], what: str) -> None:
         CorruptFileError: The existing log is malformed.
     """
     folder = Path(model)
-    if not (folder / RECORD).is_file():
+    if not (folder / provenance.TRAINING_FILE).is_file():
         return
     for one in ids:
         test_set_log.append(difference.papers(folder), one, what, weights=folder)

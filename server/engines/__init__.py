@@ -5,7 +5,6 @@ For the choice between them see `choice.py`.
 
 import logging
 import secrets
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from robustness.models.model_registry import Served
 from robustness.models.placement import pinned
 from robustness.models.remote_engine import RemoteEngine
 from robustness.models.transformers_engine import TransformersEngine
+from server import port as ports
 from server.engines import vllm_command, vllm_lora
 from server.engines.choice import Choice, Machine, choose
 from server.engines.vllm_client import VllmClient
@@ -87,13 +87,6 @@ def _built(settings: Settings) -> Built:
     return Built(engine=engine, reason=choice.reason, withheld=engine.withheld())
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
 def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) -> VllmEngine:
     """The engine for a running vLLM, or for one that is started here."""
     loading = pinned(settings.model, settings.loading)
@@ -105,7 +98,7 @@ def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) ->
         ends, prefixes, model=settings.model, prompt_format=settings.prompt_format,
         loading=settings.loading, obstacle=vllm_lora.obstacle, loader=vllm_lora.Loader,
     )
-    port = 8000 if settings.vllm_url else _free_port()
+    port = 8000 if settings.vllm_url else ports.free()
     key = settings.vllm_key if settings.vllm_url else secrets.token_urlsafe()
     launch = vllm_command.launch(
         machine.vllm or _NO_INSTALLATION,

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from robustness import paths
+from server import port as ports
 
 NAME = "demo.example.org"
 PREFIX = "/steadfast"
@@ -30,11 +30,6 @@ http {{
 }}
 """
 expect.set_options(timeout=30_000)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
 
 
 @contextmanager
@@ -85,7 +80,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Iterato
         check=True, capture_output=True,
     )
     (folder / "keys.txt").write_text(f"anna {KEY}\n")
-    port, behind = free_port(), free_port()
+    port, behind = ports.free(), ports.free()
     server = of_the_page("nginx").replace("/etc/ssl/", f"{folder}/")
     server = server.replace("listen 443", f"listen 127.0.0.1:{port}")
     server = server.replace("127.0.0.1:7860", f"127.0.0.1:{behind}")

@@ -10,7 +10,7 @@ from robustness.storage import files
 
 GOOD = {"text": "Is it so? {text}", "collection": "c", "task_type": "BC"}
 COLLECTIONS = [
-    instructions.OBSERVED, instructions.PARAPHRASES,
+    instructions.OBSERVED, instructions.PARAPHRASES, instructions.UNOBSERVED_CALIBRATION,
     instructions.UNOBSERVED_DEVELOPMENT, instructions.UNOBSERVED_TEST,
 ]
 
@@ -62,9 +62,15 @@ def test_the_observed_set_has_the_size_of_the_papers() -> None:
 
 
 def test_every_task_has_ten_unobserved_instructions() -> None:
-    names = COLLECTIONS[2:]
+    names = (instructions.UNOBSERVED_DEVELOPMENT, instructions.UNOBSERVED_TEST)
     for task in builtin_names():
         assert sum(i.task == task for n in names for i in instructions.builtin(n)) >= 10, task
+
+
+def test_every_task_that_is_predicted_has_eleven_instructions_to_calibrate_on() -> None:
+    made = instructions.builtin(instructions.UNOBSERVED_CALIBRATION)
+    for task in {i.task for i in instructions.builtin(instructions.OBSERVED)}:
+        assert sum(i.task == task for i in made) >= 11, task
 
 
 @pytest.mark.slow

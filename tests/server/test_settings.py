@@ -9,6 +9,7 @@ import typer
 
 from robustness import paths
 from robustness.storage.folder_lock import FolderLock
+from server import port
 from server.options import app_of, settings_from, with_settings
 from server.settings import Settings
 
@@ -92,13 +93,6 @@ def refusal_of(*arguments: str) -> str:
 PROGRAMS = [["-m", "server"], ["app.py"], ["-m", "server.console", "serve"]]
 
 
-@pytest.fixture
-def unused_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @pytest.mark.parametrize("program", [*PROGRAMS, ["-m", "server.console", "demo"]])
 def test_a_folder_that_is_no_model_is_told_at_once(program, tmp_path: Path) -> None:
     for model in (tmp_path, tmp_path / "absent"):
@@ -110,12 +104,12 @@ def test_a_folder_that_is_no_model_is_told_at_once(program, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_folder_of_jobs_that_cannot_be_used_is_told_at_once(
-    program, tmp_path: Path, unused_port: int
+    program, tmp_path: Path
 ) -> None:
     held = FolderLock(tmp_path / "used", "")
     (tmp_path / "file").touch()
     for folder, why in (("used", "in use by another process"), ("file", "cannot be written")):
-        told = refusal_of(*program, "--port", str(unused_port), "--jobs", str(tmp_path / folder))
+        told = refusal_of(*program, "--port", str(port.free()), "--jobs", str(tmp_path / folder))
         assert why in told and "--jobs FOLDER" in told
     held.close()
 

@@ -1,7 +1,6 @@
 """A server of its own process on the embedded model."""
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import httpx
 import psutil
 
 from robustness import paths
+from server import port as ports
 
 _START_SECONDS = 180
 
@@ -42,11 +42,6 @@ class Running:
         return psutil.Process(self.process.pid).memory_info().rss / 2**20
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
-
-
 @contextmanager
 def running(*options: str, jobs: Path | None = None) -> Iterator[Running]:
     """Starts `python -m server` with options, and ends it.
@@ -55,7 +50,7 @@ def running(*options: str, jobs: Path | None = None) -> Iterator[Running]:
         options: Further options.
         jobs: Folder of the jobs; by default a new one.
     """
-    port = _free_port()
+    port = ports.free()
     with tempfile.TemporaryDirectory() as folder:
         kept = jobs or Path(folder, "jobs")
         log = Path(folder, "log")

@@ -72,7 +72,7 @@ def _point(
     )
     if on_test:
         measured = accuracy(evaluate(engine, model, [instruction], labelled))
-        degradation = (baseline - measured) * 100.0
+        degradation = 100.0 * baseline - 100.0 * measured
     else:
         degradation = probe.losses[max(probe.losses)] if probe.losses else math.nan
     most = len(on_inputs.examples)
@@ -85,6 +85,7 @@ def _point(
         instruction_id=instruction.id,
         text=instruction.text,
         task=task.id,
+        source=instruction.source,
         degradation=degradation,
         usual=baseline * 100.0,
         evidence={

@@ -25,6 +25,7 @@ Floats = npt.NDArray[np.float64]
 Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 """(rows to fit on, rows held out), as in scikit-learn's `cv`."""
 
+_ROUNDING = 1e-9
 LIMIT = 100.0
 """Degradation lies in [-100, 100] points."""
 
@@ -65,6 +66,20 @@ def band(
     """
     error = (1.0 - coverage) / 2.0
     return Band(low=-upper(-residuals, error, groups), high=upper(residuals, error, groups))
+
+
+def inside(y: Floats, low: Floats, high: Floats) -> npt.NDArray[np.bool_]:
+    """(N,) whether values lie in their intervals, of which the ends belong to them.
+
+    An interval often ends where accuracy ends (`bounded`), and a value that lies there may differ
+    by its rounding alone.
+
+    Args:
+        y: (N,) in points.
+        low: (N,) lower ends.
+        high: (N,) upper ends.
+    """
+    return np.asarray((y >= low - _ROUNDING) & (y <= high + _ROUNDING))
 
 
 def upper(values: Floats, error: float, groups: npt.NDArray[np.int64] | None = None) -> float:

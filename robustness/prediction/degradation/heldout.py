@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
+from robustness.prediction.degradation import conformal
 from robustness.prediction.degradation.predictor import RULE, Calibration, Estimated, Point
 from robustness.prediction.degradation.support import Judge
 from robustness.stats.intervals import wilson
@@ -75,7 +76,7 @@ def report(
             ]
             values = np.array(kept, dtype=np.float64).reshape(len(kept), 4)
             value, low, high, measured = values.T
-            inside = int(((measured >= low) & (measured <= high)).sum())
+            inside = int(conformal.inside(measured, low, high).sum())
             share = wilson(inside, len(kept)) if kept else None
             rows.append(
                 HeldOut(

@@ -46,6 +46,8 @@ class Point:
     """Answers as if the user had given these inputs."""
     usual: float | None = None
     """Mean accuracy of the task's observed instructions in points; None in older calibrations."""
+    source: str = ""
+    """Where the instruction comes from: see `Instruction.source`; empty in older calibrations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ class Line:
     pairs: tuple[tuple[float, float], ...]
     """(cross-fitted prediction, measured degradation) of every instruction, in points."""
     by_task: Mapping[str, Band] = field(default_factory=dict)
-    """Bands of tasks with many measured instructions; `low` and `high` are for the others."""
+    """Bands of tasks with measured instructions; `low` and `high` are for others."""
 
     def value(self, x: Floats) -> float:
         """Predicted degradation in points for the features x, (F,)."""
@@ -81,7 +83,7 @@ class Shrinkage:
     skill: Skill
     pairs: tuple[tuple[float, float], ...]
     by_task: Mapping[str, Band] = field(default_factory=dict)
-    """Bands of tasks with many measured instructions; `low` and `high` are for the others."""
+    """Bands of tasks with measured instructions; `low` and `high` are for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

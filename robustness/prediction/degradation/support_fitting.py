@@ -14,7 +14,8 @@ from robustness.data.foreign import texts as foreign_texts
 from robustness.data.tasks import Task
 from robustness.index.observed_index import ObservedIndex
 from robustness.prediction.degradation import support
-from robustness.prediction.degradation.conformal import Floats
+from robustness.prediction.degradation.conformal import Floats, Split
+from robustness.prediction.degradation.distance import Evidence
 from robustness.prediction.degradation.predictor import (
     Point,
     Rule,
@@ -41,10 +42,13 @@ class ForeignPoint:
     """(N,) share of observed instructions that are right on each."""
 
 
-ABSTAINED = 0.075
-"""Share of the calibration set's paraphrases, cross-fitted, that a rule may refuse. They are worded
-more freely than most valid instructions, of which at most 5% are to be refused; of 77 paraphrases
-the share has a standard error of 3 points."""
+ABSTAINED = {TaskSource.GIVEN: 0.05, TaskSource.INPUTS: 0.05, TaskSource.INFERRED: 0.075}
+"""Share of the calibration set's paraphrases, cross-fitted, that a rule may refuse. Where the task
+is inferred, intervals are so wide that a number for a foreign text misleads more than one for a
+paraphrase helps."""
+SOURCES = 3
+"""Least number of sources of paraphrases for folds of whole sources. Wordings of one source are
+alike, so that a rule that knows some of them refuses too many of another source's."""
 MINIMUM = 30
 """Least number of paraphrases and of foreign texts; below, the distance alone decides."""
 _FOLDS = 10
@@ -112,37 +116,67 @@ def _rule(
     k: int, seed: int,
 ) -> Rule | None:
     """Fits one rule: a logistic regression and the threshold of its cross-fitted scores."""
-    every = [*valid, *foreign]
-    clues = [p.evidence[source] if k == 0 else clues_of(p, source, k) for p in every]
-    kept = [n for n, clue in enumerate(clues) if clue.usable]
-    y = np.array([n < len(valid) for n in kept])
-    if y.sum() < MINIMUM or (~y).sum() < MINIMUM:
+
+    def clues(point: Point) -> Evidence:
+        return point.evidence[source] if k == 0 else clues_of(point, source, k)
+
+    valid, foreign = ([p for p in points if clues(p).usable] for points in (valid, foreign))
+    if min(len(valid), len(foreign)) < MINIMUM:
         return None
+    every = [*valid, *foreign]
     x = np.array([
         support.row(
             wordings.features(
-                wording(every[n].text), every[n].task if source is TaskSource.GIVEN else None,
-                # Its own text is among the known ones, which a new text is not.
-                without={every[n].instruction_id, every[n].text},
+                wording(p.text), p.task if source is TaskSource.GIVEN else None, without=unknown
             ),
-            clues[n], point_probe(every[n], source), k,
+            clues(p), point_probe(p, source), k,
         )
-        for n in kept
+        for p, unknown in zip(every, _unknown(valid, foreign), strict=True)
     ])
-    groups = near_duplicates.clusters([every[n].text for n in kept])
-    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
+    y = np.arange(len(every)) < len(valid)
     regression = make_pipeline(
         StandardScaler(), LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=1000)
     )
     scores: Floats = cross_val_predict(
-        regression, x, y, groups=groups, cv=folds, method="decision_function"
+        regression, x, y, cv=_folds(valid, foreign, seed), method="decision_function"
     )
-    return _linear(regression.fit(x, y), _threshold(scores[y]))
+    threshold = float(np.quantile(scores[y], ABSTAINED[source]))
+    return _linear(regression.fit(x, y), threshold)
 
 
-def _threshold(scores: Floats) -> float:
-    """The score below which `ABSTAINED` of the paraphrases lie, (N,) cross-fitted; interpolated."""
-    return float(np.quantile(scores, ABSTAINED))
+def _sources(valid: Sequence[Point]) -> list[str]:
+    """The sources of the paraphrases, sorted; empty where there are fewer than `SOURCES`."""
+    found = sorted({p.source for p in valid})
+    return found if len(found) >= SOURCES else []
+
+
+def _unknown(valid: Sequence[Point], foreign: Sequence[Point]) -> list[set[str]]:
+    """The known wordings that each text is not compared with, so that it is as a new one.
+
+    Its own, and those of its source where whole sources are left out.
+    """
+    sources = _sources(valid)
+    ids: dict[str, set[str]] = {}
+    for p in valid:
+        ids.setdefault(p.source if sources else p.instruction_id, set()).add(p.instruction_id)
+    return [
+        *(ids[p.source if sources else p.instruction_id] for p in valid),
+        *({p.text} for p in foreign),
+    ]
+
+
+def _folds(valid: Sequence[Point], foreign: Sequence[Point], seed: int) -> list[Split]:
+    """Folds of whole sources and of clusters of near-duplicate foreign texts; else of clusters."""
+    groups = near_duplicates.clusters([p.text for p in (*valid, *foreign)])
+    sources = _sources(valid)
+    if sources:
+        first = groups.max() + 1
+        groups[: len(valid)] = [first + sources.index(p.source) for p in valid]
+    folds = StratifiedGroupKFold(
+        min(_FOLDS, len(sources)) if sources else _FOLDS, shuffle=True, random_state=seed
+    )
+    y = np.arange(len(groups)) < len(valid)
+    return list(folds.split(groups, y, groups))
 
 
 def _linear(fitted: object, threshold: float) -> Rule:

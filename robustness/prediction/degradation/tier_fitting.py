@@ -27,6 +27,9 @@ _STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 OWN_BAND = 40
 """Least number of a task's clusters for a band of its own: of 40, the second largest residual on
 each side is the bound."""
+POOLED = 2
+"""How many measured instructions the mean over all tasks counts as in a task's scale."""
+_LEAST_SCALE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,7 +88,7 @@ class Fitted:
     """Weight of the loss on labelled inputs; None: there are no labels."""
     limits: Band
     by_task: Mapping[str, Band]
-    """The bands of tasks with `OWN_BAND` clusters."""
+    """The bands of tasks; `limits` are for others."""
     left_out: Floats
     """(N,) cross-fitted predictions of the rows that it was fitted to."""
 
@@ -120,15 +123,39 @@ def fit(rows: Rows, coverage: float, seed: int) -> Fitted:
         left_out, weight = _shrunk(rows, left_out, rows.losses, held_out)
     residuals = rows.y - left_out
     limits = conformal.band(residuals, coverage, rows.groups)
-    by_task = {}
-    for task in np.unique(rows.tasks) if rows.task_known else ():
-        of = rows.tasks == task
-        if len(np.unique(rows.groups[of])) >= OWN_BAND:
-            by_task[str(task)] = conformal.band(residuals[of], coverage, rows.groups[of])
     return Fitted(
-        regression=ridge().fit(rows.x, rows.y), weight=weight, limits=limits, by_task=by_task,
-        left_out=left_out,
+        regression=ridge().fit(rows.x, rows.y), weight=weight, limits=limits,
+        by_task=_by_task(rows, residuals, limits, coverage), left_out=left_out,
     )
+
+
+def _by_task(
+    rows: Rows, residuals: Floats, limits: Band, coverage: float
+) -> Mapping[str, Band]:
+    """The bands of tasks: of its own from `OWN_BAND` clusters on, else one at the task's scale.
+
+    The scale is the root mean square of the task's residuals, with those of all tasks counted as
+    `POOLED` more; the residuals over their scales have one band (locally weighted conformal
+    prediction, Lei et al. 2018). Empty where a new instruction's task is not known, or where there
+    are too few clusters for any band.
+    """
+    if not rows.task_known or max(-limits.low, limits.high) >= conformal.LIMIT:
+        return {}
+    squares = residuals**2
+    known, of = np.unique(rows.tasks, return_inverse=True)
+    counts = np.bincount(of)
+    scales = np.sqrt(
+        (np.bincount(of, squares) + POOLED * squares.mean()) / (counts + POOLED)
+    ).clip(_LEAST_SCALE)
+    shared = conformal.band(residuals / scales[of], coverage, rows.groups)
+    made = {}
+    for n, task in enumerate(known):
+        mine = of == n
+        if len(np.unique(rows.groups[mine])) >= OWN_BAND:
+            made[str(task)] = conformal.band(residuals[mine], coverage, rows.groups[mine])
+        else:
+            made[str(task)] = Band(low=shared.low * scales[n], high=shared.high * scales[n])
+    return made
 
 
 def _shrunk(
@@ -166,7 +193,7 @@ class Judged:
 
     def inside(self, y: Floats) -> npt.NDArray[np.bool_]:
         """(N,) whether a measured degradation lies in its interval."""
-        return np.asarray((y >= self.bounds[0]) & (y <= self.bounds[1]))
+        return conformal.inside(y, *self.bounds)
 
     @property
     def width(self) -> float:

@@ -77,18 +77,18 @@ class _Runner:
             return self._engine(recipe)
 
         sets = self._measured(folder, engine, 0 if recipe.kind is None else 1, what)
-        record = files.read_json(folder / "training.json", schema=alignment.SCHEMA)
+        record = files.read_json(folder / provenance.TRAINING_FILE, schema=alignment.SCHEMA)
         if recipe.kind is None and not self._plan.keep_weights:
             for file in (*folder.glob("*.safetensors"), *folder.glob("*.safetensors.index.json")):
                 file.unlink()
-        with files.well_formed(folder / "training.json"):
+        with files.well_formed(folder / provenance.TRAINING_FILE):
             return RunResult(
                 method=recipe.method, seed=recipe.seed, seconds=record["seconds"],
                 best_step=record["best_step"], sets=sets,
             )
 
     def _trained(self, recipe: AlignRecipe) -> bool:
-        record = recipe.out / "training.json"
+        record = recipe.out / provenance.TRAINING_FILE
         return record.is_file() and any(recipe.out.glob("*.safetensors"))
 
     def _train(self, recipe: AlignRecipe, what: str) -> None:

@@ -121,7 +121,7 @@ def _finish(
     }
     files.write_csv(recipe.out / "loss.csv", _COLUMNS, state.history)
     trainee.save(recipe.out, card.markdown(record))
-    files.write_json(recipe.out / "training.json", record)
+    files.write_json(recipe.out / provenance.TRAINING_FILE, record)
 
 
 def _report(

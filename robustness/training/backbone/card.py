@@ -327,7 +327,7 @@ def document(
     hashes = {name: files.file_hash(paths.INSTRUCTIONS / f"{name}.jsonl") for name in SETS}
     return {
         "schema": SCHEMA,
-        "training": files.read_json(folder / "training.json", schema=1),
+        "training": files.read_json(folder / provenance.TRAINING_FILE, schema=1),
         "weights": weights,
         "instruction_sets": hashes,
         "cells": list(measured),

@@ -22,7 +22,7 @@ from robustness.models.evaluator import answered
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.stats import intervals
 from robustness.stats.intervals import BoolArray, Estimate
-from robustness.storage import files
+from robustness.storage import files, provenance
 from robustness.training.backbone import card, card_markdown, data
 from robustness.training.backbone.card import SETS, Tables
 
@@ -333,7 +333,7 @@ def compare_seeds(
         InputError: The models have different sizes.
         NotFoundError, CorruptFileError: A folder holds no backbone.
     """
-    records = [files.read_json(f / "training.json", schema=1) for f in folders]
+    records = [files.read_json(f / provenance.TRAINING_FILE, schema=1) for f in folders]
     if len({r["parameters"] for r in records}) != 1:
         raise InputError("these backbones have different sizes; compare trainings of one")
     usual = records[0]["recipe"]

@@ -341,7 +341,7 @@ def _save(
     mixture.tokenizer.save_pretrained(out)
     recipe = mixture.recipe
     files.write_json(
-        out / "training.json",
+        out / provenance.TRAINING_FILE,
         {
             "schema": SCHEMA,
             "recipe": asdict(recipe),

@@ -11,13 +11,12 @@ from typing import Any
 from robustness.data import test_set_log
 from robustness.models import difference
 from robustness.models.engine import Engine
-from robustness.storage import files
+from robustness.storage import files, provenance
 from robustness.training.backbone import card, card_markdown, quality
 from robustness.training.backbone.card_markdown import VERDICTS, points, table
 from robustness.training.backbone.figures import interval
 from robustness.training.tuning import gates
 
-RECORD = "training.json"
 INPUTS = 32
 """Inputs a task; a pretrained model is a hundred times as slow as the embedded one."""
 FREE_INPUTS = 4
@@ -29,7 +28,7 @@ Report = Callable[[str, int, int], None]
 
 def is_tuned(folder: Path) -> bool:
     """Whether a folder's model was tuned from another one, by its record."""
-    record = folder / RECORD
+    record = folder / provenance.TRAINING_FILE
     return record.is_file() and "base" in files.read_json(record, schema=1)
 
 

@@ -44,7 +44,7 @@ INPUTS = 8
 INSTRUCTIONS = 2
 """Instructions a task and set on which the loss is measured."""
 SETS = (instructions.OBSERVED, instructions.UNOBSERVED_DEVELOPMENT)
-_DOCUMENTS = ("config.json", "generation_config.json", "training.json")
+_DOCUMENTS = ("config.json", "generation_config.json", provenance.TRAINING_FILE)
 
 Report = Callable[[str, int, int], None]
 """Progress callback: (what, done, total)."""
@@ -248,7 +248,7 @@ def make(
     if "config.json" not in documents:
         raise NotFoundError(f"{tuned} has no config.json; name the folder of a finished tuning")
     before, after = weights_of(base), weights_of(tuned)
-    recorded = documents.get("training.json", {}).get("base")
+    recorded = documents.get(provenance.TRAINING_FILE, {}).get("base")
     if recorded is not None and recorded != weights_digest(base):
         raise MismatchError(
             f"{tuned} was tuned from a model whose weights have the hash {recorded}, those of "

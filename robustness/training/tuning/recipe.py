@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from robustness.errors import InputError
 from robustness.training import presets
 
+NUMBER_TYPES = ("float32", "bfloat16")
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -53,6 +55,17 @@ class TuningRecipe:
     """Of the products of matrices, `float32` or `bfloat16`; weights are float32."""
     threads: int
 
+    def __post_init__(self) -> None:
+        """Checks what the types do not say.
+
+        Raises:
+            InputError: The number type is unknown.
+        """
+        if self.number_type not in NUMBER_TYPES:
+            raise InputError(
+                f"number_type {self.number_type!r} is unknown; choose {' or '.join(NUMBER_TYPES)}"
+            )
+
 
 def load(preset: str, given: Sequence[str] = ()) -> TuningRecipe:
     """Reads the settings of a preset, some of them changed.
@@ -61,6 +74,6 @@ def load(preset: str, given: Sequence[str] = ()) -> TuningRecipe:
         preset: Name of a TOML file in `recipes`, e.g. `cpu`.
         given: Texts `key=value` that take the place of the preset's.
 
-    Raises: As `presets.load`.
+    Raises: As `presets.load`, and for an unknown number type.
     """
     return presets.load(TuningRecipe, RECIPES, preset, given)

@@ -33,8 +33,6 @@ SCHEMA = 1
 CHECKPOINT = "checkpoint.pt"
 DEVELOPMENT = "development.jsonl"
 """File of the measurements during a tuning, one a line."""
-RECORD = "training.json"
-_NUMBER_TYPES = ("float32", "bfloat16")
 MEASURED = (
     "polarity", "subjectivity", "pros_cons", "question_type", "dialogue_act", "language", "place",
     "scene_topic", "scene_indoors", "food", "scene_night",
@@ -253,10 +251,6 @@ def tune(
     """
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise InputError("this recipe needs a GPU, and torch finds none; use --preset cpu")
-    if recipe.number_type not in _NUMBER_TYPES:
-        raise InputError(
-            f"number_type {recipe.number_type!r} is unknown; choose {' or '.join(_NUMBER_TYPES)}"
-        )
     torch.set_num_threads(recipe.threads)
     made_by = provenance.collect(schema=SCHEMA, seed=recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -299,7 +293,7 @@ def _save(run: _Run, made: mixture.TuningMixture, made_by: Provenance) -> None:
     made.tokenizer.save_pretrained(run.out)
     tuned = _tuned(run.model)
     files.write_json(
-        run.out / RECORD,
+        run.out / provenance.TRAINING_FILE,
         {
             "schema": SCHEMA, "recipe": asdict(run.recipe), "seconds": made_by.seconds,
             "tokens": run.tokens, "base": run.base,

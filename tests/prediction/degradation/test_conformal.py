@@ -101,3 +101,13 @@ def test_a_degradation_is_bounded_by_what_there_is_to_lose_and_to_gain() -> None
     found = conformal.bounded(np.array([-30.0, 5.0, 99.0]), 94.0)
     assert found.tolist() == [-6.0, 5.0, 94.0]
     assert conformal.bounded(120.0, None) == 100.0
+
+
+def test_what_lies_at_the_end_of_an_interval_lies_inside() -> None:
+    # Everything is right where the observed instructions have 1,067 of 1,664.
+    usual = 1067 / 1664
+    gained, end = np.array([(usual - 1.0) * 100.0]), conformal.bounded(-200.0, usual * 100.0)
+    assert gained[0] < end and gained[0] == pytest.approx(float(end))
+    assert conformal.inside(gained, end, end + 1).all()
+    assert conformal.inside(-gained, -end - 1, -end).all()
+    assert not conformal.inside(np.array([-0.01, 1.01]), np.zeros(2), np.ones(2)).any()

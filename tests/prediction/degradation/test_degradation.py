@@ -93,7 +93,7 @@ def test_coverage_is_told_by_task(loaded: observed_index.ObservedIndex) -> None:
     assert skill.coverage_by_task[skill.worst_task] == min(skill.coverage_by_task.values())
 
 
-def test_a_task_with_many_measured_instructions_has_a_band_of_its_own(
+def test_a_task_has_a_band_of_its_own_or_at_its_scale(
     loaded: observed_index.ObservedIndex,
 ) -> None:
     sure, unsure = (
@@ -101,20 +101,25 @@ def test_a_task_with_many_measured_instructions_has_a_band_of_its_own(
          for p, shift in zip(points(60), np.random.default_rng(3).normal(size=60), strict=True)]
         for name, error in (("sure", 0.0), ("unsure", 15.0))
     )
-    few = [replace(p, task="few") for p in points(9)]
+    few, rough = (
+        [replace(p, task=name, degradation=p.degradation + 30.0 * sign * (-1) ** n)
+         for n, p in enumerate(points(9))]
+        for name, sign in (("few", 0), ("rough", 1))
+    )
     every = [
         replace(p, text=f"{p.task} {p.text}", instruction_id=f"{p.task} {p.instruction_id}")
-        for p in (*sure, *unsure, *few)
+        for p in (*sure, *unsure, *few, *rough)
     ]
     made = fitting.fit(loaded, every)
     line = made.lines[TaskSource.GIVEN]
-    assert set(line.by_task) == {"sure", "unsure"}
+    assert set(line.by_task) == {"sure", "unsure", "few", "rough"}
     clues = every[0].evidence[TaskSource.GIVEN]
     width = {}
-    for task in ("sure", "unsure", "few"):
+    for task in ("sure", "unsure", "few", "rough", "another"):
         found = made.estimate(TaskSource.GIVEN, clues, task=task)
         width[task] = found.high - found.low
-    assert width["sure"] < width["few"] < width["unsure"]
+    assert width["sure"] < width["few"] < width["another"] < width["rough"]
+    assert width["few"] < width["unsure"]
     assert min(line.skill.coverage_by_task[t] for t in ("sure", "unsure")) >= 0.8
 
 

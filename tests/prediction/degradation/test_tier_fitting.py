@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,30 @@ def test_one_cluster_gives_no_bound() -> None:
     made = tier_fitting.fit(known, 0.9, 0)
     assert (made.limits.low, made.limits.high) == (-100.0, 100.0)
     assert made.predict(known) == pytest.approx(known.y, abs=1.0)
+
+
+def test_intervals_hold_on_tasks_whose_errors_differ() -> None:
+    rng = np.random.default_rng(4)
+    tasks = np.array(["rough" if n % 5 == 0 else f"plain {n % 5}" for n in range(90)])
+    inside: dict[bool, dict[str, list[float]]] = {}
+    for seed in range(12):
+        drawn = rows(90, seed=seed)
+        y = drawn.y + np.where(tasks == "rough", rng.normal(0, 25, 90), 0.0)
+        for known in (True, False):
+            found = tier_fitting.judged(
+                replace(drawn, tasks=tasks, y=y, task_known=known), 0.9, 0
+            ).inside(y)
+            kept = inside.setdefault(known, {})
+            for task in np.unique(tasks):
+                kept.setdefault(str(task), []).append(found[tasks == task].mean())
+    by_task = {k: {t: np.mean(v) for t, v in found.items()} for k, found in inside.items()}
+    assert min(by_task[True].values()) >= 0.8
+    # With the same band for all tasks, one of them has too few inside.
+    assert by_task[False]["rough"] < 0.65
+
+
+def test_a_task_that_is_not_known_has_the_band_of_all() -> None:
+    known = rows()
+    assert tier_fitting.fit(replace(known, task_known=False), 0.9, 0).by_task == {}
+    # Too few clusters for any band: nothing is known of any task, either.
+    assert tier_fitting.fit(rows(8), 0.9, 0).by_task == {}

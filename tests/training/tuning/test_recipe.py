@@ -19,3 +19,8 @@ def test_keys_are_set_anew_in_their_own_types() -> None:
     assert recipe.load("cpu", ["layers=20", "chat_share=0"]).layers == 20
     with pytest.raises(InputError, match="no key"):
         recipe.load("cpu", ["layer=20"])
+
+
+def test_a_number_type_that_is_unknown_names_those_that_are_known() -> None:
+    with pytest.raises(InputError, match="'float16' is unknown; choose float32 or bfloat16"):
+        recipe.load("cpu", ["number_type=float16"])

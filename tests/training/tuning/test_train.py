@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from robustness.errors import InputError, MismatchError, NotFoundError
 from robustness.models.transformers_engine import TransformersEngine
-from robustness.storage import files
+from robustness.storage import files, provenance
 from robustness.training.backbone.train import Progress
 from robustness.training.tuning import recipe, train
 from robustness.types import Prompt
@@ -43,7 +43,7 @@ def test_what_was_tuned_is_served_with_its_first_layers(
     folder, seen = tuned
     assert [p.step for p in seen] == [1, 2, 3, 4]
     assert not (folder / train.CHECKPOINT).exists()
-    record = files.read_json(folder / train.RECORD, schema=train.SCHEMA)
+    record = files.read_json(folder / provenance.TRAINING_FILE, schema=train.SCHEMA)
     assert record["tokens"] > 0 and 0 < record["tuned"] < record["parameters"]
     engine = TransformersEngine(folder, device="cpu")
     assert engine.checkpoint.layers == TINY.layers
@@ -91,7 +91,7 @@ def test_it_stops_in_time_with_a_checkpoint(tiny_llama: Path, tmp_path: Path) ->
     out = train.tune(
         waiting, tiny_llama, tmp_path, folder=data(), on_progress=lambda _: None, seconds=0.0
     )
-    assert (out / train.CHECKPOINT).is_file() and not (out / train.RECORD).exists()
+    assert (out / train.CHECKPOINT).is_file() and not (out / provenance.TRAINING_FILE).exists()
 
 
 def test_more_layers_than_there_are_is_refused(tiny_llama: Path, tmp_path: Path) -> None:
