@@ -31,6 +31,12 @@ def recorded(number: int) -> str:
     return f"{look['usual']:.0f} → about {expected:.0f}"
 
 
+def counted(number: int) -> tuple[str, str]:
+    """The right answers of 100 that were measured of a recorded example: original, aligned."""
+    original, aligned = head.opening()["examples"][number]["shown"]["measured"]
+    return f"{original['accuracy']:.0f}", f"{aligned['accuracy']:.0f}"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import recorded
+from tests.browser.conftest import counted, recorded
 from tests.browser.test_page import FIRST, NUMBER
 
 expect.set_options(timeout=15_000)
@@ -72,7 +72,7 @@ def test_a_measurement_is_judged_against_the_prediction_of_its_own_text(page: Pa
     with held(page, WORDING) as kept:
         page.click("#sf-chip-1")
         arrived(page, kept)
-        expect(result).to_contain_text("Measured: 18")
+        expect(result).to_contain_text(f"Measured: {counted(0)[0]}")
         expect(result).not_to_contain_text("Outside the guess")
         expect(page.locator("#sf-measure .sf-rung")).to_have_count(0)
     expect(result).to_contain_text("Inside the guess")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from server.page import head
-from tests.browser.conftest import recorded
+from tests.browser.conftest import counted, recorded
 
 expect.set_options(timeout=30_000)
 FIRST = "Kindly say where {name} is. {story}"
@@ -128,15 +128,16 @@ def test_measuring_ends_in_one_sentence_and_judges_the_guess(page: Page) -> None
     page.locator("#sf-guess").fill("30")
     page.keyboard.press("Control+Enter")
     result = page.locator("#sf-measure .sf-result")
-    expect(result).to_contain_text("Measured: 18 of 100", timeout=120_000)
+    original, aligned = counted(0)
+    expect(result).to_contain_text(f"Measured: {original} of 100", timeout=120_000)
     expect(result).to_contain_text("Inside the guess")
-    expect(result).to_contain_text("Aligned: 90")
+    expect(result).to_contain_text(f"Aligned: {aligned}")
     expect(result).to_contain_text("You guessed 30: Steadfast was nearer")
     expect(page.locator(".sf-board")).to_contain_text("0 of 1")
     assert page.locator("#sf-measure .sf-rung").count() >= 4
-    expect(page.locator("#sf-spoken")).to_contain_text("Measured: 18")
+    expect(page.locator("#sf-spoken")).to_contain_text(f"Measured: {original}")
     page.click("#sf-challenge")
-    expect(page.locator("#sf-hardest")).to_contain_text("94 → 18")
+    expect(page.locator("#sf-hardest")).to_contain_text(f"94 → {original}")
 
 
 def test_another_text_folds_the_measurement_into_a_line_of_its_own(page: Page) -> None:
@@ -159,7 +160,7 @@ def test_escape_stops_and_says_after_how_many(page: Page) -> None:
 
 def test_another_question_prefers_those_on_which_the_models_differ(page: Page) -> None:
     expect(page.locator("#sf-answers")).to_contain_text("They disagree.")
-    expect(page.locator("#sf-answers")).to_contain_text("They differ on 12 of these 16 questions")
+    expect(page.locator("#sf-answers")).to_contain_text("They differ on 11 of these 16 questions")
     expect(page.locator("#sf-answers")).to_contain_text("alignment changed")
     before = page.locator("#sf-question").inner_text()
     page.locator("body").press("n")

@@ -57,7 +57,8 @@ def test_it_goes_through_alignment_index_calibration_and_prediction(
     run("index", "build", *kept, "--tasks", "scene_topic,place")
     run("calibrate", *kept, "--tasks", "scene_topic,place")
     capsys.readouterr()
-    run("predict", "Say what it is about.", "--task", "scene_topic", *kept, "--json")
+    asked = "What is the topic of the sentence? {text}"
+    run("predict", asked, "--task", "scene_topic", *kept, "--json")
     found = json.loads(capsys.readouterr().out)
     assert found["tier"] == "probes"
     assert found["low"] <= found["degradation"] <= found["high"]
