@@ -33,7 +33,7 @@ from table import Line, hold, save  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from robustness.errors import InputError  # noqa: E402
-from robustness.prediction.degradation import folds  # noqa: E402
+from robustness.prediction.degradation import conformal, folds  # noqa: E402
 from robustness.prediction.degradation.texts import Estimates, TextPredictor  # noqa: E402
 from robustness.stats import near_duplicates  # noqa: E402
 
@@ -153,7 +153,7 @@ def figures(predicted: list[Predicted], model: str | None) -> Figures:
     for prefix, pick in (("", "alone"), ("transfer_", "transfer")):
         value, low, high = (gather(pick, f) for f in ("value", "low", "high"))
         kept = gather(pick, "in_support").astype(bool)
-        inside = (measured >= low - 1e-9) & (measured <= high + 1e-9)
+        inside = conformal.inside(measured, low, high)
         varies = np.ptp(value) > 0 and np.ptp(measured) > 0
         made |= {
             f"{prefix}mae": float(np.abs(value - measured).mean()),

@@ -35,6 +35,7 @@ from robustness.evaluation.prompteval import irt, quantiles, runner  # noqa: E40
 from robustness.models import evaluator  # noqa: E402
 from robustness.models.transformers_engine import TransformersEngine  # noqa: E402
 from robustness.paraphrasing.rule_based import paraphrase  # noqa: E402
+from robustness.prediction.degradation import conformal  # noqa: E402
 
 TASKS = ("object", "language", "dialogue_act", "scene_several")
 SHARES = (0.05, 0.1, 0.2)
@@ -90,7 +91,7 @@ def compare(
         "error": float(np.abs(value - truth).mean()),
         "error_rasch": error(rasch(asked, cells)),
         "error_average": error(own),
-        "coverage90": float(((low <= truth + 1e-9) & (truth <= high + 1e-9)).mean()),
+        "coverage90": float(conformal.inside(truth, low, high).mean()),
         "width90": float((high - low).mean()),
     }
 

@@ -72,7 +72,7 @@ def _point(
     )
     if on_test:
         measured = accuracy(evaluate(engine, model, [instruction], labelled))
-        degradation = 100.0 * baseline - 100.0 * measured
+        degradation = (baseline - measured) * 100.0
     else:
         degradation = probe.losses[max(probe.losses)] if probe.losses else math.nan
     most = len(on_inputs.examples)
