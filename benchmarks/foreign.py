@@ -6,6 +6,8 @@ Foreign: the held-out third of the chat requests, other languages, gibberish, an
 other tasks, 20 for each task. Valid: shipped paraphrases, 24 for each task, and 12 lines of such
 that have no placeholder, as if somebody had typed them. The rules are fitted to
 unobserved-calibration, unobserved-development and to the other two thirds of the foreign texts.
+The rules by words and characters come first, and then those with the sentence encoder, if it is
+installed (pip install -r requirements-encoder.txt, and backbone fetch).
 """
 
 import argparse
@@ -28,12 +30,15 @@ from robustness.data import instructions, tasks, user_instruction
 from robustness.data.foreign import Part
 from robustness.data.tasks import Task
 from robustness.index import observed_index, representations, saved_index
+from robustness.index.observed_index import ObservedIndex
 from robustness.models.engine import Engine
 from robustness.models.load_options import PLAIN, PromptFormat
+from robustness.models.sentence_encoder import installed
 from robustness.prediction import degradation
-from robustness.prediction.degradation import calibration
-from robustness.prediction.degradation.predictor import Point
+from robustness.prediction.degradation import calibration, judging
+from robustness.prediction.degradation.predictor import Calibration, Point
 from robustness.prediction.degradation.support import Judge
+from robustness.prediction.degradation.support_fitting import ForeignPoint
 from robustness.stats.intervals import wilson
 from robustness.types import Instruction, TaskSource
 
@@ -71,16 +76,26 @@ def sample(names: Sequence[str], *, each: int = EACH, seed: int = 0) -> list[Ins
     return made
 
 
-def scores(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What was read of valid and of foreign texts, for one calibration."""
+
+    index: ObservedIndex
+    calibration: Calibration
+    folder: Path
+    valid: list[Point]
+    foreign: list[ForeignPoint]
+
+
+def read(
     engine: Engine, model: str, known: Sequence[Task], *, each: int = EACH, seed: int = 0
-) -> dict[TaskSource, list[Scored]]:
-    """Scores valid and foreign texts for each source of the task."""
+) -> Read:
+    """Reads valid and foreign texts on their tasks."""
     spec = representations.model_info(engine, model).spec
     folder = observed_index.folder_of(spec, paths.INDEXES)
     index = saved_index.load(folder, spec)
     fitted = degradation.load(folder, index)
     assert fitted is not None and fitted.support is not None
-    judge = Judge(index, fitted)
     names = [t.id for t in known if t.id in index.tasks and index.tasks[t.id].own]
     valid = calibration.evidence_on_tasks(
         engine, model, index, sample(names, each=each, seed=seed), known
@@ -88,6 +103,14 @@ def scores(
     foreign = calibration.measure_foreign(
         engine, model, index, known, Part.HELD_OUT, seed=seed
     )
+    return Read(
+        index=index, calibration=fitted, folder=folder, valid=valid, foreign=foreign
+    )
+
+
+def scores(found: Read, judge: Judge) -> dict[TaskSource, list[Scored]]:
+    """Scores the texts for each source of the task."""
+    fitted = found.calibration
     made: dict[TaskSource, list[Scored]] = {}
     for source, tier in (
         (TaskSource.GIVEN, "given, 16 unlabelled inputs"),
@@ -106,11 +129,11 @@ def scores(
                 )
             )
 
-        for point in valid:
+        for point in found.valid:
             scored("valid", point)
-        for found in foreign:
-            if source is TaskSource.GIVEN or str(found.text.kind) != "other task":
-                scored(str(found.text.kind), found.point)
+        for strange in found.foreign:
+            if source is TaskSource.GIVEN or str(strange.text.kind) != "other task":
+                scored(str(strange.text.kind), strange.point)
     return made
 
 
@@ -163,6 +186,10 @@ def lines(document: dict[str, Any]) -> list[Line]:
     ]
 
 
+def _told(made: dict[TaskSource, list[Scored]]) -> dict[str, Any]:
+    return {str(source): figures(rows) for source, rows in made.items()}
+
+
 def main() -> None:
     """Prints the figures for each source of the task."""
     parser = argparse.ArgumentParser(description="Foreign texts told from instructions")
@@ -171,9 +198,14 @@ def main() -> None:
     prefixes = [] if arguments.prefix is None else [Path(arguments.prefix)]
     engine = opening.engine_of(str(paths.BACKBONE), prefixes, PromptFormat.AUTO, PLAIN)
     known = [tasks.builtin(t.id) for t in tasks.listed()]
-    made = scores(engine, engine.models()[-1].id, known)
-    document = {str(source): figures(rows) for source, rows in made.items()}
+    texts = read(engine, engine.models()[-1].id, known)
+    document = _told(scores(texts, Judge(texts.index, texts.calibration)))
     print(json.dumps(document, indent=1))
+    fitted = texts.calibration.support
+    if fitted and fitted.encoded and installed(fitted.encoded.name, fitted.encoded.layers):
+        encoded = judging.judge(texts.index, texts.calibration, texts.folder)
+        print(f"with {fitted.encoded.name}, of which {fitted.encoded.layers} layers are used:")
+        print(json.dumps(_told(scores(texts, encoded)), indent=1))
     found = lines(document)
     save("foreign", found)
     hold(found)

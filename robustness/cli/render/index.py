@@ -32,6 +32,8 @@ def cards(made: Sequence[IndexCard]) -> str:
             lines.append(f"  not calibrated: {card.refused}")
         elif not card.calibrated:
             lines.append("  not calibrated: neighbours and distances only")
+        if card.encoder:
+            lines.append(f"  wordings are compared by {card.encoder}, where it is installed")
         lines += [f"  calibrated ({name}): {_skill(s)}" for name, s in card.calibrated.items()]
     return "\n".join(lines)
 

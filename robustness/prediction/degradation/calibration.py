@@ -24,6 +24,7 @@ from robustness.index.observed_index import (
 from robustness.index.representations import Readings
 from robustness.models.engine import Engine
 from robustness.models.evaluator import Progress, ShouldStop, accuracy, evaluate
+from robustness.models.sentence_encoder import Encoder
 from robustness.prediction.degradation import probes, support_fitting, user_inputs
 from robustness.prediction.degradation.distance import evidence
 from robustness.prediction.degradation.fitting import fit
@@ -270,6 +271,7 @@ def calibrate(
     *,
     coverage: float = 0.9,
     seed: int = 0,
+    encoder: Encoder | None = None,
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Calibration:
@@ -283,6 +285,7 @@ def calibrate(
         tasks: See `measure`.
         coverage: Nominal coverage of the intervals.
         seed: Seed of the folds.
+        encoder: See `support_fitting.fit`.
         on_progress: Called with (instructions done, number of instructions).
         should_stop: Called between chunks of prompts; True cancels.
 
@@ -300,4 +303,5 @@ def calibrate(
         engine, model, index, tasks, Part.DEVELOPMENT, seed=seed, read=read,
         on_progress=on_progress, should_stop=should_stop,
     )
-    return replace(made, support=support_fitting.fit(index, points, strange, tasks, seed=seed))
+    support = support_fitting.fit(index, points, strange, tasks, seed=seed, encoder=encoder)
+    return replace(made, support=support)

@@ -98,18 +98,39 @@ class Rule:
         return float(x @ np.array(self.weights)) + self.intercept
 
 
+Rules = Mapping[TaskSource, Mapping[int, Rule]]
+"""Source of the task -> number of inputs whose answers are used (0: none) -> rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """The rules that compare wordings by a sentence encoder too, see `embeddings`."""
+
+    name: str
+    """Folder of the encoder, or its name."""
+    layers: int | None
+    """Number of its layers that are used; None: all."""
+    digest: str
+    """Of the known wordings' embeddings, which are kept in a file of their own."""
+    rules: Rules
+    by_words: Rules
+    """Without the encoder. A text has to pass both, since likeness alone says little of a text that
+    is like nothing known; the two refuse as many paraphrases as one alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:
     """What tells instructions from foreign texts, see `support`."""
 
-    rules: Mapping[TaskSource, Mapping[int, Rule]]
-    """Number of inputs whose answers are used (0: none) -> rule."""
+    rules: Rules
     foreign: tuple[str, ...]
     """The foreign texts that wordings are compared with."""
     named: Mapping[str, tuple[str, ...]]
     """Task -> its options, fields, title and description."""
     reliance: Mapping[str, Reliance]
     """Task -> what its accuracy loses under foreign texts."""
+    encoded: Encoded | None = None
+    """Used in place of `rules` where this machine has the encoder; None: none was fitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,22 +1,25 @@
 """Fits the rules of `support` to measured paraphrases and foreign texts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from robustness.data.foreign import Foreign, Kind, Part
 from robustness.data.foreign import texts as foreign_texts
 from robustness.data.tasks import Task
 from robustness.index.observed_index import ObservedIndex
-from robustness.prediction.degradation import support
+from robustness.models.sentence_encoder import Encoder
+from robustness.prediction.degradation import embeddings, support
 from robustness.prediction.degradation.conformal import Floats, Split
 from robustness.prediction.degradation.distance import Evidence
+from robustness.prediction.degradation.embeddings import Embeddings
 from robustness.prediction.degradation.predictor import (
+    Encoded,
     Point,
     Rule,
     Support,
@@ -24,7 +27,8 @@ from robustness.prediction.degradation.predictor import (
     point_probe,
 )
 from robustness.prediction.degradation.skill_measurement import LARGE
-from robustness.prediction.degradation.wordings import FOREIGN, Known, Wordings, wording
+from robustness.prediction.degradation.support import Comparison
+from robustness.prediction.degradation.wordings import Wordings
 from robustness.stats import intervals, near_duplicates
 from robustness.stats.intervals import BoolArray
 from robustness.types import Reliance, TaskSource
@@ -42,10 +46,11 @@ class ForeignPoint:
     """(N,) share of observed instructions that are right on each."""
 
 
-ABSTAINED = {TaskSource.GIVEN: 0.05, TaskSource.INPUTS: 0.05, TaskSource.INFERRED: 0.075}
-"""Share of the calibration set's paraphrases, cross-fitted, that a rule may refuse. Where the task
-is inferred, intervals are so wide that a number for a foreign text misleads more than one for a
-paraphrase helps."""
+ABSTAINED = 0.05
+"""Share of the calibration set's paraphrases, cross-fitted, that a rule may refuse."""
+INFERRED_BY_WORDS = 0.075
+"""The same where the task is inferred and no encoder compares: intervals are so wide there that a
+number for one of the many foreign texts misleads more than one for a paraphrase helps."""
 SOURCES = 3
 """Least number of sources of paraphrases for folds of whole sources. Wordings of one source are
 alike, so that a rule that knows some of them refuses too many of another source's."""
@@ -57,7 +62,7 @@ _STRENGTH = 0.3
 
 def fit(
     index: ObservedIndex, points: Sequence[Point], foreign: Sequence[ForeignPoint],
-    tasks: Sequence[Task], *, seed: int = 0,
+    tasks: Sequence[Task], *, seed: int = 0, encoder: Encoder | None = None,
 ) -> Support | None:
     """Fits a rule for each source of the task, with and without answers.
 
@@ -67,6 +72,7 @@ def fit(
         foreign: Foreign texts with their evidence.
         tasks: The tasks of the index.
         seed: Seed of the folds and of the bootstrap.
+        encoder: Also fits rules that compare wordings by this sentence encoder; None: does not.
 
     Returns:
         None where there are too few paraphrases or foreign texts.
@@ -82,25 +88,67 @@ def fit(
     }
     strange = foreign_texts(Part.DEVELOPMENT, seed=seed)
     texts = tuple(dict.fromkeys(f.text for f in strange))
-    wordings = Wordings(
-        [
-            *support.observed(index),
-            *(Known(text=wording(p.text), task=p.task, id=p.instruction_id) for p in points),
-            *(Known(text=t, task=FOREIGN, id=t) for t in texts),
-        ],
-        named,
+    known = support.known(index, points, texts)
+    words = Wordings(known, named)
+    encoded = None
+    if encoder is not None:
+        vectors = embeddings.encoded(known, encoder)
+        both = (words, Embeddings(known, vectors, encoder))
+        by_words, rules = _rules(
+            [(words,), both], points, foreign, dict.fromkeys(TaskSource, ABSTAINED), seed
+        )
+        encoded = Encoded(
+            name=encoder.name, layers=encoder.layers, digest=embeddings.digest(vectors),
+            rules=rules, by_words=by_words,
+        )
+    abstained = dict.fromkeys(TaskSource, ABSTAINED) | {TaskSource.INFERRED: INFERRED_BY_WORDS}
+    (alone,) = _rules([(words,)], points, foreign, abstained, seed)
+    return Support(
+        rules=alone, foreign=texts, named=named, reliance=_reliance(foreign, seed),
+        encoded=encoded,
     )
-    rules: dict[TaskSource, dict[int, Rule]] = {}
+
+
+def _rules(
+    sets: Sequence[Sequence[Comparison]], points: Sequence[Point],
+    foreign: Sequence[ForeignPoint], abstained: Mapping[TaskSource, float], seed: int,
+) -> list[dict[TaskSource, dict[int, Rule]]]:
+    """The rules of each source of the task, for each set of comparisons.
+
+    A text has to pass the rules of every set.
+    """
+    made: list[dict[TaskSource, dict[int, Rule]]] = [{} for _ in sets]
     for source in TaskSource:
         others = [
             f.point for f in foreign
             if source is TaskSource.GIVEN or f.text.kind is not Kind.OTHER_TASK
         ]
         for k in _steps([*points, *others], source):
-            rule = _rule(wordings, points, others, source, k, seed)
-            if rule is not None:
-                rules.setdefault(source, {})[k] = rule
-    return Support(rules=rules, foreign=texts, named=named, reliance=_reliance(foreign, seed))
+            fitted = [_fitted(compared, points, others, source, k, seed) for compared in sets]
+            found = [f for f in fitted if f is not None]
+            if not found:
+                continue
+            limits = _limits([scores for _, scores in found], abstained[source])
+            for rules, (regression, _), limit in zip(made, found, limits, strict=True):
+                rules.setdefault(source, {})[k] = _linear(regression, limit)
+    return made
+
+
+def _limits(scores: Sequence[Floats], abstained: float) -> list[float]:
+    """A threshold for each rule, so that all together refuse as many as one alone would.
+
+    Args:
+        scores: (N,) cross-fitted scores of the paraphrases by each rule.
+        abstained: The share that one rule may refuse.
+    """
+    most = int((scores[0] < np.quantile(scores[0], abstained)).sum())
+    share = abstained
+    while True:
+        limits = [float(np.quantile(s, share)) for s in scores]
+        refused = np.any([s < limit for s, limit in zip(scores, limits, strict=True)], axis=0)
+        if refused.sum() <= most:
+            return limits
+        share = max(0.0, share - 1.0 / len(refused))
 
 
 def _steps(points: Sequence[Point], source: TaskSource) -> list[int]:
@@ -111,11 +159,11 @@ def _steps(points: Sequence[Point], source: TaskSource) -> list[int]:
     return [0, *(common[:1] if source is TaskSource.GIVEN else common)]
 
 
-def _rule(
-    wordings: Wordings, valid: Sequence[Point], foreign: Sequence[Point], source: TaskSource,
-    k: int, seed: int,
-) -> Rule | None:
-    """Fits one rule: a logistic regression and the threshold of its cross-fitted scores."""
+def _fitted(
+    compared: Sequence[Comparison], valid: Sequence[Point], foreign: Sequence[Point],
+    source: TaskSource, k: int, seed: int,
+) -> tuple[Pipeline, Floats] | None:
+    """Fits a logistic regression; with the (N,) cross-fitted scores of the paraphrases."""
 
     def clues(point: Point) -> Evidence:
         return point.evidence[source] if k == 0 else clues_of(point, source, k)
@@ -126,8 +174,8 @@ def _rule(
     every = [*valid, *foreign]
     x = np.array([
         support.row(
-            wordings.features(
-                wording(p.text), p.task if source is TaskSource.GIVEN else None, without=unknown
+            support.compare(
+                compared, p.text, p.task if source is TaskSource.GIVEN else None, without=unknown
             ),
             clues(p), point_probe(p, source), k,
         )
@@ -140,8 +188,7 @@ def _rule(
     scores: Floats = cross_val_predict(
         regression, x, y, cv=_folds(valid, foreign, seed), method="decision_function"
     )
-    threshold = float(np.quantile(scores[y], ABSTAINED[source]))
-    return _linear(regression.fit(x, y), threshold)
+    return regression.fit(x, y), scores[y]
 
 
 def _sources(valid: Sequence[Point]) -> list[str]:
@@ -179,9 +226,9 @@ def _folds(valid: Sequence[Point], foreign: Sequence[Point], seed: int) -> list[
     return list(folds.split(groups, y, groups))
 
 
-def _linear(fitted: object, threshold: float) -> Rule:
+def _linear(fitted: Pipeline, threshold: float) -> Rule:
     """A fitted pipeline of scaler and logistic regression as a rule on raw features."""
-    scaler, logistic = fitted.named_steps.values()  # type: ignore[attr-defined]
+    scaler, logistic = fitted.named_steps.values()
     weights = logistic.coef_[0] / scaler.scale_
     return Rule(
         weights=tuple(float(w) for w in weights),

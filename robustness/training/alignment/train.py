@@ -200,7 +200,7 @@ def train(
     forward = Forward(loaded, gradient_checkpointing=recipe.gradient_checkpointing)
     trainee = Trainee(recipe, loaded)
     optimizer = optimizer_of(recipe, trainee)
-    path = recipe.out / "checkpoint.pt"
+    path = recipe.out / provenance.CHECKPOINT_FILE
     identity = {
         "recipe": recipe.record(), "backbone": loaded.id, "revision": loaded.revision,
         "data": material.digest, "prompt_format": around.name,

@@ -248,7 +248,7 @@ def train(
     model.to(recipe.device).train()
     optimizer = _optimizer(model, recipe)
     average = {name: p.detach().clone() for name, p in model.named_parameters()}
-    checkpoint = out / "checkpoint.pt"
+    checkpoint = out / provenance.CHECKPOINT_FILE
     step, spent, tokens = 0, 0.0, 0
     if checkpoint.is_file():
         saved = torch.load(checkpoint, weights_only=True, map_location=recipe.device)

@@ -30,7 +30,6 @@ from robustness.training.tuning.recipe import TuningRecipe
 from robustness.types import Example, Provenance
 
 SCHEMA = 1
-CHECKPOINT = "checkpoint.pt"
 DEVELOPMENT = "development.jsonl"
 """File of the measurements during a tuning, one a line."""
 MEASURED = (
@@ -182,7 +181,7 @@ class _Run:
         Raises:
             MismatchError: It belongs to another recipe or to another model.
         """
-        path = self.out / CHECKPOINT
+        path = self.out / provenance.CHECKPOINT_FILE
         if not path.is_file():
             return
         saved = torch.load(path, weights_only=True, map_location=self.recipe.device)
@@ -200,7 +199,7 @@ class _Run:
     def save(self, seconds: float) -> None:
         """Writes a checkpoint, atomically."""
         tuned = {name: p.detach() for name, p in _tuned(self.model).items()}
-        with files.atomic_path(self.out / CHECKPOINT) as temporary:
+        with files.atomic_path(self.out / provenance.CHECKPOINT_FILE) as temporary:
             torch.save(
                 {
                     "recipe": asdict(self.recipe), "base": self.base, "tuned": tuned,
@@ -301,4 +300,4 @@ def _save(run: _Run, made: mixture.TuningMixture, made_by: Provenance) -> None:
             "tuned": sum(p.numel() for p in tuned.values()), "provenance": made_by,
         },
     )
-    (run.out / CHECKPOINT).unlink(missing_ok=True)
+    (run.out / provenance.CHECKPOINT_FILE).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Foreign texts are told from instructions: on the shipped backbone, with its calibration."""
 
 import importlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ import pytest
 from robustness import paths
 from robustness.data import foreign, instructions
 from robustness.data.foreign import Part
+from robustness.models import packaged, sentence_encoder
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.prediction import basis
+from robustness.prediction.degradation import judging
+from robustness.prediction.degradation.support import Judge
 from robustness.prediction.degradation.wordings import FOREIGN, Known, Wordings, wording
 from robustness.types import Abstention, Reliance, TaskSource
 from robustness.workbench import Workbench
@@ -21,6 +25,15 @@ FREE = [
     "Write me a poem about the sea.", "What should I cook tonight?", "asdf qwer zxcv",
     "Translate the following sentence into French.", "Fasse den Artikel zusammen.",
     "Solve the equation for x.", "Who won the match yesterday?", "12 3 %%% 77 ##",
+]
+
+
+ALIKE = ["Summarise the text in one sentence.", "Name a good film."]
+"""No instructions for a task of the index, in words that those have."""
+VALID = [
+    ("Where can {name} be found? {story}", "place"),
+    ("Is the reviewer positive or negative about the film?", "polarity"),
+    ("What mood is it? {text}", "scene_mood"),
 ]
 
 
@@ -79,11 +92,7 @@ def test_gibberish_has_no_number_on_any_task(bench: Workbench) -> None:
 
 
 def test_observed_like_wordings_keep_their_numbers(bench: Workbench) -> None:
-    for text, task in (
-        ("Where can {name} be found? {story}", "place"),
-        ("Is the reviewer positive or negative about the film?", "polarity"),
-        ("What mood is it? {text}", "scene_mood"),
-    ):
+    for text, task in VALID:
         made = bench.predict(text, task=task)
         assert made.degradation is not None and made.abstains is None, text
 
@@ -103,10 +112,47 @@ def test_a_task_that_does_not_read_its_instruction_says_so() -> None:
     assert basis.outside(Abstention.FOREIGN, None) == basis.FOREIGN
 
 
+def test_words_of_the_tasks_alone_make_an_instruction_where_there_is_no_encoder(
+    bench: Workbench
+) -> None:
+    for text in ALIKE:
+        assert bench.predict(text).degradation is not None, text
+
+
+@pytest.fixture
+def with_encoder(
+    smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """The sentence encoder of the shipped calibrations is installed."""
+    (tmp_path / packaged.SMOLLM2.id).symlink_to(smollm2)
+    monkeypatch.setattr(packaged, "cache_folder", lambda: tmp_path)
+    sentence_encoder.installed.cache_clear()
+    yield
+    sentence_encoder.installed.cache_clear()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("adapter", [None, "pt-kl", "lora-kl", "deep-kl"])
+def test_every_shipped_calibration_has_rules_for_the_encoder(
+    with_encoder: None, adapter: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    prefixes = {} if adapter is None else {adapter: paths.PREFIXES / adapter}
+    opened = Workbench(TransformersEngine(str(paths.BACKBONE), prefixes=prefixes))
+    model = opened.engine.models()[-1].id
+    for text in FREE:
+        assert opened.predict(text, model=model).abstains is Abstention.FOREIGN, text
+    for text in ALIKE:
+        assert opened.predict(text, model=model).abstains is Abstention.FOREIGN, text
+    for text, task in VALID:
+        made = opened.predict(text, task=task, model=model)
+        assert made.degradation is not None, text
+    assert "is not the one" not in caplog.text
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_held_out_foreign_texts_are_told_from_held_out_paraphrases(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, with_encoder: None
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     script: Any = importlib.import_module("foreign")
@@ -115,9 +161,18 @@ def test_held_out_foreign_texts_are_told_from_held_out_paraphrases(
         names, instructions.builtin(instructions.OBSERVED), Part.HELD_OUT, each=20
     )) >= 200
     known = [bench.task(n) for n in names]
-    made = script.scores(bench.engine, bench.original, known)
+    read = script.read(bench.engine, bench.original, known)
+    plain, encoded = (
+        {source: script.figures(rows) for source, rows in script.scores(read, judge).items()}
+        for judge in (
+            Judge(read.index, read.calibration),
+            judging.judge(read.index, read.calibration, read.folder),
+        )
+    )
     for source in TaskSource:
-        found = script.figures(made[source])
-        assert found["abstained_valid"]["n"] >= 200
-        assert found["auroc_low"] >= 0.95, source
-        assert found["abstained_valid"]["share"] <= 0.05, source
+        for found in (plain[source], encoded[source]):
+            assert found["abstained_valid"]["n"] >= 200
+            assert found["auroc_low"] >= 0.95, source
+            assert found["abstained_valid"]["share"] <= 0.05, source
+        refused = [found[source]["abstained_foreign"]["share"] for found in (plain, encoded)]
+        assert refused[1] >= refused[0] + 0.05, source

@@ -79,3 +79,14 @@ def test_too_few_texts_make_no_rule(workbench: Workbench, topics: Task) -> None:
     points = written(topics, "a", rng)
     assert len(points) < support_fitting.MINIMUM
     assert support_fitting.fit(workbench.index(), points, foreign(topics, rng), [topics]) is None
+
+
+def test_two_rules_together_refuse_no_more_than_one_alone() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 200))
+    (alone,) = support_fitting._limits([first], 0.05)
+    assert alone == np.quantile(first, 0.05)
+    limits = support_fitting._limits([first, second], 0.05)
+    refused = (first < limits[0]) | (second < limits[1])
+    assert 5 <= refused.sum() <= 10
+    assert support_fitting._limits([first, first], 0.05) == [alone, alone]

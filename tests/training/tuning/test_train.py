@@ -42,7 +42,7 @@ def test_what_was_tuned_is_served_with_its_first_layers(
 ) -> None:
     folder, seen = tuned
     assert [p.step for p in seen] == [1, 2, 3, 4]
-    assert not (folder / train.CHECKPOINT).exists()
+    assert not (folder / provenance.CHECKPOINT_FILE).exists()
     record = files.read_json(folder / provenance.TRAINING_FILE, schema=train.SCHEMA)
     assert record["tokens"] > 0 and 0 < record["tuned"] < record["parameters"]
     engine = TransformersEngine(folder, device="cpu")
@@ -76,7 +76,7 @@ def test_a_killed_tuning_goes_on_to_the_same_weights(
 
     with pytest.raises(KeyboardInterrupt):
         run(TINY, kill)
-    assert (tmp_path / train.CHECKPOINT).is_file()
+    assert (tmp_path / provenance.CHECKPOINT_FILE).is_file()
     with pytest.raises(MismatchError, match="another recipe"):
         run(replace(TINY, seed=5))
     seen: list[Progress] = []
@@ -91,7 +91,8 @@ def test_it_stops_in_time_with_a_checkpoint(tiny_llama: Path, tmp_path: Path) ->
     out = train.tune(
         waiting, tiny_llama, tmp_path, folder=data(), on_progress=lambda _: None, seconds=0.0
     )
-    assert (out / train.CHECKPOINT).is_file() and not (out / provenance.TRAINING_FILE).exists()
+    assert (out / provenance.CHECKPOINT_FILE).is_file()
+    assert not (out / provenance.TRAINING_FILE).exists()
 
 
 def test_more_layers_than_there_are_is_refused(tiny_llama: Path, tmp_path: Path) -> None:
