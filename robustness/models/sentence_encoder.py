@@ -10,7 +10,7 @@ import importlib.util
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import numpy as np
@@ -25,6 +25,8 @@ from robustness.errors import (
 )
 from robustness.types import FloatArray
 
+Embed = Callable[[Sequence[str]], FloatArray]
+"""Texts -> (N, D) sentence embeddings, such as an `Encoder`."""
 _REMEMBERED = 4096
 """Number of texts whose embeddings are kept; the least recently used go first."""
 _logger = logging.getLogger(__name__)

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from robustness.errors import InputError, NotFoundError
+from robustness.models.sentence_encoder import Embed
 from robustness.prediction.degradation import closed
 from robustness.prediction.degradation.closed import Answers
-from robustness.prediction.degradation.text_views import Embed
 from robustness.prediction.degradation.texts import MINIMUM, TextPredictor
 from robustness.stats import intervals
 from robustness.storage.tables import INSTRUCTION, read_table
-from robustness.types import FloatArray, Nearest, Prediction, TaskSource, Tier, content_id
+from robustness.types import Nearest, Prediction, TaskSource, Tier, content_id
 
 COLUMNS = (INSTRUCTION, "task", "model", "accuracy")
 _FURTHER = ("n", "answers")
@@ -77,7 +77,7 @@ class Measured:
         known = table[chosen].dropna()
         if text in known.index:
             return self._known(text, name, chosen, known)
-        return self._estimated(text, name, chosen, k, tuple(answers), labelled, _memory(embed))
+        return self._estimated(text, name, chosen, k, tuple(answers), labelled, embed)
 
     def _estimated(
         self,
@@ -173,21 +173,6 @@ class Measured:
             coverage=COVERAGE, tier=Tier.MEASURED, in_support=True, nearest=(), conflicts=(),
             basis=basis,
         )
-
-
-def _memory(embed: Embed | None) -> Embed | None:
-    """The encoder with a cache of its results."""
-    if embed is None:
-        return None
-    known: dict[str, FloatArray] = {}
-
-    def remembered(texts: Sequence[str]) -> FloatArray:
-        new = [t for t in dict.fromkeys(texts) if t not in known]
-        if new:
-            known.update(zip(new, embed(new), strict=True))
-        return np.stack([known[t] for t in texts])
-
-    return remembered
 
 
 def _one(asked: str | None, known: list[str], what: str) -> str:

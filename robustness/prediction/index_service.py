@@ -242,12 +242,14 @@ def calibrate(
             engine, served.id, loaded, unobserved, tasks, coverage=coverage, seed=seed,
             encoder=encoder, on_progress=progress,
         )
-        if encoder is None or made.support is None:
-            (folder / embeddings.FILE).unlink(missing_ok=True)
-        else:
-            texts = support.known(loaded, made.points, made.support.foreign)
+        fitted = made.support
+        if encoder is not None and fitted is not None:
+            texts = support.known(loaded, made.points, fitted.foreign)
             embeddings.save(embeddings.encoded(texts, encoder), folder)
         degradation.save(made, folder)
+        if fitted is None or fitted.encoded is None:
+            # Last, since the calibration before may need it.
+            (folder / embeddings.FILE).unlink(missing_ok=True)
         cards.append(_card(served.id, folder, loaded))
     return cards
 

@@ -8,7 +8,6 @@ import hashlib
 import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from robustness.errors import CorruptFileError
+from robustness.models.sentence_encoder import Embed
 from robustness.prediction.degradation.wordings import FOREIGN, Floats, Known
 from robustness.storage import files
 from robustness.types import FloatArray
@@ -34,13 +34,6 @@ _LEAST = 1e-6
 _SAME = 0.99
 """Least cosine of a text's embedding and the one that was kept, if the encoder is the same."""
 _logger = logging.getLogger(__name__)
-
-
-class Embed(Protocol):
-    """A sentence encoder, such as `sentence_encoder.Encoder`."""
-
-    def __call__(self, texts: Sequence[str]) -> FloatArray:
-        """(N, D) embeddings of length 1."""
 
 
 Kept = npt.NDArray[np.float16]

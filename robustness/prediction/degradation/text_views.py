@@ -5,14 +5,14 @@ on format features, and, where a sentence encoder is given, one on sentence embe
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist, pdist
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from robustness.types import FloatArray
+from robustness.models.sentence_encoder import Embed
 
 Floats = npt.NDArray[np.float64]
 _TOKENS = r"\w+|[^\w\s]"
@@ -53,10 +53,6 @@ def format_features(texts: Sequence[str]) -> Floats:
             ]
         )
     return np.array(rows, dtype=np.float64)
-
-
-Embed = Callable[[Sequence[str]], FloatArray]
-"""Texts -> (N, D) sentence embeddings."""
 
 
 class Views:

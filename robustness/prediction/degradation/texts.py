@@ -39,9 +39,10 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
 from robustness.errors import InputError
+from robustness.models.sentence_encoder import Embed
 from robustness.prediction.degradation.conformal import Split
 from robustness.prediction.degradation.folds import splits
-from robustness.prediction.degradation.text_views import Embed, Floats, Views
+from robustness.prediction.degradation.text_views import Floats, Views
 from robustness.stats import near_duplicates
 
 MINIMUM = 8
