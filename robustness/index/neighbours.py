@@ -13,6 +13,7 @@ import numpy as np
 from robustness.errors import InputError, MismatchError
 from robustness.index import vector_store
 from robustness.index.vector_store import VectorStore
+from robustness.stats.percentile import percentile
 from robustness.types import FloatArray, Neighbours
 
 PAIRWISE = 1000
@@ -67,9 +68,7 @@ class PointSet:
 
     def percentile(self, distance: float) -> float:
         """Percentage (0 to 100) of leave-one-out distances that are smaller; NaN without any."""
-        if not self.left_out.size:
-            return float("nan")
-        return float(np.mean(self.left_out < distance) * 100.0)
+        return percentile(self.left_out, distance)
 
     @property
     def scale(self) -> float:

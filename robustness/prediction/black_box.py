@@ -20,6 +20,7 @@ from robustness.prediction.degradation import closed
 from robustness.prediction.degradation.closed import Answers
 from robustness.prediction.degradation.texts import MINIMUM, TextPredictor
 from robustness.stats import intervals
+from robustness.stats.percentile import percentile
 from robustness.storage.tables import INSTRUCTION, read_table
 from robustness.types import Nearest, Prediction, TaskSource, Tier, content_id
 
@@ -135,7 +136,7 @@ class Measured:
             Nearest(
                 instruction_id=content_id("measured", task, texts[row]), text=texts[row],
                 collection="measured", task=task, distance=float(distances[row]),
-                percentile=float(np.mean(predictor.apart < distances[row]) * 100.0),
+                percentile=percentile(predictor.apart, float(distances[row])),
                 accuracy=float(known.iloc[row]),
             )
             for row in order

@@ -44,6 +44,8 @@ def test_search_is_exact_and_in_l2() -> None:
     np.testing.assert_allclose(space.left_out, [5, 5, 5])
     assert space.percentile(4.9) == 0.0
     assert space.percentile(5.1) == 100.0
+    # Another processor adds in another order.
+    assert space.percentile(5.000001) == 0.0
     with pytest.raises(MismatchError, match="width"):
         space.search(np.zeros((1, 3), dtype=np.float32), 1)
 
