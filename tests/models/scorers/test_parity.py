@@ -39,6 +39,9 @@ pytestmark = [
 TOLERANCE = 1e-4
 ROUNDING = 1e-6
 """Of the norm of a representation; counts where that is above 100."""
+OWN_ROUNDING = 1e-5
+"""Of a component itself: one of a trained model's is 9,000, and 20 of its last digits differ between
+processors."""
 VIRTUAL = 4
 KINDS = ("input", "deep", "lora")
 SPECIAL = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
@@ -266,7 +269,7 @@ def agree(
         # A trained model's states have components of 500, whose float32 are 6e-5 apart.
         room = max(TOLERANCE, float(np.linalg.norm(vector)) * ROUNDING)
         np.testing.assert_allclose(
-            reading.representation, vector, rtol=0, atol=room, err_msg=what
+            reading.representation, vector, rtol=OWN_ROUNDING, atol=room, err_msg=what
         )
 
 
