@@ -40,7 +40,7 @@ TOLERANCE = 1e-4
 ROUNDING = 1e-6
 """Of the norm of a representation; counts where that is above 100."""
 OWN_ROUNDING = 1e-5
-"""Of a component itself: one of a trained model's is 9,000, and 20 of its last digits differ between
+"""Of a component itself: one of a trained model's is 9,000, and its last digits differ between
 processors."""
 VIRTUAL = 4
 KINDS = ("input", "deep", "lora")
