@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from robustness.cli import library
 if TYPE_CHECKING:
     from robustness.prediction.index_service import Report
 
+LINE_SECONDS = 60.0
+"""Seconds between two lines of progress where standard error is no terminal."""
+
 
 def emit(document: object, as_json: bool, shown: str) -> None:
     """Prints a result, as one JSON document or as text."""
@@ -23,13 +27,20 @@ def emit(document: object, as_json: bool, shown: str) -> None:
 
 @contextmanager
 def progress(unit: str) -> Iterator["Report"]:
-    """A progress bar on standard error, if this is a terminal."""
-    with library.tqdm.tqdm(unit=unit, file=sys.stderr, disable=None) as bar:
+    """A progress bar on standard error if this is a terminal; else a line a minute, for a log."""
+    terminal = sys.stderr.isatty()
+    told = time.monotonic()
+    with library.tqdm.tqdm(unit=unit, file=sys.stderr, disable=not terminal) as bar:
         def report(what: str, done: int, total: int) -> None:
-            bar.set_description(what, refresh=False)
-            bar.total = total
-            bar.n = done
-            bar.refresh()
+            nonlocal told
+            if terminal:
+                bar.set_description(what, refresh=False)
+                bar.total = total
+                bar.n = done
+                bar.refresh()
+            elif time.monotonic() - told >= LINE_SECONDS:
+                told = time.monotonic()
+                print(f"{what}: {unit} {done} of {total}", file=sys.stderr, flush=True)
 
         yield report
 

@@ -70,8 +70,7 @@ class TransformersEngine:
             loading: Revision, device, number type, what the chat template is told, and which code
                 may run.
             device: The device, where `loading` is not given.
-            batch_tokens: Padded tokens per forward pass; by default 1024 on a CPU, where more is
-                slower, and 16384 on a GPU.
+            batch_tokens: Most padded tokens of a forward pass; None: see `scorer_of`.
             layer: Index into `hidden_states` of the representations.
             name: The model's id; by default the name of the folder or on the hub.
             share_starts: Whether the shared prefix of prompts is computed once.
@@ -82,7 +81,6 @@ class TransformersEngine:
                 `adapters.Loader` and `chat_formats.choose`.
         """
         self._checkpoint = checkpoints.load(model, loading=loading, device=device, name=name)
-        on_cpu = self._checkpoint.device.type == "cpu"
         self._served = Served(
             self._checkpoint, prefixes, layer=layer, model=str(model),
             prompt_format=prompt_format, loading=loading or PLAIN,
@@ -92,7 +90,7 @@ class TransformersEngine:
         fronts = [a.front for a in self._served.adapters if a.front is not None]
         self._chosen = scorer_of(
             self._checkpoint, layer=layer, share_starts=share_starts, fronts=fronts,
-            batch_tokens=batch_tokens or (1024 if on_cpu else 16384),
+            batch_tokens=batch_tokens,
         )
         if self._chosen.reason is not None:
             _log.warning(

@@ -16,7 +16,7 @@ from robustness.types import Example, Instruction, content_id
 
 SETS = (instructions.OBSERVED, instructions.UNOBSERVED_DEVELOPMENT)
 HELD_OUT = instructions.UNOBSERVED_TEST
-_OWN = ("out", "method", "seed", "steps", "eval_every", "learning_rate")
+_OWN = ("out", "method", "seed", "steps", "learning_rate")
 """Fields of a run's recipe that the plan sets itself."""
 
 
@@ -85,8 +85,6 @@ class Ablation:
     seeds: Sequence[int] = (1, 2, 3)
     steps: int = 1000
     """Largest number of updates of each run."""
-    eval_every: int = 100
-    """Updates between evaluations on unobserved-development, which select the update."""
     inputs: int = 64
     """Largest number of labelled inputs per task that are measured on."""
     free: int = 0
@@ -118,7 +116,7 @@ class Ablation:
         """The alignment settings of one run."""
         base = AlignRecipe(
             out=self.out / f"{method.replace('+', '-')}-{seed}", method=method, seed=seed,
-            steps=self.steps, eval_every=self.eval_every,
+            steps=self.steps,
             learning_rate=dict(self.rates).get(method.removesuffix("+kl")),
         )
         return replace(base, **dict[str, Any](self.sizes))
@@ -126,7 +124,7 @@ class Ablation:
     def identity(self, subject: Subject, revision: str) -> dict[str, Any]:
         """What all runs in a folder must have in common, as a JSON document."""
         return {
-            "revision": revision, "steps": self.steps, "eval_every": self.eval_every,
+            "revision": revision, "steps": self.steps,
             "inputs": self.inputs, "free": self.free, "rates": files.plain(dict(self.rates)),
             "sizes": files.plain(dict(self.sizes)), "prompt_format": str(subject.prompt_format),
             "data": content_id(

@@ -1,7 +1,7 @@
 """Evaluates a model during its alignment, on a sample of (instruction, input) pairs.
 
-The options' log-probabilities are compared, as in the final evaluation. Does not evaluate finished
-models; see `evaluator`.
+The options' log-probabilities are compared by the scorer that serves the model, as in the final
+evaluation. Does not evaluate finished models; see `evaluator`.
 """
 
 import random
@@ -13,18 +13,21 @@ import torch
 
 from robustness.data import prompts
 from robustness.errors import InputError
+from robustness.models.batching import Item
+from robustness.models.scorers import Scorer
 from robustness.models.soft_prompts import Front
-from robustness.training.alignment.forward import Forward
-from robustness.training.alignment.groups import Instance, Pool
+from robustness.training.alignment.groups import Pool
 from robustness.types import Example, Instruction
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPrompt:
-    """One prompt with each of its options as a continuation."""
+    """One prompt with its options as token ids."""
 
-    instances: tuple[Instance, ...]
-    """The prompt with each option in turn."""
+    prompt: tuple[int, ...]
+    """Token ids of the prompt."""
+    options: tuple[tuple[int, ...], ...]
+    """Token ids of each option, including those that end an answer."""
     gold: int
     """Index of the right option."""
 
@@ -72,42 +75,38 @@ def draw(
         ]
         if len(ids) + max(map(len, ends)) <= pool.context:
             gold = example.options.index(str(example.answer))
-            cells.append(EvaluationPrompt(tuple(Instance(ids, end) for end in ends), gold))
+            cells.append(EvaluationPrompt(ids, tuple(ends), gold))
     return cells
 
 
 @torch.no_grad()
 def score(
-    forward: Forward, cells: Sequence[EvaluationPrompt], prefix: Front | None, rows_per_pass: int
+    scorer: Scorer, cells: Sequence[EvaluationPrompt], prefix: Front | None
 ) -> Score:
     """Accuracy and cross-entropy over some prompts.
 
     Args:
-        forward: The backbone.
+        scorer: Scores options with the model in training.
         cells: The prompts.
         prefix: The prefix in front of them, or None.
-        rows_per_pass: Prompts per training pass; twice as many are evaluated at once.
 
     Raises:
         InputError: There are no prompts.
     """
     if not cells:
         raise InputError("no instruction of the evaluation set has labelled inputs")
-    flat = [(n, i) for n, cell in enumerate(cells) for i in cell.instances]
-    order = sorted(range(len(flat)), key=lambda k: len(flat[k][1].prompt))
-    values = [0.0] * len(flat)
-    for start in range(0, len(order), 2 * rows_per_pass):
-        part = order[start : start + 2 * rows_per_pass]
-        instances = [flat[k][1] for k in part]
-        targets, mask = forward.targets(instances)
-        logprobs = forward.logits(instances, prefix).float().log_softmax(-1)
-        sums = (logprobs.gather(2, targets.unsqueeze(2)).squeeze(2) * mask).sum(1)
-        for k, value in zip(part, sums.tolist(), strict=True):
-            values[k] = value
-    right, surprise, cursor = 0, 0.0, 0
-    for cell in cells:
-        own = torch.tensor(values[cursor : cursor + len(cell.instances)])
-        cursor += len(cell.instances)
+    values = [torch.empty(len(cell.options), dtype=torch.float64) for cell in cells]
+    items = [
+        Item(n, list(cell.prompt), [list(option) for option in cell.options])
+        for n, cell in enumerate(cells)
+    ]
+    for read in scorer.read(items, prefix):
+        for item, logprobs in zip(read.items, read.logprobs, strict=True):
+            values[item.position][item.first : item.first + len(logprobs)] = torch.tensor(
+                logprobs, dtype=torch.float64
+            )
+    right, surprise = 0, 0.0
+    for cell, own in zip(cells, values, strict=True):
         right += int(own.argmax()) == cell.gold
         surprise -= float(own.log_softmax(0)[cell.gold])
     return Score(

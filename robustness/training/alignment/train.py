@@ -3,8 +3,9 @@
 `python -m robustness align` calls it.
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ import torch
 from robustness.errors import MismatchError
 from robustness.models import chat_formats
 from robustness.models import checkpoint as checkpoints
+from robustness.models.checkpoint import Checkpoint
 from robustness.models.load_options import AUTO, Dtype, Loading
+from robustness.models.scorers import Scorer, scorer_of
+from robustness.models.soft_prompts import Front
 from robustness.storage import files, provenance
 from robustness.training.alignment import card, data, development
 from robustness.training.alignment.data import Collections, Material
@@ -26,6 +30,8 @@ from robustness.training.alignment.update import StepLoss, optimizer_of, rate, u
 from robustness.types import Example
 
 SCHEMA = 1
+_LAYER = -1
+"""Layer of the representations that a scorer returns, which are not used here."""
 _COLUMNS = [
     "step", "loss", "cross_entropy", "divergence", "learning_rate", "tokens_per_second", "seconds",
     "observed_accuracy", "held_out_accuracy", "development_accuracy",
@@ -61,15 +67,34 @@ class _State:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
+@contextlib.contextmanager
+def _serving(model: Any) -> Iterator[None]:
+    """Leaves training mode, in which transformers makes no KV cache where it recomputes."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
+def _scorer(loaded: Checkpoint, trainee: Trainee) -> Scorer:
+    front = trainee.front()
+    with _serving(loaded.model), torch.no_grad():
+        return scorer_of(
+            loaded, layer=_LAYER, fronts=[] if front is None else [front]
+        ).scorer
+
+
 @torch.no_grad()
 def _scores(
-    forward: Forward, material: Material, trainee: Trainee | None, rows_per_pass: int
+    scorer: Scorer, material: Material, loaded: Checkpoint, front: Front | None
 ) -> dict[str, Score]:
-    table = trainee.front() if trainee is not None else None
-    return {
-        name: development.score(forward, cells, table, rows_per_pass)
-        for name, cells in material.cells.items()
-    }
+    with _serving(loaded.model):
+        return {
+            name: development.score(scorer, cells, front)
+            for name, cells in material.cells.items()
+        }
 
 
 def _resume(
@@ -102,12 +127,12 @@ def _keep(
 
 
 def _finish(
-    recipe: AlignRecipe, trainee: Trainee, forward: Forward, material: Material, state: _State,
+    recipe: AlignRecipe, trainee: Trainee, scorer: Scorer, material: Material, state: _State,
     prompt_format: str,
 ) -> None:
     trainee.restore(state.best)
-    after = _scores(forward, material, trainee, recipe.rows_per_pass)
     loaded = trainee.loaded
+    after = _scores(scorer, material, loaded, trainee.front())
     record = {
         "schema": SCHEMA, "backbone": loaded.id, "revision": loaded.revision,
         "prompt_format": prompt_format, "recipe": recipe.record(), "steps": state.step,
@@ -199,6 +224,7 @@ def train(
     )
     forward = Forward(loaded, gradient_checkpointing=recipe.gradient_checkpointing)
     trainee = Trainee(recipe, loaded)
+    scorer = _scorer(loaded, trainee)
     optimizer = optimizer_of(recipe, trainee)
     path = recipe.out / provenance.CHECKPOINT_FILE
     identity = {
@@ -207,7 +233,7 @@ def train(
     }
     state = _resume(path, identity, trainee, optimizer)
     if not state.before:
-        first = _scores(forward, material, None, recipe.rows_per_pass)
+        first = _scores(scorer, material, loaded, None)
         state.before = {name: asdict(s) for name, s in first.items()}
     losses: list[StepLoss] = []
     since = time.monotonic()
@@ -218,7 +244,7 @@ def train(
         if state.step % recipe.eval_every and state.step != recipe.steps:
             continue
         trained = time.monotonic() - since
-        scores = _scores(forward, material, trainee, recipe.rows_per_pass)
+        scores = _scores(scorer, material, loaded, trainee.front())
         rank = development.rank(
             scores, material.selects, state.before.get("observed"), recipe.observed_cost
         )
@@ -231,6 +257,6 @@ def train(
         _keep(path, identity, trainee, optimizer, state)
         losses, since = [], time.monotonic()
         on_progress(progress)
-    _finish(recipe, trainee, forward, material, state, around.name)
+    _finish(recipe, trainee, scorer, material, state, around.name)
     path.unlink(missing_ok=True)
     return recipe.out

@@ -97,13 +97,13 @@ class Trainee:
         self.parameters = {n: p for n, p in source.named_parameters() if p.requires_grad}
 
     def front(self) -> Front | None:
-        """The prefix with its gradient; None for LoRA and all weights."""
-        if self._kind is Kind.INPUT:
-            return prefixes.table(self.peft)
-        if self._kind is not Kind.DEEP:
+        """The prefix with its gradient, in the type of the weights; None for LoRA and `ft`."""
+        if self._kind not in (Kind.INPUT, Kind.DEEP):
             return None
-        config = self.peft.peft_config["default"]
         flat = prefixes.table(self.peft).to(self.loaded.model.get_input_embeddings().weight.dtype)
+        if self._kind is Kind.INPUT:
+            return flat
+        config = self.peft.peft_config["default"]
         return KeysValues.unpacked(
             flat, layers=config.num_layers, heads=config.num_attention_heads
         )

@@ -33,6 +33,7 @@ DEVELOPMENT = [
 TEST = [made("Pick food or sport: {text}", collection="unobserved-test", observed=False)]
 SIZES = (
     ("virtual_tokens", 4), ("instances", 2), ("paraphrases", 2), ("eval_cells", 6), ("warmup", 1),
+    ("eval_every", 2),
 )
 
 
@@ -52,7 +53,7 @@ def subject(model: Path) -> Subject:
 
 def plan(out: Path, **values: object) -> Ablation:
     small = {
-        "seeds": (1,), "steps": 2, "eval_every": 2, "inputs": 4, "free": 2, "sizes": SIZES
+        "seeds": (1,), "steps": 2, "inputs": 4, "free": 2, "sizes": SIZES
     }
     return Ablation(out=out, **{**small, **values})  # type: ignore[arg-type]
 

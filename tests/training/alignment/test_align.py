@@ -317,7 +317,7 @@ def test_what_is_trained_on_is_what_is_served(tiny_llama: Path, tmp_path: Path) 
     assert instance is not None
     assert list(instance.prompt) == served.reading(0, filled, None).ids
     assert list(instance.prompt) != Served(loaded).reading(0, filled, None).ids
-    cells = [i.prompt for cell in material.cells["observed"] for i in cell.instances]
+    cells = [cell.prompt for cell in material.cells["observed"]]
     end = tuple(loaded.tokenizer("\n\n### Response:", add_special_tokens=False).input_ids)[-3:]
     assert all(prompt[-3:] == end for prompt in cells)
 

@@ -8,8 +8,8 @@ import torch
 from robustness.errors import InputError
 from robustness.models import checkpoint as checkpoints
 from robustness.models.checkpoint import Checkpoint
+from robustness.models.scorers import Scorer, scorer_of
 from robustness.training.alignment import development
-from robustness.training.alignment.forward import Forward
 from robustness.training.alignment.groups import Pool
 from robustness.types import Example, Instruction, TaskType
 
@@ -47,7 +47,7 @@ def pool(loaded: Checkpoint) -> Pool:
 
 
 def prompt(pool: Pool, cell: development.EvaluationPrompt) -> str:
-    text: str = pool.tokenizer.decode(cell.instances[0].prompt, skip_special_tokens=True)
+    text: str = pool.tokenizer.decode(cell.prompt, skip_special_tokens=True)
     return text
 
 
@@ -59,13 +59,12 @@ def test_cells_are_drawn_evenly_over_instructions_and_repeat(pool: Pool) -> None
     assert development.draw(pool, ASKED, INPUTS, 12, 6) != cells
 
 
-def test_a_cell_has_an_instance_an_option_and_the_gold_among_them(pool: Pool) -> None:
+def test_a_cell_has_its_options_and_the_gold_among_them(pool: Pool) -> None:
     known = {str(e.fields["text"]): e for e in INPUTS["topic"]}
     for cell in development.draw(pool, ASKED, INPUTS, 9, 0):
-        assert len({i.prompt for i in cell.instances}) == 1
-        words = [pool.tokenizer.decode(i.answer[:-1]) for i in cell.instances]
+        words = [pool.tokenizer.decode(option[:-1]) for option in cell.options]
         assert words == (["yes", "no", "true"] if "Is it" in prompt(pool, cell) else [*OPTIONS])
-        assert all(i.answer[-1:] == pool.end for i in cell.instances)
+        assert all(option[-1:] == pool.end for option in cell.options)
         (example,) = (e for text, e in known.items() if text in prompt(pool, cell))
         assert OPTIONS[cell.gold] == example.answer
 
@@ -83,20 +82,24 @@ def test_what_has_no_inputs_or_does_not_fit_is_left_out(pool: Pool) -> None:
 def by_hand(loaded: Checkpoint, cell: development.EvaluationPrompt) -> torch.Tensor:
     """Log-probability of each option, (C,), one unpadded forward pass each."""
     sums = []
-    for instance in cell.instances:
-        row = torch.tensor([[*instance.prompt, *instance.answer]])
+    for option in cell.options:
+        row = torch.tensor([[*cell.prompt, *option]])
         logprobs = loaded.model(input_ids=row).logits[0].log_softmax(-1)
-        at = range(len(instance.prompt) - 1, row.shape[1] - 1)
+        at = range(len(cell.prompt) - 1, row.shape[1] - 1)
         sums.append(sum(logprobs[n, row[0, n + 1]] for n in at))
     return torch.stack(sums)
 
 
-@pytest.mark.parametrize("rows", [1, 4, 100])
+def scorer(loaded: Checkpoint, batch_tokens: int | None = None) -> Scorer:
+    return scorer_of(loaded, layer=-1, batch_tokens=batch_tokens).scorer
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 64, None])
 def test_a_score_is_the_share_and_surprise_of_gold_options(
-    loaded: Checkpoint, pool: Pool, rows: int
+    loaded: Checkpoint, pool: Pool, batch_tokens: int | None
 ) -> None:
     cells = development.draw(pool, ASKED, INPUTS, 10, 1)
-    made = development.score(Forward(loaded), cells, None, rows)
+    made = development.score(scorer(loaded, batch_tokens), cells, None)
     options = [by_hand(loaded, cell) for cell in cells]
     right = [int(o.argmax()) == c.gold for o, c in zip(options, cells, strict=True)]
     surprise = [
@@ -111,11 +114,10 @@ def test_a_score_is_the_share_and_surprise_of_gold_options(
 def test_a_prefix_changes_the_score(loaded: Checkpoint, pool: Pool) -> None:
     cells = development.draw(pool, ASKED, INPUTS, 6, 1)
     table = torch.randn(4, 32, generator=torch.Generator().manual_seed(1))
-    forward = Forward(loaded)
-    plain, prefixed = (development.score(forward, cells, p, 8) for p in (None, table))
+    plain, prefixed = (development.score(scorer(loaded), cells, p) for p in (None, table))
     assert plain.cross_entropy != pytest.approx(prefixed.cross_entropy, rel=1e-3)
 
 
 def test_the_score_of_no_cells_is_an_error(loaded: Checkpoint) -> None:
     with pytest.raises(InputError, match="no instruction of the evaluation set"):
-        development.score(Forward(loaded), [], None, 4)
+        development.score(scorer(loaded), [], None)
