@@ -1,13 +1,13 @@
 """Trains and measures every method and seed of an ablation, each in its own folder; resumable."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from robustness.data import instructions
 from robustness.errors import InputError, MismatchError
-from robustness.models.load_options import PLAIN, Loading
+from robustness.models.load_options import PLAIN, Dtype, Loading
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.storage import files, provenance
 from robustness.training.ablation import measure, report
@@ -92,9 +92,13 @@ class _Runner:
         return record.is_file() and any(recipe.out.glob("*.safetensors"))
 
     def _train(self, recipe: AlignRecipe, what: str) -> None:
+        loading = self._loading
+        if recipe.kind is None:
+            # Small updates of weights are lost in half precision, in which they may be served.
+            loading = replace(loading, dtype=Dtype.FLOAT32)
         alignment.train(
             recipe, model=self._subject.model, examples=self._subject.examples,
-            collections=self._subject.collections(), loading=self._loading,
+            collections=self._subject.collections(), loading=loading,
             prompt_format=self._subject.prompt_format,
             on_progress=lambda p: self._tell(f"{what}: training", p.step, p.steps),
         )
