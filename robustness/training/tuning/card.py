@@ -138,9 +138,9 @@ def markdown(made: Mapping[str, Any]) -> str:
     recipe = training["recipe"]
     lines = [
         "# A tuned backbone", "",
-        f"{training['parameters'] / 1e6:.0f} million parameters: the first {recipe['layers']} "
-        f"layers of a pretrained model (weights `{training['base']}`), of which the first "
-        f"{recipe['frozen']} stayed as they were. Tuned on instructions in "
+        f"{training['parameters'] / 1e6:.0f} million parameters: {recipe['layers']} layers of "
+        f"a pretrained model (weights `{training['base']}`), the first {recipe['frozen']} of which "
+        f"stayed as they were. Tuned on instructions in "
         f"{training['seconds'] / 60:.0f} minutes on {training['provenance']['hardware']} "
         f"({training['tokens'] / 1e6:.1f} million tokens, {recipe['updates']} updates, seed "
         f"{recipe['seed']}).", "",
