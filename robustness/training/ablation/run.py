@@ -54,6 +54,7 @@ class _Runner:
     def _claim(self, revision: str) -> None:
         path = self._plan.out / "plan.json"
         identity = self._plan.identity(self._subject, revision)
+        identity["dtype"] = str(self._loading.dtype)
         if path.is_file():
             document = files.read_json(path, schema=SCHEMA)
             with files.well_formed(path):
@@ -194,6 +195,7 @@ def run(
         "schema": SCHEMA, "model": model, "revision": revision,
         "weights": files.file_hash(path) if path.is_file() else None,
         "steps": plan.steps, "inputs": plan.inputs, "free": plan.free,
+        "dtype": str(loading.dtype),
         "settings": dict(plan.sizes), "rates": dict(plan.rates),
         "provenance": asdict(provenance.collect(schema=SCHEMA)),
         **report.summarise(original, runs),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from robustness.data import instructions
+from robustness.models.load_options import Dtype
 from robustness.training.backbone.figures import interval
 
 SCHEMA = 1
@@ -31,6 +32,8 @@ def _said(before: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 def _settings(summary: Mapping[str, Any]) -> str:
     given = [f"{key} {value}" for key, value in summary["settings"].items()]
     given += [f"learning rate {value} for {key}" for key, value in summary["rates"].items()]
+    if (dtype := summary.get("dtype", Dtype.AUTO)) != Dtype.AUTO:
+        given.append(f"read in {dtype} (`ft` trains in float32)")
     return f"; {', '.join(given)}" if given else ""
 
 
