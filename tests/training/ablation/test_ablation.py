@@ -188,14 +188,14 @@ def test_the_card_shows_a_comparison_of_its_own_weights_only() -> None:
         )
         | {"weights": "abc", "inputs": 2, "free": 1, "steps": 3, "settings": {"virtual_tokens": 4},
            "provenance": {"command": "python -m robustness ablation --out x"},
-           "rates": {"lora": 0.01}}
+           "rates": {"lora": 0.01}, "dtype": "bfloat16"}
     )
     assert summary["best_input_prefix"] is None
     shown = card_markdown.compared({"ablation": summary, "weights": "abc"})
     assert "\n".join(table.lines(summary)) in "\n".join(shown)
     assert "| lora | observed |" in "\n".join(shown)
     assert "Made with `python -m robustness ablation --out x`." in "\n".join(shown)
-    assert "virtual_tokens 4, learning rate 0.01 for lora" in "\n".join(shown)
+    assert "virtual_tokens 4, learning rate 0.01 for lora, read in bfloat16" in "\n".join(shown)
     other = "\n".join(card_markdown.compared({"ablation": summary, "weights": "xyz"}))
     assert "belongs to other weights (`abc`)" in other and "| lora |" not in other
     assert "Not measured." in card_markdown.compared({"ablation": None, "weights": "abc"})
