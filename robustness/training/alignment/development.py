@@ -4,6 +4,7 @@ The options' log-probabilities are compared by the scorer that serves the model,
 evaluation. Does not evaluate finished models; see `evaluator`.
 """
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,22 +52,24 @@ def draw(
     count: int,
     seed: int,
 ) -> list[EvaluationPrompt]:
-    """Draws (instruction, input) pairs at random, evenly over the instructions.
+    """Draws different (instruction, input) pairs at random, evenly over the instructions.
 
     Args:
         pool: Provides the tokenizer and the context.
         instructions: The instructions; those whose task has no inputs are left out.
         examples: Task -> labelled inputs.
-        count: Number of pairs; those that do not fit in the context are dropped.
+        count: Number of pairs, fewer where there are not as many; those that do not fit in the
+            context are dropped.
         seed: Seed of the choice.
     """
     usable = [i for i in instructions if i.task in examples]
     rng = random.Random(f"cells-{seed}")
     rng.shuffle(usable)
     cells: list[EvaluationPrompt] = []
-    for number in range(count if usable else 0):
-        instruction = usable[number % len(usable)]
-        example = rng.choice(examples[str(instruction.task)])
+    known = [examples[str(i.task)] for i in usable]
+    rounds = itertools.zip_longest(*(rng.sample(rows, len(rows)) for rows in known))
+    pairs = ((i, e) for row in rounds for i, e in zip(usable, row, strict=True) if e is not None)
+    for instruction, example in itertools.islice(pairs, count):
         text = prompts.fill(instruction, example)
         ids = pool.ids(text.text)
         ends = [

@@ -59,6 +59,11 @@ def test_cells_are_drawn_evenly_over_instructions_and_repeat(pool: Pool) -> None
     assert development.draw(pool, ASKED, INPUTS, 12, 6) != cells
 
 
+def test_no_pair_is_drawn_twice(pool: Pool) -> None:
+    cells = development.draw(pool, ASKED, INPUTS, 768, 5)
+    assert len(cells) == len(set(cells)) == len(ASKED) * len(INPUTS["topic"])
+
+
 def test_a_cell_has_its_options_and_the_gold_among_them(pool: Pool) -> None:
     known = {str(e.fields["text"]): e for e in INPUTS["topic"]}
     for cell in development.draw(pool, ASKED, INPUTS, 9, 0):
