@@ -6,6 +6,7 @@ Imports neither server before it is started, so that help is shown at once.
 from contextlib import closing
 from pathlib import Path
 
+from robustness import paths
 from robustness.cli.lazy_group import load
 from robustness.errors import InputError, NotFoundError
 from server import job_lock, keys, port
@@ -21,7 +22,8 @@ def _check_model(settings: Settings) -> None:
     """
     name, folder = settings.model, Path(settings.model)
     only_folder = name.startswith(("/", ".", "~")) or name.count("/") > 1
-    wrong = not (folder / "config.json").is_file() if folder.is_dir() else only_folder
+    known = any((folder / name).is_file() for name in ("config.json", paths.DIFFERENCE_FILE))
+    wrong = not known if folder.is_dir() else only_folder
     if wrong and not settings.backend:
         raise NotFoundError(
             f"no model {name!r}: neither a folder with a transformers model nor a hub name"

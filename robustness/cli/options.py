@@ -23,7 +23,7 @@ from robustness.models.load_options import (
 def _loadable(model: str) -> str:
     """The model's folder or name; of the folder of a difference, the tuned model's folder."""
     # Looked at here, so that no command pays for the library that puts a difference on.
-    if not (Path(model) / "difference.json").is_file():
+    if not (Path(model) / paths.DIFFERENCE_FILE).is_file():
         return model
     return str(library.difference.applied(Path(model)))
 

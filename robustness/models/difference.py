@@ -32,7 +32,7 @@ from robustness.models.packaged import Report
 from robustness.storage import files, provenance
 
 SCHEMA = 1
-RECORD = "difference.json"
+RECORD = paths.DIFFERENCE_FILE
 """File of a difference's folder: hashes of base and result, sizes, measured loss."""
 PARTS = "difference.safetensors"
 """File of a difference's folder: its tensors."""

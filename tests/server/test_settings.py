@@ -102,6 +102,12 @@ def test_a_folder_that_is_no_model_is_told_at_once(program, tmp_path: Path) -> N
         )
 
 
+def test_the_folder_of_a_difference_is_taken_for_a_model(tmp_path: Path) -> None:
+    (tmp_path / "difference.json").write_text("{}")
+    told = refusal_of("app.py", "--host", "0.0.0.0", "--model", str(tmp_path))
+    assert told.startswith("error: others would reach the server")
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_folder_of_jobs_that_cannot_be_used_is_told_at_once(
     program, tmp_path: Path
