@@ -72,9 +72,9 @@ def open_all(
 
 
 def _read_index(workbench: "Workbench") -> None:
-    """Loads the original model's index now rather than at the first request."""
+    """Loads what predictions of the original model need now rather than at the first request."""
     try:
-        workbench.calibration()
+        workbench.catalog.judge()
     except RobustnessError:
         # A model without an index is served; the page and `/readyz` show that it has none.
         return

@@ -80,6 +80,7 @@ class Encoder:
             raise NotFoundError(f"no encoder {name!r}: {str(error).splitlines()[0]}") from error
         except (ValueError, KeyError) as error:
             raise EngineError(f"the encoder {name!r} cannot be loaded: {error}") from error
+        importlib.import_module("robustness.models.shared_weights").share(self._model)
         tokenizer = self._model.tokenizer
         if getattr(tokenizer, "pad_token", "") is None:
             tokenizer.pad_token = tokenizer.eos_token

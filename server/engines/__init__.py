@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robustness.errors import EngineError
-from robustness.models import adapters, checkpoint, difference
+from robustness.models import adapters, checkpoint, difference, shared_weights
 from robustness.models.engine import Engine, Withheld
 from robustness.models.load_options import Dtype
 from robustness.models.model_registry import Served
@@ -84,6 +84,7 @@ def _built(settings: Settings) -> Built:
         settings.model, prefixes=chosen, prompt_format=settings.prompt_format,
         loading=settings.loading,
     )
+    shared_weights.share(engine.checkpoint.model)
     return Built(engine=engine, reason=choice.reason, withheld=engine.withheld())
 
 
@@ -94,6 +95,7 @@ def _vllm(settings: Settings, prefixes: Mapping[str, Path], machine: Machine) ->
     ends = checkpoint.load(
         settings.model, loading=replace(loading, device="cpu", dtype=Dtype.AUTO), ends_only=True
     )
+    shared_weights.share(ends.model)
     served = Served(
         ends, prefixes, model=settings.model, prompt_format=settings.prompt_format,
         loading=settings.loading, obstacle=vllm_lora.obstacle, loader=vllm_lora.Loader,
