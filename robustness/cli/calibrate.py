@@ -9,6 +9,7 @@ from robustness import paths
 from robustness.cli import library, output
 from robustness.cli.options import (
     DEFAULT_MODEL,
+    AdaptersOnly,
     BigBenchField,
     Format,
     Indexes,
@@ -61,6 +62,7 @@ def calibrate(
     ] = None,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
+    adapters_only: AdaptersOnly = False,
     prompt_format: Format = PromptFormat.AUTO,
     loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
@@ -88,6 +90,6 @@ def calibrate(
     with output.progress("instruction") as report:
         cards = library.index_service.calibrate(
             engine, indexes, pool, chosen, coverage=coverage, seed=seed, encoder=embed,
-            report=report,
+            adapters_only=adapters_only, report=report,
         )
     output.emit(cards, as_json, library.render_index.cards(cards))

@@ -39,6 +39,9 @@ Prefixes = Annotated[
     list[Path] | None,
     typer.Option("--prefix", help="Prefix or LoRA: folder of a PEFT adapter, or a shipped name."),
 ]
+AdaptersOnly = Annotated[
+    bool, typer.Option("--adapters-only", help="Leave out the model without an adapter.")
+]
 Format = Annotated[
     PromptFormat,
     typer.Option(

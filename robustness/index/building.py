@@ -3,7 +3,9 @@
 Does not write it; see `saved_index.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from robustness.data import instructions as collections
 from robustness.data.tasks import Task
@@ -52,6 +54,8 @@ def build(
     tasks: Sequence[Task],
     *,
     recipe: IndexRecipe | None = None,
+    known: Mapping[str, TaskIndex] = MappingProxyType({}),
+    keep: Callable[[ObservedIndex], object] | None = None,
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> ObservedIndex:
@@ -63,6 +67,9 @@ def build(
         observed: The observed instructions.
         tasks: The tasks, with their examples.
         recipe: How many inputs of each task are used.
+        known: Task -> its part, as an interrupted call left it. A part of the same instructions
+            and inputs is not read again.
+        keep: Called with the index so far after each task that was read.
         on_progress: Called with (tasks done, number of tasks).
         should_stop: Called between chunks of prompts; True cancels.
 
@@ -77,18 +84,37 @@ def build(
     info = representations.model_info(engine, model)
     if not observed:
         raise InputError("an index needs at least one observed instruction")
-    built: dict[str, TaskIndex] = {}
+    alone = representations.alone(engine, model, observed)
+    made = ObservedIndex(
+        spec=info.spec, recipe=recipe, instructions={i.id: i for i in observed}, tasks={},
+        alone=point_set([i.id for i in observed], alone), digest="",
+        made=provenance.collect(schema=SCHEMA, device=engine.name),
+    )
     for number, task in enumerate(tasks, start=1):
         chosen, own = observed_for(task, observed)
         if chosen and probes_of(task, recipe):
-            built[task.id] = read_task(engine, model, recipe, task, chosen, own, should_stop)
+            part = known.get(task.id)
+            again = part is None or not _same(part, recipe, task, chosen, own)
+            if part is None or again:
+                part = read_task(engine, model, recipe, task, chosen, own, should_stop)
+            made = replace(made, tasks={**made.tasks, task.id: part})
+            if again and keep is not None:
+                keep(made)
         if on_progress is not None:
             on_progress(number, len(tasks))
-    alone = representations.alone(engine, model, observed)
-    return ObservedIndex(
-        spec=info.spec, recipe=recipe, instructions={i.id: i for i in observed}, tasks=built,
-        alone=point_set([i.id for i in observed], alone), digest="",
-        made=provenance.collect(schema=SCHEMA, device=engine.name),
+    return replace(made, made=provenance.collect(schema=SCHEMA, device=engine.name))
+
+
+def _same(
+    part: TaskIndex, recipe: IndexRecipe, task: Task, chosen: Sequence[Instruction], own: bool
+) -> bool:
+    """Whether a part is what `read_task` would give."""
+    measured = measured_of(task, recipe) if own else ()
+    return (
+        part.own == own
+        and list(part.space.ids) == [i.id for i in chosen]
+        and part.probe_ids == tuple(e.id for e in probes_of(task, recipe))
+        and part.example_ids == tuple(e.id for e in measured)
     )
 
 

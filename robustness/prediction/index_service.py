@@ -1,23 +1,35 @@
 """Builds, updates, calibrates and describes the indexes of all models that an engine serves."""
 
+import functools
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from robustness.data.defaults import LEAST_MASS
 from robustness.data.tasks import Task
-from robustness.errors import InputError, MismatchError
+from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
 from robustness.index import building, observed_index, saved_index, update
-from robustness.models.engine import Engine
+from robustness.models.engine import Engine, ModelInfo
 from robustness.models.sentence_encoder import Encoder
 from robustness.prediction import degradation
-from robustness.prediction.degradation import HeldOut, Skill, embeddings, judging, support
+from robustness.prediction.degradation import (
+    HeldOut,
+    Skill,
+    embeddings,
+    judging,
+    kept_points,
+    support,
+)
 from robustness.prediction.degradation.calibration import calibrate as fit_calibration
 from robustness.prediction.degradation.calibration import measure
+from robustness.prediction.degradation.kept_points import KeptPoints
 from robustness.types import Instruction, RepresentationSpec
 
 Report = Callable[[str, int, int], None]
 """Progress callback: (what, done, total)."""
+_UNFINISHED = "unfinished"
+"""Folder in that of an index with the tasks that are read already, while it is built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +89,16 @@ def _low(tasks: Mapping[str, observed_index.TaskIndex]) -> dict[str, float]:
     return {name: mass for name, mass in masses.items() if mass < LEAST_MASS}
 
 
+def _served(engine: Engine, adapters_only: bool) -> list[ModelInfo]:
+    """The models of an engine, or those with an adapter."""
+    models = engine.models()
+    if adapters_only and len(models) == 1:
+        raise InputError(
+            f"--adapters-only: {models[0].id} has no adapter here; name one with --prefix"
+        )
+    return models[1:] if adapters_only else models
+
+
 def build(
     engine: Engine,
     root: Path,
@@ -84,27 +106,47 @@ def build(
     tasks: Sequence[Task],
     *,
     recipe: observed_index.IndexRecipe | None = None,
+    adapters_only: bool = False,
     report: Report | None = None,
 ) -> list[IndexCard]:
     """Builds and saves the index of every served model; an older calibration is removed.
 
+    A call after an interrupted one goes on with the task where that stopped. With `adapters_only`
+    the original model's index stays as it is.
+
     Raises:
-        InputError, NotFoundError, EngineError: See `building.build`.
+        InputError, NotFoundError, EngineError: See `building.build`; or there is no adapter.
     """
     cards = []
-    for info in engine.models():
+    for info in _served(engine, adapters_only):
         def progress(done: int, total: int, model: str = info.id) -> None:
             if report is not None:
                 report(model, done, total)
 
-        made = building.build(
-            engine, info.id, observed, tasks, recipe=recipe, on_progress=progress
-        )
         folder = observed_index.folder_of(info.spec, root)
-        for file in (degradation.FILE, embeddings.FILE):
+        unfinished = folder / _UNFINISHED
+        made = building.build(
+            engine, info.id, observed, tasks, recipe=recipe,
+            known=_known(unfinished, info.spec, recipe),
+            keep=functools.partial(saved_index.save, folder=unfinished), on_progress=progress,
+        )
+        for file in (degradation.FILE, embeddings.FILE, kept_points.FILE):
             (folder / file).unlink(missing_ok=True)
         cards.append(_card(info.id, folder, saved_index.save(made, folder)))
+        shutil.rmtree(unfinished, ignore_errors=True)
     return cards
+
+
+def _known(
+    folder: Path, spec: RepresentationSpec, recipe: observed_index.IndexRecipe | None
+) -> Mapping[str, observed_index.TaskIndex]:
+    """The parts that an interrupted build of the same index left in a folder."""
+    try:
+        left = saved_index.load(folder, spec, mapped=False)
+    except (NotFoundError, MismatchError, CorruptFileError):
+        return {}
+    same = left.recipe == (recipe or observed_index.IndexRecipe())
+    return left.tasks if same else {}
 
 
 def add(
@@ -218,18 +260,21 @@ def calibrate(
     coverage: float = 0.9,
     seed: int = 0,
     encoder: Encoder | None = None,
+    adapters_only: bool = False,
     report: Report | None = None,
 ) -> list[IndexCard]:
     """Calibrates every served model on unobserved instructions, and saves the calibrations.
 
-    With an encoder, whether a text is an instruction at all is judged by its embedding too.
+    With an encoder, whether a text is an instruction at all is judged by its embedding too. What is
+    measured is kept beside the index meanwhile, so that a call after an interrupted one goes on.
+    With `adapters_only` the original model's calibration stays as it is.
 
     Raises:
         InputError, NotFoundError, MismatchError, CorruptFileError, EngineError: See
-            `saved_index.load` and `calibration.calibrate`.
+            `saved_index.load` and `calibration.calibrate`; or there is no adapter.
     """
     cards = []
-    for served in engine.models():
+    for served in _served(engine, adapters_only):
         folder = observed_index.folder_of(served.spec, root)
         loaded = saved_index.load(folder, served.spec)
 
@@ -238,15 +283,17 @@ def calibrate(
                 report(model, done, total)
 
         (folder / degradation.REPORT).unlink(missing_ok=True)
+        kept = KeptPoints(folder, loaded)
         made = fit_calibration(
             engine, served.id, loaded, unobserved, tasks, coverage=coverage, seed=seed,
-            encoder=encoder, on_progress=progress,
+            encoder=encoder, kept=kept, on_progress=progress,
         )
         fitted = made.support
         if encoder is not None and fitted is not None:
             texts = support.known(loaded, made.points, fitted.foreign)
             embeddings.save(embeddings.encoded(texts, encoder), folder)
         degradation.save(made, folder)
+        kept.remove()
         if fitted is None or fitted.encoded is None:
             # Last, since the calibration before may need it.
             (folder / embeddings.FILE).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from robustness import paths
 from robustness.cli import library, output
 from robustness.cli.options import (
     DEFAULT_MODEL,
+    AdaptersOnly,
     BigBenchField,
     Format,
     Indexes,
@@ -31,6 +32,7 @@ def build(
     field: BigBenchField = defaults.BIG_BENCH_FIELD,
     model: Model = DEFAULT_MODEL,
     prefix: Prefixes = None,
+    adapters_only: AdaptersOnly = False,
     prompt_format: Format = PromptFormat.AUTO,
     loading: Loading = PLAIN,
     indexes: Indexes = paths.INDEXES,
@@ -44,5 +46,7 @@ def build(
     engine = library.open.engine_of(model, prefix, prompt_format, loading)
     with output.progress("task") as report:
         chosen = library.sets.labelled_tasks(task_sources, field)
-        cards = library.index_service.build(engine, indexes, known, chosen, report=report)
+        cards = library.index_service.build(
+            engine, indexes, known, chosen, adapters_only=adapters_only, report=report
+        )
     output.emit(cards, as_json, library.render_index.cards(cards))

@@ -20,6 +20,7 @@ from robustness.index.observed_index import (
     inputs_of,
     known_probes,
     measured_of,
+    probes_of,
 )
 from robustness.index.representations import Readings
 from robustness.models.engine import Engine
@@ -28,11 +29,12 @@ from robustness.models.sentence_encoder import Encoder
 from robustness.prediction.degradation import probes, support_fitting, user_inputs
 from robustness.prediction.degradation.distance import evidence
 from robustness.prediction.degradation.fitting import fit
+from robustness.prediction.degradation.kept_points import KeptPoints
 from robustness.prediction.degradation.predictor import Calibration, Point
 from robustness.prediction.degradation.probes import Probe, distributions, right_options
 from robustness.prediction.degradation.support_fitting import ForeignPoint
 from robustness.prediction.degradation.user_inputs import UserInputs
-from robustness.types import Instruction, TaskSource
+from robustness.types import Example, Instruction, TaskSource
 
 FOREIGN_EACH = 20
 """Number of foreign texts for each task."""
@@ -116,6 +118,11 @@ def _measured(index: ObservedIndex, tasks: Sequence[Task]) -> list[Task]:
     ]
 
 
+def _examples(index: ObservedIndex, task: Task) -> tuple[Example, ...]:
+    """All inputs on which an instruction is measured, and its answers are compared."""
+    return probes_of(task, index.recipe) + measured_of(task, index.recipe)
+
+
 def _on_inputs(
     engine: Engine, model: str, index: ObservedIndex, task: Task, read: Read | None,
     should_stop: ShouldStop | None,
@@ -137,6 +144,7 @@ def measure(
     tasks: Sequence[Task],
     *,
     read: Read | None = None,
+    kept: KeptPoints | None = None,
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> list[Point]:
@@ -150,6 +158,7 @@ def measure(
         tasks: Tasks with examples; those without measured observed instructions are left out, since
             degradation is undefined for them.
         read: Keeps what is read of the observed instructions for a second call.
+        kept: What an interrupted call measured; None: nothing is kept.
         on_progress: Called with (instructions done, number of instructions).
         should_stop: Called between chunks of prompts; True cancels.
 
@@ -165,13 +174,18 @@ def measure(
         for task in known
     ]
     total = sum(len(chosen) for _, chosen in work)
+    read = {} if read is None else read
+    kept = kept or KeptPoints(None, index)
     points: list[Point] = []
     for task, chosen in work:
-        if not chosen:
-            continue
-        on_inputs = _on_inputs(engine, model, index, task, read, should_stop)
+        examples = _examples(index, task)
         for instruction in chosen:
-            points.append(_point(engine, model, index, task, on_inputs, instruction)[0])
+            point = kept.point(instruction, examples)
+            if point is None:
+                on_inputs = _on_inputs(engine, model, index, task, read, should_stop)
+                point = _point(engine, model, index, task, on_inputs, instruction)[0]
+                kept.keep(instruction, examples, point)
+            points.append(point)
             if on_progress is not None:
                 on_progress(len(points), total)
     return points
@@ -215,6 +229,7 @@ def measure_foreign(
     *,
     seed: int = 0,
     read: Read | None = None,
+    kept: KeptPoints | None = None,
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> list[ForeignPoint]:
@@ -228,6 +243,7 @@ def measure_foreign(
         part: Which part of the foreign texts.
         seed: Seed of the sample.
         read: See `measure`.
+        kept: See `measure`.
         on_progress: Called with (texts done, number of texts).
         should_stop: Called between chunks of prompts; True cancels.
 
@@ -238,25 +254,28 @@ def measure_foreign(
     chosen = foreign.for_tasks(
         list(known), index.instructions.values(), part, each=FOREIGN_EACH, seed=seed
     )
+    read = {} if read is None else read
+    kept = kept or KeptPoints(None, index)
     made: list[ForeignPoint] = []
     for name, task in known.items():
-        on_inputs = _on_inputs(engine, model, index, task, read, should_stop)
         inputs = known_probes(task, index.recipe, index.tasks[name])[:_FOREIGN_INPUTS]
         right = np.array(right_options(inputs), dtype=np.int64)
         observed = distributions(index.tasks[name].probed[:, : len(right)]).argmax(-1)
+        usual = (observed == right).mean(0)
+        examples = _examples(index, task)
         for text in (f for f in chosen if f.task == name):
             typed = user_instruction.instruction(text.text, task.task_type, name)
-            point, readings = _point(
-                engine, model, index, task, on_inputs, typed, on_test=False,
-                most=_FOREIGN_INPUTS,
-            )
-            mine = distributions(readings.option_logprobs[0, : len(right)]).argmax(-1)
-            made.append(
-                ForeignPoint(
-                    text=text, point=point, right=mine == right,
-                    usual=(observed == right).mean(0),
+            found = kept.foreign(typed, examples)
+            if found is None:
+                on_inputs = _on_inputs(engine, model, index, task, read, should_stop)
+                point, readings = _point(
+                    engine, model, index, task, on_inputs, typed, on_test=False,
+                    most=_FOREIGN_INPUTS,
                 )
-            )
+                mine = distributions(readings.option_logprobs[0, : len(right)]).argmax(-1)
+                found = ForeignPoint(text=text, point=point, right=mine == right, usual=usual)
+                kept.keep_foreign(typed, examples, found)
+            made.append(found)
             if on_progress is not None:
                 on_progress(len(made), len(chosen))
     return made
@@ -272,6 +291,7 @@ def calibrate(
     coverage: float = 0.9,
     seed: int = 0,
     encoder: Encoder | None = None,
+    kept: KeptPoints | None = None,
     on_progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Calibration:
@@ -286,6 +306,7 @@ def calibrate(
         coverage: Nominal coverage of the intervals.
         seed: Seed of the folds.
         encoder: See `support_fitting.fit`.
+        kept: See `measure`.
         on_progress: Called with (instructions done, number of instructions).
         should_stop: Called between chunks of prompts; True cancels.
 
@@ -295,12 +316,12 @@ def calibrate(
     """
     read: Read = {}
     points = measure(
-        engine, model, index, unobserved, tasks, read=read, on_progress=on_progress,
+        engine, model, index, unobserved, tasks, read=read, kept=kept, on_progress=on_progress,
         should_stop=should_stop,
     )
     made = fit(index, points, coverage=coverage, seed=seed)
     strange = measure_foreign(
-        engine, model, index, tasks, Part.DEVELOPMENT, seed=seed, read=read,
+        engine, model, index, tasks, Part.DEVELOPMENT, seed=seed, read=read, kept=kept,
         on_progress=on_progress, should_stop=should_stop,
     )
     support = support_fitting.fit(index, points, strange, tasks, seed=seed, encoder=encoder)
