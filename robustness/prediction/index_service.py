@@ -19,6 +19,7 @@ from robustness.prediction.degradation import (
     embeddings,
     judging,
     kept_points,
+    saved_calibration,
     support,
 )
 from robustness.prediction.degradation.calibration import calibrate as fit_calibration
@@ -130,8 +131,9 @@ def build(
             known=_known(unfinished, info.spec, recipe),
             keep=functools.partial(saved_index.save, folder=unfinished), on_progress=progress,
         )
-        for file in (degradation.FILE, embeddings.FILE, kept_points.FILE):
+        for file in (degradation.FILE, kept_points.FILE):
             (folder / file).unlink(missing_ok=True)
+        _prune(folder)
         cards.append(_card(info.id, folder, saved_index.save(made, folder)))
         shutil.rmtree(unfinished, ignore_errors=True)
     return cards
@@ -294,11 +296,19 @@ def calibrate(
             embeddings.save(embeddings.encoded(texts, encoder), folder)
         degradation.save(made, folder)
         kept.remove()
-        if fitted is None or fitted.encoded is None:
-            # Last, since the calibration before may need it.
-            (folder / embeddings.FILE).unlink(missing_ok=True)
+        # Last, since the calibration before may need what is deleted.
+        _prune(folder)
         cards.append(_card(served.id, folder, loaded))
     return cards
+
+
+def _prune(folder: Path) -> None:
+    """Deletes the embeddings of wordings that no calibration of a model needs."""
+    try:
+        embeddings.prune(folder, saved_calibration.encoded(folder.parent))
+    except (CorruptFileError, MismatchError):
+        # What a calibration needs that cannot be read is not known.
+        return
 
 
 def held_out(

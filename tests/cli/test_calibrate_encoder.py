@@ -13,7 +13,6 @@ from robustness.data.tasks import Task
 from robustness.errors import CorruptFileError
 from robustness.models import sentence_encoder
 from robustness.models.transformers_engine import TransformersEngine
-from robustness.prediction.degradation import embeddings
 from robustness.types import Instruction
 from robustness.workbench import Workbench
 
@@ -57,7 +56,18 @@ def test_rules_with_an_encoder_are_used_where_it_is_installed(
 
     card = calibrate("--encoder", str(encoder), "--encoder-layers", "1")
     assert card["encoder"] == f"{encoder} (1 of its layers)"
-    kept = Path(card["folder"]) / embeddings.FILE
+    (kept,) = Path(card["folder"]).parent.glob("wordings-*.safetensors")
+    # A calibration beside it that cannot be read may need others.
+    unread = kept.with_name("wordings-0.safetensors")
+    unread.write_bytes(b"")
+    other = kept.parent / "other" / "calibration.json"
+    other.parent.mkdir()
+    other.write_text("{")
+    calibrate("--encoder", str(encoder), "--encoder-layers", "1")
+    assert kept.exists() and unread.exists()
+    other.unlink()
+    calibrate("--encoder", str(encoder), "--encoder-layers", "1")
+    assert kept.exists() and not unread.exists()
 
     def workbench() -> Workbench:
         return Workbench(TransformersEngine(tiny_llama, device="cpu"), indexes=root)

@@ -1,7 +1,8 @@
 """Compares the wording of an instruction with known instructions by a sentence encoder.
 
-The known wordings' embeddings are kept beside the calibration, so that only new texts are encoded.
-Does not judge; see `support.py`.
+The known wordings' embeddings are kept in the folder of the model's indexes, a file for all
+calibrations that know the same wordings, so that only new texts are encoded. Does not judge; see
+`support.py`.
 """
 
 import hashlib
@@ -20,7 +21,8 @@ from robustness.prediction.degradation.wordings import FOREIGN, Floats, Known
 from robustness.storage import files
 from robustness.types import FloatArray
 
-FILE = "wordings.safetensors"
+_OLD_FILE = "wordings.safetensors"
+"""Beside the calibration, where 0.2.0 kept it before it was shared."""
 NAMES = (
     "similarity to the nearest of the task's wordings", "to the three nearest",
     "the nearest less the nearest foreign text", "the three nearest less three foreign ones",
@@ -99,12 +101,35 @@ def digest(vectors: Kept) -> str:
     return hashlib.sha256(vectors.tobytes()).hexdigest()
 
 
+def path_of(folder: Path, wanted: str) -> Path:
+    """The file of embeddings for the calibration in a folder.
+
+    Args:
+        folder: The folder of the calibration.
+        wanted: What `digest` gave.
+    """
+    return folder.parent / f"wordings-{wanted[:16]}.safetensors"
+
+
 def save(vectors: Kept, folder: Path) -> Path:
-    """Writes the embeddings beside the calibration."""
-    path = folder / FILE
+    """Writes the embeddings for the calibration in a folder."""
+    path = path_of(folder, digest(vectors))
     with files.atomic_path(path) as temporary:
         save_file({"vectors": vectors}, temporary)
     return path
+
+
+def prune(folder: Path, wanted: Collection[str]) -> None:
+    """Deletes the embeddings of a model that none of its calibrations needs.
+
+    Args:
+        folder: The folder of one of its calibrations.
+        wanted: What `digest` gave for those that are needed.
+    """
+    needed = {path_of(folder, one) for one in wanted}
+    for path in folder.parent.glob("wordings-*.safetensors"):
+        if path not in needed:
+            path.unlink(missing_ok=True)
 
 
 def load(folder: Path, known: Sequence[Known], wanted: str, embed: Embed) -> Embeddings | None:
@@ -122,7 +147,9 @@ def load(folder: Path, known: Sequence[Known], wanted: str, embed: Embed) -> Emb
     Raises:
         CorruptFileError: The file is missing, or is not the one that was written.
     """
-    path = folder / FILE
+    path = path_of(folder, wanted)
+    if not path.is_file() and (folder / _OLD_FILE).is_file():
+        path = folder / _OLD_FILE
     again = "calibrate again with: python -m robustness calibrate --encoder NAME"
     if not path.is_file():
         raise CorruptFileError(f"{path} is missing, but the calibration needs it; {again}")

@@ -29,6 +29,23 @@ def save(calibration: Calibration, folder: Path) -> Path:
     return path
 
 
+def encoded(root: Path) -> set[str]:
+    """The hashes of embeddings that the calibrations of a model's indexes need.
+
+    Args:
+        root: The folder with the model's indexes.
+
+    Raises:
+        CorruptFileError, MismatchError: See `files.read_json`.
+    """
+    found = set()
+    for path in root.glob(f"*/{FILE}"):
+        support = files.read_json(path, schema=SCHEMA).get("support") or {}
+        if support.get("encoded"):
+            found.add(str(support["encoded"]["digest"]))
+    return found
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid")
 

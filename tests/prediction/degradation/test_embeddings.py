@@ -66,23 +66,37 @@ def test_a_known_wording_is_left_out_where_it_is_asked_for() -> None:
 def test_embeddings_are_kept_and_checked_when_they_are_read(tmp_path: Path) -> None:
     vectors = embeddings.encoded(KNOWN, embed)
     wanted = embeddings.digest(vectors)
+    beside = tmp_path / "original"
+    beside.mkdir()
     with pytest.raises(CorruptFileError, match=r"is missing.*calibrate --encoder"):
-        embeddings.load(tmp_path, KNOWN, wanted, embed)
-    path = embeddings.save(vectors, tmp_path)
-    read = embeddings.load(tmp_path, KNOWN, wanted, embed)
+        embeddings.load(beside, KNOWN, wanted, embed)
+    path = embeddings.save(vectors, beside)
+    read = embeddings.load(beside, KNOWN, wanted, embed)
     assert read is not None
     np.testing.assert_array_equal(
         read.features("In what room?", "place"),
         Embeddings(KNOWN, vectors, embed).features("In what room?", "place"),
     )
+    # Where they lay before models had one file for all their calibrations.
+    path.rename(beside / "wordings.safetensors")
+    assert embeddings.load(beside, KNOWN, wanted, embed) is not None
+    path = embeddings.save(vectors, beside)
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
     with pytest.raises(CorruptFileError, match="does not have the hash"):
-        embeddings.load(tmp_path, KNOWN, wanted, embed)
+        embeddings.load(beside, KNOWN, wanted, embed)
     path.write_bytes(data[:20])
     with pytest.raises(CorruptFileError, match="is damaged"):
-        embeddings.load(tmp_path, KNOWN, wanted, embed)
+        embeddings.load(beside, KNOWN, wanted, embed)
+
+
+def test_models_keep_no_embeddings_that_no_calibration_needs(tmp_path: Path) -> None:
+    vectors = embeddings.encoded(KNOWN, embed)
+    paths = [embeddings.save(v, tmp_path / "original") for v in (vectors, vectors[:2])]
+    assert paths == [embeddings.save(v, tmp_path / "pt-kl") for v in (vectors, vectors[:2])]
+    embeddings.prune(tmp_path / "pt-kl", [embeddings.digest(vectors)])
+    assert [path.is_file() for path in paths] == [True, False]
 
 
 @pytest.mark.parametrize("turned", [
