@@ -60,7 +60,8 @@ def pick_device(device: str) -> torch.device:
 def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
     """The number type of a name; `auto` is bfloat16 on an NVIDIA GPU with support, else float32.
 
-    On a CPU, matrix products in bfloat16 reach 1% of the speed of float32; T5 overflows in float16.
+    On a CPU without instructions for it, matrix products in bfloat16 reach 1% of the speed of
+    float32, and with them (AMX) answers change (benchmarks/README.md); T5 overflows in float16.
 
     Raises:
         InputError: The name is not one of `Dtype`.
