@@ -207,9 +207,21 @@ def folders(given: list[Path] | None) -> Iterator[Path]:
         print(f"left out: {error}", file=sys.stderr)
 
 
-def main() -> None:
-    """Prints one table, or one JSON document."""
-    parser = argparse.ArgumentParser(description="A live prediction beside the processor's rate")
+def run(
+    name: str,
+    description: str,
+    measure: Callable[[Path, int], tuple[list[Line], dict[str, Any]]],
+    said: Callable[[dict[str, Any]], str],
+) -> list[Line]:
+    """Runs a benchmark of models from the command line; prints one table or one JSON document.
+
+    Args:
+        name: Name of its results in `runs/bench/`.
+        description: What it measures, for `--help`.
+        measure: (folder of a model, number of runs) -> its claims and what they were made of.
+        said: The text below the table on what one model's claims were made of.
+    """
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--runs", type=int, default=5, help="default: 5")
     parser.add_argument("--model", type=Path, nargs="+", help="folders; default: what is there")
@@ -218,25 +230,27 @@ def main() -> None:
     lines, told = [], []
     try:
         for folder in folders(arguments.model):
-            found, document = measured(folder, arguments.runs)
+            found, document = measure(folder, arguments.runs)
             lines += found
             told.append(document)
     except RobustnessError as error:
         sys.exit(f"error: {error}")
-    save("live", lines)
+    save(name, lines)
     if arguments.json:
         print(json.dumps(told, indent=1))
     else:
-        print(shown(lines))
-        for document in told:
-            best, one = (min(s[side] for s in document["seconds"]) for side in ("live", "first"))
-            print(
-                f"{document['model']}: first number {one:.3f} s; {document['tokens']} tokens in "
-                f"{len(document['passes'])} passes, {best:.3f} s, "
-                f"{document['gflops'] / best:.0f} GFLOP/s of {document['product_rate']:.0f}"
-            )
-    hold(lines)
+        print("\n".join([shown(lines), *map(said, told)]))
+    return lines
+
+
+def _said(document: dict[str, Any]) -> str:
+    best, one = (min(s[side] for s in document["seconds"]) for side in ("live", "first"))
+    return (
+        f"{document['model']}: first number {one:.3f} s; {document['tokens']} tokens in "
+        f"{len(document['passes'])} passes, {best:.3f} s, "
+        f"{document['gflops'] / best:.0f} GFLOP/s of {document['product_rate']:.0f}"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    hold(run("live", "A live prediction beside the processor's rate", measured, _said))

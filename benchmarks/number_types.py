@@ -6,8 +6,6 @@ Protocol and figures: benchmarks/README.md. The model in float32 is the peer; bf
 bfloat16`, int8 is torch's dynamic quantization of all linear layers but the output head.
 """
 
-import argparse
-import json
 import sys
 import time
 import warnings
@@ -23,12 +21,11 @@ threads.settle()
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from live import THREADS, folders, prompts_of  # noqa: E402
-from table import Line, save, shown  # noqa: E402
+from live import prompts_of, run  # noqa: E402
+from table import Line  # noqa: E402
 from torch import nn  # noqa: E402
 
 from robustness.data import instructions, prompts, tasks  # noqa: E402
-from robustness.errors import RobustnessError  # noqa: E402
 from robustness.models.load_options import Dtype, Loading, PromptFormat  # noqa: E402
 from robustness.models.transformers_engine import TransformersEngine  # noqa: E402
 from robustness.stats import intervals  # noqa: E402
@@ -124,38 +121,19 @@ def measured(folder: Path, runs: int) -> tuple[list[Line], dict[str, Any]]:
     return lines, document
 
 
-def main() -> None:
-    """Prints one table, or one JSON document."""
-    parser = argparse.ArgumentParser(description="Smaller number types beside float32")
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    parser.add_argument("--runs", type=int, default=5, help="default: 5")
-    parser.add_argument("--model", type=Path, nargs="+", help="folders; default: what is there")
-    arguments = parser.parse_args()
-    torch.set_num_threads(THREADS)
-    lines, told = [], []
-    try:
-        for folder in folders(arguments.model):
-            found, document = measured(folder, arguments.runs)
-            lines += found
-            told.append(document)
-    except RobustnessError as error:
-        sys.exit(f"error: {error}")
-    save("number_types", lines)
-    if arguments.json:
-        print(json.dumps(told, indent=1))
-        return
-    print(shown(lines))
-    for document in told:
-        for kind, loss in document["loss"].items():
-            value, low, high = loss["changed"]
-            before, after = loss["accuracy"]
-            print(
-                f"{document['model']}, {kind}: {value:.1f} [{low:.1f}, {high:.1f}]% of "
-                f"{loss['answers']} answers change, log-probabilities by {loss['logprobs']:.2g} "
-                f"nats on average and {loss['worst_logprobs']:.2g} at most; accuracy "
-                f"{before:.1f}, {after:.1f}"
-            )
+def _said(document: dict[str, Any]) -> str:
+    lines = []
+    for kind, loss in document["loss"].items():
+        value, low, high = loss["changed"]
+        before, after = loss["accuracy"]
+        lines.append(
+            f"{document['model']}, {kind}: {value:.1f} [{low:.1f}, {high:.1f}]% of "
+            f"{loss['answers']} answers change, log-probabilities by {loss['logprobs']:.2g} "
+            f"nats on average and {loss['worst_logprobs']:.2g} at most; accuracy "
+            f"{before:.1f}, {after:.1f}"
+        )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    main()
+    run("number_types", "Smaller number types beside float32", measured, _said)
