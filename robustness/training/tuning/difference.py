@@ -31,7 +31,7 @@ from robustness.models.difference import (
     weights_of,
 )
 from robustness.models.evaluator import Cell, read_cells
-from robustness.models.load_options import PromptFormat
+from robustness.models.load_options import Dtype, Loading, PromptFormat
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.stats import intervals
 from robustness.stats.intervals import Estimate
@@ -147,7 +147,9 @@ def _read(
     folder: Path, tasks: Sequence[Task], inputs: int, step: Callable[[int, int], None]
 ) -> list[list[list[Cell]]]:
     """The answers of a model by task and instruction, on development inputs."""
-    engine = TransformersEngine(folder, prefixes={}, prompt_format=PromptFormat.AUTO)
+    engine = TransformersEngine(
+        folder, prefixes={}, loading=Loading(dtype=Dtype.FLOAT32), prompt_format=PromptFormat.AUTO
+    )
     try:
         model = engine.models()[0].id
         found = []

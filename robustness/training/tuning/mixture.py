@@ -24,7 +24,7 @@ _FIRST = 4
 """Tokens of a conversation's answer with full weight."""
 _SOURCES = {
     "polarity": 2.0, "subjectivity": 1.5, "pros_cons": 1.0, "question_type": 2.0,
-    "dialogue_act": 2.0, "language": 0.5, "scene": 1.0, "story": 1.5,
+    "dialogue_act": 2.0, "language": 1.0, "scene": 2.0, "story": 2.0,
 }
 """Source of inputs -> its share among the packs, where they are no conversations."""
 _OWN = 0.67

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +33,16 @@ class Sequenced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """Sequences as a trie of T nodes, with A predictions."""
+    """Sequences as a trie of T nodes, with A predictions; or B tries that are read together."""
 
     ids: torch.Tensor
-    """(T,) int64."""
+    """(B, T) int64; shorter tries have zeros at the end."""
     positions: torch.Tensor
-    """(T,) int64: depths."""
+    """(B, T) int64: depths."""
     visible: torch.Tensor
-    """(T, T) bool: whether a node sees another."""
+    """(B, T, T) bool: whether a node sees another; one at the end of a shorter trie sees itself."""
     at: torch.Tensor
-    """(A,) int64: node that predicts."""
+    """(A,) int64: node that predicts, counted through all B x T."""
     wanted: torch.Tensor
     """(A,) int64: token that is predicted."""
     weights: torch.Tensor
@@ -50,10 +51,12 @@ class Pack:
     """(A,) int64: number of the sequence."""
     names: tuple[str, ...]
     """Of the sequences."""
+    tokens: int
+    """Nodes of all tries."""
 
 
 def pack(sequences: Sequence[Sequenced]) -> Pack:
-    """The trie of some sequences."""
+    """The trie of some sequences, B = 1."""
     known: dict[tuple[int, int], int] = {}
     tokens: list[int] = []
     parents: list[int] = []
@@ -86,24 +89,44 @@ def pack(sequences: Sequence[Sequenced]) -> Pack:
             visible[node] |= visible[parent]
             depths[node] = depths[parent] + 1
     return Pack(
-        ids=torch.tensor(tokens), positions=torch.from_numpy(depths),
-        visible=torch.from_numpy(visible), at=torch.tensor(at), wanted=torch.tensor(wanted),
+        ids=torch.tensor([tokens]), positions=torch.from_numpy(depths)[None],
+        visible=torch.from_numpy(visible)[None], at=torch.tensor(at), wanted=torch.tensor(wanted),
         weights=torch.tensor(weights, dtype=torch.float32), owners=torch.tensor(owners),
-        names=tuple(s.name for s in sequences),
+        names=tuple(s.name for s in sequences), tokens=len(tokens),
+    )
+
+
+def together(packs: Sequence[Pack]) -> Pack:
+    """Packs of one trie each as one of B tries, whose predictions are in the same order."""
+    longest = max(one.tokens for one in packs)
+    padded = torch.eye(longest, dtype=torch.bool).repeat(len(packs), 1, 1)
+    for own, one in zip(padded, packs, strict=True):
+        own[: one.tokens, : one.tokens] = one.visible[0]
+    before = np.cumsum([0, *(len(one.names) for one in packs)])
+    return Pack(
+        ids=pad_sequence([one.ids[0] for one in packs], batch_first=True),
+        positions=pad_sequence([one.positions[0] for one in packs], batch_first=True),
+        visible=padded,
+        at=torch.cat([one.at + n * longest for n, one in enumerate(packs)]),
+        wanted=torch.cat([one.wanted for one in packs]),
+        weights=torch.cat([one.weights for one in packs]),
+        owners=torch.cat([one.owners + int(n) for n, one in zip(before, packs, strict=False)]),
+        names=tuple(name for one in packs for name in one.names),
+        tokens=sum(one.tokens for one in packs),
     )
 
 
 def predictions(model: torch.nn.Module, made: Pack, device: torch.device) -> torch.Tensor:
     """Log-probabilities at every prediction, (A, V) float32; the head is applied only there."""
     dtype = next(model.parameters()).dtype
-    hidden = made.visible.logical_not().to(device)
+    hidden = made.visible.to(device).logical_not()
     mask = torch.zeros(hidden.shape, dtype=dtype, device=device)
     mask.masked_fill_(hidden, torch.finfo(dtype).min)
     llama: torch.nn.Module = model.model  # type: ignore[assignment]
     head: torch.nn.Module = model.lm_head  # type: ignore[assignment]
     states = llama(
-        input_ids=made.ids[None].to(device), position_ids=made.positions[None].to(device),
-        attention_mask=mask[None, None], use_cache=False,
-    ).last_hidden_state[0]
-    logits: torch.Tensor = head(states[made.at.to(device)])
+        input_ids=made.ids.to(device), position_ids=made.positions.to(device),
+        attention_mask=mask[:, None], use_cache=False,
+    ).last_hidden_state
+    logits: torch.Tensor = head(states.flatten(0, 1)[made.at.to(device)])
     return logits.float().log_softmax(-1)

@@ -21,7 +21,11 @@ class TuningRecipe:
     """How many of these, from the first on, stay as they are; the others and the norm are tuned."""
     updates: int
     packs: int
-    """Packs of sequences an update; each pack is one forward and backward pass."""
+    """Packs of sequences an update."""
+    together: int
+    """Packs of one forward and backward pass."""
+    workers: int
+    """Processes that make the packs of the next updates meanwhile; 0: they are made in between."""
     inputs: int
     """Inputs of a pack, on which every instruction of the pack is asked."""
     instructions: int

@@ -5,13 +5,14 @@ Seeded and resumable: a checkpoint is written every few minutes and at the end o
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -25,7 +26,7 @@ from robustness.training.backbone import corpora
 from robustness.training.backbone.train import Progress
 from robustness.training.learning_rate import schedule
 from robustness.training.tuning import development, mixture, shared_inputs
-from robustness.training.tuning.packs import Sequenced, pack, predictions
+from robustness.training.tuning.packs import Pack, pack, predictions, together
 from robustness.training.tuning.recipe import TuningRecipe
 from robustness.types import Example, Provenance
 
@@ -132,14 +133,39 @@ class _Tally:
         )
 
 
-def _backward(
-    model: Any, recipe: TuningRecipe, packs: Sequence[Sequence[Sequenced]], tally: _Tally
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Updates(Dataset[list[Pack]]):
+    """The forward passes of every update, as many packs in each as the recipe says."""
+
+    made: mixture.TuningMixture
+
+    def __len__(self) -> int:
+        return self.made.recipe.updates
+
+    def __getitem__(self, number: int) -> list[Pack]:
+        packs = [pack(sequences) for sequences in self.made.update(number)]
+        size = self.made.recipe.together
+        return [together(packs[n : n + size]) for n in range(0, len(packs), size)]
+
+
+def _batches(made: mixture.TuningMixture, first: int) -> Iterator[list[Pack]]:
+    """The updates from a numbered one on, made by processes of their own if the recipe has any."""
+    recipe = made.recipe
+    return iter(
+        DataLoader(
+            _Updates(made), batch_size=None, sampler=range(first, recipe.updates),
+            num_workers=recipe.workers,
+            # A process that is forked from one with threads of its own may never go on.
+            multiprocessing_context="spawn" if recipe.workers else None,
+        )
+    )
+
+
+def _backward(model: Any, recipe: TuningRecipe, packs: Sequence[Pack], tally: _Tally) -> None:
     """Gradients of one update: the mean over its sequences of their weighted loss, nats."""
-    total = sum(len(one) for one in packs)
+    total = sum(len(one.names) for one in packs)
     device = torch.device(recipe.device)
-    for sequences in packs:
-        made = pack(sequences)
+    for made in packs:
         small = recipe.number_type == "bfloat16"
         with torch.autocast(recipe.device, torch.bfloat16, enabled=small):
             scores = predictions(model, made, device)
@@ -147,8 +173,8 @@ def _backward(
         nats = -scores.gather(1, wanted[:, None])[:, 0]
         loss = (nats * made.weights.to(device)).sum()
         (loss / total).backward()  # type: ignore[no-untyped-call]
-        tally.losses.append(float(loss.detach()) / len(sequences))
-        tally.tokens += len(made.ids)
+        tally.losses.append(float(loss.detach()) / len(made.names))
+        tally.tokens += made.tokens
         hits = (scores.detach().argmax(-1) == wanted).cpu()
         for number, name in enumerate(made.names):
             own = hits[made.owners == number]
@@ -259,8 +285,8 @@ def tune(
     share = schedule(warmup=recipe.warmup, steps=recipe.updates, least=0.05)
     started, before = time.monotonic(), run.seconds
     tally, saved = _Tally(started), started
-    while run.update < recipe.updates:
-        _backward(run.model, recipe, made.update(run.update), tally)
+    for packs in _batches(made, run.update):
+        _backward(run.model, recipe, packs, tally)
         torch.nn.utils.clip_grad_norm_(_tuned(run.model).values(), 1.0)
         for group in run.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * share(run.update)

@@ -86,6 +86,27 @@ def test_a_killed_tuning_goes_on_to_the_same_weights(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+def test_packs_that_other_processes_make_are_the_same(
+    tuned: tuple[Path, list[Progress]], tiny_llama: Path, tmp_path: Path
+) -> None:
+    train.tune(
+        replace(TINY, workers=1), tiny_llama, tmp_path, folder=data(), on_progress=lambda _: None
+    )
+    alone, beside = (load_file(f / "model.safetensors") for f in (tuned[0], tmp_path))
+    assert all(torch.equal(alone[name], beside[name]) for name in alone)
+
+
+def test_packs_that_are_read_together_give_nearly_the_same_weights(
+    tuned: tuple[Path, list[Progress]], tiny_llama: Path, tmp_path: Path
+) -> None:
+    train.tune(
+        replace(TINY, together=2), tiny_llama, tmp_path, folder=data(), on_progress=lambda _: None
+    )
+    alone, together = (load_file(f / "model.safetensors") for f in (tuned[0], tmp_path))
+    for name in alone:
+        torch.testing.assert_close(together[name], alone[name], atol=2e-3, rtol=2e-2)
+
+
 def test_it_stops_in_time_with_a_checkpoint(tiny_llama: Path, tmp_path: Path) -> None:
     waiting = replace(TINY, checkpoint_seconds=1e6)
     out = train.tune(
