@@ -356,6 +356,18 @@ def test_a_full_queue_is_waited_for_and_then_told(page: Page, visit) -> None:
     page.click("#sf-retry-look")
     expect(page.locator(".sf-error").first).to_contain_text(f"Not now: {used_up}.")
     assert asked == [second] * 6
+    # A refusal whose text was lost on the way: nobody knows the limit, so that it is waited for.
+    lost: list[str] = []
+
+    def wordless(route: Route) -> None:
+        lost.append(route.request.post_data_json["instruction"])
+        route.fulfill(status=429, body="", headers={"Retry-After": "0.1"})
+
+    page.unroute("**/page/v1/wording")
+    page.route("**/page/v1/wording", wordless)
+    page.click("#sf-retry-look")
+    expect(page.locator(".sf-error").first).to_contain_text("The server is busy")
+    assert lost == [second] * 5
     # Chromium reports each refusal.
     assert all("429" in text for text in visit.said)
     visit.said.clear()

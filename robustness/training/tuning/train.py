@@ -139,9 +139,6 @@ class _Updates(Dataset[list[Pack]]):
 
     made: mixture.TuningMixture
 
-    def __len__(self) -> int:
-        return self.made.recipe.updates
-
     def __getitem__(self, number: int) -> list[Pack]:
         packs = [pack(sequences) for sequences in self.made.update(number)]
         size = self.made.recipe.together

@@ -33,7 +33,11 @@ async function replied(path, options) {
     let told = {};
     try {
       told = (await reply.json()).error || {};
-    } catch { /* A proxy's page: its text helps nobody. */ }
+    } catch (error) {
+      if (error.name === 'AbortError') throw error;
+      // A proxy's page, whose text helps nobody, or a refusal whose text was lost on the way.
+      if (reply.status === 429) told.code = 'server_busy';
+    }
     if (told.code !== 'server_busy' || tries === TRIES) {
       throw new Problem(kindOf(reply.status, told.code), told.message || '');
     }

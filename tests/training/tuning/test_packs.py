@@ -42,7 +42,6 @@ def test_a_packed_sequence_is_predicted_as_it_is_alone(tiny_llama: Path) -> None
             torch.testing.assert_close(found[made.owners == number], plain, atol=2e-5, rtol=1e-4)
 
 
-
 def test_packs_that_are_read_together_are_predicted_as_alone(tiny_llama: Path) -> None:
     model = LlamaForCausalLM.from_pretrained(tiny_llama, dtype=torch.float32).eval()
     packs = [pack(SEQUENCES[:2]), pack(SEQUENCES), pack(SEQUENCES[3:4])]

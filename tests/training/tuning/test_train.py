@@ -86,25 +86,22 @@ def test_a_killed_tuning_goes_on_to_the_same_weights(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
-def test_packs_that_other_processes_make_are_the_same(
-    tuned: tuple[Path, list[Progress]], tiny_llama: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("changed", "atol", "rtol"),
+    [
+        pytest.param({"workers": 1}, 0.0, 0.0, id="made by another process"),
+        pytest.param({"together": 2}, 2e-3, 2e-2, id="read together"),
+    ],
+)
+def test_how_packs_are_made_and_read_decides_no_weights(
+    changed: dict[str, int], atol: float, rtol: float, tuned: tuple[Path, list[Progress]],
+    tiny_llama: Path, tmp_path: Path,
 ) -> None:
-    train.tune(
-        replace(TINY, workers=1), tiny_llama, tmp_path, folder=data(), on_progress=lambda _: None
-    )
-    alone, beside = (load_file(f / "model.safetensors") for f in (tuned[0], tmp_path))
-    assert all(torch.equal(alone[name], beside[name]) for name in alone)
-
-
-def test_packs_that_are_read_together_give_nearly_the_same_weights(
-    tuned: tuple[Path, list[Progress]], tiny_llama: Path, tmp_path: Path
-) -> None:
-    train.tune(
-        replace(TINY, together=2), tiny_llama, tmp_path, folder=data(), on_progress=lambda _: None
-    )
-    alone, together = (load_file(f / "model.safetensors") for f in (tuned[0], tmp_path))
-    for name in alone:
-        torch.testing.assert_close(together[name], alone[name], atol=2e-3, rtol=2e-2)
+    made = replace(TINY, **changed)
+    train.tune(made, tiny_llama, tmp_path, folder=data(), on_progress=lambda _: None)
+    before, after = (load_file(f / "model.safetensors") for f in (tuned[0], tmp_path))
+    for name in before:
+        torch.testing.assert_close(after[name], before[name], atol=atol, rtol=rtol)
 
 
 def test_it_stops_in_time_with_a_checkpoint(tiny_llama: Path, tmp_path: Path) -> None:
