@@ -24,7 +24,7 @@ def workbench(tuned_smollm2: Path) -> Workbench:
     )
 
 
-@pytest.mark.parametrize("adapter", ["", "+pt-kl"])
+@pytest.mark.parametrize("adapter", ["", "+lora-kl"])
 def test_the_shipped_index_and_calibration_are_of_the_shipped_weights(
     adapter: str, workbench: Workbench
 ) -> None:
