@@ -137,7 +137,7 @@ def _finish(
         "schema": SCHEMA, "backbone": loaded.id, "revision": loaded.revision,
         "prompt_format": prompt_format, "recipe": recipe.record(), "steps": state.step,
         "best_step": state.best_step,
-        "selected_by": material.selects, "seconds": round(state.seconds, 1),
+        "selected_by": material.selects, "seconds": round(state.seconds, 3),
         "before": state.before, "after": {n: asdict(s) for n, s in after.items()},
         "counts": dict(material.counts), "data": material.digest,
         "provenance": asdict(
@@ -167,7 +167,7 @@ def _report(
         "divergence": progress.divergence,
         "learning_rate": float(recipe.learning_rate or 0) * rate(state.step - 1, recipe),
         "tokens_per_second": round(progress.tokens_per_second, 1),
-        "seconds": round(state.seconds, 1),
+        "seconds": round(state.seconds, 3),
         **{f"{name}_accuracy": s.accuracy for name, s in scores.items()},
     })
     return progress
