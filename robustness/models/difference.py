@@ -19,7 +19,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from robustness import paths
 from robustness.errors import (
     CorruptFileError,
     InputError,
@@ -27,12 +26,12 @@ from robustness.errors import (
     NotFoundError,
     StorageError,
 )
-from robustness.models import packaged
+from robustness.models import packaged, papers
 from robustness.models.packaged import Report
 from robustness.storage import files, provenance
 
-SCHEMA = 1
-RECORD = paths.DIFFERENCE_FILE
+SCHEMA = papers.DIFFERENCE_SCHEMA
+RECORD = papers.DIFFERENCE
 """File of a difference's folder: hashes of base and result, sizes, measured loss."""
 PARTS = "difference.safetensors"
 """File of a difference's folder: its tensors."""
@@ -85,11 +84,6 @@ class Part(StrEnum):
 def key(name: str, part: Part) -> str:
     """Name of a tensor in a difference's file."""
     return f"{name}:{part}"
-
-
-def is_difference(model: str | Path) -> bool:
-    """Whether this is the folder of a difference, not of a model."""
-    return (Path(model) / RECORD).is_file()
 
 
 def weights_of(folder: Path) -> dict[str, torch.Tensor]:
@@ -228,7 +222,7 @@ def applied(
     record = read(folder)
     with files.well_formed(folder / RECORD):
         target = out or packaged.cache_folder() / str(record["model"])
-        if _made_of(target, record["hash"]):
+        if papers.made_of(target, record["hash"]):
             return packaged.read(target)
         wanted = record["base"]["digest"]
     report("reading the base", 0, _STEPS)
@@ -269,47 +263,9 @@ def applied(
     return target
 
 
-def _made_of(folder: Path, difference: str) -> bool:
-    """Whether a folder was made of a difference with this hash."""
-    record = folder / packaged.RECORD
-    if not record.is_file():
-        return False
-    document = files.read_json(record, schema=packaged.SCHEMA)
-    with files.well_formed(record):
-        return bool(document["source"].get("difference") == difference)
-
-
-def shipped(model: Path) -> Path | None:
-    """The folder of the difference that ships and of which a model was made.
-
-    Its adapters lie there, in `prefixes`.
-
-    Args:
-        model: The model's folder.
-
-    Returns:
-        The folder of `assets/` with the model's name; None where the model was not made of the
-        difference there.
-    """
-    beside = paths.ASSETS / model.resolve().name
-    if not is_difference(beside) or not (model / packaged.RECORD).is_file():
-        return None
-    document = files.read_json(beside / RECORD, schema=SCHEMA)
-    return beside if _made_of(model, document["hash"]) else None
-
-
-def papers(model: Path) -> Path:
-    """The folder of a model's card, of what is in it, and of its test-set log.
-
-    That of the difference where the model was made of one that ships, since the model's own is in a
-    cache; else the model's own.
-    """
-    return shipped(model) or model
-
-
 def resolved(model: str) -> str:
     """What an engine loads: the tuned model's folder for that of a difference, else the model.
 
     Raises: As `applied`.
     """
-    return str(applied(Path(model))) if is_difference(model) else model
+    return str(applied(Path(model))) if papers.is_difference(model) else model

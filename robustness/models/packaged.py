@@ -22,11 +22,11 @@ from transformers.utils import logging as transformers_logging
 
 from robustness import paths
 from robustness.errors import CorruptFileError, NotFoundError, StorageError
+from robustness.models import papers
 from robustness.storage import files
 
-SCHEMA = 1
-RECORD = "packaged.json"
-"""File of a converted model's folder: what it was made of, and the hashes of its files."""
+SCHEMA = papers.PACKAGED_SCHEMA
+RECORD = papers.PACKAGED
 COMMAND = "python -m robustness backbone fetch"
 _STEPS = 3
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from robustness.data import test_set_log
-from robustness.models import difference
+from robustness.models import papers
 from robustness.storage import provenance
 
 
@@ -23,4 +23,4 @@ def note(model: str | Path, ids: Iterable[str], what: str) -> None:
     if not (folder / provenance.TRAINING_FILE).is_file():
         return
     for one in ids:
-        test_set_log.append(difference.papers(folder), one, what, weights=folder)
+        test_set_log.append(papers.folder_of(folder), one, what, weights=folder)

@@ -14,8 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
-from robustness import paths
-from robustness.errors import CorruptFileError, InputError, MismatchError
+from robustness.errors import CorruptFileError, InputError, MismatchError, NotFoundError
 from robustness.storage import files
 from robustness.urgency import Urgency, urgent
 from server import command_line, errors, library
@@ -23,7 +22,7 @@ from server.access import Access
 from server.backbones import Backbones
 from server.connection import in_queue, in_thread_while_connected
 from server.opening import Opening
-from server.page import asked, findings_data
+from server.page import asked, findings_data, shipped
 from server.page.admitted import admitted, each, live, one, whole
 from server.page.stream import Lines, Send, line, streamed
 from server.page.streams import side_by_side
@@ -63,6 +62,7 @@ def routes(
     workbench = opening.workbench()
     backbones = Backbones(opening, access.settings)
     bench_of = backbones.workbench
+    folder = shipped.folder_of(access.settings)
     public, indexes = access.settings.public_url, access.settings.indexes
     queues = access.admission
 
@@ -89,12 +89,15 @@ def routes(
                 {"id": w.id, "reason": errors.without_folders(w.reason)} for w in built.withheld
             ],
             "skills": findings_data.skills(bench),
-            "gains": findings_data.gains(),
+            "gains": shipped.gains(folder),
             "others": [
                 {
                     "original": name, "loaded": other is not None,
                     "aligned": [] if other is None else list(other.aligned),
                     "skills": [] if other is None else findings_data.skills(other),
+                    "gains": [] if other is None else shipped.gains(
+                        shipped.folder_of(backbones.settings(name))
+                    ),
                 }
                 for name, other in backbones.others()
             ],
@@ -211,14 +214,14 @@ def routes(
     @router.get("/findings")
     def findings() -> dict[str, Any]:
         """The figures of the tabs *Findings* and *About*."""
-        return findings_data.document(workbench)
+        return findings_data.document(workbench, folder)
 
     @router.get("/card.md")
     def card() -> FileResponse:
-        """The embedded backbone's card."""
-        return FileResponse(
-            paths.BACKBONE / "CARD.md", media_type="text/markdown", filename="CARD.md"
-        )
+        """The card of the model that is served."""
+        if folder is None:
+            raise NotFoundError("no card ships for the model that is served")
+        return FileResponse(folder / "CARD.md", media_type="text/markdown", filename="CARD.md")
 
     @router.post(
         "/write", dependencies=[admitted(access, asked.Written, queues.generations, each)]

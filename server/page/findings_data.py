@@ -1,51 +1,35 @@
 """The figures of the tabs *Findings* and *About*, read from shipped files. Does not measure."""
 
+from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustness import paths
 from robustness.errors import RobustnessError
 from robustness.storage import files
 from robustness.types import TaskSource
+from server.page import shipped
 from server.page.findings_views import PUBLISHED
 
 if TYPE_CHECKING:
     from robustness.workbench import Workbench
 
-_HELD_OUT = "unobserved-test"
 _OBSERVED = "observed"
 
 
-@cache
-def _card() -> dict[str, Any]:
-    """The embedded backbone's measured card; empty where it does not ship."""
-    path = paths.BACKBONE / "card.json"
-    found: dict[str, Any] = files.read_json(path) if path.is_file() else {}
-    return found
-
-
-def gains() -> list[dict[str, Any]]:
-    """What each shipped alignment gains on held-out instructions of all tasks, in points."""
-    return [
-        {name: row[name] for name in ("model", "value", "low", "high")}
-        for row in _card().get("gains", ())
-        if row["collection"] == _HELD_OUT and row["task_type"] == "all"
-    ]
-
-
-def _tasks() -> list[dict[str, Any]]:
+def _tasks(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Accuracy by task under observed and held-out instructions, in points, with intervals."""
-    cells = {(r["task"], r["collection"]): r for r in _card().get("cells", ())}
+    cells = {(r["task"], r["collection"]): r for r in card.get("cells", ())}
     return [
         {
             "task": task,
             **{
                 key: {name: cells[task, collection][name] for name in ("accuracy", "low", "high")}
-                for key, collection in (("observed", _OBSERVED), ("unobserved", _HELD_OUT))
+                for key, collection in (("observed", _OBSERVED), ("unobserved", shipped.HELD_OUT))
             },
         }
         for task in dict.fromkeys(t for t, _ in cells)
-        if (task, _OBSERVED) in cells and (task, _HELD_OUT) in cells
+        if (task, _OBSERVED) in cells and (task, shipped.HELD_OUT) in cells
     ]
 
 
@@ -105,15 +89,18 @@ def held_out(workbench: "Workbench") -> list[dict[str, Any]]:
     ]
 
 
-def document(workbench: "Workbench") -> dict[str, Any]:
+def document(workbench: "Workbench", folder: Path | None) -> dict[str, Any]:
     """Everything that the two tabs show.
+
+    Args:
+        workbench: Of the model that is served.
+        folder: Folder of what ships of it; None: nothing does.
 
     Raises:
         EngineError: The model is not loaded.
     """
-    own = workbench.original == paths.BACKBONE_ID
     return {
-        "published": _published(), "tasks": _tasks() if own else [],
-        "gains": gains() if own else [], "skills": skills(workbench),
-        "held_out": held_out(workbench), "model": workbench.original, "card": own,
+        "published": _published(), "tasks": _tasks(shipped.card(folder)),
+        "gains": shipped.gains(folder), "skills": skills(workbench),
+        "held_out": held_out(workbench), "model": workbench.original, "card": folder is not None,
     }

@@ -16,13 +16,11 @@ from robustness.data import tasks
 from robustness.paraphrasing import surface
 from robustness.storage import files
 from server import scripts
-from server.page import findings_data
+from server.page import shipped
 
 STATIC = Path(__file__).with_name("static")
 _DOCUMENT = Path(__file__).with_name("document.html")
 _GRADIO = Path(gr.__file__).with_name("templates") / "frontend" / "gradio.js"
-OPENING = paths.ASSETS / "examples" / "opening.json"
-SCHEMA = 1
 LANGUAGES = ("en", "de")
 
 
@@ -32,27 +30,22 @@ def words(language: str) -> dict[str, str]:
     return found
 
 
-def opening() -> dict[str, Any]:
-    """The opening examples with the replies that were recorded for them."""
-    found: dict[str, Any] = files.read_json(OPENING, schema=SCHEMA)
-    return found
-
-
-def data(*, recorded: bool = True) -> dict[str, Any]:
+def data(recorded: Path | None) -> dict[str, Any]:
     """The tasks, the opening examples and what alignment gains, for the first card.
 
     Args:
-        recorded: Whether the replies that were recorded on the shipped models are those of the
-            models that are served.
+        recorded: Folder of the examples whose recorded replies are those of the models that are
+            served; None: they have none, and only the wordings are shown.
     """
+    examples = shipped.opening(recorded or paths.BACKBONE)
     return {
         "tasks": [
             {"id": t.id, "title": t.title, "fields": t.fields, "trained": t.trained}
             for t in tasks.listed()
         ],
         "rules": [r.name for r in first_of_families()],
-        "opening": {"examples": [_slim(e, recorded) for e in opening()["examples"]]},
-        "gains": findings_data.gains() if recorded else [],
+        "opening": {"examples": [_slim(e, recorded is not None) for e in examples]},
+        "gains": shipped.gains(recorded),
     }
 
 
@@ -76,7 +69,7 @@ def script() -> str:
     return scripts.joined(STATIC, "app")
 
 
-def html(*, recorded: bool = True) -> str:
+def html(recorded: Path | None) -> str:
     """The served page with its first card: nothing in it comes from another machine.
 
     Args:
@@ -84,7 +77,7 @@ def html(*, recorded: bool = True) -> str:
     """
     # A script ends at `</script>`, wherever it stands.
     inline = json.dumps(
-        data(recorded=recorded), ensure_ascii=False, separators=(",", ":")
+        data(recorded), ensure_ascii=False, separators=(",", ":")
     ).replace("</", "<\\/")
     return Template(_DOCUMENT.read_text(encoding="utf-8")).substitute(
         style=(STATIC / "page.css").read_text(encoding="utf-8"), data=inline,
@@ -92,14 +85,14 @@ def html(*, recorded: bool = True) -> str:
     )
 
 
-def routes(*, recorded: bool = True) -> APIRouter:
+def routes(recorded: Path | None) -> APIRouter:
     """The page, its script, and the script that starts Gradio's tables on it.
 
     Args:
         recorded: See `data`.
     """
     router = APIRouter(include_in_schema=False)
-    document = html(recorded=recorded)
+    document = html(recorded)
 
     @router.api_route("/", methods=["GET", "HEAD"])
     def page() -> HTMLResponse:

@@ -17,7 +17,7 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 from robustness import paths
-from server.page import head
+from server.page import shipped
 
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 QUIET = "?attract=0"
@@ -26,14 +26,14 @@ QUIET = "?attract=0"
 
 def recorded(number: int) -> str:
     """The right answers that the card of a recorded example says."""
-    look = head.opening()["examples"][number]["shown"]["look"]
+    look = shipped.opening(paths.BACKBONE)[number]["shown"]["look"]
     expected = look["usual"] - look["prediction"]["degradation"]
     return f"{look['usual']:.0f} → about {expected:.0f}"
 
 
 def counted(number: int) -> tuple[str, str]:
     """The right answers of 100 that were measured of a recorded example: original, aligned."""
-    original, aligned = head.opening()["examples"][number]["shown"]["measured"]
+    original, aligned = shipped.opening(paths.BACKBONE)[number]["shown"]["measured"]
     return f"{original['accuracy']:.0f}", f"{aligned['accuracy']:.0f}"
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from server.page import head
+from robustness import paths
+from server.page import shipped
 from tests.browser.conftest import counted, recorded
 
 expect.set_options(timeout=30_000)
@@ -320,7 +321,7 @@ def test_examples_play_when_nobody_is_there_and_any_key_ends_them(visit) -> None
 
 
 def test_the_first_card_is_the_recorded_one(page: Page) -> None:
-    first = head.opening()["examples"][0]
+    first = shipped.opening(paths.BACKBONE)[0]
     expect(page.locator("#sf-wording")).to_have_value(first["asked"]["instruction"])
     expect(page.locator(NUMBER)).to_contain_text(recorded(0))
 

@@ -16,7 +16,7 @@ from robustness.data.tasks import Task, builtin, builtin_names
 from robustness.errors import InputError, MismatchError
 from robustness.evaluation.perturbations.kinds import Kind, Material, make
 from robustness.evaluation.wording_vs_layout import Decomposition, decompose
-from robustness.models import difference, evaluator
+from robustness.models import evaluator, papers
 from robustness.models.engine import Engine
 from robustness.models.evaluator import answered
 from robustness.models.transformers_engine import TransformersEngine
@@ -294,18 +294,18 @@ def refresh(
         NotFoundError, CorruptFileError: There is no card, or a file is malformed.
         MismatchError: The card was written by another version, or for other weights.
     """
-    papers = difference.papers(folder)
-    made: dict[str, Any] = files.read_json(papers / "card.json", schema=card.SCHEMA)
+    kept = papers.folder_of(folder)
+    made: dict[str, Any] = files.read_json(kept / "card.json", schema=card.SCHEMA)
     if made.get("weights") != files.file_hash(folder / "model.safetensors"):
         raise MismatchError(
-            f"{papers / 'card.json'} is of other weights; measure with: "
+            f"{kept / 'card.json'} is of other weights; measure with: "
             "python -m robustness backbone card"
         )
     made |= {
-        "seeds": beside(papers / SEEDS), "ablation": beside(papers / ABLATION),
-        "asked": test_set_log.read_log(papers),
+        "seeds": beside(kept / SEEDS), "ablation": beside(kept / ABLATION),
+        "asked": test_set_log.read_log(kept),
     }
-    card_markdown.write(papers, made, formatted)
+    card_markdown.write(kept, made, formatted)
     return made
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from robustness.data import test_set_log
-from robustness.models import difference
+from robustness.models import papers
 from robustness.models.engine import Engine
 from robustness.storage import files, provenance
 from robustness.training.backbone import card, card_markdown, quality
@@ -40,7 +40,7 @@ def describe(
     inputs: int | None = None,
     report: Report | None = None,
 ) -> Mapping[str, Any]:
-    """Measures a tuned model and writes `card.json` and `CARD.md` where `difference.papers` says.
+    """Measures a tuned model and writes `card.json` and `CARD.md` where `papers.folder_of` says.
 
     Args:
         engine: Serves the model and those that were aligned on it.
@@ -58,7 +58,7 @@ def describe(
     limit = INPUTS if inputs is None else inputs
     original = engine.models()[0].id
     step = card.steps(report)
-    papers = difference.papers(folder)
+    kept = papers.folder_of(folder)
     plain, gained = card.measured(engine, folder, step, limit=limit)
     tasks = quality.trained_tasks()
     free = quality.free_answers(
@@ -77,9 +77,9 @@ def describe(
         data=None if nltk_data is None else card.sizes(nltk_data),
         unseen=quality.unseen(plain), free=free,
         decomposition=quality.decomposed(engine, original, limit, step("wording and layout")),
-        ablation=quality.beside(papers / quality.ABLATION), asked=test_set_log.read_log(papers),
+        ablation=quality.beside(kept / quality.ABLATION), asked=test_set_log.read_log(kept),
     ) | {"reading": reading, "chat": chat}
-    card_markdown.write(papers, made, markdown)
+    card_markdown.write(kept, made, markdown)
     return made
 
 

@@ -221,7 +221,7 @@ function verdict(found) {
 }
 
 function average(found) {
-  const gain = (state.server?.gains || data.gains).find((g) => g.model === found.models[1]);
+  const gain = (backbone(found.models[1])?.gains || data.gains).find((g) => g.model === found.models[1]);
   if (!gain) return null;
   const clear = gain.low > 0 || gain.high < 0;
   return h('p', { class: 'sf-soft' }, t(clear ? 'answers.average.clear' : 'answers.average', {

@@ -59,7 +59,9 @@ def test_a_backbone_is_loaded_when_it_is_picked_and_the_first_one_stays(
     http: httpx.Client, aligned_engine: TransformersEngine
 ) -> None:
     (told,) = http.get("/page/v1/state").json()["others"]
-    assert told == {"original": "another-llama", "loaded": False, "aligned": [], "skills": []}
+    assert told == {
+        "original": "another-llama", "loaded": False, "aligned": [], "skills": [], "gains": [],
+    }
     found = http.post("/page/v1/answers", json=ASKED | {"model": "another-llama"}).json()
     assert found["models"] == ["another-llama"]
     assert http.get("/page/v1/state").json()["others"][0]["loaded"]

@@ -3,7 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from robustness import paths
 from robustness.errors import NotFoundError
+from robustness.storage import files
 from robustness.workbench import Workbench
 from server.page import findings_data
 
@@ -30,12 +32,25 @@ def test_without_a_calibration_there_is_no_skill() -> None:
 def test_the_shipped_study_is_shown_of_the_shipped_model_alone(
     workbench: Workbench, backbone: Path
 ) -> None:
-    found = findings_data.document(workbench)
+    found = findings_data.document(workbench, None)
     assert found["tasks"] == [] and found["gains"] == [] and not found["card"]
     assert found["published"]
-    assert {g["model"] for g in findings_data.gains()} >= {"steadfast-mini+pt-kl"}
-    row = findings_data._tasks()[0]
-    assert row["observed"]["low"] <= row["observed"]["accuracy"] <= row["observed"]["high"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "default"),
+    [(paths.BACKBONE, "steadfast-mini+pt-kl"),
+     (paths.ASSETS / "steadfast-smollm2", "steadfast-smollm2+lora-kl")],
+)
+def test_a_model_that_ships_has_its_own_figures(
+    folder: Path, default: str, workbench: Workbench
+) -> None:
+    found = findings_data.document(workbench, folder)
+    assert found["card"] and default in {g["model"] for g in found["gains"]}
+    row = found["tasks"][0]["observed"]
+    assert row["low"] <= row["accuracy"] <= row["high"]
+    cells = files.read_json(folder / "card.json")["cells"]
+    assert row["accuracy"] == cells[0]["accuracy"]
 
 
 @pytest.mark.parametrize("value", ["value", "low", "high"])

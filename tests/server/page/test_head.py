@@ -1,6 +1,7 @@
 """The words of the page in each language, and the served page."""
 
 import gzip
+import itertools
 import json
 import re
 from html.parser import HTMLParser
@@ -8,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from robustness import paths
 from robustness.data import instructions, tasks
 from robustness.evaluation.perturbations.kinds import Kind
 from server import gate, login
-from server.page import findings_tab, head
+from server.page import findings_tab, head, shipped
 
 SCRIPTS = {p.name: p.read_text(encoding="utf-8") for p in sorted(head.STATIC.glob("*.js"))}
 ENGLISH = head.words("en")
+FOLDERS = (paths.BACKBONE, paths.ASSETS / "steadfast-smollm2")
+"""Of the models that ship."""
 _NAME = re.compile(r"\{(\w+)\}")
 
 
@@ -59,8 +63,10 @@ def test_every_word_that_the_scripts_ask_for_is_there_and_used() -> None:
 def test_every_task_alteration_and_example_has_words() -> None:
     assert {f"task.{t.id}" for t in tasks.listed()} <= set(ENGLISH)
     assert {f"kind.{k.replace(' ', '_')}" for k in Kind} <= set(ENGLISH)
-    assert {f"rule.{name}" for name in head.data()["rules"]} <= set(ENGLISH)
-    assert {f"chip.{e['name']}" for e in head.opening()["examples"]} <= set(ENGLISH)
+    assert {f"rule.{name}" for name in head.data(None)["rules"]} <= set(ENGLISH)
+    assert {f"chip.{e['name']}" for folder in FOLDERS for e in shipped.opening(folder)} <= set(
+        ENGLISH
+    )
 
 
 def test_scripts_are_short_and_ask_nothing_from_outside() -> None:
@@ -86,9 +92,10 @@ class _Scripts(HTMLParser):
             self.data.append(data)
 
 
-def test_the_page_has_the_first_card_and_names_only_local_files() -> None:
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_page_has_the_first_card_and_names_only_local_files(folder: Path) -> None:
     parser = _Scripts()
-    parser.feed(head.html())
+    parser.feed(head.html(folder))
     found = json.loads("".join(parser.data))
     first = found["opening"]["examples"][0]
     assert first["shown"]["look"]["prediction"]["degradation"] > 0
@@ -102,7 +109,7 @@ def test_the_page_s_script_has_every_module_and_a_page_is_small() -> None:
     for name in SCRIPTS:
         if name != "docs.js":
             assert f"const ${name.removesuffix('.js')} = " in head.script()
-    sent = [gzip.compress(text.encode()) for text in (head.html(), head.script())]
+    sent = [gzip.compress(text.encode()) for text in (head.html(paths.BACKBONE), head.script())]
     assert sum(map(len, sent)) < 120_000
 
 
@@ -112,5 +119,5 @@ def test_no_opening_example_is_in_a_set_that_trains_calibrates_or_tests() -> Non
         for name in ("observed", "paraphrases", "unobserved-development", "unobserved-test")
         for i in instructions.builtin(name)
     }
-    for example in head.opening()["examples"]:
+    for example in itertools.chain(*map(shipped.opening, FOLDERS)):
         assert " ".join(example["asked"]["instruction"].split()) not in known

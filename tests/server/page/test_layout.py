@@ -3,10 +3,10 @@ from pathlib import Path
 
 import gradio as gr
 
-from server import demo
+from robustness import paths
 from server.access import Access
 from server.opening import Opening
-from server.page import head, layout
+from server.page import head, layout, shipped
 from server.settings import Settings
 
 TOOLS = {"predict", "measure", "advise", "compare"}
@@ -31,11 +31,13 @@ def test_the_tools_are_offered_when_they_are_asked_for_and_only_then() -> None:
 
 
 def test_recorded_replies_belong_to_the_shipped_models_alone(tmp_path: Path) -> None:
-    assert demo._ships(Settings())
+    assert shipped.recorded(Settings()) == paths.BACKBONE
+    tuned = paths.ASSETS / "steadfast-smollm2"
+    assert shipped.recorded(Settings(model=str(tuned))) == tuned
     for other in (
         Settings(model="google/flan-t5-small"), Settings(prefixes=("lora-kl",)),
         Settings(backend="http://127.0.0.1:1"), Settings(indexes=tmp_path),
     ):
-        assert not demo._ships(other)
-    assert all("shown" not in e for e in head.data(recorded=False)["opening"]["examples"])
-    assert head.data(recorded=False)["gains"] == []
+        assert shipped.recorded(other) is None
+    assert all("shown" not in e for e in head.data(None)["opening"]["examples"])
+    assert head.data(None)["gains"] == []

@@ -14,7 +14,7 @@ from robustness import cli, paths
 from robustness.data import test_set_log
 from robustness.data.tasks import Task
 from robustness.errors import CorruptFileError, InputError, MismatchError, StorageError
-from robustness.models import adapters, difference, packaged
+from robustness.models import adapters, difference, packaged, papers
 from robustness.models.checkpoint import weights_digest
 from robustness.models.difference import Form
 from robustness.models.transformers_engine import TransformersEngine
@@ -197,12 +197,12 @@ def test_adapters_ship_beside_a_difference_for_the_model_that_it_gave(
     files.write_json(adapter / "adapter_config.json", {"peft_type": "PROMPT_TUNING"})
     out = difference.applied(made, base, tmp_path / "cache" / "tiny-tuned")
     assert adapters.shipped(out) == {"pt-kl": adapter}
-    assert difference.papers(out) == made
+    assert papers.folder_of(out) == made
     # Another model of this name has none.
     other = tmp_path / "other" / "tiny-tuned"
     shutil.copytree(tuned, other)
     assert adapters.shipped(other) == {}
-    assert difference.papers(other) == other
+    assert papers.folder_of(other) == other
 
 
 def test_a_look_is_noted_beside_the_difference_that_ships(
