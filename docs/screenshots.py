@@ -1,5 +1,6 @@
 """Takes the pictures of the README and the documentation: starts the demo, opens it in Chromium.
 
+The model is the one with which `make demo` begins, so that its package must have been fetched.
 `.venv/bin/python docs/screenshots.py` writes `assets/screenshots/` and
 `docs/states/`, a picture of each state of the page; Chromium must be installed.
 """
@@ -236,7 +237,8 @@ def main() -> None:
     address = f"http://127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory() as jobs:
         process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", address.rsplit(":", 1)[1], "--jobs", jobs],
+            [sys.executable, "app.py", "--port", address.rsplit(":", 1)[1], "--jobs", jobs,
+             "--model", "assets/steadfast-smollm2", "--also", "assets/backbone"],
             cwd=ROOT,
         )
         try:

@@ -4,13 +4,14 @@ That library reads from the model's files how token embeddings are pooled: their
 the last one. It is optional, and imported when an encoder is loaded.
 """
 
+import contextlib
 import functools
 import importlib
 import importlib.util
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 import numpy as np
@@ -71,11 +72,12 @@ class Encoder:
         self._known: OrderedDict[str, FloatArray] = OrderedDict()
         self._lock = threading.Lock()
         try:
-            self._model = library.SentenceTransformer(
-                place, device="cpu", trust_remote_code=False, local_files_only=offline,
-                model_kwargs={"use_safetensors": True, "dtype": "float32"},
-                config_kwargs={} if layers is None else {"num_hidden_layers": layers},
-            )
+            with contextlib.nullcontext() if layers is None else _unreported():
+                self._model = library.SentenceTransformer(
+                    place, device="cpu", trust_remote_code=False, local_files_only=offline,
+                    model_kwargs={"use_safetensors": True, "dtype": "float32"},
+                    config_kwargs={} if layers is None else {"num_hidden_layers": layers},
+                )
         except OSError as error:
             raise NotFoundError(f"no encoder {name!r}: {str(error).splitlines()[0]}") from error
         except (ValueError, KeyError) as error:
@@ -101,6 +103,18 @@ class Encoder:
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return found
+
+
+@contextlib.contextmanager
+def _unreported() -> Iterator[None]:
+    """Without transformers' report of the layers that a file has and the model has not."""
+    shown = importlib.import_module("transformers.utils.logging")
+    before = shown.get_verbosity()
+    shown.set_verbosity_error()
+    try:
+        yield
+    finally:
+        shown.set_verbosity(before)
 
 
 def _place(name: str) -> str:

@@ -61,9 +61,13 @@ def test_texts_are_pooled_as_the_model_says(pooling: str | None, tmp_path: Path)
     np.testing.assert_allclose(vectors, by_hand(tmp_path, pooling or "mean"), atol=1e-5)
 
 
-def test_an_encoder_can_be_cut_after_some_layers(tmp_path: Path) -> None:
+def test_an_encoder_can_be_cut_after_some_layers(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = made(tmp_path, None)
+    capfd.readouterr()
     cut = Encoder(str(folder), layers=1)(TEXTS)
+    assert "UNEXPECTED" not in "".join(capfd.readouterr())
     config = BertConfig.from_pretrained(folder, num_hidden_layers=1)
     BertModel.from_pretrained(folder, config=config).save_pretrained(tmp_path / "cut" / "plain")
     AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path / "cut" / "plain")
