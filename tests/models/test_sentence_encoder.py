@@ -1,6 +1,7 @@
 """Sentence embeddings, pooled as each model says."""
 
 import importlib
+import logging
 import socket
 import subprocess
 import sys
@@ -62,12 +63,12 @@ def test_texts_are_pooled_as_the_model_says(pooling: str | None, tmp_path: Path)
 
 
 def test_an_encoder_can_be_cut_after_some_layers(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = made(tmp_path, None)
-    capfd.readouterr()
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     cut = Encoder(str(folder), layers=1)(TEXTS)
-    assert "UNEXPECTED" not in "".join(capfd.readouterr())
+    assert "UNEXPECTED" not in caplog.text
     config = BertConfig.from_pretrained(folder, num_hidden_layers=1)
     BertModel.from_pretrained(folder, config=config).save_pretrained(tmp_path / "cut" / "plain")
     AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path / "cut" / "plain")
