@@ -11,6 +11,7 @@ from pathlib import Path
 from robustness import evidence, paths
 from robustness.models import difference
 from robustness.models.adapters import shipped as adapters_of
+from robustness.models.load_options import PromptFormat
 from robustness.models.transformers_engine import TransformersEngine
 from robustness.storage import files, provenance
 from robustness.wording import Asked
@@ -65,7 +66,9 @@ EXAMPLES = {
 def record(folder: Path) -> None:
     """Measures every example of a model and writes its file."""
     model = Path(difference.resolved(str(folder)))
-    engine = TransformersEngine(model, prefixes=adapters_of(model))
+    engine = TransformersEngine(
+        model, prefixes=adapters_of(model), prompt_format=PromptFormat.AUTO
+    )
     workbench = Workbench(engine)
     rows = []
     for name, shows, text, task in EXAMPLES[folder]:

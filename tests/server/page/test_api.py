@@ -3,7 +3,7 @@ import json
 import httpx
 import pytest
 
-from robustness import wording
+from robustness import paths, wording
 from robustness.paraphrasing import surface
 from robustness.storage import files
 from robustness.workbench import Workbench
@@ -25,6 +25,10 @@ def test_the_state_names_the_models_their_skill_and_the_public_address(
     assert found["public"] == "https://x.y"
     assert found["key"] is False and set(found["commands"]) == {"tiny-llama", "tiny-llama+random"}
     assert {r["kind"] for r in found["skills"]} >= {"distance", "probes"}
+
+
+def test_the_card_is_that_of_the_served_model(page_http: httpx.Client) -> None:
+    assert page_http.get("/page/v1/card.md").text == (paths.BACKBONE / "CARD.md").read_text("utf-8")
 
 
 def test_a_wording_has_the_prediction_of_the_api_with_its_map_and_prompt(

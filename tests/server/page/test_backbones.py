@@ -85,6 +85,17 @@ def test_a_backbone_without_an_index_says_so(http: httpx.Client) -> None:
     )
 
 
+def test_a_model_that_does_not_ship_has_no_card(
+    opening: Opening, other: Path, serve
+) -> None:
+    app = FastAPI()
+    errors.install(app)
+    app.include_router(api.routes(opening, Access(Settings(model=str(other))), None))
+    with serve(app) as address:
+        reply = httpx.get(f"{address}/page/v1/card.md", trust_env=False)
+    assert reply.status_code == 404 and "no card" in reply.json()["error"]["message"]
+
+
 def test_an_unknown_model_is_none_of_them(http: httpx.Client) -> None:
     reply = http.post("/page/v1/wording", json=ASKED | {"model": "a-third"})
     assert reply.status_code == 404 and "a-third" in reply.json()["error"]["message"]
