@@ -24,9 +24,9 @@ QUIET = "?attract=0"
 """Examples do not play by themselves."""
 
 
-def recorded(number: int) -> str:
-    """The right answers that the card of a recorded example says."""
-    look = shipped.opening(paths.BACKBONE)[number]["shown"]["look"]
+def recorded(number: int, folder: Path = paths.BACKBONE) -> str:
+    """The right answers that the card of a recorded example of a model says."""
+    look = shipped.opening(folder)[number]["shown"]["look"]
     expected = look["usual"] - look["prediction"]["degradation"]
     return f"{look['usual']:.0f} → about {expected:.0f}"
 
