@@ -8,7 +8,6 @@ from pathlib import Path
 
 from robustness.cli.lazy_group import load
 from robustness.errors import InputError, NotFoundError
-from robustness.models import papers
 from server import job_lock, keys, port
 from server.options import with_settings
 from server.settings import Settings
@@ -22,7 +21,8 @@ def _check_model(settings: Settings) -> None:
     """
     name, folder = settings.model, Path(settings.model)
     only_folder = name.startswith(("/", ".", "~")) or name.count("/") > 1
-    known = (folder / "config.json").is_file() or papers.is_difference(folder)
+    is_difference = load("robustness.models.papers:is_difference")
+    known = (folder / "config.json").is_file() or is_difference(folder)
     wrong = not known if folder.is_dir() else only_folder
     if wrong and not settings.backend:
         raise NotFoundError(

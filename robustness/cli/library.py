@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from robustness.data.importers import sources
     from robustness.evaluation import perturbations, published, study
     from robustness.evaluation.prompteval import runner
-    from robustness.models import checkpoint, difference, packaged, sentence_encoder
+    from robustness.models import checkpoint, difference, packaged, papers, sentence_encoder
     from robustness.paraphrasing import (
         entailment,
         llm_paraphraser,
@@ -75,6 +75,7 @@ __all__ = [
     "looks",
     "open",
     "packaged",
+    "papers",
     "perturbations",
     "perturbed",
     "pipeline",
@@ -138,6 +139,7 @@ _PLACES = {
     "looks": "robustness.training.looks",
     "open": "robustness.cli.open",
     "packaged": "robustness.models.packaged",
+    "papers": "robustness.models.papers",
     "user_tasks": "robustness.training.alignment.user_tasks",
     "perturbations": "robustness.evaluation.perturbations",
     "perturbed": "robustness.training.perturbed.experiment",

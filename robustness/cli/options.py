@@ -10,7 +10,6 @@ import typer
 from robustness import paths
 from robustness.cli import library
 from robustness.errors import InputError
-from robustness.models import papers
 from robustness.models.load_options import (
     AUTO,
     Dtype,
@@ -24,7 +23,7 @@ from robustness.models.load_options import (
 def _loadable(model: str) -> str:
     """The model's folder or name; of the folder of a difference, the tuned model's folder."""
     # Looked at here, so that no command pays for the library that puts a difference on.
-    if not papers.is_difference(model):
+    if not library.papers.is_difference(model):
         return model
     return str(library.difference.applied(Path(model)))
 

@@ -16,7 +16,6 @@ from robustness.cli.options import (
     with_loading,
 )
 from robustness.errors import InputError
-from robustness.models import papers
 from robustness.models.load_options import PLAIN, Loading, PromptFormat
 
 
@@ -43,7 +42,7 @@ def card(
     tuned = library.tuning_card.is_tuned(folder)
     if inputs is not None and not tuned:
         raise InputError("--inputs is for the card of a tuned model (backbone tune)")
-    written = f"written: {papers.folder_of(folder) / 'CARD.md'}"
+    written = f"written: {library.papers.folder_of(folder) / 'CARD.md'}"
     if refresh:
         refreshed = library.quality.refresh(
             folder, *([library.tuning_card.markdown] if tuned else [])
