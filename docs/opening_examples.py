@@ -50,7 +50,7 @@ EXAMPLES = {
             "{text}\nSomebody said this in order to", "dialogue_act",
         ),
         (
-            "off_topic", "the model does not read the instruction",
+            "off_topic", "the task is answered as well without an instruction",
             "Zebra umbrella seventeen, kindly wobble.", "subjectivity",
         ),
         (

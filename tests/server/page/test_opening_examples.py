@@ -135,7 +135,7 @@ def test_off_topic_is_answered_as_well_without_an_instruction(folder: Path, show
     assert not found.look["prediction"]["reliance"]["reads"]
     made = probe(found.bench, found.asked.instruction, task=found.asked.task)
     empty = next(r for r in made.rows if r.kind == "empty")
-    assert empty.low <= 0 <= empty.high
+    assert empty.accuracy_low <= found.look["usual"] <= empty.accuracy_high
 
 
 @pytest.mark.parametrize("folder", [paths.BACKBONE, TUNED])
