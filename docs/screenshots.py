@@ -59,7 +59,8 @@ def the_batch_tab(page: Page) -> None:
     page.get_by_role("tab", name="Batch").click()
     page.click("#sf-example")
     page.click("#sf-start")
-    page.locator("#sf-state", has_text="done").wait_for()
+    # Every row is measured on all inputs, by both models.
+    page.locator("#sf-state", has_text="done").wait_for(timeout=15 * 60 * 1000)
     page.wait_for_timeout(500)
 
 
@@ -71,10 +72,22 @@ def _tab(name: str) -> Callable[[Page], None]:
     return shown
 
 
+def _answered(page: Page) -> None:
+    """Waits until the number and the answers are those of the wording."""
+    page.wait_for_timeout(500)
+    page.wait_for_function(
+        "() => !['#sf-expect', '#sf-answers'].some("
+        "(place) => document.querySelector(place).innerText.includes('…'))"
+    )
+    page.locator("#sf-answers .sf-bars").first.wait_for()
+    page.wait_for_timeout(500)
+
+
 def _clicked(*selectors: str) -> Callable[[Page], None]:
     def shown(page: Page) -> None:
         for selector in selectors:
             page.click(selector)
+        _answered(page)
         page.wait_for_timeout(2500)
 
     return shown
@@ -82,13 +95,13 @@ def _clicked(*selectors: str) -> Callable[[Page], None]:
 
 def _german(page: Page) -> None:
     page.click("#sf-chip-4")
-    page.wait_for_timeout(2500)
+    _answered(page)
 
 
 def _stale(page: Page) -> None:
     the_try_tab(page)
     page.click("#sf-chip-3")
-    page.wait_for_timeout(1500)
+    _answered(page)
 
 
 def _empty(page: Page) -> None:
