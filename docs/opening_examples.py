@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 from robustness import evidence, paths
+from robustness.cli.open import engine_of
 from robustness.models import difference
-from robustness.models.adapters import shipped as adapters_of
-from robustness.models.load_options import PromptFormat
-from robustness.models.transformers_engine import TransformersEngine
+from robustness.models.load_options import PLAIN, PromptFormat
 from robustness.storage import files, provenance
 from robustness.wording import Asked
 from robustness.workbench import Workbench
@@ -39,7 +38,7 @@ EXAMPLES = {
         ),
         ("gibberish", "the predictor abstains", "blip {name} {story} vorn", "colour"),
     ),
-    paths.ASSETS / "steadfast-smollm2": (
+    paths.TUNED: (
         (
             "chatty", "it costs the original and hardly the aligned model",
             "Hey, what's {name} got there? {story}", "object",
@@ -65,10 +64,7 @@ EXAMPLES = {
 
 def record(folder: Path) -> None:
     """Measures every example of a model and writes its file."""
-    model = Path(difference.resolved(str(folder)))
-    engine = TransformersEngine(
-        model, prefixes=adapters_of(model), prompt_format=PromptFormat.AUTO
-    )
+    engine = engine_of(difference.resolved(str(folder)), None, PromptFormat.AUTO, PLAIN)
     workbench = Workbench(engine)
     rows = []
     for name, shows, text, task in EXAMPLES[folder]:

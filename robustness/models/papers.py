@@ -40,7 +40,7 @@ def shipped(model: str | Path) -> Path | None:
     """
     folder = Path(model).resolve()
     beside = paths.ASSETS / folder.name
-    if folder in (paths.BACKBONE.resolve(), beside.resolve()):
+    if folder == beside.resolve():
         return beside
     if not is_difference(beside) or not (folder / PACKAGED).is_file():
         return None

@@ -63,6 +63,10 @@ def routes(
     backbones = Backbones(opening, access.settings)
     bench_of = backbones.workbench
     folder = shipped.folder_of(access.settings)
+    gains = {
+        name: shipped.gains(shipped.folder_of(backbones.settings(name)))
+        for name, _ in backbones.others()
+    }
     public, indexes = access.settings.public_url, access.settings.indexes
     queues = access.admission
 
@@ -95,9 +99,7 @@ def routes(
                     "original": name, "loaded": other is not None,
                     "aligned": [] if other is None else list(other.aligned),
                     "skills": [] if other is None else findings_data.skills(other),
-                    "gains": [] if other is None else shipped.gains(
-                        shipped.folder_of(backbones.settings(name))
-                    ),
+                    "gains": [] if other is None else gains[name],
                 }
                 for name, other in backbones.others()
             ],

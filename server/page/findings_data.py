@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustness.data import defaults
 from robustness.errors import RobustnessError
 from robustness.storage import files
 from robustness.types import TaskSource
@@ -14,7 +15,8 @@ from server.page.findings_views import PUBLISHED
 if TYPE_CHECKING:
     from robustness.workbench import Workbench
 
-_OBSERVED = "observed"
+_SETS = {"observed": defaults.OBSERVED, "unobserved": defaults.UNOBSERVED_TEST}
+"""What the figures call a collection -> its name."""
 
 
 def _tasks(card: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -25,11 +27,11 @@ def _tasks(card: Mapping[str, Any]) -> list[dict[str, Any]]:
             "task": task,
             **{
                 key: {name: cells[task, collection][name] for name in ("accuracy", "low", "high")}
-                for key, collection in (("observed", _OBSERVED), ("unobserved", shipped.HELD_OUT))
+                for key, collection in _SETS.items()
             },
         }
         for task in dict.fromkeys(t for t, _ in cells)
-        if (task, _OBSERVED) in cells and (task, shipped.HELD_OUT) in cells
+        if all((task, collection) in cells for collection in _SETS.values())
     ]
 
 

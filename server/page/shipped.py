@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from robustness import paths
+from robustness.data import defaults
 from robustness.models import papers
 from robustness.models.load_options import PLAIN, PromptFormat
 from robustness.storage import files
@@ -13,7 +14,6 @@ from server.settings import Settings
 SCHEMA = 1
 """Of the opening examples."""
 _OPENING = "opening.json"
-HELD_OUT = "unobserved-test"
 
 
 def folder_of(settings: Settings) -> Path | None:
@@ -58,5 +58,5 @@ def gains(folder: Path | None) -> list[dict[str, Any]]:
     return [
         {name: row[name] for name in ("model", "value", "low", "high")}
         for row in card(folder).get("gains", ())
-        if row["collection"] == HELD_OUT and row["task_type"] == "all"
+        if row["collection"] == defaults.UNOBSERVED_TEST and row["task_type"] == "all"
     ]

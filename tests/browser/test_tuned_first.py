@@ -9,15 +9,14 @@ from server.page import shipped
 from tests.browser.conftest import Visit, recorded, started
 
 expect.set_options(timeout=60_000)
-TUNED = paths.ASSETS / "steadfast-smollm2"
 NUMBER = "#sf-expect .sf-big"
 
 
 def test_every_number_is_of_the_model_that_is_served(
     browser: Browser, tuned_smollm2: Path, tmp_path: Path
 ) -> None:
-    (gain,) = shipped.gains(TUNED)
-    first = shipped.opening(TUNED)[0]["asked"]
+    (gain,) = shipped.gains(paths.TUNED)
+    first = shipped.opening(paths.TUNED)[0]["asked"]
     with started(
         tmp_path, "--model", str(tuned_smollm2), "--also", str(paths.BACKBONE)
     ) as app:
@@ -27,11 +26,11 @@ def test_every_number_is_of_the_model_that_is_served(
             page = made.open()
             page.set_default_timeout(60_000)
             expect(page.locator("#sf-wording")).to_have_value(first["instruction"])
-            expect(page.locator(NUMBER)).to_contain_text(recorded(0, TUNED))
+            expect(page.locator(NUMBER)).to_contain_text(recorded(0, paths.TUNED))
             expect(page.locator("#sf-answers")).to_contain_text(f"{gain['value']:.1f} points")
             # Measured now, and not by the recorded reply.
             page.locator("#sf-wording").fill("Which thing is {name} holding? {story}")
-            expect(page.locator(NUMBER)).not_to_contain_text(recorded(0, TUNED))
+            expect(page.locator(NUMBER)).not_to_contain_text(recorded(0, paths.TUNED))
             expect(page.locator(NUMBER)).to_contain_text("95 → about")
             page.get_by_role("tab", name="Findings").click()
             expect(page.locator("#sf-finding-3")).to_contain_text("lora-kl")

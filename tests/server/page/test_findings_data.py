@@ -40,7 +40,7 @@ def test_the_shipped_study_is_shown_of_the_shipped_model_alone(
 @pytest.mark.parametrize(
     ("folder", "default"),
     [(paths.BACKBONE, "steadfast-mini+pt-kl"),
-     (paths.ASSETS / "steadfast-smollm2", "steadfast-smollm2+lora-kl")],
+     (paths.TUNED, "steadfast-smollm2+lora-kl")],
 )
 def test_a_model_that_ships_has_its_own_figures(
     folder: Path, default: str, workbench: Workbench

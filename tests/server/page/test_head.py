@@ -17,7 +17,7 @@ from server.page import findings_tab, head, shipped
 
 SCRIPTS = {p.name: p.read_text(encoding="utf-8") for p in sorted(head.STATIC.glob("*.js"))}
 ENGLISH = head.words("en")
-FOLDERS = (paths.BACKBONE, paths.ASSETS / "steadfast-smollm2")
+FOLDERS = (paths.BACKBONE, paths.TUNED)
 """Of the models that ship."""
 _NAME = re.compile(r"\{(\w+)\}")
 

@@ -32,8 +32,7 @@ def test_the_tools_are_offered_when_they_are_asked_for_and_only_then() -> None:
 
 def test_recorded_replies_belong_to_the_shipped_models_alone(tmp_path: Path) -> None:
     assert shipped.recorded(Settings()) == paths.BACKBONE
-    tuned = paths.ASSETS / "steadfast-smollm2"
-    assert shipped.recorded(Settings(model=str(tuned))) == tuned
+    assert shipped.recorded(Settings(model=str(paths.TUNED))) == paths.TUNED
     for other in (
         Settings(model="google/flan-t5-small"), Settings(prefixes=("lora-kl",)),
         Settings(backend="http://127.0.0.1:1"), Settings(indexes=tmp_path),

@@ -9,18 +9,16 @@ from typing import Any
 import pytest
 
 from robustness import paths, wording
+from robustness.cli.open import engine_of
 from robustness.evaluation.perturbations import probe
-from robustness.models.adapters import shipped as adapters_of
-from robustness.models.load_options import PromptFormat
-from robustness.models.transformers_engine import TransformersEngine
+from robustness.models.load_options import PLAIN, PromptFormat
 from robustness.storage import files
 from robustness.wording import Asked
 from robustness.workbench import Workbench
 from server.page import shipped
 
-TUNED = paths.ASSETS / "steadfast-smollm2"
 EXAMPLES = [
-    (folder, e["name"]) for folder in (paths.BACKBONE, TUNED) for e in shipped.opening(folder)
+    (folder, e["name"]) for folder in (paths.BACKBONE, paths.TUNED) for e in shipped.opening(folder)
 ]
 pytestmark = pytest.mark.slow
 
@@ -55,11 +53,8 @@ def benches(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], Workben
     def bench(folder: Path) -> Workbench:
         if folder not in made:
             name = "backbone" if folder == paths.BACKBONE else "tuned_smollm2"
-            model: Path = request.getfixturevalue(name)
-            engine = TransformersEngine(
-                model, prefixes=adapters_of(model), prompt_format=PromptFormat.AUTO
-            )
-            made[folder] = Workbench(engine)
+            model = str(request.getfixturevalue(name))
+            made[folder] = Workbench(engine_of(model, None, PromptFormat.AUTO, PLAIN))
         return made[folder]
 
     yield bench
@@ -88,8 +83,9 @@ def test_what_was_recorded_is_what_is_computed(folder: Path, name: str, shown: O
     )
     assert json.dumps(look["map"]["ids"]) == json.dumps(before["map"]["ids"])
     measured = [m.accuracy for m in wording.measure(found.bench, found.asked)]
-    # What another processor rounds may turn an answer of 128.
-    assert found.right == pytest.approx(measured, abs=1)
+    # What another processor rounds may turn one answer of 128 on the tuned model.
+    turned = None if folder == paths.BACKBONE else 100 / 128
+    assert found.right == pytest.approx(measured, abs=turned)
 
 
 def bounds(look: dict[str, Any]) -> tuple[float, float]:
@@ -106,21 +102,21 @@ def test_roundabout_breaks_the_embedded_original_and_hardly_the_aligned_one(show
 
 
 def test_chatty_costs_the_tuned_original_and_hardly_the_aligned_one(shown: Of) -> None:
-    found = shown(TUNED, "chatty")
+    found = shown(paths.TUNED, "chatty")
     (original, aligned), look = found.right, found.look
     assert original < look["usual"] - 10 and aligned > look["usual"] - 5
     low, high = bounds(look)
     assert low <= original <= high < look["usual"]
 
 
-@pytest.mark.parametrize("folder", [paths.BACKBONE, TUNED])
+@pytest.mark.parametrize("folder", [paths.BACKBONE, paths.TUNED])
 def test_blank_breaks_both(folder: Path, shown: Of) -> None:
     found = shown(folder, "blank")
     assert max(found.right) < found.look["usual"] - 40
 
 
 @pytest.mark.parametrize(
-    ("folder", "name"), [(paths.BACKBONE, "chatty"), (TUNED, "unfinished")]
+    ("folder", "name"), [(paths.BACKBONE, "chatty"), (paths.TUNED, "unfinished")]
 )
 def test_one_is_missed_by_the_predictor(folder: Path, name: str, shown: Of) -> None:
     found = shown(folder, name)
@@ -129,21 +125,25 @@ def test_one_is_missed_by_the_predictor(folder: Path, name: str, shown: Of) -> N
     assert not found.look["prediction"]["conflicts"]
 
 
-@pytest.mark.parametrize("folder", [paths.BACKBONE, TUNED])
+@pytest.mark.parametrize("folder", [paths.BACKBONE, paths.TUNED])
 def test_off_topic_is_answered_as_well_without_an_instruction(folder: Path, shown: Of) -> None:
     found = shown(folder, "off_topic")
     assert not found.look["prediction"]["reliance"]["reads"]
     made = probe(found.bench, found.asked.instruction, task=found.asked.task)
     empty = next(r for r in made.rows if r.kind == "empty")
     assert empty.accuracy_low <= found.look["usual"] <= empty.accuracy_high
+    # Nonsense costs the tuned model accuracy: it reads the words, and needs none.
+    assert folder == paths.TUNED or empty.low <= 0 <= empty.high
 
 
-@pytest.mark.parametrize("folder", [paths.BACKBONE, TUNED])
+@pytest.mark.parametrize("folder", [paths.BACKBONE, paths.TUNED])
 def test_conflict_asks_for_other_answers_and_has_a_fix(folder: Path, shown: Of) -> None:
     (conflict,) = shown(folder, "conflict").look["prediction"]["conflicts"]
     assert conflict["asked"] == ["True", "False"] and conflict["suggestion"]
 
 
-@pytest.mark.parametrize("folder", [paths.BACKBONE, TUNED])
+@pytest.mark.parametrize("folder", [paths.BACKBONE, paths.TUNED])
 def test_gibberish_gets_no_number(folder: Path, shown: Of) -> None:
-    assert shown(folder, "gibberish").look["prediction"]["degradation"] is None
+    made = shown(folder, "gibberish").look["prediction"]
+    assert made["degradation"] is None
+    assert not made["in_support"]
