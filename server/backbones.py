@@ -5,14 +5,11 @@ The API and its batch jobs serve the first one alone.
 
 import logging
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robustness import paths
 from robustness.cli.lazy_group import load
 from robustness.errors import InputError, NotFoundError, RobustnessError
 from robustness.models import papers
-from robustness.storage import files
 from server import command_line, errors
 from server.opening import Opening
 from server.settings import Settings, alone
@@ -21,15 +18,6 @@ if TYPE_CHECKING:
     from robustness.workbench import Workbench
 
 _log = logging.getLogger(__name__)
-
-
-def _id_of(model: str) -> str:
-    """The id under which a model is served, found without loading it."""
-    if Path(model).resolve() == paths.BACKBONE.resolve():
-        return paths.BACKBONE_ID
-    if papers.is_difference(model):
-        return str(files.read_object(Path(model) / papers.DIFFERENCE)["model"])
-    return Path(model).resolve().name if Path(model).is_dir() else model.rsplit("/", 1)[-1]
 
 
 class Backbones:
@@ -47,8 +35,8 @@ class Backbones:
         """
         self._first = opening.workbench()
         self._settings = settings
-        self._models = {_id_of(model): model for model in settings.also}
-        if len({*self._models, _id_of(settings.model)}) <= len(settings.also):
+        self._models = {papers.model_id(model): model for model in settings.also}
+        if len({*self._models, papers.model_id(settings.model)}) <= len(settings.also):
             raise InputError(
                 f"--also: two of the models have the same name ({', '.join(self._models)}); name "
                 "folders with different names"

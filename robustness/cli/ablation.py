@@ -84,7 +84,7 @@ def ablation(
     asked_before = (out / library.ablation_methods.HELD_OUT_FILE).is_file()
     if held_out and test is None and not asked_before:
         library.looks.note(
-            model, [library.checkpoint.model_id(model)],
+            model, [library.papers.model_id(model)],
             f"ablation: {methods}, seeds {seeds}, once each",
         )
     with output.progress("step") as report:

@@ -91,7 +91,7 @@ def shipped(model: str | Path) -> dict[str, Path]:
     They ship for the embedded backbone, and beside the difference of a tuned one. Input prefixes
     come first, since every engine can serve them; the first is the default.
     """
-    if checkpoints.model_id(model) == paths.BACKBONE_ID:
+    if papers.model_id(model) == paths.BACKBONE_ID:
         beside = paths.PREFIXES
     elif (found := papers.shipped(model)) is not None:
         beside = found / "prefixes"

@@ -25,7 +25,6 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from robustness import paths
 from robustness.errors import (
     CorruptFileError,
     InputError,
@@ -33,7 +32,7 @@ from robustness.errors import (
     NotFoundError,
     RobustnessError,
 )
-from robustness.models import chat_formats
+from robustness.models import chat_formats, papers
 from robustness.models.load_options import AUTO, PLAIN, Loading
 from robustness.models.placement import pick_device, pick_dtype, pinned
 from robustness.storage import files, provenance
@@ -82,15 +81,6 @@ class Checkpoint:
     """Number of hidden layers of the model, also where they are not loaded."""
     decoder_start: int
     """Id of the token that an encoder-decoder model's decoder starts from; unused otherwise."""
-
-
-def model_id(model: str | Path) -> str:
-    """The id of a model: `steadfast-mini` for the embedded backbone, else the end of its name."""
-    path = Path(model)
-    if path.is_dir():
-        resolved = path.resolve()
-        return paths.BACKBONE_ID if resolved == paths.BACKBONE.resolve() else resolved.name
-    return str(model).rsplit("/", maxsplit=1)[-1]
 
 
 def is_encoder_decoder(model: str | Path, loading: Loading | None = None) -> bool:
@@ -263,7 +253,7 @@ def load(
         model: A folder in transformers' format, or a name on the hub.
         loading: Revision, device, number type, and which code may run.
         device: The device, where `loading` is not given.
-        name: The model's id; by default `model_id(model)`.
+        name: The model's id; by default `papers.model_id(model)`.
         ends_only: Loads only the embedding table, the final norm and the output head of a
             decoder-only model, for an engine (vLLM) that runs the layers elsewhere.
 
@@ -308,7 +298,7 @@ def load(
             )
         path = Path(model)
         return Checkpoint(
-            id=name or model_id(model),
+            id=name or papers.model_id(model),
             revision=weights_digest(path) if path.is_dir() else str(asked.revision),
             model=loaded.to(where).eval().requires_grad_(False),
             tokenizer=tokenizer,

@@ -1,4 +1,4 @@
-"""Finds what ships beside a model: its card, adapters, opening examples and test-set log.
+"""Finds a model's name and what ships beside it: card, adapters, opening examples, test-set log.
 
 Reads no weights, so that a page can be shown before the libraries that do are loaded.
 """
@@ -19,6 +19,28 @@ PACKAGED_SCHEMA = 1
 def is_difference(model: str | Path) -> bool:
     """Whether this is the folder of a difference, not of a model."""
     return (Path(model) / DIFFERENCE).is_file()
+
+
+def model_id(model: str | Path) -> str:
+    """The id under which a model is served.
+
+    `steadfast-mini` for the embedded backbone, the tuned model's for a difference, else the end of
+    its name.
+
+    Raises:
+        MismatchError, CorruptFileError: The difference's record has another schema, or is damaged.
+    """
+    path = Path(model)
+    if not path.is_dir():
+        return str(model).rsplit("/", maxsplit=1)[-1]
+    if path.resolve() == paths.BACKBONE.resolve():
+        return paths.BACKBONE_ID
+    if not is_difference(path):
+        return path.resolve().name
+    record = path / DIFFERENCE
+    document = files.read_json(record, schema=DIFFERENCE_SCHEMA)
+    with files.well_formed(record):
+        return str(document["model"])
 
 
 def made_of(folder: Path, difference: str) -> bool:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from robustness import paths
 from robustness.errors import EngineError, RobustnessError
 from robustness.evaluation import published
 from robustness.evaluation.published import PublishedTable, TableRow
@@ -25,7 +24,7 @@ from robustness.storage import files
 from server import errors, library
 from server.page import cards
 from server.page.findings_plots import draw, shown
-from server.page.findings_views import OWN, PUBLISHED, View
+from server.page.findings_views import PUBLISHED, View, own
 from server.page.sentences import numbers, said, word
 
 if TYPE_CHECKING:
@@ -226,7 +225,7 @@ def no_study(workbench: "Workbench", language: str = "en") -> str:
     return cards.note(
         word("tables.own", language),
         word(
-            "tables.no_study", language, shipped=paths.BACKBONE_ID, model=workbench.original,
+            "tables.no_study", language, model=workbench.original,
             train="python -m robustness backbone train --out FOLDER",
             study=f"{library.study.COMMAND} --model FOLDER",
             calibrate="python -m robustness calibrate --model MODEL",
@@ -234,8 +233,14 @@ def no_study(workbench: "Workbench", language: str = "en") -> str:
     )
 
 
-def build(workbench: "Workbench", page: gr.Blocks) -> None:
-    """Lays out the tables of both studies; they are filled when they are shown."""
+def build(workbench: "Workbench", page: gr.Blocks, folder: Path | None) -> None:
+    """Lays out the tables of both studies; they are filled when they are shown.
+
+    Args:
+        workbench: Of the model that is served.
+        page: What they are laid out on.
+        folder: Folder of what ships of that model, its study among it; None: nothing does.
+    """
     language = gr.Textbox("en", visible=False)
     introduction = gr.Markdown()
     with gr.Row(equal_height=False):
@@ -244,26 +249,22 @@ def build(workbench: "Workbench", page: gr.Blocks) -> None:
             StudyColumn("published", PUBLISHED).build(page, language)
         with gr.Column(min_width=320):
             served = gr.Markdown()
-            with gr.Column(visible=False) as own:
-                StudyColumn("own", OWN).build(page, language)
-            absent = gr.HTML(elem_id="no-study")
+            if folder is not None:
+                StudyColumn("own", own(folder)).build(page, language)
+            absent = gr.HTML(elem_id="no-study", visible=folder is None)
     page.load(
         lambda spoken: loaded(workbench, spoken), language,
-        [introduction, released, served, own, absent], js=_LANGUAGE, show_progress="hidden",
+        [introduction, released, served, absent], js=_LANGUAGE, show_progress="hidden",
         api_visibility="private",
     )
 
 
-def loaded(workbench: "Workbench", language: str) -> tuple[Any, ...]:
-    """The words above the columns, and the model's study or why there is none."""
+def loaded(workbench: "Workbench", language: str) -> tuple[str, ...]:
+    """The words above the columns, and why there is no study of the model where there is none."""
     above = [word("tables.introduction", language), f"## {word('tables.published', language)}"]
     try:
         name = workbench.original
     except EngineError:
         note = cards.note(word("tables.own", language), word("tables.loading", language))
-        return (*above, f"## {word('tables.model', language)}", gr.skip(), note)
-    ships = name == paths.BACKBONE_ID
-    return (
-        *above, f"## {in_markdown(name)}", gr.update(visible=ships),
-        gr.update(value="" if ships else no_study(workbench, language), visible=not ships),
-    )
+        return (*above, f"## {word('tables.model', language)}", note)
+    return (*above, f"## {in_markdown(name)}", no_study(workbench, language))

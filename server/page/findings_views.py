@@ -6,6 +6,7 @@ Does not lay out the tab; see `findings_tab.py`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from robustness.evaluation import published
 from robustness.evaluation.published import PublishedTable
@@ -34,10 +35,6 @@ class View:
 def _published(name: str) -> PublishedTable:
     """A published table; cached, since its bootstrap takes long."""
     return published.complete(published.table(name))
-
-
-def _own(name: str) -> Callable[[], PublishedTable]:
-    return lambda: library.study.table(name, library.study.read_study())
 
 
 def _released(name: str) -> Callable[[], PublishedTable]:
@@ -98,21 +95,33 @@ PUBLISHED: Mapping[str, View] = {
         },
     ),
 }
-OWN: Mapping[str, View] = {
-    "types": View(
-        title="As Table 3: types of task", lines="Models", table=_own("types"),
-        measures={"accuracy": _accuracy(*_THREE), "lost accuracy": _LOSSES},
-    ),
-    "tasks": View(
-        title="Task by task", lines="Tasks", table=_own("tasks"),
-        measures={"accuracy": _accuracy(*_THREE), "lost accuracy": _LOSSES},
-    ),
-    "gains": View(
-        title="What alignment gains", lines="Models", table=_own("gains"),
-        measures={
-            "gain": Measure(
-                title="aligned minus original, points (positive is better)", columns=_THREE
-            )
-        },
-    ),
-}
+
+
+def own(folder: Path) -> Mapping[str, View]:
+    """The tables of a model's own study.
+
+    Args:
+        folder: Folder of its card.
+    """
+
+    def made(name: str) -> Callable[[], PublishedTable]:
+        return lambda: library.study.table(name, library.study.read_study(folder))
+
+    return {
+        "types": View(
+            title="As Table 3: types of task", lines="Models", table=made("types"),
+            measures={"accuracy": _accuracy(*_THREE), "lost accuracy": _LOSSES},
+        ),
+        "tasks": View(
+            title="Task by task", lines="Tasks", table=made("tasks"),
+            measures={"accuracy": _accuracy(*_THREE), "lost accuracy": _LOSSES},
+        ),
+        "gains": View(
+            title="What alignment gains", lines="Models", table=made("gains"),
+            measures={
+                "gain": Measure(
+                    title="aligned minus original, points (positive is better)", columns=_THREE
+                )
+            },
+        ),
+    }

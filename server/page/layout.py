@@ -9,7 +9,7 @@ import gradio as gr
 
 from server.access import Access
 from server.opening import Opening
-from server.page import findings_tab, tools
+from server.page import findings_tab, shipped, tools
 
 if TYPE_CHECKING:
     from robustness.paraphrasing.llm_paraphraser import LlmParaphraser
@@ -29,7 +29,9 @@ def build_page(
         paraphraser: A language model that also suggests rewordings.
     """
     with gr.Blocks(title="Steadfast", analytics_enabled=False, delete_cache=_CACHE) as page:
-        findings_tab.build(opening.workbench(), page)
+        findings_tab.build(
+            opening.workbench(), page, shipped.folder_of(access.settings)
+        )
         if access.settings.mcp:
             tools.offer(opening.workbench(), access, paraphraser)
     page.queue(max_size=access.settings.waiting_page)

@@ -35,6 +35,8 @@ def test_every_number_is_of_the_model_that_is_served(
             page.get_by_role("tab", name="Findings").click()
             expect(page.locator("#sf-finding-3")).to_contain_text("lora-kl")
             expect(page.locator("#sf-finding-3")).not_to_contain_text("pt-kl")
+            expect(page.locator("#own-card")).to_contain_text("steadfast-smollm2")
+            expect(page.locator("#own-card")).not_to_contain_text(paths.BACKBONE_ID)
             page.get_by_role("tab", name="About").click()
             expect(page.locator("#sf-card")).to_contain_text("steadfast-smollm2")
             # The other model's numbers and gain are its own.

@@ -9,15 +9,8 @@ from safetensors.torch import save_file
 from torch import zeros
 from transformers import CONFIG_MAPPING
 
-from robustness import paths
 from robustness.errors import CorruptFileError, MismatchError, NotFoundError
 from robustness.models import adapters, checkpoint
-
-
-def test_the_served_name_is_the_folders_or_the_hubs(tiny_llama: Path) -> None:
-    assert checkpoint.model_id(tiny_llama) == "tiny-llama"
-    assert checkpoint.model_id("google/flan-t5-small") == "flan-t5-small"
-    assert checkpoint.model_id(paths.BACKBONE) == paths.BACKBONE_ID
 
 
 def test_the_revision_follows_the_weights(tiny_llama: Path, tiny_t5: Path, tmp_path: Path) -> None:

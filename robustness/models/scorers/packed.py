@@ -43,6 +43,10 @@ _PASS_LAYER_WEIGHTS = 1.4e7
 layers of 0.2 and 1.8 million weights (85 and 27 tokens). In a small layer, calls dominate."""
 _PASS_TOKENS_ELSEWHERE = 512.0
 """The same on a GPU, which needs many tokens for full use; an assumption, not measured."""
+_START_COUNTS = 2
+"""That many tokens of the start count as one in the budget of a row. They are read once, so that
+they take almost no time; their keys and values, which each row has, are about half of the memory of
+a token that is read."""
 _OPTION_TOKENS = 256
 """Most option tokens in a row; more options are read in parts that share the prompt."""
 _LOGITS_WEIGHT = 4
@@ -162,12 +166,17 @@ def in_parts(item: Item) -> Iterator[Item]:
     yield Item(item.position, item.ids, item.options[first:], first)
 
 
-def _width(start: int, front: int) -> Callable[[Item], int]:
-    """A function that gives the weight of a prompt after `front` tokens in the budget."""
+def _width(start: int, counted: int) -> Callable[[Item], int]:
+    """A function that gives the weight of a prompt in the budget, beside its start's.
+
+    Args:
+        start: Length of the shared prefix, which is computed already.
+        counted: The weight of the start.
+    """
 
     def width(item: Item) -> int:
         packed = sum(len(option) - 1 for option in item.options)
-        return max(len(item.ids) - start + packed, _LOGITS_WEIGHT * packed - front)
+        return max(len(item.ids) - start + packed, _LOGITS_WEIGHT * packed - counted)
 
     return width
 
@@ -186,7 +195,7 @@ class PackedScorer:
         Args:
             checkpoint: A decoder-only model.
             layer: Index into `hidden_states` of the representations.
-            batch_tokens: Most tokens of a batch; those of the start count for each row.
+            batch_tokens: Most tokens of a batch; half of those of the start count for each row.
             share: Whether to look for shared prefixes of texts; a soft prompt is always shared.
             pass_tokens: Number of tokens that sharing a prefix must save; None: the cost of one
                 more pass through this model.
@@ -207,8 +216,9 @@ class PackedScorer:
         for group in groups:
             front = virtual + group.start
             cache = self._start(group, before) if front else None
-            width = _width(group.start, front)
-            for batch in grouped(group.items, front, self._batch_tokens, width):
+            counted = front // _START_COUNTS
+            width = _width(group.start, counted)
+            for batch in grouped(group.items, counted, self._batch_tokens, width):
                 yield self._read(batch, group.start, front, cache)
 
     def _start(self, group: Shared, before: Front | None) -> DynamicCache:

@@ -16,6 +16,7 @@ from robustness.data import instructions, label_conflicts
 from robustness.data.tasks import builtin
 from robustness.errors import CorruptFileError, InputError, NotFoundError
 from robustness.evaluation.published import Figure, PublishedTable, TableRow
+from robustness.models import papers
 from robustness.storage import files
 from robustness.training.backbone import card, data
 from robustness.training.backbone.card import Gain, TaskAccuracy
@@ -88,12 +89,11 @@ def _weighted(terms: Sequence[tuple[float, TaskAccuracy]]) -> _Mean:
     )
 
 
-def read_study(folder: Path = paths.BACKBONE, *, model: str = paths.BACKBONE_ID) -> Study:
+def read_study(folder: Path) -> Study:
     """Reads the accuracies from a backbone's card.
 
     Args:
-        folder: The backbone's folder.
-        model: Name of the model in the tables.
+        folder: The folder of its card, after which the tables call the model.
 
     Raises:
         NotFoundError: There is no card.
@@ -105,7 +105,8 @@ def read_study(folder: Path = paths.BACKBONE, *, model: str = paths.BACKBONE_ID)
     found = files.read_json(path, schema=card.SCHEMA)
     try:
         return Study(
-            model=model, cells=tuple(TaskAccuracy(**c) for c in found["cells"]),
+            model=papers.model_id(folder),
+            cells=tuple(TaskAccuracy(**c) for c in found["cells"]),
             gains=tuple(Gain(**g) for g in found["gains"]), sets=dict(found["instruction_sets"]),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -86,7 +86,7 @@ def describe(
 def _gates(made: Mapping[str, Any]) -> list[str]:
     found = gates.gates(made)
     missed = [g for g in found if g.met is False]
-    unknown = [g for g in found if g.met is None and not g.reached]
+    unknown = [g for g in found if g.met is None]
     told = f"{len([g for g in found if g.met])} met, {len(missed)} missed"
     if unknown:
         told += f", {len(unknown)} not measured"
@@ -94,11 +94,7 @@ def _gates(made: Mapping[str, Any]) -> list[str]:
         "## Gates", "", f"{told}. Numbers in points, with 95% intervals.", "",
         *table(
             ["wanted", "reached", ""],
-            [
-                [g.wanted, g.reached, "for the reader" if g.met is None and g.reached
-                 else VERDICTS[g.met]]
-                for g in found
-            ],
+            [[g.wanted, g.reached, VERDICTS[g.met]] for g in found],
         ),
     ]
 
@@ -124,8 +120,16 @@ def _reading(made: Mapping[str, Any]) -> list[str]:
 
 
 def _chat(made: Mapping[str, Any]) -> list[str]:
-    rows = [[t["question"], " ".join(t["reply"].split()).replace("|", "\\|")] for t in made["chat"]]
-    return ["## Chat, as it came", "", *table(["question", "reply"], rows)]
+    words = {True: "yes", False: "no", None: ""}
+    rows = [
+        [t["question"], " ".join(t["reply"].split()).replace("|", "\\|"), words[gates.right(t)]]
+        for t in made["chat"]
+    ]
+    return [
+        "## Chat, as it came", "",
+        "*Right* says whether a reply has a word of the answer, where one answer is known.", "",
+        *table(["question", "reply", "right"], rows),
+    ]
 
 
 def markdown(made: Mapping[str, Any]) -> str:

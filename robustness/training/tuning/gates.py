@@ -4,9 +4,9 @@ A gate that is missed is reported as missed, with how far. Does not measure what
 card has; see `robustness.training.backbone`.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -46,19 +46,22 @@ PARSED = {
 KEPT = 0.5
 """Points of accuracy under observed instructions that an alignment may cost."""
 ALTERED = (Kind.NONSENSICAL, Kind.EMPTY, Kind.INCORRECT, Kind.NEGATED)
-QUESTIONS = (
-    "What is the capital of France?",
-    "Name three fruits.",
-    "Write one sentence about the sea.",
-    "How many days has a week?",
-    "Say hello to a new colleague.",
-    "What is the opposite of cold?",
-    "Why do people sleep?",
-    "Translate 'good morning' into French.",
-    "What can I cook with eggs and rice?",
-    "Who wrote Hamlet?",
-)
-"""The chat questions of the card."""
+QUESTIONS: Mapping[str, str | None] = {
+    "What is the capital of France?": "Paris",
+    "Name three fruits.": None,
+    "Write one sentence about the sea.": None,
+    "How many days has a week?": "7|seven",
+    "Say hello to a new colleague.": None,
+    "What is the opposite of cold?": "hot|heat|warm|warmth",
+    "Why do people sleep?": None,
+    "Translate 'good morning' into French.": "bonjour",
+    "What can I cook with eggs and rice?": None,
+    "Who wrote Hamlet?": "Shakespeare",
+}
+"""Chat question of the card -> words of which a right answer has one; None where no word tells."""
+CHAT = 4
+"""Least right answers to the chat questions whose answer is known: as many as
+SmolLM2-135M-Instruct gives before it is tuned."""
 _ANSWER = GenerationSettings(max_tokens=48)
 _DEVELOPMENT, _TEST = instructions.UNOBSERVED_DEVELOPMENT, instructions.UNOBSERVED_TEST
 
@@ -282,15 +285,27 @@ def _free(card: Card, collection: str) -> Target:
     )
 
 
+def right(talk: Card) -> bool | None:
+    """Whether a reply to a chat question has a word of the right answer; None if none is known."""
+    words = QUESTIONS.get(talk["question"])
+    if words is None:
+        return None
+    return re.search(rf"\b({words})\b", talk["reply"], re.IGNORECASE) is not None
+
+
 def _talked(card: Card) -> Target:
     found = card["chat"] or ()
-    # Whether a reply is sensible is for the reader; that there is one can be counted.
-    said = [t for t in found if t["reply"].strip()]
+    known = [t for t in found if right(t) is not None]
+    hits = [t for t in known if right(t)]
+    wanted = (
+        f"{len(QUESTIONS)} chat questions keep sensible answers (below, as they came): at least "
+        f"{CHAT} right where the answer is known"
+    )
+    if not known:
+        return Target(wanted=wanted, reached="", met=None)
+    short = f", {CHAT - len(hits)} short" if len(hits) < CHAT else ""
     return Target(
-        wanted=f"{len(QUESTIONS)} chat questions keep sensible answers (below, as they came)",
-        reached=f"{len(said)} replies of {fmean([len(t['reply'].split()) for t in found]):.0f} "
-        "words on average" if found else "",
-        met=None,
+        wanted=wanted, reached=f"{len(hits)} of {len(known)}{short}", met=len(hits) >= CHAT
     )
 
 

@@ -157,6 +157,31 @@ def test_a_shared_start_is_computed_once(llama: Path, monkeypatch: pytest.Monkey
     assert tokens <= length + 10 * 4
 
 
+@pytest.mark.parametrize("shared", [60, 300])
+def test_a_shared_start_counts_half_in_a_batch(
+    llama: Path, monkeypatch: pytest.MonkeyPatch, shared: int
+) -> None:
+    endings = "abcdefghijklmnop"
+    # Each row has a token of its own and one of its option beside half of the start.
+    budget = len(endings) * (shared // 2 + 2)
+    engine = TransformersEngine(llama, device="cpu", batch_tokens=budget)
+    rows, forward = [], engine.checkpoint.model.forward
+
+    @wraps(forward)
+    def seen(**arguments: torch.Tensor) -> object:
+        rows.append(len(arguments["inputs_embeds"]))
+        return forward(**arguments)
+
+    start = "x" * (shared - 1)  # One more token begins the text.
+    assert engine.count_tokens("llama", [start, start + "a"]) == [shared, shared + 1]
+    asked = [
+        Prompt(instruction_id="i", example_id=e, text=start + e, options=("A",)) for e in endings
+    ]
+    monkeypatch.setattr(engine.checkpoint.model, "forward", seen)
+    engine.read("llama", asked)
+    assert rows == [1, len(endings)]
+
+
 def test_more_options_than_fit_a_row_are_read_in_parts(
     llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,7 +105,7 @@ def test_two_models_of_one_name_are_refused(opening: Opening, other: Path, tmp_p
     with pytest.raises(InputError, match="--also: two of the models have the same name"):
         Backbones(opening, Settings(model=str(other), also=(str(other),)))
     # The folder of a difference has the name of its model.
-    files.write_json(tmp_path / "difference.json", {"model": "another-llama"})
+    files.write_json(tmp_path / "difference.json", {"schema": 1, "model": "another-llama"})
     with pytest.raises(InputError, match="the same name"):
         Backbones(opening, Settings(also=(str(other), str(tmp_path))))
 

@@ -5,13 +5,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from robustness import paths
 from robustness.errors import NotFoundError
 from robustness.evaluation import published
 from robustness.workbench import Workbench
 from server.page import findings_tab
 from server.page.findings_plots import draw
 from server.page.findings_tab import StudyColumn
-from server.page.findings_views import OWN, PUBLISHED
+from server.page.findings_views import PUBLISHED
+from server.page.findings_views import own as own_views
+
+OWN = own_views(paths.BACKBONE)
+MODELS = {"steadfast-mini": paths.BACKBONE, "steadfast-smollm2": paths.TUNED}
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +44,19 @@ def test_every_published_table_is_shown_with_notes_plot_and_file(
     assert "without_artefacts" in saved.columns
 
 
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", OWN)
-def test_every_own_table_is_shown_with_notes_plot_and_file(own: StudyColumn, name: str) -> None:
-    *_, card, plot, csv = own.opened("en", name)
+def test_every_own_table_is_shown_with_notes_plot_and_file(name: str, model: str) -> None:
+    views = own_views(MODELS[model])
+    column = StudyColumn("own", views)
+    *_, card, plot, csv = column.opened("en", name)
     assert "This backbone" in card
     assert "artefacts" in card
     assert plot["visible"]
-    assert len(pd.read_csv(csv["value"])) == len(OWN[name].table().rows)
+    made = views[name].table()
+    assert len(pd.read_csv(csv["value"])) == len(made.rows)
+    # Its lines are of that model, or are tasks.
+    assert name == "tasks" or all(row.name.startswith(model) for row in made.rows)
 
 
 def test_table_3_offers_models_types_and_collections(released: StudyColumn) -> None:

@@ -16,7 +16,7 @@ from robustness.models import checkpoint
 from robustness.storage import csv_lines, validation
 from server.page import head, sentences
 from server.page.asked import Written
-from server.page.findings_views import OWN, PUBLISHED
+from server.page.findings_views import PUBLISHED, own
 
 ERRORS = {
     "InputError", "NotFoundError", "CorruptFileError", "MismatchError", "StorageError", "BusyError",
@@ -125,7 +125,7 @@ def test_tasks_have_short_names() -> None:
 def shown() -> set[str]:
     """What *Findings* says apart from numbers."""
     found = set()
-    for views in (PUBLISHED, OWN):
+    for views in (PUBLISHED, own(paths.BACKBONE), own(paths.TUNED)):
         for view in views.values():
             made = view.table()
             found |= {view.title, view.lines, made.source, made.title, made.unit, made.interval}
@@ -137,7 +137,7 @@ def shown() -> set[str]:
 
 
 def test_everything_that_findings_says_is_translated(backbone: Path) -> None:
-    models = {text for text in shown() if text.startswith("steadfast-mini")}
+    models = {text for text in shown() if text.startswith("steadfast-")}
     without = {text for text in shown() if sentences.key_of(text) is None}
     assert without <= DATA | models
 
