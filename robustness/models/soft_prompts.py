@@ -9,8 +9,24 @@ import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 
+class ReadOnce(DynamicLayer):  # type: ignore[misc]
+    """Keys and values in front of rows that are read once; keeps none of the rows' own.
+
+    A layer's are free as soon as it was computed, which in a batch of long rows is as much memory
+    as its hidden states.
+    """
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The keys and values of the start and of the rows."""
+        keys = torch.cat([self.keys, key_states], dim=-2)
+        return keys, torch.cat([self.values, value_states], dim=-2)
+
+
 def as_cache(
-    keys: tuple[torch.Tensor, ...], values: tuple[torch.Tensor, ...], rows: int
+    keys: tuple[torch.Tensor, ...], values: tuple[torch.Tensor, ...], rows: int,
+    kind: type[DynamicLayer] = DynamicLayer,
 ) -> DynamicCache:
     """A KV cache with the same keys and values for each row of a batch, without copying them.
 
@@ -18,10 +34,11 @@ def as_cache(
         keys: One tensor per layer, (H, n, d) or (1, H, n, d).
         values: Likewise.
         rows: Number of prompts in the batch.
+        kind: What becomes of the rows' own keys and values; by default they are kept, too.
     """
     cache = DynamicCache()
     for key, value in zip(keys, values, strict=True):
-        layer = DynamicLayer()
+        layer = kind()
         layer.lazy_initialization(key, value)
         layer.keys = key.expand(rows, -1, -1, -1)
         layer.values = value.expand(rows, -1, -1, -1)

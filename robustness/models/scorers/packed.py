@@ -35,7 +35,7 @@ from robustness.models.batching import Item, Read, grouped
 from robustness.models.cached_forward import cache_of, cached_forward
 from robustness.models.checkpoint import Checkpoint
 from robustness.models.shared_prefix import Shared, shared_starts
-from robustness.models.soft_prompts import Front, KeysValues, as_cache
+from robustness.models.soft_prompts import Front, KeysValues, ReadOnce, as_cache
 
 _PASS_TOKENS = 20.0
 _PASS_LAYER_WEIGHTS = 1.4e7
@@ -268,8 +268,8 @@ class PackedScorer:
 def repeated(cache: DynamicCache, rows: int) -> DynamicCache:
     """A cache of the same keys and values for each of `rows` rows; nothing is copied yet.
 
-    The batch dimension is expanded with stride 0. A layer appends its own keys and values to it by
-    making a new tensor, so the start's are never written to and serve the next batch.
+    The batch dimension is expanded with stride 0. A layer's own keys and values come behind it in a
+    new tensor, so the start's are never written to and serve the next batch.
     """
     keys, values = zip(*((layer.keys, layer.values) for layer in cache.layers), strict=True)
-    return as_cache(keys, values, rows)
+    return as_cache(keys, values, rows, ReadOnce)

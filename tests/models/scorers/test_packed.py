@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from robustness.models.batching import Item
+from robustness.models.cached_forward import cache_of, cached_forward
 from robustness.models.checkpoint import load
 from robustness.models.scorers import packed
 from robustness.models.transformers_engine import TransformersEngine
@@ -180,6 +181,16 @@ def test_a_shared_start_counts_half_in_a_batch(
     monkeypatch.setattr(engine.checkpoint.model, "forward", seen)
     engine.read("llama", asked)
     assert rows == [1, len(endings)]
+
+
+def test_rows_leave_nothing_in_the_cache_of_their_start(llama: Path) -> None:
+    model = load(llama, device="cpu").model
+    start = cache_of(cached_forward(model, None, input_ids=torch.tensor([[1, 2, 3]])))
+    cache = packed.repeated(start, 5)
+    kept = [layer.keys for layer in cache.layers]
+    cached_forward(model, cache, input_ids=torch.ones((5, 7), dtype=torch.long), use_cache=True)
+    assert cache.get_seq_length() == 3
+    assert all(layer.keys is keys for layer, keys in zip(cache.layers, kept, strict=True))
 
 
 def test_more_options_than_fit_a_row_are_read_in_parts(
