@@ -29,7 +29,7 @@ http {{
 {server}
 }}
 """
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=90_000)
 
 
 @contextmanager
@@ -172,7 +172,7 @@ def visitor(address: str) -> Iterator[Page]:
             viewport={"width": 1440, "height": 900}, accept_downloads=True,
         )
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         page.on("request", lambda request: asked.append(request.url))
         page.on(
             "console",
