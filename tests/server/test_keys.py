@@ -4,6 +4,7 @@ import pytest
 
 from robustness.errors import InputError
 from server import commands, keys
+from server import port as ports
 from server.options import run, settings_from
 
 KEY, OTHER = "k" * 24, "o" * 24
@@ -61,7 +62,8 @@ def test_others_do_not_reach_a_server_without_a_key_unless_that_is_said(
     arguments: list[str], command, monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path
 ) -> None:
     served = []
-    arguments = [*arguments, "--jobs", str(tmp_path)]
+    # A demo may be running on the default port.
+    arguments = [*arguments, "--jobs", str(tmp_path), "--port", str(ports.free())]
     monkeypatch.setattr(commands, "load", lambda _: lambda settings, _: served.append(settings))
     with pytest.raises(SystemExit) as caught:
         run(command, arguments, prog="x")
