@@ -1,6 +1,6 @@
 """Records the page's opening examples on the models that ship: `opening.json` beside their cards.
 
-`.venv/bin/python docs/opening_examples.py [FOLDER ...]` writes them, by default those of all; tests
+`.venv/bin/python -m docs.opening_examples [FOLDER ...]` writes them, by default all; tests
 measure them again and assert that each still shows what it was chosen for. The wordings were
 written for the page: none is in the sets that train, calibrate or test.
 """

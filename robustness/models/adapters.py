@@ -91,12 +91,10 @@ def shipped(model: str | Path) -> dict[str, Path]:
     They ship for the embedded backbone, and beside the difference of a tuned one. Input prefixes
     come first, since every engine can serve them; the first is the default.
     """
-    if papers.model_id(model) == paths.BACKBONE_ID:
-        beside = paths.PREFIXES
-    elif (found := papers.shipped(model)) is not None:
-        beside = found / "prefixes"
-    else:
+    found = papers.shipped(model)
+    if found is None:
         return {}
+    beside = paths.PREFIXES if found == paths.BACKBONE else found / "prefixes"
     folders = [config.parent for config in beside.glob(f"*/{CONFIG}")]
     folders.sort(key=lambda folder: (kind_of(folder) is not Kind.INPUT, folder.name))
     return {folder.name: folder for folder in folders}

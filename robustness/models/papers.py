@@ -21,6 +21,14 @@ def is_difference(model: str | Path) -> bool:
     return (Path(model) / DIFFERENCE).is_file()
 
 
+def _recorded(folder: Path, what: str) -> str:
+    """An entry of the record of a difference."""
+    record = folder / DIFFERENCE
+    document = files.read_json(record, schema=DIFFERENCE_SCHEMA)
+    with files.well_formed(record):
+        return str(document[what])
+
+
 def model_id(model: str | Path) -> str:
     """The id under which a model is served.
 
@@ -35,12 +43,7 @@ def model_id(model: str | Path) -> str:
         return str(model).rsplit("/", maxsplit=1)[-1]
     if path.resolve() == paths.BACKBONE.resolve():
         return paths.BACKBONE_ID
-    if not is_difference(path):
-        return path.resolve().name
-    record = path / DIFFERENCE
-    document = files.read_json(record, schema=DIFFERENCE_SCHEMA)
-    with files.well_formed(record):
-        return str(document["model"])
+    return _recorded(path, "model") if is_difference(path) else path.resolve().name
 
 
 def made_of(folder: Path, difference: str) -> bool:
@@ -66,8 +69,7 @@ def shipped(model: str | Path) -> Path | None:
         return beside
     if not is_difference(beside) or not (folder / PACKAGED).is_file():
         return None
-    record = files.read_json(beside / DIFFERENCE, schema=DIFFERENCE_SCHEMA)
-    return beside if made_of(folder, record["hash"]) else None
+    return beside if made_of(folder, _recorded(beside, "hash")) else None
 
 
 def folder_of(model: Path) -> Path:

@@ -222,15 +222,16 @@ def _picker(choices: list[tuple[str, str]], label: str) -> Any:
 
 def no_study(workbench: "Workbench", language: str = "en") -> str:
     """The command that makes a study, if the served model has none."""
-    return cards.note(
-        word("tables.own", language),
-        word(
+    try:
+        told = word(
             "tables.no_study", language, model=workbench.original,
             train="python -m robustness backbone train --out FOLDER",
             study=f"{library.study.COMMAND} --model FOLDER",
             calibrate="python -m robustness calibrate --model MODEL",
-        ),
-    )
+        )
+    except EngineError:
+        told = word("tables.loading", language)
+    return cards.note(word("tables.own", language), told)
 
 
 def build(workbench: "Workbench", page: gr.Blocks, folder: Path | None) -> None:
@@ -251,20 +252,25 @@ def build(workbench: "Workbench", page: gr.Blocks, folder: Path | None) -> None:
             served = gr.Markdown()
             if folder is not None:
                 StudyColumn("own", own(folder)).build(page, language)
-            absent = gr.HTML(elem_id="no-study", visible=folder is None)
+            else:
+                page.load(
+                    lambda spoken: no_study(workbench, spoken), language,
+                    gr.HTML(elem_id="no-study"), js=_LANGUAGE, show_progress="hidden",
+                    api_visibility="private",
+                )
     page.load(
-        lambda spoken: loaded(workbench, spoken), language,
-        [introduction, released, served, absent], js=_LANGUAGE, show_progress="hidden",
-        api_visibility="private",
+        lambda spoken: headings(workbench, spoken), language, [introduction, released, served],
+        js=_LANGUAGE, show_progress="hidden", api_visibility="private",
     )
 
 
-def loaded(workbench: "Workbench", language: str) -> tuple[str, ...]:
-    """The words above the columns, and why there is no study of the model where there is none."""
-    above = [word("tables.introduction", language), f"## {word('tables.published', language)}"]
+def headings(workbench: "Workbench", language: str) -> tuple[str, str, str]:
+    """The words above both columns, and of each."""
     try:
-        name = workbench.original
+        name = in_markdown(workbench.original)
     except EngineError:
-        note = cards.note(word("tables.own", language), word("tables.loading", language))
-        return (*above, f"## {word('tables.model', language)}", note)
-    return (*above, f"## {in_markdown(name)}", no_study(workbench, language))
+        name = word("tables.model", language)
+    return (
+        word("tables.introduction", language), f"## {word('tables.published', language)}",
+        f"## {name}",
+    )

@@ -29,9 +29,7 @@ def build_page(
         paraphraser: A language model that also suggests rewordings.
     """
     with gr.Blocks(title="Steadfast", analytics_enabled=False, delete_cache=_CACHE) as page:
-        findings_tab.build(
-            opening.workbench(), page, shipped.folder_of(access.settings)
-        )
+        findings_tab.build(opening.workbench(), page, shipped.folder_of(access.settings))
         if access.settings.mcp:
             tools.offer(opening.workbench(), access, paraphraser)
     page.queue(max_size=access.settings.waiting_page)

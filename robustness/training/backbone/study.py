@@ -93,7 +93,7 @@ def read_study(folder: Path) -> Study:
     """Reads the accuracies from a backbone's card.
 
     Args:
-        folder: The folder of its card, after which the tables call the model.
+        folder: The folder of its card.
 
     Raises:
         NotFoundError: There is no card.

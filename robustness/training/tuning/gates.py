@@ -221,9 +221,9 @@ def _generated(card: Card) -> Target:
     )
 
 
-def _short(wanted: float, reached: float) -> str:
+def _short(wanted: float, reached: float, *, decimals: int = 1) -> str:
     """By how much a number misses its bound; empty where it does not."""
-    return "" if reached >= wanted else f", {wanted - reached:.1f} short"
+    return "" if reached >= wanted else f", {wanted - reached:.{decimals}f} short"
 
 
 def _read(card: Card, kind: Kind, words: str) -> Target:
@@ -294,18 +294,17 @@ def right(talk: Card) -> bool | None:
 
 
 def _talked(card: Card) -> Target:
-    found = card["chat"] or ()
-    known = [t for t in found if right(t) is not None]
-    hits = [t for t in known if right(t)]
+    known = [r for t in card["chat"] or () if (r := right(t)) is not None]
     wanted = (
         f"{len(QUESTIONS)} chat questions keep sensible answers (below, as they came): at least "
         f"{CHAT} right where the answer is known"
     )
     if not known:
         return Target(wanted=wanted, reached="", met=None)
-    short = f", {CHAT - len(hits)} short" if len(hits) < CHAT else ""
+    hits = sum(known)
     return Target(
-        wanted=wanted, reached=f"{len(hits)} of {len(known)}{short}", met=len(hits) >= CHAT
+        wanted=wanted, reached=f"{hits} of {len(known)}" + _short(CHAT, hits, decimals=0),
+        met=hits >= CHAT,
     )
 
 
